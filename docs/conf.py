@@ -1,0 +1,50 @@
+"""Sphinx builds the documentation with `nox -s docs`."""
+
+from importlib.metadata import version as installed_version
+
+from docutils.nodes import Element
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+import paypro_async
+
+project = "paypro-async"
+author = "the paypro-async authors"
+project_copyright = author
+release = version = installed_version("paypro-async")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"{project} {release}"
+
+myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+napoleon_numpy_docstring = False
+
+nitpicky = True
+nitpick_ignore_regex = [
+    # Other projects' names lead nowhere: the build needs no network, so it has no inventories of them.
+    (r"py:.*", r"(?!paypro_async\b).*"),
+    # Private names may show in a signature, but have no page.
+    (r"py:.*", r"paypro_async\.(.*\.)?_.*"),
+]
+
+
+def _public_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
+    """Signatures name the module that defines a class; its page shows it under the name that users import."""
+    name = node.get("reftarget", "").rpartition(".")[2]
+    if node.get("refdomain") != "py" or name not in paypro_async.__all__:
+        return None
+    place = node.get("refdoc", "")
+    return env.domains.python_domain.resolve_xref(env, place, app.builder, "obj", f"paypro_async.{name}", node, content)
+
+
+def setup(app: Sphinx) -> None:
+    """Sphinx calls this once."""
+    app.connect("missing-reference", _public_name)

@@ -1,0 +1,104 @@
+"""The project's tasks: `nox -s demo`, `nox -s tests`, and `nox` alone for all checks."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests", "lint", "typing", "docs"]
+
+# Linters and type checkers are held to a minor version: a new one finds new things, at a time of our choosing.
+TEST_TOOLS = [
+    "coverage>=7.13,<8",
+    "hypothesis>=6.150,<7",
+    "pytest>=9,<10",
+    "pytest-asyncio>=1.3,<2",
+    "pytest-cov>=7,<8",
+    "pytest-timeout>=2.4,<3",
+    "pytest-xdist>=3.8,<4",
+    "sybil>=10,<11",
+    "trustme>=1.2,<2",
+]
+LINT_TOOLS = ["codespell==2.4.*", "import-linter==2.16.*", "ruff==0.17.*", "towncrier>=25.8"]
+TYPING_TOOLS = ["mypy==2.4.*", "pyright[nodejs]==1.1.414"]
+DOCS_TOOLS = ["furo>=2025.9.25", "myst-parser>=4,<6", "sphinx>=8.2,<10"]
+BENCH_TOOLS = ["aiohttp>=3.11,<4", "stripe>=12"]
+
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 40
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Pay a sample file through the local sandbox, with faults and a crash half-way."""
+    session.install(".[cli]")
+    session.run("paypro", "demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the test-suite with branch coverage; arguments after -- replace pytest's."""
+    session.install("-e", ".[cli]", *TEST_TOOLS)
+    # hypothesis' own "ci" profile: the same examples in each run, and no deadline that a busy machine would break.
+    everything = ["-n", "2", "--hypothesis-profile=ci", "--cov", "--cov-report=term"]
+    session.run("pytest", *(session.posargs or everything))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check format, rules, layers, spelling, the size of files and functions, and the changelog's fragments."""
+    session.install(*LINT_TOOLS)
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports", "--no-logo")
+    session.run("codespell")
+    session.run("towncrier", "build", "--draft", "--version", "next")
+    if oversized := list(_oversized(Path("paypro_async"))):
+        session.error("what second thing does it do?\n" + "\n".join(oversized))
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the code with mypy, and with pyright that every public name is typed for those who use the package."""
+    session.install(".[cli]", "nox", "pytest", *TYPING_TOOLS)
+    places = ["paypro_async", "noxfile.py", "tests/typing"]
+    session.run("mypy", *(place for place in places if Path(place).exists()))
+    session.run(
+        "pyright",
+        "--verifytypes",
+        "paypro_async",
+        "--ignoreexternal",
+        env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"},  # no look-up of newer versions
+    )
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a reference that leads nowhere is an error."""
+    session.install(".[cli]", *DOCS_TOOLS)
+    session.run("sphinx-build", "-n", "-W", "-E", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the client beside others; arguments after -- go to the benchmarks."""
+    session.install(".", *BENCH_TOOLS)
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+def _oversized(package: Path) -> Iterator[str]:
+    """Files and functions that have grown past one screen or one subject."""
+    for path in sorted(package.rglob("*.py")):
+        source = path.read_text(encoding="utf-8")
+        if (lines := source.count("\n")) > MAX_FILE_LINES:
+            yield f"{path}: {lines} lines"
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+                if lines > MAX_FUNCTION_LINES:
+                    yield f"{path}:{node.lineno}: {node.name} has {lines} lines"

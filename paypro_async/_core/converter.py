@@ -1,0 +1,101 @@
+"""JSON to values, without coercion.
+
+cattrs by default turns ``1.5`` into ``1`` and ``None`` into ``'None'``; here a value of another type is a reading
+error, and a reading error never becomes a result. Numbers are read as Decimal, so ``9998989.0000`` survives.
+
+- ``str``, ``int``, ``bool``: exactly that type (``True`` is no int).
+- ``Decimal``: from a JSON number or from plain decimal text; the pages show both.
+- :data:`Note`: words that decide nothing. Text stays, a number becomes its text, anything else is dropped.
+"""
+
+import json
+import re
+from decimal import Decimal
+from functools import cache
+from typing import Any, NewType, TypeVar
+
+__all__ = ["Note", "ReadingError", "read", "read_json"]
+
+Note = NewType("Note", str)
+T = TypeVar("T")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+class ReadingError(ValueError):
+    """The bytes are not what the platform documents. The text names the place, never a value."""
+
+
+def _refuse_constant(name: str) -> None:
+    raise ReadingError(f"the JSON holds {name}")
+
+
+def read_json(body: bytes) -> dict[str, Any]:
+    """Parse a reply's body: a JSON object, as UTF-8, with exact numbers.
+
+    Raises:
+        ReadingError: If it is anything else.
+    """
+    try:
+        value = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except ReadingError:
+        raise
+    except (ValueError, RecursionError):
+        # The parser's own words quote the text.
+        raise ReadingError("the body is not JSON") from None
+    if not isinstance(value, dict):
+        raise ReadingError("the JSON is not an object")
+    return value
+
+
+def _exactly(kind: type) -> Any:
+    def structure(value: Any, _: type) -> Any:
+        if type(value) is not kind:
+            raise TypeError(f"is not {kind.__name__}")
+        return value
+
+    return structure
+
+
+def _decimal(value: Any, _: type) -> Decimal:
+    if isinstance(value, Decimal):
+        return value
+    if type(value) is int or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        return Decimal(value)
+    raise TypeError("is not an amount")
+
+
+def _note(value: Any, _: type) -> str | None:
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
+
+
+@cache
+def _converter() -> Any:
+    # Imported with the first reply: `import paypro_async` stays cheap.
+    from cattrs import Converter  # noqa: PLC0415
+
+    converter = Converter(forbid_extra_keys=False)
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(Decimal, _decimal)
+    converter.register_structure_hook(Note | None, _note)
+    return converter
+
+
+def read(value: Any, into: type[T]) -> T:
+    """Structure *value* (from :func:`read_json`) as *into*.
+
+    Raises:
+        ReadingError: If a member is missing or of another type.
+    """
+    try:
+        structured: T = _converter().structure(value, into)
+    except ExceptionGroup as error:  # cattrs gathers what is wrong with each member
+        names = sorted(
+            {note.name for one in error.exceptions for note in getattr(one, "__notes__", ()) if hasattr(note, "name")}
+        )
+        raise ReadingError(f"missing or of another type: {', '.join(names) or 'the object'}") from None
+    except (TypeError, ValueError, KeyError, AttributeError):
+        raise ReadingError(f"it is not what {into.__name__} holds") from None
+    return structured

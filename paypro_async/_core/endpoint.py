@@ -1,0 +1,64 @@
+"""The base URL: where requests go, and which environment that is."""
+
+import ipaddress
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import frozen
+
+from paypro_async.errors import ConfigurationError
+
+__all__ = ["Endpoint", "is_loopback", "read_endpoint"]
+
+
+@frozen
+class Endpoint:
+    """A platform to talk to.
+
+    Args:
+        base_url: Without a slash at its end.
+        environment: Names the platform across restarts: the host, or ``local`` on loopback, where ports come and go.
+    """
+
+    base_url: str
+    environment: str
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* can only be this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _split(base_url: str) -> SplitResult | None:
+    try:
+        url = urlsplit(base_url.strip())
+        usable = url.scheme in ("http", "https") and url.port != 0
+    except ValueError:
+        return None
+    return url if usable else None
+
+
+def read_endpoint(base_url: str, *, environment: str | None, allow_plain_http: bool) -> Endpoint:
+    """Check a base URL.
+
+    Raises:
+        ConfigurationError: If it cannot be used, or would send secrets and names in the clear.
+    """
+    url = _split(base_url)
+    host = url.hostname if url else None
+    if url is None or not host:
+        raise ConfigurationError(
+            "base_url is not an absolute http or https URL. Give the one of your region from PayPro, such as "
+            "https://sandbox-api.paypro.tech/… ."
+        )
+    if url.query or url.fragment or url.username or url.password:
+        raise ConfigurationError("base_url must not hold a query, a fragment or credentials; give host and path only.")
+    loopback = is_loopback(host)
+    if url.scheme == "http" and not loopback and not allow_plain_http:
+        raise ConfigurationError(
+            "base_url is plain http, which would send names and account numbers in the clear. Use https, or say "
+            "allow_plain_http=True if the network in between is yours."
+        )
+    return Endpoint(base_url.strip().rstrip("/"), environment or ("local" if loopback else host))

@@ -1,0 +1,123 @@
+"""The values that callers get back."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from attrs import frozen
+
+from paypro_async.errors import PayoutFailedError
+
+__all__ = ["Balance", "PayoutResult", "PayoutStatus", "QueryResult"]
+
+
+class PayoutStatus(StrEnum):
+    """What is known of a payout. ``is_final`` says whether it can still change by itself."""
+
+    SUCCEEDED = "succeeded"
+    """The platform says that the money was paid (``data.status`` 0000)."""
+    PROCESSING = "processing"
+    """The platform has accepted the payout and works on it (``data.status`` 0015)."""
+    FAILED = "failed"
+    """The platform refused the payout or could not pay it; the money did not move."""
+    REVERSED = "reversed"
+    """A payout that had succeeded was taken back later."""
+
+    @property
+    def is_final(self) -> bool:
+        """True unless the payout is still processing."""
+        return self is not PayoutStatus.PROCESSING
+
+
+@frozen(kw_only=True)
+class PayoutResult:
+    """What became of one payout, as far as the platform has said.
+
+    Args:
+        trade_no: The merchant's order number.
+        status: A :class:`PayoutStatus`.
+        amount: In major units of *currency*, exact.
+        currency: ISO 4217, from the region.
+        platform_trade_no: PayPro's own order number, if it gave one.
+        code: The platform's code as text, unchanged (``"0000"``, ``"0015"``, …).
+        message: The platform's own words for the code.
+        utr: The bank's reference, once a query has told it.
+        attempts: How often the payout was sent.
+    """
+
+    trade_no: str
+    status: PayoutStatus
+    amount: Decimal
+    currency: str
+    platform_trade_no: str | None = None
+    code: str | None = None
+    message: str | None = None
+    utr: str | None = None
+    attempts: int = 1
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the status can no longer change by itself."""
+        return self.status.is_final
+
+    def raise_for_status(self) -> "PayoutResult":
+        """Return self, or raise if the payout failed or was reversed.
+
+        Raises:
+            PayoutFailedError: If the status is ``FAILED`` or ``REVERSED``.
+        """
+        if self.status is PayoutStatus.FAILED:
+            certain = "no money moved for it"
+        elif self.status is PayoutStatus.REVERSED:
+            certain = "the money was paid and came back"
+        else:
+            return self
+        raise PayoutFailedError(
+            f"Payout {self.trade_no} {self.status.value} with platform code {self.code!r} ({self.message}); {certain}. "
+            "To pay after all, mend the cause and send it under a new trade_no.",
+            result=self,
+            trade_no=self.trade_no,
+        )
+
+
+@frozen(kw_only=True)
+class QueryResult:
+    """What the platform answers when asked for one payout.
+
+    Args:
+        trade_no: The merchant's order number that was asked for.
+        status: None if the platform knows no such order. That is believed as "never arrived" only some time after
+            the payout was sent, see ``settle_after``.
+        amount: The amount really paid, in major units, if the platform says it.
+        success_time: The region's local time as the platform writes it, without a zone.
+        utr: The bank's reference.
+    """
+
+    trade_no: str
+    status: PayoutStatus | None
+    platform_trade_no: str | None = None
+    code: str | None = None
+    message: str | None = None
+    amount: Decimal | None = None
+    success_time: str | None = None
+    utr: str | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether the platform knows the order."""
+        return self.status is not None
+
+
+@frozen(kw_only=True)
+class Balance:
+    """The merchant's balance, in major units of *currency*.
+
+    Args:
+        available: What can be paid out now.
+        frozen: What is held back, if the platform says it.
+        unsettled: What settles later, if the platform says it.
+    """
+
+    available: Decimal
+    frozen: Decimal | None = None
+    unsettled: Decimal | None = None
+    currency: str

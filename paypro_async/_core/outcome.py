@@ -1,0 +1,262 @@
+"""What one exchange says about one payout. Total: what is not understood is ``UNKNOWN``.
+
+The rules, in this order (docs: india/payout, SouthKorea/errorcode; DESIGN of the readings: docs/architecture.md):
+
+1. No whole reply: ``NOT_SENT`` if no byte left, else ``UNKNOWN``.
+2. HTTP 429: not accepted, wait. HTTP 5xx, 1xx, 3xx: ``UNKNOWN``, whatever the body says.
+3. No readable envelope: ``UNKNOWN``, 4xx included.
+4. The outer ``code`` is about the request. Other than ``0000`` the order was not placed, except that a duplicate and
+   a system error mean "ask".
+5. ``data.status`` is about the payout: ``0000`` paid, ``0015`` processing, anything else failed.
+6. Whatever contradicts itself is ``UNKNOWN``.
+"""
+
+import re
+from decimal import Decimal
+from enum import Enum
+
+from attrs import evolve, field, frozen
+
+from paypro_async._core.converter import ReadingError
+from paypro_async._core.models import Balance
+from paypro_async._core.wire import Envelope, Exchange, OrderData, Phase, read_balance, read_envelope, read_order
+
+__all__ = [
+    "ACCEPTED",
+    "PROCESSING",
+    "Codes",
+    "Outcome",
+    "Verdict",
+    "classify_balance",
+    "classify_payout",
+    "classify_query",
+]
+
+ACCEPTED = "0000"
+PROCESSING = "0015"
+
+_CREDENTIAL_WORDS = re.compile(
+    r"\bsign(ature)?\b|\bmerchant\b.*\b(not|un|in)|\b(un)?auth(ori[sz]ed|entication)\b", re.IGNORECASE
+)
+
+
+def _frozenset(codes: "frozenset[str] | set[str] | tuple[str, ...] | list[str]") -> frozenset[str]:
+    return frozenset(codes)
+
+
+@frozen(kw_only=True)
+class Codes:
+    """The platform's codes that mean more than "refused". Its lists are incomplete, so each can be extended.
+
+    Args:
+        duplicate: The ``tradeNo`` was used before. Documented for Pakistan only.
+        no_such_order: What a query answers for an unknown ``tradeNo``. Nothing is documented.
+        system: "Something went wrong", which proves nothing about the money (reference section 8).
+        credentials: The signature or the merchant number was refused. Nothing is documented; a refusal whose words
+            speak of a signature is read as one too.
+        insufficient_funds: The merchant's balance is too low.
+    """
+
+    duplicate: frozenset[str] = field(default=frozenset({"0100024"}), converter=_frozenset)
+    no_such_order: frozenset[str] = field(default=frozenset(), converter=_frozenset)
+    system: frozenset[str] = field(default=frozenset({"5000", "00032"}), converter=_frozenset)
+    credentials: frozenset[str] = field(default=frozenset(), converter=_frozenset)
+    insufficient_funds: frozenset[str] = field(default=frozenset({"60019"}), converter=_frozenset)
+
+    def refuses_credentials(self, code: str, words: str | None) -> bool:
+        """Whether an outer refusal is about who asks, not about what is asked."""
+        # inferred: no list names these codes (reference section 8)
+        return code in self.credentials or bool(words and _CREDENTIAL_WORDS.search(words))
+
+
+class Verdict(Enum):
+    """What an exchange proves."""
+
+    PAID = "paid"
+    PROCESSING = "processing"
+    FAILED = "failed"
+    """The order exists, or was looked at, and failed (``data.status``)."""
+    REFUSED = "refused"
+    """The order was not placed (outer ``code``)."""
+    DUPLICATE = "duplicate"
+    """The ``tradeNo`` is known to the platform: ask."""
+    NO_SUCH_ORDER = "no such order"
+    FOREIGN = "foreign"
+    """There is an order of that number which is not this payout."""
+    NOT_SENT = "not sent"
+    RATE_LIMITED = "rate limited"
+    BAD_CREDENTIALS = "bad credentials"
+    UNKNOWN = "unknown"
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """A verdict and what came with it.
+
+    Args:
+        verdict: What is proven.
+        code: The platform's code, unchanged.
+        message: The platform's words.
+        cause: Ours, for an exchange without a usable reply.
+        lost: True if no whole reply came, False if one came that could not be used.
+        http_status: Of the reply, if there was one.
+        retry_after: Seconds the platform asks to wait.
+    """
+
+    verdict: Verdict
+    code: str | None = None
+    message: str | None = None
+    platform_trade_no: str | None = None
+    amount: Decimal | None = None
+    utr: str | None = None
+    success_time: str | None = None
+    cause: str | None = None
+    lost: bool = False
+    pool_timeout: bool = False
+    http_status: int | None = None
+    retry_after: float | None = None
+
+
+def classify_payout(exchange: Exchange, codes: Codes, *, trade_no: str) -> Outcome:
+    """What the exchange of a payout request proves. Never raises."""
+    found = _before_the_envelope(exchange)
+    if not isinstance(found, Envelope):
+        return found
+    if found.code != ACCEPTED:
+        return _refused(found, codes, exchange)
+    if not found.has_data:
+        return _unknown(exchange, "the reply accepts the request but holds no order")
+    return _order(found, codes, exchange, trade_no)
+
+
+def classify_query(exchange: Exchange, codes: Codes, *, trade_no: str, amount: Decimal | None = None) -> Outcome:
+    """What the exchange of a query proves about *trade_no*. Never raises.
+
+    Args:
+        amount: What was to be paid; an order over another amount is not this payout. None if it is not known.
+    """
+    found = _before_the_envelope(exchange)
+    if not isinstance(found, Envelope):
+        # A question that was not taken says nothing about the payout.
+        return evolve(found, verdict=Verdict.UNKNOWN)
+    if found.code in codes.no_such_order:
+        return Outcome(verdict=Verdict.NO_SUCH_ORDER, code=found.code, message=found.msg)
+    if found.code != ACCEPTED:
+        return _unknown(exchange, f"the platform refused the question with code {found.code}", found)
+    if not found.has_data:
+        # inferred: reference section 5, nothing is documented for an unknown tradeNo
+        return Outcome(verdict=Verdict.NO_SUCH_ORDER, code=found.code, message=found.msg)
+    outcome = _order(found, codes, exchange, trade_no)
+    if outcome.code in codes.no_such_order:
+        return evolve(outcome, verdict=Verdict.NO_SUCH_ORDER)
+    if outcome.verdict is Verdict.DUPLICATE:
+        return evolve(outcome, verdict=Verdict.UNKNOWN, cause="a query answered that the order is a duplicate")
+    # "The amount really paid" may be zero as long as nothing was paid.
+    if amount is not None and outcome.amount and outcome.amount != amount and outcome.verdict is not Verdict.UNKNOWN:
+        return evolve(outcome, verdict=Verdict.FOREIGN)
+    return outcome
+
+
+def classify_balance(exchange: Exchange, *, currency: str) -> tuple[Outcome, Balance | None]:
+    """The balance, or why there is none. Never raises."""
+    found = _before_the_envelope(exchange)
+    if not isinstance(found, Envelope):
+        return evolve(found, verdict=Verdict.UNKNOWN), None
+    if found.code != ACCEPTED:
+        return _unknown(exchange, f"the platform refused the question with code {found.code}", found), None
+    try:
+        data = read_balance(found)
+        available = data.available
+    except ReadingError as error:
+        return _unknown(exchange, str(error)), None
+    balance = Balance(available=available, frozen=data.freezeAmount, unsettled=data.unsettledAmount, currency=currency)
+    return Outcome(verdict=Verdict.PAID, code=found.code), balance
+
+
+def _before_the_envelope(exchange: Exchange) -> Outcome | Envelope:
+    if exchange.phase is Phase.NOT_SENT:
+        return Outcome(verdict=Verdict.NOT_SENT, cause=exchange.cause, pool_timeout=exchange.pool_timeout)
+    status = exchange.status
+    if exchange.phase is not Phase.ANSWERED or status is None:
+        return Outcome(verdict=Verdict.UNKNOWN, cause=exchange.cause, lost=True)
+    try:
+        envelope = read_envelope(exchange.body) if exchange.cause is None else None
+        why = exchange.cause
+    except ReadingError as error:
+        envelope, why = None, str(error)
+    if status == 429 and (envelope is None or envelope.code != ACCEPTED):
+        return Outcome(
+            verdict=Verdict.RATE_LIMITED,
+            http_status=status,
+            cause="the platform answered HTTP 429",
+            retry_after=_seconds(exchange.retry_after),
+        )
+    if envelope is None:
+        return _unknown(exchange, f"HTTP {status}: {why}")
+    # An error status over an accepting envelope, or a server error over any, contradicts itself or proves nothing.
+    if not 200 <= status < 300 and (not 400 <= status < 500 or envelope.code == ACCEPTED):
+        return _unknown(exchange, f"HTTP {status}", envelope)
+    return envelope
+
+
+def _refused(envelope: Envelope, codes: Codes, exchange: Exchange) -> Outcome:
+    if envelope.code in codes.duplicate:
+        verdict = Verdict.DUPLICATE
+    elif envelope.code in codes.system or _says_accepted(envelope):
+        return _unknown(exchange, f"the platform answered code {envelope.code}", envelope)
+    elif codes.refuses_credentials(envelope.code, envelope.msg):
+        verdict = Verdict.BAD_CREDENTIALS
+    else:
+        verdict = Verdict.REFUSED
+    return Outcome(verdict=verdict, code=envelope.code, message=envelope.msg, http_status=exchange.status)
+
+
+def _says_accepted(envelope: Envelope) -> bool:
+    # A refusal that carries an order which is paid or under way contradicts itself.
+    return isinstance(envelope.data, dict) and envelope.data.get("status") in (ACCEPTED, PROCESSING)
+
+
+def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str) -> Outcome:
+    try:
+        order = read_order(envelope)
+    except ReadingError as error:
+        return _unknown(exchange, str(error))
+    if order.tradeNo is not None and order.tradeNo != trade_no:
+        return _unknown(exchange, "the reply is about another order")
+    verdict = _verdict_of_status(order, codes)
+    return Outcome(
+        verdict=verdict,
+        code=order.status,
+        message=order.words,
+        platform_trade_no=order.platform_trade_no,
+        amount=order.orderAmount if order.orderAmount is not None else order.amount,
+        utr=order.utr or None,
+        success_time=order.successTime or None,
+        cause=f"the platform answered status {order.status}" if verdict is Verdict.UNKNOWN else None,
+        http_status=exchange.status,
+    )
+
+
+def _verdict_of_status(order: OrderData, codes: Codes) -> Verdict:
+    if order.status == ACCEPTED:
+        return Verdict.PAID
+    if order.status == PROCESSING:
+        return Verdict.PROCESSING
+    if order.status in codes.duplicate:
+        return Verdict.DUPLICATE
+    return Verdict.UNKNOWN if order.status in codes.system else Verdict.FAILED
+
+
+def _unknown(exchange: Exchange, cause: str, envelope: Envelope | None = None) -> Outcome:
+    return Outcome(
+        verdict=Verdict.UNKNOWN,
+        code=envelope.code if envelope else None,
+        message=envelope.msg if envelope else None,
+        cause=cause,
+        http_status=exchange.status,
+    )
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    # The other form, a date, needs a clock and the agreement of two; the back-off serves instead.
+    return float(retry_after) if retry_after and re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", retry_after) else None

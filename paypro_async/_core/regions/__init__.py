@@ -1,0 +1,25 @@
+"""The regions, one file each, all with the same two names: ``SPEC`` and ``Payout``."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from paypro_async._core.regions import india
+from paypro_async._core.regions.spec import Field, RegionSpec
+from paypro_async.errors import ConfigurationError
+
+__all__ = ["REGIONS", "Field", "RegionSpec", "region_named"]
+
+REGIONS: Mapping[str, RegionSpec] = MappingProxyType({spec.name: spec for spec in (india.SPEC,)})
+
+
+def region_named(name: str) -> RegionSpec:
+    """The spec of a region.
+
+    Raises:
+        ConfigurationError: If there is no such region.
+    """
+    try:
+        return REGIONS[name.lower()]
+    except KeyError:
+        known = ", ".join(sorted(REGIONS))
+        raise ConfigurationError(f"There is no region {name!r}. Known regions: {known}.") from None

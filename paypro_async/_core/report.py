@@ -1,0 +1,191 @@
+"""What became of each payout of a batch, and of all of them together."""
+
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from attrs import define, field, frozen
+
+from paypro_async._core.models import PayoutResult
+from paypro_async.errors import (
+    IdempotencyConflictError,
+    InvalidPayoutError,
+    NotSentError,
+    PayProError,
+    ReviewRequiredError,
+)
+
+__all__ = ["BatchItem", "BatchProgress", "BatchReport", "ItemStatus", "Tally"]
+
+_SHOWN_FAILURES = 100
+
+
+class ItemStatus(StrEnum):
+    """What is known of one item at the end of a batch."""
+
+    SUCCEEDED = "succeeded"
+    PROCESSING = "processing"
+    FAILED = "failed"
+    REVERSED = "reversed"
+    UNKNOWN = "unknown"
+    """Money may have moved; the ledger remembers it, and the same batch again asks."""
+    REVIEW = "review"
+    """Only a person can decide."""
+    NOT_SENT = "not_sent"
+    """Nothing was accepted; the same batch again sends it."""
+    CONFLICT = "conflict"
+    """Its trade_no belongs to another payout; nothing was sent."""
+    INVALID = "invalid"
+    """It has wrong fields; nothing was sent."""
+
+
+@frozen(kw_only=True)
+class BatchItem:
+    """One payout of a batch with its result or its error.
+
+    Args:
+        position: Its place in the input, counted from 0.
+        trade_no: Its order number; None if it was not valid and had none.
+        payout: The input as it was given.
+        result: What the platform said, or None.
+        error: Why there is no result, or None.
+    """
+
+    position: int
+    trade_no: str | None
+    payout: Any
+    result: PayoutResult | None = None
+    error: PayProError | None = None
+
+    @property
+    def status(self) -> ItemStatus:
+        """What is known of it."""
+        if self.result is not None:
+            return ItemStatus(self.result.status.value)
+        for kind, status in _BY_ERROR:
+            if isinstance(self.error, kind):
+                return status
+        return ItemStatus.UNKNOWN
+
+    @property
+    def code(self) -> str | None:
+        """The platform's code, or the kind of the error."""
+        if self.result is not None:
+            return self.result.code
+        return getattr(self.error, "platform_code", None) or (type(self.error).__name__ if self.error else None)
+
+    def raise_for_status(self) -> PayoutResult:
+        """The result of a payout that is paid or processing; else the error.
+
+        Raises:
+            PayProError: Whatever keeps it from being one.
+        """
+        if self.result is None:
+            raise self.error or PayProError("The item has neither a result nor an error.", trade_no=self.trade_no)
+        return self.result.raise_for_status()
+
+
+_BY_ERROR = (
+    (InvalidPayoutError, ItemStatus.INVALID),
+    (IdempotencyConflictError, ItemStatus.CONFLICT),
+    (ReviewRequiredError, ItemStatus.REVIEW),
+    (NotSentError, ItemStatus.NOT_SENT),
+)
+
+_ACCEPTED = (ItemStatus.SUCCEEDED, ItemStatus.PROCESSING)
+
+
+@frozen(kw_only=True)
+class BatchProgress:
+    """A batch while it runs.
+
+    Args:
+        done: Items that have ended.
+        in_flight: Items that hold a place.
+        waiting: Items that wait for their next step and hold none.
+        counts: Ended items by status.
+        elapsed: Seconds since the start.
+    """
+
+    done: int
+    in_flight: int
+    waiting: int
+    counts: Mapping[ItemStatus, int]
+    elapsed: float
+
+
+@frozen(kw_only=True)
+class BatchReport:
+    """A batch at its end.
+
+    Args:
+        counts: Items by status.
+        amounts: Sums by status, in major units; an item that is not valid counts as zero.
+        codes: How many items that are not paid or processing ended with which platform code or error.
+        failures: The first 100 of those items.
+        elapsed: Seconds from start to end.
+        stopped: The name of the stop rule that ended it early, ``"cancelled"``, or None. What was not begun is in no
+            count.
+    """
+
+    counts: Mapping[ItemStatus, int]
+    amounts: Mapping[ItemStatus, Decimal]
+    codes: Mapping[str, int]
+    failures: tuple[BatchItem, ...] = field(repr=False)
+    elapsed: float
+    stopped: str | None = None
+
+    @property
+    def total(self) -> int:
+        """Items that have ended."""
+        return sum(self.counts.values())
+
+    @property
+    def accepted(self) -> int:
+        """Items that are paid or processing."""
+        return sum(self.counts.get(status, 0) for status in _ACCEPTED)
+
+    @property
+    def rate(self) -> float:
+        """Items per second."""
+        return self.total / self.elapsed if self.elapsed else 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether every item was begun and is paid or processing."""
+        return self.stopped is None and self.accepted == self.total
+
+
+@define(kw_only=True, eq=False)
+class Tally:
+    """Counts items as they end, in a space that does not grow with them."""
+
+    counts: Counter[ItemStatus] = field(factory=Counter)
+    amounts: dict[ItemStatus, Decimal] = field(factory=dict)
+    codes: Counter[str] = field(factory=Counter)
+    failures: list[BatchItem] = field(factory=list)
+
+    def add(self, item: BatchItem, amount: Decimal | None) -> None:
+        """Count one item."""
+        status = item.status
+        self.counts[status] += 1
+        self.amounts[status] = self.amounts.get(status, Decimal(0)) + (amount or Decimal(0))
+        if status in _ACCEPTED:
+            return
+        self.codes[item.code or "?"] += 1
+        if len(self.failures) < _SHOWN_FAILURES:
+            self.failures.append(item)
+
+    def report(self, *, elapsed: float, stopped: str | None) -> BatchReport:
+        """The report so far."""
+        return BatchReport(
+            counts=MappingProxyType(dict(self.counts)),
+            amounts=MappingProxyType(dict(self.amounts)),
+            codes=MappingProxyType(dict(self.codes)),
+            failures=tuple(self.failures),
+            elapsed=elapsed,
+            stopped=stopped,
+        )

@@ -1,0 +1,139 @@
+"""What to do next with one payout: a pure function of where it stands.
+
+::
+
+    NEW ──────── send (after a back-off, if it was tried before)
+    SENDING ──── ask; and once "no such order" is believed: send again, or end it
+    otherwise ── finish
+
+"No such order" is believed only after the attempt's settle window has passed and two questions, some time apart, have
+both found nothing: a booking may lag behind its request.
+"""
+
+from enum import Enum
+
+from attrs import Attribute, field, frozen
+
+from paypro_async._core.lifecycle import State
+from paypro_async._core.outcome import Verdict
+from paypro_async.errors import ConfigurationError
+
+__all__ = ["BELIEVED_ABSENCES", "Action", "RetryPolicy", "Situation", "Step", "next_step"]
+
+BELIEVED_ABSENCES = 2
+"""How many questions after the settle window must find nothing."""
+
+
+def _not_negative(_: object, attribute: "Attribute[float]", value: float) -> None:
+    if not value >= 0:
+        raise ConfigurationError(f"{attribute.name} must be zero or more seconds.")
+
+
+@frozen(kw_only=True, eq=False)
+class RetryPolicy:
+    """How patient and how eager the client is. All times are in seconds.
+
+    Args:
+        settle_after: How long after an attempt "no such order" proves nothing.
+        ask_spacing: Between the two questions that must both find nothing.
+        resend: Whether a payout that never arrived may be sent again by itself.
+        backoff_first: The ceiling of the first delay; it doubles each time up to *backoff_max*, and the delay is
+            drawn evenly from zero to the ceiling (full jitter).
+        retry_after_max: A ``Retry-After`` beyond this is taken as this.
+    """
+
+    settle_after: float = field(default=60.0, validator=_not_negative)
+    ask_spacing: float = field(default=2.0, validator=_not_negative)
+    resend: bool = True
+    backoff_first: float = field(default=0.5, validator=_not_negative)
+    backoff_max: float = field(default=8.0, validator=_not_negative)
+    retry_after_max: float = field(default=60.0, validator=_not_negative)
+
+    def backoff(self, tries: int, chance: float) -> float:
+        """The delay before try number *tries* + 1; *chance* is drawn evenly from 0 to 1."""
+        return chance * min(self.backoff_max, self.backoff_first * 2.0 ** min(tries, 30))
+
+
+@frozen(kw_only=True, eq=False)
+class Situation:
+    """Where one call stands with one payout.
+
+    Args:
+        state: The ledger's.
+        sends: How often this call has sent it.
+        max_attempts: How often this call may send it.
+        age: Seconds since the last attempt was announced.
+        asked: Questions since the last attempt.
+        absences: How many of them found nothing after the settle window, without anything else in between.
+        last: What the last exchange of this call proved, if there was one.
+        retry_after: Seconds that the platform asked to wait.
+        ask_anyway: The caller wants fresh news of a payout that is processing.
+    """
+
+    state: State
+    sends: int = 0
+    max_attempts: int = 1
+    age: float = 0.0
+    asked: int = 0
+    absences: int = 0
+    last: Verdict | None = None
+    retry_after: float | None = None
+    ask_anyway: bool = False
+
+
+class Action(Enum):
+    """What the caller shall do."""
+
+    SEND = "send"
+    ASK = "ask"
+    BELIEVE = "believe that there is no such order"
+    FINISH = "finish"
+
+
+@frozen
+class Step:
+    """An action and the seconds to wait before it."""
+
+    action: Action
+    delay: float = 0.0
+
+
+def next_step(at: Situation, policy: RetryPolicy, chance: float) -> Step:
+    """Decide.
+
+    Args:
+        at: Where the payout stands.
+        policy: The rules.
+        chance: Drawn evenly from 0 to 1, for the jitter.
+    """
+    if at.state is State.NEW:
+        return _send(at, policy, chance)
+    if at.state is State.SENDING:
+        return Step(Action.BELIEVE) if at.absences >= BELIEVED_ABSENCES else _ask(at, policy, chance)
+    if at.state is State.PROCESSING and at.ask_anyway and not at.asked:
+        return Step(Action.ASK)
+    return Step(Action.FINISH)
+
+
+def _send(at: Situation, policy: RetryPolicy, chance: float) -> Step:
+    if at.sends == 0:
+        return Step(Action.SEND)
+    if at.last is Verdict.BAD_CREDENTIALS or at.sends >= at.max_attempts:
+        return Step(Action.FINISH)
+    delay = policy.backoff(at.sends - 1, chance)
+    if at.retry_after is not None:
+        # The server's hint sets the pace within bounds; the jitter on top keeps callers apart.
+        delay += min(at.retry_after, policy.retry_after_max)
+    return Step(Action.SEND, delay)
+
+
+def _ask(at: Situation, policy: RetryPolicy, chance: float) -> Step:
+    if at.absences:
+        return Step(Action.ASK, policy.ask_spacing)
+    if at.asked == 0 and (at.sends == 0 or at.last is Verdict.DUPLICATE):
+        # Left by an earlier call or process, or known to exist: there is nothing to wait for.
+        return Step(Action.ASK)
+    delay = policy.backoff(at.asked, chance)
+    until_settled = policy.settle_after - at.age
+    # The first question after the window counts, so it comes just then and not a back-off later.
+    return Step(Action.ASK, min(delay, until_settled) if until_settled > 0 else delay)

@@ -1,0 +1,103 @@
+"""The signature over a request's fields.
+
+The platform's rule (docs: india/payout, pakistan/overview): every body field except ``sign``, empty ones left out,
+sorted by name, joined as ``key1=value1key2=value2`` without separators, then the secret; lower-case hex MD5 of the
+UTF-8 bytes. That the secret comes last is inferred (reference 1.2), so it is one switch: ``secret_position``.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Literal, Protocol, get_args, runtime_checkable
+
+from attrs import field, frozen
+
+from paypro_async.errors import ConfigurationError
+
+__all__ = ["HmacSha256Signer", "Md5Signer", "SecretPosition", "Signer", "signing_string", "verify"]
+
+SecretPosition = Literal["suffix", "prefix"]
+
+
+@runtime_checkable
+class Signer(Protocol):
+    """Anything that signs the fields of one request.
+
+    ``sign`` is called once per attempt, over that attempt's own timestamp. It may be a coroutine function, for a
+    secret that lives in a vault or an HSM.
+    """
+
+    def sign(self, fields: Mapping[str, str]) -> str | Awaitable[str]:
+        """Return the signature of *fields* (wire names, without ``sign``)."""
+        ...
+
+
+def signing_string(fields: Mapping[str, object]) -> str:
+    """The text that is signed, without the secret: ``key1=value1key2=value2…``, sorted, empty and absent left out."""
+    return "".join(
+        f"{key}={value}" for key, value in sorted(fields.items()) if key != "sign" and value is not None and value != ""
+    )
+
+
+def verify(received: str, fields: Mapping[str, object], signers: "Sequence[Md5Signer | HmacSha256Signer]") -> bool:
+    """Whether *received* is the signature of *fields* by one of *signers* (several during a rotation).
+
+    Every signer is tried and compared in constant time, so that timing tells nothing.
+    """
+    received_bytes = received.encode("utf-8", "surrogatepass")
+    matches = [hmac.compare_digest(signer.sign(fields).encode(), received_bytes) for signer in signers]
+    return any(matches)
+
+
+def _secret(value: str | bytes) -> bytes:
+    if not isinstance(value, str | bytes):
+        raise ConfigurationError("The secret is not text. Give the app secret from PayPro's dashboard as str or bytes.")
+    if not value:
+        raise ConfigurationError("The secret is empty. Give the app secret from PayPro's dashboard.")
+    return value.encode("utf-8") if isinstance(value, str) else value
+
+
+@frozen
+class Md5Signer:
+    """The platform's scheme: lower-case hex MD5 of the signing string and the secret.
+
+    Args:
+        secret: The app secret (merchant key) from PayPro's dashboard.
+        secret_position: ``"suffix"`` (inferred, about 90 % sure) or ``"prefix"``.
+
+    Raises:
+        ConfigurationError: If the secret is empty or the position is unknown.
+    """
+
+    _secret: bytes = field(converter=_secret, repr=False)
+    secret_position: SecretPosition = field(default="suffix", kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.secret_position not in get_args(SecretPosition):
+            raise ConfigurationError("secret_position is neither 'suffix' nor 'prefix'. Use 'suffix' unless told.")
+
+    def sign(self, fields: Mapping[str, object]) -> str:
+        """Return the signature as 32 lower-case hexadecimal characters."""
+        text = signing_string(fields).encode("utf-8")
+        first = self.secret_position == "prefix"  # noqa: S105  a place, no secret
+        salted = self._secret + text if first else text + self._secret
+        # MD5 is the platform's choice; it authenticates nothing by itself, TLS does.
+        return hashlib.md5(salted, usedforsecurity=False).hexdigest()
+
+
+@frozen
+class HmacSha256Signer:
+    """HMAC-SHA-256 over the same signing string, for a platform that offers it.
+
+    Args:
+        secret: The shared secret.
+
+    Raises:
+        ConfigurationError: If the secret is empty.
+    """
+
+    _secret: bytes = field(converter=_secret, repr=False)
+
+    def sign(self, fields: Mapping[str, object]) -> str:
+        """Return the signature as 64 lower-case hexadecimal characters."""
+        return hmac.new(self._secret, signing_string(fields).encode("utf-8"), hashlib.sha256).hexdigest()

@@ -1,0 +1,108 @@
+"""The errors of payouts that ended without a result: what happened, what is certain, what to do."""
+
+from typing import Any
+
+from paypro_async._core.lifecycle import Change, Entry, State, changed
+from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async.errors import (
+    ConnectionFailedError,
+    CredentialsRefusedError,
+    LedgerUnavailableError,
+    NotSentError,
+    OutcomeNotRecordedError,
+    OutcomeUnknownError,
+    PayProError,
+    PoolTimeoutError,
+    RateLimitedError,
+    ReplyLostError,
+    ReplyUnreadableError,
+    ReviewRequiredError,
+)
+
+__all__ = ["not_recorded", "unsettled"]
+
+
+def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentError | OutcomeUnknownError:
+    """The error for a call that ends while *entry* is new, unknown, or waits for a person."""
+    if entry.state is State.NEW:
+        return _not_sent(entry, last, elapsed)
+    about = {"trade_no": entry.trade_no}
+    if entry.state is State.REVIEW:
+        return ReviewRequiredError(
+            f"Payout {entry.trade_no} waits for a person: what the platform says about it "
+            f"({entry.message or entry.code}) does not fit what was sent. Money may have moved. Look the order up in "
+            "PayPro's dashboard; nothing more is sent for this trade_no.",
+            attempts=entry.attempt,
+            elapsed=elapsed,
+            **about,
+        )
+    if last is None or last.verdict is not Verdict.UNKNOWN:
+        kind, what = OutcomeUnknownError, "was sent and the platform could not yet say what became of it"
+    elif last.lost:
+        kind, what = ReplyLostError, f"was sent and the reply was lost ({last.cause})"
+    else:
+        kind, what = ReplyUnreadableError, f"was sent and the reply does not say what happened ({last.cause})"
+    return kind(
+        f"Payout {entry.trade_no} {what}; unknown after {entry.attempt} attempt(s) and {elapsed:.1f} s. Money may have "
+        "moved. Call payout again with the same trade_no and content, or query it; never use a new trade_no.",
+        attempts=entry.attempt,
+        elapsed=elapsed,
+        **about,
+    )
+
+
+def not_recorded(entry: Entry, change: Change) -> PayProError:
+    """The error for an answer that the ledger could not store."""
+    result = changed(entry, change, None).result()
+    if result is not None:
+        return OutcomeNotRecordedError(
+            f"The platform answered that payout {entry.trade_no} is {result.status.value}, and the ledger could not "
+            "store that. The ledger still has it as unknown. Mend the ledger and call again with the same trade_no: it "
+            "asks the platform and stores the answer.",
+            result=result,
+            trade_no=entry.trade_no,
+        )
+    if change.to is State.NEW:
+        return LedgerUnavailableError(
+            f"Payout {entry.trade_no} was not sent, and the ledger could not store that. No money moved. Mend the "
+            "ledger and call again with the same trade_no.",
+            trade_no=entry.trade_no,
+            attempts=entry.attempt,
+        )
+    return OutcomeUnknownError(
+        f"Payout {entry.trade_no} is unknown and the ledger could not store what was learned. Money may have moved. "
+        "Mend the ledger and call again with the same trade_no; never use a new one.",
+        trade_no=entry.trade_no,
+        attempts=entry.attempt,
+    )
+
+
+def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentError:
+    verdict = last.verdict if last else None
+    again = "No money moved. Call again with the same trade_no."
+    tried = f"after {entry.attempt} attempt(s) and {elapsed:.1f} s"
+    about: dict[str, Any] = {"trade_no": entry.trade_no, "attempts": entry.attempt, "elapsed": elapsed}
+    if last is not None and verdict is Verdict.RATE_LIMITED:
+        limited = RateLimitedError(
+            f"The platform was too busy for payout {entry.trade_no} (HTTP 429) {tried}. {again}", **about
+        )
+        limited.retry_after = last.retry_after
+        return limited
+    if last is not None and verdict is Verdict.BAD_CREDENTIALS:
+        refused = CredentialsRefusedError(
+            f"The platform refused the credentials for payout {entry.trade_no} with code {last.code!r}. No money "
+            "moved. Check the merchant number, the secret and secret_position, then call again with the same trade_no.",
+            **about,
+        )
+        refused.platform_code, refused.platform_message = last.code, last.message
+        return refused
+    if last is not None and last.pool_timeout:
+        return PoolTimeoutError(
+            f"Every connection was busy and payout {entry.trade_no} was not sent {tried}. {again} Raise "
+            "max_connections or lower the concurrency.",
+            **about,
+        )
+    if verdict is Verdict.NOT_SENT:
+        why = last.cause if last else None
+        return ConnectionFailedError(f"Payout {entry.trade_no} was not sent ({why}) {tried}. {again}", **about)
+    return NotSentError(f"Payout {entry.trade_no} never reached the platform {tried}. {again}", **about)

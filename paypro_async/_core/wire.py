@@ -1,0 +1,179 @@
+"""The bytes of a request and the envelope of a reply. The platform's names live here and in ``regions``."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from attrs import field, frozen
+
+from paypro_async._core.converter import Note, ReadingError, read, read_json
+
+__all__ = [
+    "BalanceData",
+    "Envelope",
+    "Exchange",
+    "OrderData",
+    "Phase",
+    "WireRequest",
+    "read_balance",
+    "read_envelope",
+    "read_order",
+    "request_body",
+]
+
+
+class Phase(Enum):
+    """How far a request got, from what happened on the wire."""
+
+    NOT_SENT = "not sent"
+    """No byte of it left this process."""
+    MAYBE_SENT = "maybe sent"
+    """A byte may have left and no whole reply came back."""
+    ANSWERED = "answered"
+    """A whole reply was read."""
+
+
+@frozen(kw_only=True)
+class WireRequest:
+    """One POST, ready to go.
+
+    Args:
+        url: Absolute.
+        body: JSON, UTF-8.
+        merchant_no: For the header ``merchantNo``.
+        send_by: The first byte must leave before this moment of the runtime's monotonic clock, in seconds; else the
+            request must not be sent at all. None for a question, which moves no money.
+    """
+
+    url: str
+    body: bytes = field(repr=False)
+    merchant_no: str
+    send_by: float | None = None
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """The headers of the request, without those of the connection."""
+        return [
+            ("content-type", "application/json"),
+            ("accept", "application/json"),
+            ("accept-encoding", "identity"),
+            ("user-agent", "paypro-async"),
+            ("merchantNo", self.merchant_no),
+        ]
+
+
+@frozen(kw_only=True)
+class Exchange:
+    """What became of one :class:`WireRequest`: a value, never an exception.
+
+    Args:
+        phase: How far it got.
+        status: The HTTP status, if a whole reply was read.
+        body: The reply's body; empty if it could not be used.
+        retry_after: The header ``Retry-After`` as text.
+        cause: Why there is no usable reply, in words for people: "the connection was refused".
+        pool_timeout: Whether it was not sent because every connection was busy.
+    """
+
+    phase: Phase
+    status: int | None = None
+    body: bytes = field(default=b"", repr=False)
+    retry_after: str | None = None
+    cause: str | None = None
+    pool_timeout: bool = False
+
+
+def request_body(fields: Mapping[str, str], signature: str) -> bytes:
+    """The JSON of a signed request: every value as text, so that what is signed is what is read."""
+    return json.dumps({**fields, "sign": signature}, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+@frozen
+class Envelope:
+    """What every reply is wrapped in. ``code`` and ``msg`` are about the request, never about the payout."""
+
+    code: str
+    msg: Note | None = None
+    data: Any = None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is an order in it; the platform may leave it out, send null or send it empty."""
+        return self.data not in (None, "", {}, [])
+
+
+@frozen
+class OrderData:
+    """``data`` of a payout or a query, over all spellings of the pages."""
+
+    status: str | None = None
+    tradeNo: str | None = None  # noqa: N815  the platform's name
+    platFormTradeNo: Note | None = None  # noqa: N815
+    kiliTradeNo: Note | None = None  # noqa: N815  the seed's example
+    serialNumber: Note | None = None  # noqa: N815  docs: kenya/payout
+    desc: Note | None = None
+    message: Note | None = None
+    amount: Decimal | None = None
+    orderAmount: Decimal | None = None  # noqa: N815
+    successTime: Note | None = None  # noqa: N815
+    utr: Note | None = None
+
+    @property
+    def platform_trade_no(self) -> str | None:
+        """PayPro's number under whichever name it came."""
+        return self.platFormTradeNo or self.kiliTradeNo or self.serialNumber or None
+
+    @property
+    def words(self) -> str | None:
+        """The platform's words for the status."""
+        return self.desc or self.message or None
+
+
+@frozen
+class BalanceData:
+    """``data`` of a balance; ``availablAmount`` is how Mexico, Egypt and Indonesia spell it."""
+
+    availableAmount: Decimal | None = None  # noqa: N815
+    availablAmount: Decimal | None = None  # noqa: N815
+    freezeAmount: Decimal | None = None  # noqa: N815
+    unsettledAmount: Decimal | None = None  # noqa: N815
+
+    @property
+    def available(self) -> Decimal:
+        """What can be paid out, under either spelling."""
+        amount = self.availableAmount if self.availableAmount is not None else self.availablAmount
+        if amount is None:
+            raise ReadingError("the balance has no available amount")
+        return amount
+
+
+def read_envelope(body: bytes) -> Envelope:
+    """The envelope of a reply.
+
+    Raises:
+        ReadingError: If the body is not one, for example an HTML page.
+    """
+    return read(read_json(body), Envelope)
+
+
+def read_order(envelope: Envelope) -> OrderData:
+    """The order in an envelope.
+
+    Raises:
+        ReadingError: If it is not one, or has no status.
+    """
+    order = read(envelope.data, OrderData)
+    if not order.status:
+        raise ReadingError("the order has no status")
+    return order
+
+
+def read_balance(envelope: Envelope) -> BalanceData:
+    """The balance in an envelope.
+
+    Raises:
+        ReadingError: If a member is of another type.
+    """
+    return read(envelope.data, BalanceData)

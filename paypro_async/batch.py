@@ -1,0 +1,410 @@
+"""Many payouts with bounded concurrency, in constant memory.
+
+::
+
+    source ─▶ feeder ─▶ launch (rate) ─▶ a place ─▶ engine steps ─▶ result
+                             ▲                          │
+                             └── waiting, by due time ◀─┘   whoever must wait gives its place back
+
+A place is held only while something is being done. What waits for a back-off, a question or its settle window lies in
+a heap by due time; it is in the ledger anyway, so a crash loses nothing of it.
+"""
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable
+from contextlib import asynccontextmanager
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+import anyio
+from attrs import define, frozen
+
+from paypro_async._core.checks import Problem
+from paypro_async._core.intent import Intent
+from paypro_async._core.outcome import Codes, Verdict
+from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, ItemStatus, Tally
+from paypro_async._core.retry import Action
+from paypro_async.engine import Engine, Flight, Limits
+from paypro_async.errors import (
+    ClientStateError,
+    CredentialsRefusedError,
+    InvalidPayoutError,
+    LedgerUnavailableError,
+    OutcomeUnknownError,
+    PayProError,
+)
+
+__all__ = ["Batch", "BatchOptions", "Source", "StopRules"]
+
+logger = logging.getLogger("paypro_async")
+
+Source = Iterable[Any] | AsyncIterable[Any]
+
+_MOST_WAITING = 10_000
+_DRAIN_SECONDS = 5.0
+_END = object()
+
+
+@frozen(kw_only=True)
+class StopRules:
+    """When a batch begins no more payouts. What is under way is brought to its end.
+
+    Args:
+        bad_credentials: Stop when the platform refuses the merchant number or the signature.
+        insufficient_funds: Stop when the platform says that the balance is too low.
+        ledger_unavailable: Stop when the ledger cannot be written.
+        unknown_in_a_row: Stop after so many attempts in a row without a reply that could be used; None for never.
+        not_sent_in_a_row: Stop after so many payouts in a row that could not be sent at all; None for never.
+    """
+
+    bad_credentials: bool = True
+    insufficient_funds: bool = True
+    ledger_unavailable: bool = True
+    unknown_in_a_row: int | None = 50
+    not_sent_in_a_row: int | None = 50
+
+    @classmethod
+    def off(cls) -> "StopRules":
+        """No rule at all."""
+        return cls(
+            bad_credentials=False,
+            insufficient_funds=False,
+            ledger_unavailable=False,
+            unknown_in_a_row=None,
+            not_sent_in_a_row=None,
+        )
+
+
+@frozen(kw_only=True, eq=False)
+class BatchOptions:
+    """How a batch runs; see ``PayProClient.batch_payout``."""
+
+    concurrency: int
+    limits: Limits
+    stop: StopRules
+    on_progress: Callable[[BatchProgress], object] | None = None
+
+
+@define(eq=False)
+class _Job:
+    position: int
+    payout: Any
+    intent: Intent | None = None
+    flight: Flight | None = None
+    action: Action | None = None
+
+
+@define(eq=False)
+class _Streak:
+    """How often in a row something went wrong."""
+
+    unknown: int = 0
+    not_sent: int = 0
+
+
+class Batch:
+    """A running batch: iterate over it for the items as they end, or await it for the report.
+
+    Args:
+        prepare: Makes an intent of one item of *source*; raises for one that is wrong.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        engine: Engine,
+        prepare: Callable[[Any], Intent],
+        codes: Codes,
+        options: BatchOptions,
+        on_end: "Callable[[Batch], object]",
+    ) -> None:
+        self._source = source
+        self._engine = engine
+        self._prepare = prepare
+        self._codes = codes
+        self._options = options
+        self._on_end = on_end
+        self._tally = Tally()
+        self._streak = _Streak()
+        self._stopped: str | None = None
+        self._cancelled = False
+        self._positions = itertools.count()
+        self._next: asyncio.Queue[Any] = asyncio.Queue(maxsize=1)
+        self._waiting: list[tuple[float, int, _Job]] = []
+        self._order = itertools.count()
+        self._places = asyncio.Semaphore(options.concurrency)
+        self._active = 0
+        self._changed = asyncio.Event()
+        self._ended: asyncio.Queue[Any] | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._began = 0.0
+        self._elapsed: float | None = None
+
+    @property
+    def report(self) -> BatchReport:
+        """The report so far; complete once the batch has ended."""
+        elapsed = self._elapsed if self._elapsed is not None else self._engine.runtime.steady() - self._began
+        return self._tally.report(elapsed=elapsed, stopped=self._stopped)
+
+    def __await__(self) -> Generator[Any, None, BatchReport]:
+        return self._wait().__await__()
+
+    def __aiter__(self) -> AsyncIterator[BatchItem]:
+        return self._items()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Begin no more, let what is in flight be recorded, and end. What waits stays unknown in the ledger."""
+        runner = self._runner
+        if runner is None or runner.done():
+            return
+        self._cancelled = True
+        self._stop("cancelled")
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([runner], timeout=self._engine.request_timeout + _DRAIN_SECONDS)
+            runner.cancel()
+            await asyncio.wait([runner])
+
+    async def _wait(self) -> BatchReport:
+        runner = self._runner or self._start()
+        try:
+            # Shielded: cancelling the one who waits stops the batch in order, and not in the middle of a step.
+            await asyncio.shield(runner)
+        finally:
+            await self.aclose()
+        return self.report
+
+    async def _items(self) -> AsyncIterator[BatchItem]:
+        if self._runner is not None:
+            raise ClientStateError(
+                "This batch has been started. Make a new one; payouts that are done are not repeated."
+            )
+        ended = self._ended = asyncio.Queue()
+        runner = self._start()
+        runner.add_done_callback(lambda _: ended.put_nowait(_END))
+        try:
+            while (item := await ended.get()) is not _END:
+                self._changed.set()
+                yield item
+            await runner
+        finally:
+            await self.aclose()
+
+    def _start(self) -> asyncio.Task[None]:
+        self._began = self._engine.runtime.steady()
+        self._runner = asyncio.create_task(self._run(), name="paypro-batch")
+        return self._runner
+
+    def _stop(self, why: str) -> None:
+        self._stopped = self._stopped or why
+        self._changed.set()
+
+    async def _run(self) -> None:
+        feeder = asyncio.create_task(self._feed(), name="paypro-batch-feeder")
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await self._places.acquire()
+                    job = await self._next_job()
+                    if job is None:
+                        break
+                    self._active += 1
+                    group.create_task(self._work(job))
+            self._leave_waiting()
+        finally:
+            self._elapsed = self._engine.runtime.steady() - self._began
+            self._on_end(self)
+            feeder.cancel()
+            (outcome,) = await asyncio.gather(feeder, return_exceptions=True)
+        if isinstance(outcome, Exception):
+            # The source itself failed. Everything that it had given is done and recorded by now.
+            raise outcome
+
+    def _leave_waiting(self) -> None:
+        # Only a cancelled batch leaves any. Each is in the ledger as what it is, and is counted as that.
+        for _, _, job in self._waiting:
+            flight = job.flight
+            if flight is not None:
+                try:
+                    self._end(job, self._item(job, result=self._engine.result(flight)))
+                except PayProError as error:
+                    self._end(job, self._item(job, error=error))
+
+    async def _feed(self) -> None:
+        try:
+            if isinstance(self._source, AsyncIterable):
+                async with _closing(self._source) as source:
+                    async for payout in source:
+                        await self._offer(payout)
+            else:
+                for payout in self._source:
+                    await self._offer(payout)
+        finally:
+            if not self._stopped:
+                await self._offer(_END)
+
+    async def _offer(self, payout: Any) -> None:
+        await self._next.put(payout)
+        self._changed.set()
+
+    async def _next_job(self) -> _Job | None:
+        """The next job that can begin now; waits for one; None when there will be none."""
+        while True:
+            self._changed.clear()
+            now = self._engine.runtime.steady()
+            if self._cancelled:
+                return None
+            if self._waiting and self._waiting[0][0] <= now:
+                return heapq.heappop(self._waiting)[2]
+            exhausted = False
+            if self._may_begin() and not self._next.empty():
+                payout = self._next.get_nowait()
+                if payout is not _END:
+                    return _Job(next(self._positions), payout)
+                self._next.put_nowait(_END)
+                exhausted = True
+            if not self._waiting and not self._active and (exhausted or self._stopped):
+                return None
+            due = self._waiting[0][0] - now if self._waiting else None
+            with anyio.move_on_after(due):
+                await self._changed.wait()
+
+    def _may_begin(self) -> bool:
+        # A slow reader of the results holds the batch back, or they would pile up.
+        piled_up = self._ended is not None and self._ended.qsize() >= self._options.concurrency
+        return not self._stopped and not piled_up and len(self._waiting) < _MOST_WAITING
+
+    async def _work(self, job: _Job) -> None:
+        item: BatchItem | None = None
+        try:
+            item = await self._advance(job)
+        except PayProError as error:
+            item = self._item(job, error=error)
+        except Exception as error:
+            # A fault in the SDK or in a plug-in must not take the other payouts with it, nor pass for an outcome.
+            logger.exception("Payout %s met an unexpected error", job.intent.trade_no if job.intent else "?")
+            item = self._item(job, error=_unexpected(job, error))
+        finally:
+            self._active -= 1
+            self._places.release()
+            if item is not None:
+                self._end(job, item)
+            self._changed.set()
+
+    async def _advance(self, job: _Job) -> BatchItem | None:
+        """Take the job as far as it goes without waiting; None if it waits now."""
+        flight = job.flight or await self._launch(job)
+        if job.action is not None:
+            await self._act(flight, job.action)
+        while (step := self._engine.next(flight)).action is not Action.FINISH and not self._cancelled:
+            if step.delay > 0:
+                job.action = step.action
+                due = self._engine.runtime.steady() + step.delay
+                heapq.heappush(self._waiting, (due, next(self._order), job))
+                return None
+            await self._act(flight, step.action)
+        return self._item(job, result=self._engine.result(flight))
+
+    async def _launch(self, job: _Job) -> Flight:
+        intent = job.intent = self._intent(job.payout)
+        pace = self._options.limits.pace
+        if pace is not None and await self._engine.ledger.get(intent.merchant_no, intent.trade_no) is None:
+            # Only what will be sent takes a place in the rate; a second run passes over what is done.
+            await self._engine.keep_pace(pace.launch)
+        flight = job.flight = await self._engine.begin(intent, self._options.limits)
+        return flight
+
+    def _intent(self, payout: Any) -> Intent:
+        try:
+            return self._prepare(payout)
+        except TypeError as error:
+            problem = Problem(
+                "amount" if "amount" in str(error) else "payout", "TYPE", "is of a type that cannot be paid"
+            )
+            raise InvalidPayoutError([problem]) from error
+
+    async def _act(self, flight: Flight, action: Action) -> None:
+        sends = flight.sends
+        await self._engine.act(flight, action)
+        last = flight.last
+        if flight.sends == sends or last is None:
+            return
+        self._streak.unknown = self._streak.unknown + 1 if last.verdict is Verdict.UNKNOWN else 0
+        most = self._options.stop.unknown_in_a_row
+        if most is not None and self._streak.unknown >= most:
+            self._stop("unknown_in_a_row")
+
+    def _item(self, job: _Job, **outcome: Any) -> BatchItem:
+        trade_no = job.intent.trade_no if job.intent else getattr(outcome.get("error"), "trade_no", None)
+        return BatchItem(position=job.position, trade_no=trade_no, payout=job.payout, **outcome)
+
+    def _end(self, job: _Job, item: BatchItem) -> None:
+        self._tally.add(item, job.intent.amount if job.intent else None)
+        self._apply_stop_rules(item)
+        if self._ended is not None:
+            self._ended.put_nowait(item)
+        if self._options.on_progress is None:
+            return
+        progress = BatchProgress(
+            done=self._tally.counts.total(),
+            in_flight=self._active,
+            waiting=len(self._waiting),
+            counts=MappingProxyType(self._tally.counts),
+            elapsed=self._engine.runtime.steady() - self._began,
+        )
+        try:
+            self._options.on_progress(progress)
+        except Exception:
+            # Whoever watches must not touch a payment.
+            logger.exception("The progress callback of a batch failed")
+
+    def _apply_stop_rules(self, item: BatchItem) -> None:
+        rules = self._options.stop
+        self._streak.not_sent = self._streak.not_sent + 1 if item.status is ItemStatus.NOT_SENT else 0
+        if rules.bad_credentials and isinstance(item.error, CredentialsRefusedError):
+            self._stop("bad_credentials")
+        elif rules.ledger_unavailable and isinstance(item.error, LedgerUnavailableError):
+            self._stop("ledger_unavailable")
+        elif (
+            rules.insufficient_funds
+            and item.status is ItemStatus.FAILED
+            and item.code in self._codes.insufficient_funds
+        ):
+            self._stop("insufficient_funds")
+        elif rules.not_sent_in_a_row is not None and self._streak.not_sent >= rules.not_sent_in_a_row:
+            self._stop("not_sent_in_a_row")
+
+
+@asynccontextmanager
+async def _closing(source: AsyncIterable[Any]) -> AsyncIterator[AsyncIterator[Any]]:
+    # An async generator that is left in the middle holds its file or cursor open until somebody closes it.
+    iterator = aiter(source)
+    try:
+        yield iterator
+    finally:
+        if isinstance(iterator, AsyncGenerator):
+            await iterator.aclose()
+
+
+def _unexpected(job: _Job, error: Exception) -> PayProError:
+    if job.flight is None and job.intent is None:
+        return InvalidPayoutError([Problem("payout", "UNREADABLE", f"could not be read ({type(error).__name__})")])
+    trade_no = job.intent.trade_no if job.intent else None
+    unknown = OutcomeUnknownError(
+        f"Payout {trade_no} met an unexpected {type(error).__name__}. Money may have moved. Call again with the same "
+        "trade_no and content; never use a new one.",
+        trade_no=trade_no,
+    )
+    unknown.__cause__ = error
+    return unknown

@@ -1,0 +1,383 @@
+"""The client."""
+
+import asyncio
+import os
+import ssl
+import warnings
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from paypro_async._core.endpoint import read_endpoint
+from paypro_async._core.intent import Intent, build_payout, prepare
+from paypro_async._core.models import Balance, PayoutResult, QueryResult
+from paypro_async._core.outcome import Codes
+from paypro_async._core.pacing import Pace, RetryBudget
+from paypro_async._core.regions import region_named
+from paypro_async._core.report import BatchProgress
+from paypro_async._core.retry import RetryPolicy
+from paypro_async._core.signing import Signer
+from paypro_async._core.trade_no import RANDOM_BITS, is_trade_no, make_trade_no
+from paypro_async.batch import Batch, BatchOptions, Source, StopRules
+from paypro_async.engine import Engine
+from paypro_async.errors import ClientStateError, ConfigurationError, PayProWarning
+from paypro_async.flights import SingleFlight
+from paypro_async.ledger import Account, Ledger, open_ledger
+from paypro_async.platform import Platform
+from paypro_async.questions import Questions
+from paypro_async.runtime import Runtime, SystemRuntime
+from paypro_async.settings import settings_from
+from paypro_async.timing import Timing
+from paypro_async.transport import Transport
+
+__all__ = ["PayProClient"]
+
+
+class PayProClient:
+    """Pays through PayPro, each payout at most once, and forgets none.
+
+    Open it with ``async with`` (or ``open`` and ``aclose``), once per event loop, and share it between all tasks::
+
+        async with PayProClient(
+            base_url="https://sandbox-api.paypro.tech/…",
+            merchant_no="0000000001",
+            signer=Md5Signer(secret),
+            ledger="sqlite:///payouts.db",
+        ) as client:
+            result = await client.payout(amount="300", name="Asha Rao", …)
+
+    Args:
+        base_url: The region's URL, without the path of an endpoint.
+        merchant_no: As PayPro writes it, as text, with its zeros.
+        signer: :class:`~paypro_async.Md5Signer` with the app secret, or any :class:`~paypro_async.Signer`.
+        region: The country's name.
+        ledger: Where payouts are remembered: ``"sqlite:///payouts.db"``, a :class:`~paypro_async.Ledger`, or
+            ``"memory"`` to forget them when the process ends. There is no default, since a forgotten payout may be
+            paid twice. A client without one can only ask.
+        ip_address: The payer's IP address for payouts that have none of their own.
+        notify_url: The callback URL for payouts that have none of their own.
+        timeout: Seconds that one call may take in all.
+        max_attempts: How often one call may send its payout.
+        settle_after: Seconds after an attempt within which "no such order" proves nothing. It must be longer than
+            *send_within*, *request_timeout* and the platform's booking lag together.
+        resend: ``"after_settle"`` sends a payout that never arrived again by itself; ``"never"`` leaves it to a person.
+        request_timeout: Seconds for one exchange with the platform. By default a third of *settle_after*, at most 20.
+        send_within: Seconds within which the first byte of an announced attempt must leave, or it is not sent. By
+            default a sixth of *settle_after*, at most 10.
+        codes: Platform codes with a meaning, for those that its pages do not list.
+        environment: A name for the platform behind *base_url*, kept when its address changes. By default the host.
+        allow_plain_http: Allow plain http to another machine.
+        max_connections: Connections at most, and so requests at one time.
+        proxy: The URL of a proxy; by default the environment's ``HTTPS_PROXY``.
+        ssl_context: For an own CA or a client certificate (mTLS).
+        transport: An own transport instead of httpx; the client does not close it.
+        runtime: The clocks and dice, for tests.
+
+    Raises:
+        ConfigurationError: If a setting cannot work; the text says which and why.
+    """
+
+    def __init__(  # noqa: PLR0913  each setting is one a user may want
+        self,
+        *,
+        base_url: str,
+        merchant_no: str,
+        signer: Signer,
+        region: str = "india",
+        ledger: str | Ledger | None = None,
+        ip_address: str | None = None,
+        notify_url: str | None = None,
+        timeout: float = 30.0,
+        max_attempts: int = 4,
+        settle_after: float = 60.0,
+        resend: Literal["after_settle", "never"] = "after_settle",
+        request_timeout: float | None = None,
+        send_within: float | None = None,
+        codes: Codes | None = None,
+        environment: str | None = None,
+        allow_plain_http: bool = False,
+        max_connections: int = 100,
+        proxy: str | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        transport: Transport | None = None,
+        runtime: Runtime | None = None,
+    ) -> None:
+        _check_merchant_no(merchant_no)
+        if not isinstance(signer, Signer):
+            raise ConfigurationError("signer has no sign(). Give Md5Signer(secret).")
+        if resend not in ("after_settle", "never"):
+            raise ConfigurationError("resend is neither 'after_settle' nor 'never'.")
+        self._endpoint = read_endpoint(base_url, environment=environment, allow_plain_http=allow_plain_http)
+        self._merchant_no = merchant_no
+        self._signer = signer
+        self._spec = region_named(region)
+        self._timing = Timing.of(
+            settle_after=settle_after,
+            request_timeout=request_timeout,
+            send_within=send_within,
+            timeout=timeout,
+            max_attempts=max_attempts,
+        )
+        self._policy = RetryPolicy(
+            settle_after=settle_after, ask_spacing=self._timing.ask_spacing, resend=resend == "after_settle"
+        )
+        self._codes = codes or Codes()
+        given = {"ip_address": ip_address, "notify_url": notify_url}
+        self._defaults: Mapping[str, str] = {name: value for name, value in given.items() if value}
+        self._runtime = runtime or SystemRuntime()
+        self._ledger = open_ledger(ledger, runtime=self._runtime) if isinstance(ledger, str) else ledger
+        self._owns_ledger = isinstance(ledger, str)
+        self._transport = transport
+        self._owns_transport = transport is None
+        self._transport_settings = {"max_connections": max_connections, "proxy": proxy, "ssl_context": ssl_context}
+        self._budget = RetryBudget()
+        self._flights = SingleFlight()
+        self._batches: set[Batch] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    @classmethod
+    def from_env(cls, **settings: Any) -> Self:
+        """Make a client from ``PAYPRO_BASE_URL``, ``PAYPRO_MERCHANT_NO``, ``PAYPRO_SECRET``, …; an argument wins.
+
+        Raises:
+            ConfigurationError: If something is missing or cannot be read.
+        """
+        return cls(**settings_from(os.environ, settings))
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def open(self) -> None:
+        """Open the ledger and make ready to connect.
+
+        Raises:
+            LedgerUnavailableError: If the ledger cannot be opened.
+            ConfigurationError: If the ledger belongs to another platform.
+        """
+        if self._loop is not None or self._closed:
+            raise ClientStateError("The client has been opened before. Make a new one.")
+        if self._ledger is not None:
+            try:
+                await self._ledger.open(
+                    Account(
+                        merchant_no=self._merchant_no,
+                        region=self._spec.name,
+                        environment=self._endpoint.environment,
+                    )
+                )
+            except BaseException:
+                if self._owns_ledger:
+                    await self._ledger.aclose()
+                raise
+        if self._transport is None:
+            # httpx costs more to import than all the rest; who only imports the package does not pay for it.
+            from paypro_async.transport.httpx import HttpxTransport  # noqa: PLC0415
+
+            self._transport = HttpxTransport(**self._transport_settings, runtime=self._runtime)  # type: ignore[arg-type]  # a mapping of mixed values
+        self._loop = asyncio.get_running_loop()
+
+    async def aclose(self) -> None:
+        """End the batches that run, close the connections and the ledger, as far as the client opened them."""
+        if self._closed or self._loop is None:
+            self._closed = True
+            return
+        for batch in list(self._batches):
+            await batch.aclose()
+        self._closed = True
+        if self._owns_transport and self._transport is not None:
+            await self._transport.aclose()
+        if self._owns_ledger and self._ledger is not None:
+            await self._ledger.aclose()
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The ledger, for reading what it holds."""
+        return self._ledger
+
+    async def payout(
+        self,
+        payout: Any = None,
+        /,
+        *,
+        timeout: float | None = None,
+        max_attempts: int | None = None,
+        **fields: Any,
+    ) -> PayoutResult:
+        """Pay once, or find out what became of it.
+
+        The same ``trade_no`` with the same content gives back the stored result: without a request if it is final,
+        else after asking the platform. Calls for one ``trade_no`` at one time join.
+
+        Args:
+            payout: The region's ``Payout``; or give its fields as keyword arguments.
+            timeout: Seconds for this call in all, instead of the client's.
+            max_attempts: How often this call may send, instead of the client's.
+            fields: The payout's fields, if no *payout* is given.
+
+        Raises:
+            InvalidPayoutError: If a field is wrong; every wrong field is named. Nothing was sent.
+            IdempotencyConflictError: If the trade_no was used for another payout. Nothing was sent.
+            NotSentError: If nothing was accepted, for certain. The same payout may be sent again.
+            OutcomeUnknownError: If money may have moved and nobody could say so in time.
+            OutcomeNotRecordedError: If the platform answered and the ledger could not store it.
+            TypeError: If the amount is a float.
+        """
+        engine = self._engine()
+        limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
+        intent = self._prepare(self._one_payout(payout, fields))
+        return await self._flights.run(intent, lambda: engine.pay(intent, limits), timeout=limits.timeout)
+
+    def batch_payout(
+        self,
+        payouts: Source,
+        /,
+        *,
+        concurrency: int = 20,
+        rate: float | None = None,
+        timeout: float | None = None,
+        max_attempts: int | None = None,
+        refresh: bool = False,
+        stop: StopRules | None = None,
+        on_progress: Callable[[BatchProgress], object] | None = None,
+    ) -> Batch:
+        """Pay many. Await what this returns for the report, or iterate over it for each item as it ends.
+
+        Give every payout its ``trade_no``: then the same batch again, after a crash or a stop, pays nothing twice and
+        goes on where it was.
+
+        Args:
+            payouts: ``Payout`` objects or mappings of their fields; any iterable or async iterable, of any length.
+            concurrency: How many may be under way at one time. One that waits holds no place.
+            rate: Payouts a second at most; exceeded in no second.
+            timeout: Seconds that one payout may take in all. By default long enough to wait out the settle window.
+            max_attempts: How often one payout may be sent. By default 10.
+            refresh: Ask for news of payouts that the ledger knows as processing.
+            stop: When to begin no more, see :class:`~paypro_async.StopRules`.
+            on_progress: Called after each item with a :class:`~paypro_async.BatchProgress`.
+
+        Raises:
+            ConfigurationError: If a number makes no sense.
+        """
+        engine = self._engine()
+        if concurrency < 1:
+            raise ConfigurationError("concurrency must be 1 or more.")
+        if rate is not None and not rate > 0:
+            raise ConfigurationError("rate must be more than zero payouts a second, or None.")
+        limits = self._timing.batch_limits(
+            timeout=timeout, max_attempts=max_attempts, ask_anyway=refresh, pace=Pace(rate) if rate else None
+        )
+        batch = Batch(
+            payouts,
+            engine=engine,
+            prepare=lambda one: self._prepare(self._one_payout(one, {})),
+            codes=self._codes,
+            options=BatchOptions(
+                concurrency=concurrency, limits=limits, stop=stop or StopRules(), on_progress=on_progress
+            ),
+            on_end=self._batches.discard,
+        )
+        self._batches.add(batch)
+        return batch
+
+    async def query(
+        self, trade_no: str, *, timeout: float | None = None, max_attempts: int | None = None
+    ) -> QueryResult:
+        """Ask the platform for one payout, and store the answer if the ledger holds it.
+
+        Raises:
+            QuestionFailedError: If no usable answer came. Asking moves no money.
+        """
+        if not is_trade_no(trade_no):
+            raise ConfigurationError("trade_no must be 1 to 64 characters of letters, digits, '-' and '_'.")
+        limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
+        return await self._questions().query(trade_no, timeout=limits.timeout, max_attempts=limits.max_attempts)
+
+    async def balance(self, *, timeout: float | None = None, max_attempts: int | None = None) -> Balance:
+        """Ask the platform for the balance.
+
+        Raises:
+            QuestionFailedError: If no usable answer came.
+        """
+        limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
+        return await self._questions().balance(timeout=limits.timeout, max_attempts=limits.max_attempts)
+
+    def new_trade_no(self) -> str:
+        """A new order number in the platform's form: UTC ``YYYYMMDDHHMMSS`` and 18 random digits."""
+        return make_trade_no(self._runtime.now(), self._runtime.random_bits(RANDOM_BITS))
+
+    def _one_payout(self, payout: Any, fields: Mapping[str, Any]) -> Any:
+        if payout is None:
+            return build_payout(self._spec, fields)
+        if fields:
+            raise TypeError("payout() takes a Payout or keyword arguments, not both")
+        if isinstance(payout, self._spec.model):
+            return payout
+        if isinstance(payout, Mapping):
+            return build_payout(self._spec, payout)
+        raise TypeError(f"payout must be a {self._spec.name} Payout or a mapping of its fields")
+
+    def _prepare(self, payout: Any) -> Intent:
+        trade_no = payout.trade_no or self.new_trade_no()
+        intent = prepare(self._spec, payout, merchant_no=self._merchant_no, trade_no=trade_no, defaults=self._defaults)
+        for problem in intent.warnings:
+            warnings.warn(f"{problem.field} {problem.message} [{problem.code}]", PayProWarning, stacklevel=3)
+        return intent
+
+    def _engine(self) -> Engine:
+        if self._ledger is None:
+            raise ConfigurationError(
+                "The client has no ledger, so a crash could make it pay twice. Nothing was sent. Give "
+                "ledger='sqlite:///payouts.db', or ledger='memory' to forget payouts when the process ends."
+            )
+        return Engine(
+            platform=self._platform(),
+            ledger=self._ledger,
+            policy=self._policy,
+            budget=self._budget,
+            runtime=self._runtime,
+            request_timeout=self._timing.request_timeout,
+            send_within=self._timing.send_within,
+        )
+
+    def _questions(self) -> Questions:
+        return Questions(
+            platform=self._platform(),
+            ledger=self._ledger,
+            policy=self._policy,
+            budget=self._budget,
+            runtime=self._runtime,
+            request_timeout=self._timing.request_timeout,
+        )
+
+    def _platform(self) -> Platform:
+        if self._closed:
+            raise ClientStateError("The client is closed. Nothing was sent; make a new one.")
+        if self._loop is None or self._transport is None:
+            raise ClientStateError("The client is not open. Nothing was sent; use it inside 'async with'.")
+        if asyncio.get_running_loop() is not self._loop:
+            raise ClientStateError(
+                "The client was opened in another event loop. Nothing was sent; open one client per event loop."
+            )
+        return Platform(
+            spec=self._spec,
+            base_url=self._endpoint.base_url,
+            merchant_no=self._merchant_no,
+            signer=self._signer,
+            transport=self._transport,
+            runtime=self._runtime,
+            codes=self._codes,
+        )
+
+
+def _check_merchant_no(merchant_no: object) -> None:
+    if not isinstance(merchant_no, str) or not merchant_no.isascii() or not merchant_no.isalnum():
+        raise ConfigurationError(
+            "merchant_no must be text of letters and digits, as PayPro writes it; a number would lose its zeros."
+        )

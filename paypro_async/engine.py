@@ -1,0 +1,318 @@
+"""The flow of one payout, step by step: intent, sign, send, classify, outcome; ask where nobody can know.
+
+The core decides (``next_step``, ``after_attempt``, …); the engine does it and stores what was learned. Whoever drives
+it may wait between steps wherever they like, which is how a batch keeps its places free.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+from attrs import define, frozen
+
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import Change, Entry, State, after_absence, after_attempt, after_query, next_attempt
+from paypro_async._core.models import PayoutResult
+from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.pacing import Pace, Pacer, RetryBudget
+from paypro_async._core.retry import Action, RetryPolicy, Situation, Step, next_step
+from paypro_async._core.verdicts import not_recorded, unsettled
+from paypro_async._core.wire import WireRequest
+from paypro_async.errors import (
+    IdempotencyConflictError,
+    LedgerUnavailableError,
+    NotSentError,
+    OutcomeUnknownError,
+    PayProError,
+)
+from paypro_async.ledger import Ledger, Moved
+from paypro_async.platform import Platform
+from paypro_async.runtime import Runtime
+
+__all__ = ["Engine", "Flight", "Limits"]
+
+logger = logging.getLogger("paypro_async")
+T = TypeVar("T")
+_RECORDING_SECONDS = 5.0
+
+
+@frozen(kw_only=True, eq=False)
+class Limits:
+    """The bounds of one call.
+
+    Args:
+        timeout: Seconds for everything: attempts, back-off, questions.
+        max_attempts: How often it may be sent by this call.
+        ask_anyway: Whether to ask for news of a payout that the ledger knows as processing.
+        pace: The rate that the payouts of one batch keep together.
+    """
+
+    timeout: float
+    max_attempts: int
+    ask_anyway: bool = True
+    pace: Pace | None = None
+
+
+@define(kw_only=True, eq=False)
+class Flight:
+    """One payout on its way, as one call sees it.
+
+    Args:
+        entry: The ledger's, as last seen.
+        seen_at: When that was, on the steady clock.
+        announced_at: When this call announced an attempt that is not sent yet; else None.
+        last: What the last attempt of this call proved.
+    """
+
+    entry: Entry
+    limits: Limits
+    began: float
+    seen_at: float
+    announced_at: float | None
+    sends: int = 0
+    asked: int = 0
+    absences: int = 0
+    last: Outcome | None = None
+
+    @property
+    def deadline(self) -> float:
+        """The moment of the steady clock at which the call must end."""
+        return self.began + self.limits.timeout
+
+    def see(self, entry: Entry, now: float) -> None:
+        """Take over what the ledger holds now."""
+        if entry.attempt != self.entry.attempt:
+            self.asked = self.absences = 0
+        self.entry, self.seen_at = entry, now
+
+
+@frozen(kw_only=True, eq=False)
+class Engine:
+    """What every call of one client shares.
+
+    Args:
+        request_timeout: Seconds for one exchange.
+        send_within: Seconds from the announcement of an attempt within which its first byte must leave.
+    """
+
+    platform: Platform
+    ledger: Ledger
+    policy: RetryPolicy
+    budget: RetryBudget
+    runtime: Runtime
+    request_timeout: float
+    send_within: float
+
+    async def pay(self, intent: Intent, limits: Limits) -> PayoutResult:
+        """Take one payout as far as the limits allow."""
+        flight = await self.begin(intent, limits)
+        while (step := self.next(flight)).action is not Action.FINISH:
+            await self.runtime.sleep(step.delay)
+            await self.act(flight, step.action)
+        return self.result(flight)
+
+    async def begin(self, intent: Intent, limits: Limits) -> Flight:
+        """Store the intent, or find what is stored. Commit before send: a crash between the two must leave a trace."""
+        now = self.runtime.steady()
+        try:
+            moved = await self._within(limits.timeout, self.ledger.claim(intent))
+        except LedgerUnavailableError as error:
+            raise LedgerUnavailableError(str(error), trade_no=intent.trade_no) from error
+        if moved.entry.fingerprint != intent.fingerprint:
+            raise IdempotencyConflictError(
+                f"The trade_no {intent.trade_no} was used before for another amount or beneficiary. Nothing was sent "
+                "by this call. Use a new trade_no for a new payout, or the first content to ask after the first one.",
+                trade_no=intent.trade_no,
+            )
+        return Flight(
+            entry=moved.entry,
+            limits=limits,
+            began=now,
+            seen_at=self.runtime.steady(),
+            # From before the commit, so that a slow ledger shortens the time to send and never stretches it.
+            announced_at=now if moved.done else None,
+        )
+
+    def next(self, flight: Flight) -> Step:
+        """What to do next and after how many seconds; ``FINISH`` also when there is no time left for it."""
+        now = self.runtime.steady()
+        step = Step(Action.SEND) if flight.announced_at is not None else self._decide(flight, now)
+        if step.action in (Action.FINISH, Action.BELIEVE):
+            return step
+        retrying = step.action is Action.ASK or flight.sends > 0
+        delay = max(step.delay, self.budget.take(now)) if retrying else step.delay
+        if now + delay < flight.deadline:
+            return Step(step.action, delay)
+        if retrying:
+            self.budget.give_back()
+        return Step(Action.FINISH)
+
+    async def act(self, flight: Flight, action: Action) -> None:
+        """Carry out one step and store what it taught."""
+        try:
+            if action is Action.SEND:
+                await self._send(flight)
+            elif action is Action.ASK:
+                await self._ask(flight)
+            else:
+                await self._believe(flight)
+        except LedgerUnavailableError as error:
+            trade_no = flight.entry.trade_no
+            if flight.entry.state is State.NEW:
+                raise LedgerUnavailableError(str(error), trade_no=trade_no) from error
+            raise OutcomeUnknownError(
+                f"Payout {trade_no} may have been made, and the ledger failed while that was being found out. "
+                "Money may have moved. Mend the ledger and call again with the same trade_no; never use a new one.",
+                trade_no=trade_no,
+                attempts=flight.entry.attempt,
+            ) from error
+
+    async def keep_pace(self, pacer: Pacer | None) -> None:
+        """Wait for the next place, if there is a rate to keep."""
+        if pacer is not None:
+            await self.runtime.sleep(pacer.reserve(self.runtime.steady()))
+
+    def result(self, flight: Flight) -> PayoutResult:
+        """What is known in the end, or the error that says why nothing is."""
+        result = flight.entry.result()
+        if result is not None:
+            return result
+        error = unsettled(flight.entry, flight.last, elapsed=self.runtime.steady() - flight.began)
+        if error.money_may_have_moved:
+            logger.warning("%s", error)
+        raise error
+
+    def _decide(self, flight: Flight, now: float) -> Step:
+        last = flight.last
+        at = Situation(
+            state=flight.entry.state,
+            sends=flight.sends,
+            max_attempts=flight.limits.max_attempts,
+            age=self._age(flight, now),
+            asked=flight.asked,
+            absences=flight.absences,
+            last=last.verdict if last else None,
+            retry_after=last.retry_after if last else None,
+            ask_anyway=flight.limits.ask_anyway,
+        )
+        return next_step(at, self.policy, self.runtime.chance())
+
+    def _age(self, flight: Flight, now: float) -> float:
+        # The ledger's clock says how old the attempt was when it was read; from there on the steady clock counts.
+        return flight.entry.age + (now - flight.seen_at)
+
+    async def _send(self, flight: Flight) -> None:
+        pace = flight.limits.pace
+        if flight.announced_at is None:
+            await self.keep_pace(pace.launch if pace else None)
+            announced_at = self.runtime.steady()
+            moved = await self._within(flight.deadline - announced_at, self.ledger.move(next_attempt(flight.entry)))
+            flight.see(moved.entry, self.runtime.steady())
+            if not moved.done:
+                return  # Another process was faster; what it wrote decides.
+            flight.announced_at = announced_at
+        await self.keep_pace(pace.send if pace else None)
+        number, entry = flight.entry.attempt, flight.entry
+        send_by = flight.announced_at + self.send_within
+        flight.announced_at = None
+        flight.sends += 1
+        flight.asked = flight.absences = 0
+        request = await self._sign(flight, send_by)
+        outcome = await self.platform.pay(request, trade_no=entry.trade_no, timeout=self._patience(flight))
+        self._note(flight, outcome)
+        await self._store(flight, lambda now_there: after_attempt(now_there, outcome, sent=number))
+
+    async def _sign(self, flight: Flight, send_by: float) -> WireRequest:
+        entry = flight.entry
+        try:
+            return await self.platform.sign(entry.content, self.platform.spec.payout_path, send_by=send_by)
+        except Exception as error:
+            # A signer may be a vault: whatever it raises, nothing was sent, and the ledger must not think otherwise.
+            not_signed = Outcome(verdict=Verdict.NOT_SENT, cause="it could not be signed")
+            await self._store(flight, lambda now_there: after_attempt(now_there, not_signed, sent=entry.attempt))
+            if isinstance(error, PayProError):
+                raise
+            raise NotSentError(
+                f"Payout {entry.trade_no} could not be signed ({type(error).__name__}), so nothing was sent. Mend the "
+                "signer and call again with the same trade_no.",
+                trade_no=entry.trade_no,
+                attempts=entry.attempt,
+            ) from error
+
+    async def _ask(self, flight: Flight) -> None:
+        if flight.sends == 0:
+            # Somebody else sent it, in another process or before a crash, and may have learned the outcome meanwhile.
+            entry = await self._within(self._patience(flight), self._reload(flight.entry))
+            moved_on = (entry.state, entry.attempt) != (flight.entry.state, flight.entry.attempt)
+            flight.see(entry, self.runtime.steady())
+            if moved_on:
+                return
+        settled = self._age(flight, self.runtime.steady()) >= self.policy.settle_after
+        entry = flight.entry
+        outcome = await self.platform.query(entry.trade_no, amount=entry.amount, timeout=self._patience(flight))
+        flight.asked += 1
+        if outcome.verdict is not Verdict.UNKNOWN:
+            self.budget.answered()
+        if outcome.verdict is Verdict.NO_SUCH_ORDER and settled:
+            flight.absences += 1
+        await self._store(flight, lambda now_there: after_query(now_there, outcome))
+
+    async def _believe(self, flight: Flight) -> None:
+        """Two questions after the settle window found nothing: the last attempt came to nothing."""
+        exhausted = flight.sends >= flight.limits.max_attempts
+        change = after_absence(flight.entry, resend=self.policy.resend, exhausted=exhausted)
+        if change is None:
+            logger.info("Payout %s never arrived; it is sent again under the same trade_no.", flight.entry.trade_no)
+            await self._send(flight)
+            return
+        moved = await self._write(flight, change)
+        flight.see(moved.entry, self.runtime.steady())
+        if not moved.done:
+            flight.absences = 0
+
+    def _patience(self, flight: Flight) -> float:
+        return max(0.0, min(self.request_timeout, flight.deadline - self.runtime.steady()))
+
+    def _note(self, flight: Flight, outcome: Outcome) -> None:
+        flight.last = outcome
+        if outcome.verdict not in (Verdict.UNKNOWN, Verdict.NOT_SENT, Verdict.RATE_LIMITED):
+            self.budget.answered()
+
+    async def _reload(self, entry: Entry) -> Entry:
+        found = await self.ledger.get(entry.merchant_no, entry.trade_no)
+        if found is None:
+            raise LedgerUnavailableError(
+                f"The ledger has lost the payout {entry.trade_no}, which it held a moment ago."
+            )
+        return found
+
+    async def _store(self, flight: Flight, decide: Callable[[Entry], Change | None]) -> None:
+        """Write what was learned. Whoever is being cancelled still writes it: the answer may never come again."""
+        with anyio.CancelScope(shield=True):
+            while (change := decide(flight.entry)) is not None:
+                moved = await self._write(flight, change)
+                flight.see(moved.entry, self.runtime.steady())
+                if moved.done:
+                    return
+
+    async def _write(self, flight: Flight, change: Change) -> Moved:
+        """Write one change, again and again while the ledger is unavailable and there is time."""
+        give_up = max(flight.deadline, self.runtime.steady() + _RECORDING_SECONDS)
+        tries = 0
+        while True:
+            try:
+                return await self._within(give_up - self.runtime.steady(), self.ledger.move(change))
+            except LedgerUnavailableError as error:
+                delay = self.policy.backoff(tries, self.runtime.chance())
+                if self.runtime.steady() + delay >= give_up:
+                    raise not_recorded(flight.entry, change) from error
+                tries += 1
+                await self.runtime.sleep(delay)
+
+    async def _within(self, seconds: float, answer: Awaitable[T]) -> T:
+        with anyio.move_on_after(max(0.0, seconds)):
+            return await answer
+        raise LedgerUnavailableError(
+            f"The ledger did not answer within {seconds:.3g} s. Nothing was sent for what it did not store."
+        )

@@ -1,0 +1,245 @@
+"""Every error that paypro-async raises.
+
+An exception means "the SDK could not tell you"; a payout that the platform refused is a value
+(:class:`~paypro_async.PayoutResult`) unless ``raise_for_status()`` is called on it.
+
+::
+
+    PayProError                       .money_may_have_moved, .trade_no
+    ├── ConfigurationError            the client is set up or used in a wrong way
+    │   └── ClientStateError          not opened, closed, or used from another event loop
+    ├── InvalidPayoutError            every wrong field at once; nothing was sent
+    ├── NotSentError                  nothing was accepted; the same payout may be sent again
+    │   ├── ConnectionFailedError     no connection, or the send deadline passed first
+    │   ├── PoolTimeoutError          every connection was busy for too long
+    │   ├── LedgerUnavailableError    the intent could not be stored, so nothing was sent
+    │   ├── RateLimitedError          the platform said "too many requests"
+    │   └── CredentialsRefusedError   the platform did not accept the merchant number or the signature
+    ├── OutcomeUnknownError           money may have moved; ask, never use a new trade_no
+    │   ├── ReplyLostError            no reply, or only a part of one
+    │   ├── ReplyUnreadableError      a reply that does not say what happened
+    │   └── ReviewRequiredError       only a person can decide what happened
+    ├── OutcomeNotRecordedError       the platform answered, the ledger could not store it; carries the result
+    ├── IdempotencyConflictError      the trade_no belongs to another payout; nothing was sent
+    ├── QuestionFailedError           a query or a balance got no usable answer; it moves no money
+    └── PayoutFailedError             only from raise_for_status()
+
+Each text says what happened, what is certain about the money, and what to do next. None quotes a
+secret or a personal value.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = [
+    "ClientStateError",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "CredentialsRefusedError",
+    "IdempotencyConflictError",
+    "InvalidPayoutError",
+    "LedgerUnavailableError",
+    "NotSentError",
+    "OutcomeNotRecordedError",
+    "OutcomeUnknownError",
+    "PayProError",
+    "PayProWarning",
+    "PayoutFailedError",
+    "PoolTimeoutError",
+    "QuestionFailedError",
+    "RateLimitedError",
+    "ReplyLostError",
+    "ReplyUnreadableError",
+    "ReviewRequiredError",
+]
+
+
+class PayProWarning(UserWarning):
+    """Something is allowed but advised against, such as an amount with decimals."""
+
+
+class PayProError(Exception):
+    """The base of every error of this package.
+
+    Attributes:
+        trade_no: The merchant's order number, if the error is about one payout.
+        money_may_have_moved: False only when it is certain that this call moved no money.
+    """
+
+    money_may_have_moved: bool = False
+
+    def __init__(self, message: str, *, trade_no: str | None = None) -> None:
+        super().__init__(message)
+        self.trade_no = trade_no
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions cross process pools; keyword-only data would be lost by the default.
+        return _rebuild, (type(self), self.args, self.__dict__.copy())
+
+
+def _rebuild(cls: type[PayProError], args: tuple[Any, ...], state: Mapping[str, Any]) -> PayProError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(PayProError):
+    """The client is set up in a way that cannot work. Nothing was sent; mend the setting that the text names."""
+
+
+class ClientStateError(ConfigurationError, RuntimeError):
+    """The client was used before it was opened, after it was closed, or from a second event loop.
+
+    Nothing was sent by this call. Open one client per event loop with ``async with`` and keep it.
+    """
+
+
+class InvalidPayoutError(PayProError, ValueError):
+    """The payout has wrong fields. Nothing was sent; mend every field in *problems* and call again.
+
+    Attributes:
+        problems: Every wrong field, each with ``field``, ``code`` and ``message``; never the value.
+    """
+
+    def __init__(self, problems: Sequence[Any], *, trade_no: str | None = None) -> None:
+        self.problems = tuple(problems)
+        listed = "; ".join(f"{p.field}: {p.message} [{p.code}]" for p in self.problems)
+        super().__init__(f"The payout is not valid and nothing was sent: {listed}.", trade_no=trade_no)
+
+
+class NotSentError(PayProError):
+    """The platform did not take the payout, and that is certain. The same payout may be sent again.
+
+    Attributes:
+        attempts: How often it was tried.
+        elapsed: Seconds since the call began.
+    """
+
+    def __init__(self, message: str, *, trade_no: str | None = None, attempts: int = 0, elapsed: float = 0.0) -> None:
+        super().__init__(message, trade_no=trade_no)
+        self.attempts = attempts
+        self.elapsed = elapsed
+
+
+class ConnectionFailedError(NotSentError):
+    """No byte of the payout left: no connection, or its send deadline passed. Call again with the same trade_no."""
+
+
+class PoolTimeoutError(NotSentError):
+    """Every connection stayed busy. Nothing was sent; raise ``max_connections`` or lower the concurrency."""
+
+
+class LedgerUnavailableError(NotSentError):
+    """The ledger could not be read or written, so nothing was sent. Mend the ledger, then call again."""
+
+
+class RateLimitedError(NotSentError):
+    """The platform answered HTTP 429 until the deadline. Nothing was accepted; call again later, more slowly.
+
+    Attributes:
+        retry_after: Seconds that the platform asked to wait, if it said so.
+    """
+
+    retry_after: float | None = None
+
+
+class CredentialsRefusedError(NotSentError):
+    """The platform refused the signature or the merchant number. Nothing was accepted; mend the credentials.
+
+    Attributes:
+        platform_code: The platform's code, as text.
+        platform_message: The platform's own words.
+    """
+
+    platform_code: str | None = None
+    platform_message: str | None = None
+
+
+class OutcomeUnknownError(PayProError):
+    """The payout may have been made, and nobody could be asked in time.
+
+    Money may have moved. The ledger remembers the payout as unknown: call ``payout`` again with the same
+    ``trade_no`` and content, or ``query``. Never send it under a new ``trade_no``.
+
+    Attributes:
+        attempts: How often it was sent.
+        elapsed: Seconds since the call began.
+    """
+
+    money_may_have_moved = True
+
+    def __init__(self, message: str, *, trade_no: str | None = None, attempts: int = 0, elapsed: float = 0.0) -> None:
+        super().__init__(message, trade_no=trade_no)
+        self.attempts = attempts
+        self.elapsed = elapsed
+
+
+class ReplyLostError(OutcomeUnknownError):
+    """The payout left, and no whole reply came back. Money may have moved; ask under the same trade_no."""
+
+
+class ReplyUnreadableError(OutcomeUnknownError):
+    """A reply came that does not say what happened. Money may have moved; ask under the same trade_no."""
+
+
+class ReviewRequiredError(OutcomeUnknownError):
+    """The payout waits for a person: what the platform says cannot be brought together with what was sent.
+
+    Money may have moved. Look the order up in PayPro's dashboard; nothing more is sent for this trade_no.
+    """
+
+
+class OutcomeNotRecordedError(PayProError):
+    """The platform answered but the ledger could not store the answer.
+
+    The ledger still holds the payout as unknown, so a later call asks the platform and stores it then.
+
+    Attributes:
+        result: What the platform said (:class:`~paypro_async.PayoutResult`).
+    """
+
+    money_may_have_moved = True
+
+    def __init__(self, message: str, *, result: Any, trade_no: str | None = None) -> None:
+        super().__init__(message, trade_no=trade_no)
+        self.result = result
+
+
+class IdempotencyConflictError(PayProError):
+    """The trade_no was used before with other content. Nothing was sent; use a new trade_no for a new payout."""
+
+
+class QuestionFailedError(PayProError):
+    """A query or a balance got no usable answer. Asking moves no money; ask again.
+
+    Attributes:
+        platform_code: The platform's code, as text, if it refused the question.
+        platform_message: The platform's own words, if it refused the question.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        trade_no: str | None = None,
+        platform_code: str | None = None,
+        platform_message: str | None = None,
+    ) -> None:
+        super().__init__(message, trade_no=trade_no)
+        self.platform_code = platform_code
+        self.platform_message = platform_message
+
+
+class PayoutFailedError(PayProError):
+    """The payout failed or was reversed. Raised by ``PayoutResult.raise_for_status()`` only.
+
+    Attributes:
+        result: The :class:`~paypro_async.PayoutResult`.
+        platform_code: The platform's code, as text.
+    """
+
+    def __init__(self, message: str, *, result: Any, trade_no: str | None = None) -> None:
+        super().__init__(message, trade_no=trade_no)
+        self.result = result
+        self.platform_code: str | None = result.code

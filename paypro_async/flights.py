@@ -1,0 +1,74 @@
+"""Calls for one payout at one time join: one of them works, the others get what it got."""
+
+from collections.abc import Awaitable, Callable
+
+import anyio
+from attrs import define, field
+
+from paypro_async._core.intent import Intent
+from paypro_async._core.models import PayoutResult
+from paypro_async.errors import IdempotencyConflictError, OutcomeUnknownError, PayProError
+
+__all__ = ["SingleFlight"]
+
+
+@define(eq=False)
+class _Call:
+    fingerprint: str
+    done: anyio.Event = field(factory=anyio.Event)
+    result: PayoutResult | None = None
+    error: PayProError | None = None
+
+
+class SingleFlight:
+    """The calls of one client that are under way, by trade number."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, _Call] = {}
+
+    async def run(self, intent: Intent, work: Callable[[], Awaitable[PayoutResult]], *, timeout: float) -> PayoutResult:
+        """Do *work*, or wait for the call that does it already.
+
+        Raises:
+            IdempotencyConflictError: If the call under way pays something else under the same number.
+        """
+        while (call := self._calls.get(intent.trade_no)) is not None:
+            result = await self._join(call, intent, timeout)
+            if result is not None:
+                return result
+            # The one that worked was cancelled; one of those that waited takes over and asks.
+        return await self._lead(intent, work)
+
+    async def _lead(self, intent: Intent, work: Callable[[], Awaitable[PayoutResult]]) -> PayoutResult:
+        call = self._calls[intent.trade_no] = _Call(intent.fingerprint)
+        try:
+            call.result = await work()
+        except PayProError as error:
+            call.error = error
+            raise
+        else:
+            return call.result
+        finally:
+            del self._calls[intent.trade_no]
+            call.done.set()
+
+    async def _join(self, call: _Call, intent: Intent, timeout: float) -> PayoutResult | None:
+        if call.fingerprint != intent.fingerprint:
+            raise IdempotencyConflictError(
+                f"A payout with the trade_no {intent.trade_no} and another amount or beneficiary is under way. Nothing "
+                "was sent by this call. Use a new trade_no for a new payout.",
+                trade_no=intent.trade_no,
+            )
+        with anyio.move_on_after(timeout):
+            await call.done.wait()
+            if call.error is not None:
+                # Each caller gets an error of its own: a traceback belongs to one task.
+                rebuild, arguments = call.error.__reduce__()[:2]
+                raise rebuild(*arguments) from call.error
+            return call.result
+        raise OutcomeUnknownError(
+            f"Another call is paying {intent.trade_no} and had no outcome after {timeout:.3g} s. Money may have moved. "
+            "Call again with the same trade_no and content; never use a new one.",
+            trade_no=intent.trade_no,
+            elapsed=timeout,
+        )

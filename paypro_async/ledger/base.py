@@ -1,0 +1,97 @@
+"""The protocol of a ledger."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from attrs import frozen
+
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import Change, Entry
+from paypro_async.errors import ConfigurationError
+
+__all__ = ["Account", "Ledger", "Moved", "refuse_other_environment"]
+
+
+@frozen(kw_only=True)
+class Account:
+    """Whose payouts, on which platform. A ledger refuses to mix the environments of one merchant."""
+
+    merchant_no: str
+    region: str
+    environment: str
+
+
+@frozen
+class Moved:
+    """What became of a claim or a change.
+
+    Args:
+        entry: As it stands now, whoever wrote it.
+        done: Whether this call wrote it.
+    """
+
+    entry: Entry
+    done: bool
+
+
+class Ledger(Protocol):
+    """Remembers payouts by merchant number and trade number.
+
+    Every method returns only when what it says is durable. Every method raises
+    :class:`~paypro_async.LedgerUnavailableError` if the ledger cannot be read or written, and then a write has not
+    happened or is treated as unknown by the next reader.
+    """
+
+    async def open(self, account: Account) -> None:
+        """Make ready for *account*.
+
+        Raises:
+            ConfigurationError: If the ledger holds the same merchant's payouts on another environment.
+        """
+        ...
+
+    async def claim(self, intent: Intent) -> Moved:
+        """Store *intent* as attempt 1 in ``SENDING``, unless its trade number is there already."""
+        ...
+
+    async def move(self, change: Change) -> Moved:
+        """Carry out *change* if the entry is still as its writer saw it.
+
+        Raises:
+            KeyError: If there is no such entry.
+        """
+        ...
+
+    async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
+        """The entry, or None."""
+        ...
+
+    async def get_many(self, merchant_no: str, trade_nos: Sequence[str]) -> dict[str, Entry]:
+        """The entries of those numbers that are there."""
+        ...
+
+    async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
+        """A page of the entries that are not final, by trade number, beginning behind *after*."""
+        ...
+
+    async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
+        """The trade numbers that pay the same to the same, by fingerprint."""
+        ...
+
+    async def aclose(self) -> None:
+        """Finish what is being written and close."""
+        ...
+
+
+def refuse_other_environment(known: str, account: Account) -> None:
+    """One merchant number on two platforms would mix test payouts with real ones.
+
+    Raises:
+        ConfigurationError: If *known* is not the account's environment.
+    """
+    if known != account.environment:
+        raise ConfigurationError(
+            f"This ledger holds payouts of merchant {account.merchant_no} on {known!r}, and the client now talks to "
+            f"{account.environment!r}. Nothing was sent. Use another ledger; or, if it is the same platform under a "
+            f"new address, give environment={known!r}."
+        )

@@ -1,0 +1,82 @@
+"""A ledger in memory: for tests, and for those who type out that they want to forget."""
+
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import FINAL, Change, Entry, applies, changed, first_entry
+from paypro_async.ledger.base import Account, Moved, refuse_other_environment
+from paypro_async.runtime import Runtime, SystemRuntime
+
+__all__ = ["MemoryLedger"]
+
+
+class MemoryLedger:
+    """Forgets everything when the process ends: a payout in flight at a crash is then lost from sight.
+
+    Args:
+        runtime: The clock of ``sent_at``.
+    """
+
+    def __init__(self, *, runtime: Runtime | None = None) -> None:
+        self._runtime = runtime or SystemRuntime()
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._environments: dict[str, str] = {}
+
+    async def open(self, account: Account) -> None:
+        """Make ready for *account*."""
+        known = self._environments.setdefault(account.merchant_no, account.environment)
+        refuse_other_environment(known, account)
+
+    async def claim(self, intent: Intent) -> Moved:
+        """Store *intent* as attempt 1, unless its trade number is there already."""
+        key = intent.merchant_no, intent.trade_no
+        if key in self._entries:
+            return Moved(self._aged(self._entries[key]), done=False)
+        entry = self._entries[key] = first_entry(intent, self._runtime.now())
+        return Moved(entry, done=True)
+
+    async def move(self, change: Change) -> Moved:
+        """Carry out *change* if the entry is still as its writer saw it."""
+        key = change.merchant_no, change.trade_no
+        entry = self._entries[key]
+        if not applies(entry, change):
+            return Moved(self._aged(entry), done=False)
+        self._entries[key] = changed(entry, change, self._runtime.now())
+        return Moved(self._aged(self._entries[key]), done=True)
+
+    async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
+        """The entry, or None."""
+        entry = self._entries.get((merchant_no, trade_no))
+        return self._aged(entry) if entry else None
+
+    async def get_many(self, merchant_no: str, trade_nos: Sequence[str]) -> dict[str, Entry]:
+        """The entries of those numbers that are there."""
+        found = {one: self._entries.get((merchant_no, one)) for one in trade_nos}
+        return {one: self._aged(entry) for one, entry in found.items() if entry}
+
+    async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
+        """A page of the entries that are not final."""
+        rest = (
+            entry
+            for (merchant, number), entry in sorted(self._entries.items())
+            if merchant == merchant_no and number > after and entry.state not in FINAL
+        )
+        return [self._aged(entry) for entry, _ in zip(rest, range(limit), strict=False)]
+
+    async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
+        """The trade numbers that pay the same to the same, by fingerprint."""
+        found: dict[str, list[str]] = {}
+        for entry in self._entries.values():
+            if entry.merchant_no == merchant_no and entry.fingerprint in fingerprints:
+                found.setdefault(entry.fingerprint, []).append(entry.trade_no)
+        return found
+
+    async def aclose(self) -> None:
+        """Nothing to close; the entries stay for the next client in this process."""
+
+    def _aged(self, entry: Entry) -> Entry:
+        if entry.sent_at is None:
+            return entry
+        return evolve(entry, age=(self._runtime.now() - entry.sent_at).total_seconds())

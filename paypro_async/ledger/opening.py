@@ -1,0 +1,27 @@
+"""From what a user writes to a ledger."""
+
+from paypro_async.errors import ConfigurationError
+from paypro_async.ledger.base import Ledger
+from paypro_async.ledger.memory import MemoryLedger
+from paypro_async.runtime import Runtime
+
+__all__ = ["open_ledger"]
+
+
+def open_ledger(url: str, *, runtime: Runtime | None = None) -> Ledger:
+    """Make the ledger that *url* names: ``sqlite:///payouts.db`` or ``memory``.
+
+    Raises:
+        ConfigurationError: If the URL is not understood.
+    """
+    if url == "memory":
+        return MemoryLedger(runtime=runtime)
+    if url.startswith("sqlite:///") and url != "sqlite:///" and not url.startswith("sqlite:///:memory:"):
+        # SQLAlchemy costs a third of a second to import; who keeps no file does not pay for it.
+        from paypro_async.ledger.sql import SqlLedger  # noqa: PLC0415
+
+        return SqlLedger(url)
+    raise ConfigurationError(
+        "The ledger is not understood. Give ledger='sqlite:///payouts.db' (a file, kept across crashes), a Ledger "
+        "object, or ledger='memory' to forget everything when the process ends."
+    )

@@ -1,0 +1,108 @@
+"""Group commit: one thread takes whatever waits, has it done in one transaction, and wakes each caller.
+
+A transaction costs one flush of the disk however much is in it, so the ledger keeps pace with the network instead of
+with the disk. The thread is a daemon: a script that fails must end, and an unfinished transaction rolls back.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anyio.to_thread
+from attrs import define
+
+from paypro_async.errors import LedgerUnavailableError
+
+__all__ = ["GroupCommit"]
+
+_MOST = 500
+
+
+@define(eq=False)
+class _Job:
+    request: Any
+    future: "asyncio.Future[Any]"
+    loop: asyncio.AbstractEventLoop
+
+
+class GroupCommit:
+    """Carries requests from any event loop to one thread, in groups.
+
+    Args:
+        work: Called in the thread with a group of requests. It returns one result a request, in their order, once all
+            are durable; a result that is an exception is raised to that caller alone. What it raises goes to all.
+        name: Of the thread.
+    """
+
+    def __init__(self, work: Callable[[Sequence[Any]], Sequence[Any]], *, name: str) -> None:
+        self._work = work
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    async def submit(self, request: Any) -> Any:
+        """Have *request* done. Cancelling the caller does not take it back."""
+        loop = asyncio.get_running_loop()
+        job = _Job(request, loop.create_future(), loop)
+        # The lock orders a submission and the end of the queue: nobody may wait for a thread that has gone.
+        with self._lock:
+            if self._closing:
+                raise LedgerUnavailableError("The ledger is closed. Nothing was sent; open it again.")
+            self._jobs.put(job)
+        return await job.future
+
+    async def aclose(self) -> None:
+        """Do what is queued, then end the thread."""
+        with self._lock:
+            if not self._closing:
+                self._closing = True
+                self._jobs.put(None)
+        await anyio.to_thread.run_sync(self._thread.join)
+
+    def _run(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            group, ending = self._gather(first)
+            try:
+                results = self._work([job.request for job in group])
+            except Exception as error:  # noqa: BLE001  whatever it is, each caller must hear of it and the thread go on
+                results = [error] * len(group)
+            _wake(group, results)
+            if ending:
+                return
+
+    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
+        group = [first]
+        while len(group) < _MOST:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                return group, True
+            group.append(job)
+        return group, False
+
+
+def _wake(group: Sequence[_Job], results: Sequence[Any]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
+    for job, result in zip(group, results, strict=True):
+        by_loop.setdefault(job.loop, []).append((job.future, result))
+    for loop, pairs in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, pairs)
+        except RuntimeError:
+            continue  # That event loop has ended, and every caller in it too; what they asked for is durable.
+
+
+def _resolve(pairs: Sequence[tuple["asyncio.Future[Any]", Any]]) -> None:
+    for future, result in pairs:
+        if future.done():
+            continue  # The caller was cancelled.
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

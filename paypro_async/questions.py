@@ -1,0 +1,115 @@
+"""Questions to the platform: a payout's status, the balance. They move no money, so they may simply be asked again."""
+
+from collections.abc import Awaitable, Callable
+
+from attrs import frozen
+
+from paypro_async._core.lifecycle import Entry, State, after_query
+from paypro_async._core.models import Balance, PayoutStatus, QueryResult
+from paypro_async._core.outcome import ACCEPTED, PROCESSING, Outcome, Verdict, classify_balance
+from paypro_async._core.pacing import RetryBudget
+from paypro_async._core.retry import RetryPolicy
+from paypro_async.errors import QuestionFailedError
+from paypro_async.ledger import Ledger
+from paypro_async.platform import Platform
+from paypro_async.runtime import Runtime
+
+__all__ = ["Questions"]
+
+
+@frozen(kw_only=True, eq=False)
+class Questions:
+    """Asks, and lets the ledger know what it did not know yet."""
+
+    platform: Platform
+    ledger: Ledger | None
+    policy: RetryPolicy
+    budget: RetryBudget
+    runtime: Runtime
+    request_timeout: float
+
+    async def query(self, trade_no: str, *, timeout: float, max_attempts: int) -> QueryResult:
+        """Ask for one payout."""
+        entry = await self.ledger.get(self.platform.merchant_no, trade_no) if self.ledger else None
+        amount = entry.amount if entry else None
+
+        async def ask(patience: float) -> Outcome:
+            return await self.platform.query(trade_no, amount=amount, timeout=patience)
+
+        outcome = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
+        if outcome.verdict is Verdict.UNKNOWN:
+            raise _failed(f"The platform could not be asked for payout {trade_no}", outcome, trade_no=trade_no)
+        status = _status(outcome)
+        if self.ledger and entry and (await self._merge(self.ledger, entry, outcome)).state is State.REVERSED:
+            status = PayoutStatus.REVERSED
+        return QueryResult(
+            trade_no=trade_no,
+            status=status,
+            platform_trade_no=outcome.platform_trade_no,
+            code=outcome.code,
+            message=outcome.message,
+            amount=outcome.amount,
+            success_time=outcome.success_time,
+            utr=outcome.utr,
+        )
+
+    async def balance(self, *, timeout: float, max_attempts: int) -> Balance:
+        """Ask for the balance."""
+        found: list[Balance] = []
+
+        async def ask(patience: float) -> Outcome:
+            exchange = await self.platform.balance(timeout=patience)
+            outcome, balance = classify_balance(exchange, currency=self.platform.spec.currency)
+            if balance is not None:
+                found[:] = [balance]
+            return outcome
+
+        outcome = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
+        if not found:
+            raise _failed("The platform could not be asked for the balance", outcome)
+        return found[0]
+
+    async def _until_answered(
+        self, ask: Callable[[float], Awaitable[Outcome]], *, timeout: float, max_attempts: int
+    ) -> Outcome:
+        deadline = self.runtime.steady() + timeout
+        tries = 0
+        while True:
+            now = self.runtime.steady()
+            outcome = await ask(max(0.0, min(self.request_timeout, deadline - now)))
+            tries += 1
+            if outcome.verdict is not Verdict.UNKNOWN:
+                self.budget.answered()
+                return outcome
+            delay = max(self.policy.backoff(tries - 1, self.runtime.chance()), outcome.retry_after or 0.0)
+            now = self.runtime.steady()
+            # A refusal with a code will be the same next time.
+            if outcome.code is not None or tries >= max_attempts or now + delay >= deadline:
+                return outcome
+            await self.runtime.sleep(max(delay, self.budget.take(now)))
+
+    async def _merge(self, ledger: Ledger, entry: Entry, outcome: Outcome) -> Entry:
+        """Write what the answer teaches; somebody else may be writing about the same payout."""
+        while (change := after_query(entry, outcome)) is not None:
+            moved = await ledger.move(change)
+            entry = moved.entry
+            if moved.done:
+                break
+        return entry
+
+
+def _status(outcome: Outcome) -> PayoutStatus | None:
+    if outcome.verdict is Verdict.NO_SUCH_ORDER:
+        return None
+    by_code = {ACCEPTED: PayoutStatus.SUCCEEDED, PROCESSING: PayoutStatus.PROCESSING}
+    return by_code.get(outcome.code or "", PayoutStatus.FAILED)
+
+
+def _failed(what: str, outcome: Outcome, *, trade_no: str | None = None) -> QuestionFailedError:
+    refused = f", code {outcome.code!r}" if outcome.code is not None else ""
+    return QuestionFailedError(
+        f"{what}: {outcome.cause or 'no usable answer came'}{refused}. Asking moves no money; ask again later.",
+        trade_no=trade_no,
+        platform_code=outcome.code,
+        platform_message=outcome.message,
+    )

@@ -1,0 +1,307 @@
+"""The platform's books: orders, money, and an append-only record of what was booked and asked.
+
+No I/O and no tasks: what happens later (a settlement, a late booking) waits in a queue and is entered, with its own
+time, before the books are next looked at.
+"""
+
+import hashlib
+import heapq
+import itertools
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from types import MappingProxyType
+from typing import Literal
+
+import attrs
+
+SUCCESS = "0000"
+PROCESSING = "0015"
+
+# docs: pakistan/errorcode (the only complete list)
+MESSAGES: Mapping[str, str] = MappingProxyType(
+    {
+        SUCCESS: "SUCCESS",
+        PROCESSING: "CREDIT_INPROGRESS",
+        "0100007": "PAYEE_DAILY_CUMULATIVE_COUNT_REACHED",
+        "0100019": "PAYEE_DAILY_CUMULATIVE_AMT_REACHED",
+        "0100023": "PAYEE_MONTHLY_CUMULATIVE_COUNT_REACHED",
+        "0100024": "DUPLICATE_REFERENCE_NUMBER_LEVEL2",
+        "60019": "INSUFFICIENT_FUNDS",
+        "60030": "PAYEE_MAXIMUM_BALANCE_EXCEEDED",
+        "00028": "AMOUNT_NOT_NUMERIC",
+        "00029": "REJECTED_TRANSACTION",
+        "00032": "UNKNOWN_ERROR",
+    }
+)
+
+Rejection = Literal["duplicate", "insufficient_funds"]
+
+
+def message_of(status: str) -> str:
+    """The platform's words for a status."""
+    return MESSAGES.get(status, "REJECTED_TRANSACTION")
+
+
+def _masked(_: str) -> str:
+    return "'***'"
+
+
+@attrs.frozen(kw_only=True)
+class Payee:
+    """Who is paid; masked in `repr`."""
+
+    name: str = attrs.field(repr=_masked)
+    mobile: str = attrs.field(repr=_masked)
+    email: str = attrs.field(repr=_masked)
+    bank_number: str = attrs.field(repr=_masked)
+    bank_code: str
+
+
+@attrs.frozen(kw_only=True)
+class Instruction:
+    """A payout request that passed every check; `status` is what its order has as soon as it is booked."""
+
+    trade_no: str
+    amount: Decimal
+    payee: Payee
+    remark: str = ""
+    status: str = PROCESSING
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """A booked payout; times are milliseconds since the epoch.
+
+    `booked_count` is above 1 only if it was booked again, and `total` is then the money of those bookings together.
+    """
+
+    trade_no: str
+    platform_trade_no: str
+    amount: Decimal
+    payee: Payee
+    remark: str
+    status: str
+    message: str
+    booked_count: int
+    total: Decimal
+    booked_at_ms: int
+    final_at_ms: int | None = None
+
+    @property
+    def debited(self) -> Decimal:
+        """The money that this order takes from the balance: nothing once it has failed."""
+        return self.total if self.status in {SUCCESS, PROCESSING} else Decimal(0)
+
+    @property
+    def utr(self) -> str:
+        """The bank's reference of a paid order: twelve digits."""
+        return str(int(self.platform_trade_no, 16))[:12]
+
+
+@attrs.frozen(kw_only=True)
+class Booking:
+    """One movement of money: it stays recorded whatever becomes of its order."""
+
+    number: int
+    trade_no: str
+    platform_trade_no: str
+    amount: Decimal
+    at_ms: int
+
+
+@attrs.frozen(kw_only=True)
+class RequestRecord:
+    """One request in the journal; `members` are those of its body, personal ones masked."""
+
+    number: int
+    at_ms: int
+    method: str
+    path: str
+    trade_no: str | None
+    members: Mapping[str, str] | None
+    fault: str | None
+    http_status: int | None  # None: nothing was sent
+    code: str | None
+    booked: bool
+
+
+@attrs.frozen(kw_only=True)
+class Comparison:
+    """What was booked, set against what should have been."""
+
+    missing: tuple[str, ...]
+    twice: tuple[str, ...]
+    unexpected: tuple[str, ...]
+
+    @property
+    def exact(self) -> bool:
+        """Every expected trade number was booked exactly once, and nothing else was."""
+        return not (self.missing or self.twice or self.unexpected)
+
+
+class Books:
+    """Orders by trade number, the balance, every booking ever made, and the journal of requests.
+
+    Args:
+        balance: The money to start with.
+        settle_after: Seconds after which a processing order is paid; never when not given.
+        deduplicate: Whether a trade number is booked at most once; `False` shows what a client sends twice.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        *,
+        balance: Decimal,
+        settle_after: float | None = None,
+        deduplicate: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._epoch = time.time() - clock()
+        self._settle_after = settle_after
+        self._deduplicate = deduplicate
+        self._balance = balance
+        self._orders: dict[str, Order] = {}
+        self._bookings: list[Booking] = []
+        self._requests: list[RequestRecord] = []
+        self._later: list[tuple[float, int, Callable[[float], object]]] = []
+        self._tie_break = itertools.count()  # the queue never compares two callables
+
+    def __repr__(self) -> str:
+        return f"<Books orders={len(self._orders)} bookings={len(self._bookings)} requests={len(self._requests)}>"
+
+    @property
+    def orders(self) -> Mapping[str, Order]:
+        """The orders by trade number."""
+        self._catch_up()
+        return MappingProxyType(self._orders)
+
+    @property
+    def bookings(self) -> Sequence[Booking]:
+        """Every booking in the order it was made; a payout that was paid twice is here twice."""
+        self._catch_up()
+        return self._bookings
+
+    @property
+    def requests(self) -> Sequence[RequestRecord]:
+        """The journal: every request to the platform in the order it was answered."""
+        return self._requests
+
+    @property
+    def balance(self) -> Decimal:
+        """The money that is available."""
+        self._catch_up()
+        return self._balance
+
+    @property
+    def fault_counts(self) -> Mapping[str, int]:
+        """How often each fault has hit a request."""
+        return Counter(record.fault for record in self._requests if record.fault is not None)
+
+    def now_ms(self) -> int:
+        """The time of the books in milliseconds since the epoch."""
+        return self._at_ms(self._clock())
+
+    def book(self, instruction: Instruction) -> Order | Rejection:
+        """Book a payout, or say why not."""
+        self._catch_up()
+        return self._book(instruction, self._clock())
+
+    def book_later(self, instruction: Instruction, delay: float) -> None:
+        """Book a payout `delay` seconds from now, unless something speaks against it by then."""
+        self._schedule(self._clock() + delay, partial(self._book, instruction))
+
+    def set_status(self, trade_no: str, status: str, message: str | None = None) -> Order:
+        """Give an order another status; the money comes back when it fails and leaves again when it does not.
+
+        Raises:
+            KeyError: There is no such order.
+        """
+        self._catch_up()
+        return self._set_status(trade_no, status, message or message_of(status), self._clock())
+
+    def record(self, record: RequestRecord) -> None:
+        """Add a request to the journal."""
+        self._requests.append(record)
+
+    def booked_once(self, trade_nos: Iterable[str]) -> Comparison:
+        """Compare all bookings with the trade numbers that should have been booked exactly once."""
+        counts = Counter(booking.trade_no for booking in self.bookings)
+        expected = dict.fromkeys(trade_nos)
+        return Comparison(
+            missing=tuple(trade_no for trade_no in expected if not counts[trade_no]),
+            twice=tuple(trade_no for trade_no, count in counts.items() if count > 1),
+            unexpected=tuple(trade_no for trade_no in counts if trade_no not in expected),
+        )
+
+    def _book(self, instruction: Instruction, at: float) -> Order | Rejection:
+        earlier = self._orders.get(instruction.trade_no)
+        if earlier is not None and self._deduplicate:
+            return "duplicate"
+        if instruction.amount > self._balance:
+            return "insufficient_funds"
+        count = 1 if earlier is None else earlier.booked_count + 1
+        order = Order(
+            trade_no=instruction.trade_no,
+            platform_trade_no=_platform_trade_no(instruction.trade_no, count),
+            amount=instruction.amount,
+            payee=instruction.payee,
+            remark=instruction.remark,
+            status=PROCESSING,
+            message=message_of(PROCESSING),
+            booked_count=count,
+            total=instruction.amount if earlier is None else instruction.amount + earlier.debited,
+            booked_at_ms=self._at_ms(at),
+        )
+        self._enter(order, at)
+        if instruction.status != PROCESSING:
+            return self._set_status(order.trade_no, instruction.status, message_of(instruction.status), at)
+        if self._settle_after is not None:
+            self._schedule(at + self._settle_after, partial(self._settle, order.trade_no))
+        return order
+
+    def _enter(self, order: Order, at: float) -> None:
+        self._orders[order.trade_no] = order
+        self._balance -= order.amount
+        self._bookings.append(
+            Booking(
+                number=len(self._bookings) + 1,
+                trade_no=order.trade_no,
+                platform_trade_no=order.platform_trade_no,
+                amount=order.amount,
+                at_ms=self._at_ms(at),
+            )
+        )
+
+    def _settle(self, trade_no: str, at: float) -> None:
+        if self._orders[trade_no].status == PROCESSING:
+            self._set_status(trade_no, SUCCESS, message_of(SUCCESS), at)
+
+    def _set_status(self, trade_no: str, status: str, message: str, at: float) -> Order:
+        before = self._orders[trade_no]
+        final_at_ms = None if status == PROCESSING else self._at_ms(at)
+        after = attrs.evolve(before, status=status, message=message, final_at_ms=final_at_ms)
+        self._balance += before.debited - after.debited
+        self._orders[trade_no] = after
+        return after
+
+    def _schedule(self, due: float, action: Callable[[float], object]) -> None:
+        heapq.heappush(self._later, (due, next(self._tie_break), action))
+
+    def _catch_up(self) -> None:
+        now = self._clock()
+        while self._later and self._later[0][0] <= now:
+            due, _, action = heapq.heappop(self._later)
+            action(due)
+
+    def _at_ms(self, at: float) -> int:
+        return round((self._epoch + at) * 1000)
+
+
+def _platform_trade_no(trade_no: str, count: int) -> str:
+    """A number like the platform's, the same in every run."""
+    return hashlib.blake2b(f"{count}/{trade_no}".encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -1,0 +1,147 @@
+"""HTTP/1.1 over raw sockets: what a well-behaved server does, and the misbehaviour that only a bare socket allows.
+
+anyio waits for the sockets and this module owns them, because a true reset needs a close without a FIN before it.
+"""
+
+import socket
+import struct
+from collections.abc import Callable
+
+import anyio
+import attrs
+import h11
+
+from .messages import Answer, Delivery, Request
+
+Answerer = Callable[[Request], Answer]
+
+BODY_LIMIT = 1024 * 1024  # bytes
+_CHUNK = 64 * 1024
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time left: close() sends a reset
+
+
+@attrs.frozen
+class Wire:
+    """A connected socket; closing it is the caller's."""
+
+    socket: socket.socket
+
+    async def receive(self) -> bytes:
+        """The next bytes, empty at the end of the stream."""
+        while True:
+            try:
+                return self.socket.recv(_CHUNK)
+            except BlockingIOError:
+                await anyio.wait_readable(self.socket)
+
+    async def send(self, data: bytes) -> None:
+        """Send all of the data."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[self.socket.send(rest) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self.socket)
+
+    def reset_on_close(self) -> None:
+        """Let the close be a reset."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+    async def drain(self) -> None:
+        """Read what still comes, for a second: closing on unread data would destroy the answer on its way."""
+        self.socket.shutdown(socket.SHUT_WR)
+        with anyio.move_on_after(1):
+            while await self.receive():
+                pass
+
+
+@attrs.frozen(kw_only=True)
+class Connection:
+    """One client's connection, from its first request to its close."""
+
+    wire: Wire
+    answer: Answerer
+    drip_interval: float
+    http: h11.Connection = attrs.field(factory=lambda: h11.Connection(h11.SERVER))
+
+    async def serve(self) -> None:
+        """Answer requests until either side closes the connection."""
+        try:
+            while await self._exchange():
+                self.http.start_next_cycle()
+        except h11.RemoteProtocolError as error:
+            await self._refuse(error.error_status_hint)
+
+    async def _exchange(self) -> bool:
+        """One request and its answer; whether another may follow."""
+        request = await self._read()
+        if request is None:
+            return False
+        answer = self.answer(request)
+        if request.method == "HEAD":
+            answer = attrs.evolve(answer, body=b"")
+        await self._deliver(answer)
+        return self.http.our_state is h11.DONE and self.http.their_state is h11.DONE
+
+    async def _read(self) -> Request | None:
+        """The next request; `None` at the end of the stream."""
+        head = await self._next_event()
+        if not isinstance(head, h11.Request):
+            return None
+        body = bytearray()
+        while isinstance(part := await self._next_event(), h11.Data):
+            body += part.data
+            if len(body) > BODY_LIMIT:
+                raise h11.RemoteProtocolError("body too large", error_status_hint=413)
+        return Request(
+            method=head.method.decode(),
+            path=head.target.decode("latin-1").partition("?")[0],
+            headers={name.decode(): value.decode("latin-1") for name, value in head.headers},
+            body=bytes(body),
+        )
+
+    async def _next_event(self) -> h11.Event:
+        # It is an event or NEED_DATA; never PAUSED, since a next request is only read after start_next_cycle.
+        while not isinstance(event := self.http.next_event(), h11.Event):
+            if self.http.they_are_waiting_for_100_continue:
+                await self._send(h11.InformationalResponse(status_code=100, headers=[]))
+            self.http.receive_data(await self.wire.receive())
+        return event
+
+    async def _deliver(self, answer: Answer) -> None:
+        match answer.delivery:
+            case Delivery.WHOLE:
+                await self._send(_head(answer), h11.Data(data=answer.body), h11.EndOfMessage())
+            case Delivery.RESET:
+                self.wire.reset_on_close()
+            case Delivery.SILENCE:
+                while await self.wire.receive():
+                    pass
+            case Delivery.CUT:
+                await self._send(_head(answer), h11.Data(data=answer.body[: len(answer.body) // 2]))
+            case Delivery.DRIP:
+                await self._drip(answer)
+
+    async def _drip(self, answer: Answer) -> None:
+        await self._send(_head(answer))
+        for byte in answer.body:
+            await anyio.sleep(self.drip_interval)
+            await self._send(h11.Data(data=bytes([byte])))
+        await self._send(h11.EndOfMessage())
+
+    async def _refuse(self, status: int) -> None:
+        """Tell the client that this is not HTTP, or too much of it, and hang up."""
+        answer = Answer(
+            status=status, body=b"bad request\n", content_type="text/plain", headers={"Connection": "close"}
+        )
+        await self._send(_head(answer), h11.Data(data=answer.body), h11.EndOfMessage())
+        await self.wire.drain()
+
+    async def _send(self, *events: h11.Event) -> None:
+        """Send events in one write."""
+        await self.wire.send(b"".join(self.http.send(event) or b"" for event in events))
+
+
+def _head(answer: Answer) -> h11.Response:
+    headers = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body)), **answer.headers}
+    return h11.Response(status_code=answer.status, headers=list(headers.items()))

@@ -1,0 +1,180 @@
+"""The sandbox: the platform on a loopback port."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from types import TracebackType
+from typing import Self
+
+import anyio
+import anyio.abc
+
+from .books import Books
+from .faults import FaultPlan
+from .http import Connection, Wire
+from .platform import Platform, Rules, UnknownOrder
+from .replies import OrderNumberName
+from .signature import SecretPosition
+
+_HOST = "127.0.0.1"  # never another: the sandbox has no defences
+_BACKLOG = 1024
+
+
+class Sandbox:
+    """A stateful local PayPro (region India) over real HTTP/1.1 on 127.0.0.1.
+
+        async with Sandbox(faults=FaultPlan(rate=0.15, seed=7)) as sandbox:
+            ...                       # pay through sandbox.base_url
+        assert sandbox.books.booked_once(trade_nos).exact
+
+    Remarks work magic: `sandbox:paid` books and answers `0000` at once; `sandbox:fail:CODE` books and answers
+    `data.status` CODE at once (the balance is debited and refunded); `sandbox:refuse:CODE` books nothing and answers
+    with the outer `code` CODE.
+
+    `GET /sandbox/books` and `GET /sandbox/requests` show the books and the journal as JSON, and
+    `POST /sandbox/orders/<tradeNo>` with `{"status": "00029", "message": "..."}` gives an order another status.
+
+    Args:
+        secret: The merchant's secret, that requests must be signed with.
+        merchant_no: The only merchant there is.
+        port: The port to listen on; a free one when 0.
+        faults: Which requests are hit by which fault; none when not given.
+        balance: The money to start with.
+        settle_after: Seconds after which a processing order is paid; never when not given.
+        secret_position: Where the secret stands in the signed text.
+        order_number_name: What the platform's order number is called in a payout reply: the pages disagree.
+        unknown_order: What a question about an unknown order is answered with: `data` null, `data` empty, or a code.
+        deduplicate: Whether a repeated `tradeNo` is refused; `False` books it again, to show what a client sends twice.
+        booking_lag: Seconds between a request and its late booking.
+        drip_interval: Seconds between two bytes of a dripped reply.
+        prefix: The path before `/v1`; any is accepted when empty.
+        clock: Seconds that only go forward; settlements and late bookings follow it.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a setting of its own, and all have a default
+        self,
+        *,
+        secret: str = "sandbox-secret",  # noqa: S107 - opens nothing but this sandbox
+        merchant_no: str = "0000000001",
+        port: int = 0,
+        faults: FaultPlan | None = None,
+        balance: Decimal | str = "1000000000",
+        settle_after: float | None = None,
+        secret_position: SecretPosition = "suffix",  # noqa: S107 - a place, not a secret
+        order_number_name: OrderNumberName = "platFormTradeNo",
+        unknown_order: UnknownOrder = "null",
+        deduplicate: bool = True,
+        booking_lag: float = 0.3,
+        drip_interval: float = 1.0,
+        prefix: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.books = Books(balance=Decimal(balance), settle_after=settle_after, deduplicate=deduplicate, clock=clock)
+        self.rules = Rules(
+            secret=secret,
+            merchant_no=merchant_no,
+            secret_position=secret_position,
+            order_number_name=order_number_name,
+            unknown_order=unknown_order,
+            booking_lag=booking_lag,
+            prefix=prefix,
+        )
+        self._platform = Platform(rules=self.rules, books=self.books, faults=faults or FaultPlan.none())
+        self._port = port
+        self._drip_interval = drip_interval
+        self._listener: socket.socket | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        where = "closed" if self._listener is None else self.base_url
+        return f"<Sandbox {where} merchant_no={self.rules.merchant_no} {self.books!r}>"
+
+    @property
+    def base_url(self) -> str:
+        """The URL to give to a client.
+
+        Raises:
+            RuntimeError: The sandbox is not open.
+        """
+        if self._listener is None:
+            raise RuntimeError("The sandbox is not open: use `async with Sandbox(...) as sandbox`.")
+        return f"http://{_HOST}:{self._listener.getsockname()[1]}{self.rules.prefix}"
+
+    async def __aenter__(self) -> Self:
+        if self._listener is not None:
+            raise RuntimeError("The sandbox is open already.")
+        self._listener = _listen(self._port)
+        # A task of its own, because fixtures of pytest may open the sandbox in one task and close it in another.
+        self._serving = asyncio.create_task(self._serve(self._listener))
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Stop listening and drop all connections; the books can still be read."""
+        serving, listener = self._serving, self._listener
+        self._serving = self._listener = None
+        if serving is None or listener is None:
+            return
+        serving.cancel()
+        try:
+            await asyncio.wait({serving})
+        finally:
+            listener.close()  # a task that was cancelled before its first step has not done it
+        if not serving.cancelled():
+            serving.result()  # a failure of the server itself
+
+    async def serve_forever(self) -> None:
+        """Serve until cancelled, opening the sandbox if it is not open yet."""
+        if self._serving is None:
+            async with self:
+                await self.serve_forever()
+        else:
+            await asyncio.wait({self._serving})
+
+    async def _serve(self, listener: socket.socket) -> None:
+        with listener:
+            async with anyio.create_task_group() as connections:
+                while True:
+                    await anyio.wait_readable(listener)
+                    await self._accept(listener, connections)
+
+    async def _accept(self, listener: socket.socket, connections: anyio.abc.TaskGroup) -> None:
+        """Accept all clients that wait."""
+        try:
+            while True:
+                client, _ = listener.accept()
+                connections.start_soon(self._serve_client, client)
+        except BlockingIOError:
+            return
+        except OSError:
+            # Out of file descriptors, or the client has gone: those that wait are taken a little later.
+            await anyio.sleep(0.05)
+
+    async def _serve_client(self, client: socket.socket) -> None:
+        with client:
+            client.settimeout(0)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(wire=Wire(client), answer=self._platform.answer, drip_interval=self._drip_interval)
+            try:
+                await connection.serve()
+            except OSError:
+                return  # the client has gone; what was booked stays booked
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((_HOST, port))
+        listener.listen(_BACKLOG)
+        listener.settimeout(0)
+    except BaseException:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,105 @@
+"""What the platform demands of a request body, as its pages say it."""
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from .books import PROCESSING, SUCCESS, Instruction, Payee
+
+Members = Mapping[str, object]
+
+# docs: india/payout. The IFSC is called bankNCode in the table and bankCode in the example: either will do.
+PAYOUT_MEMBERS = ("timestamp", "ipAddress", "tradeNo", "amount", "name", "mobile", "email", "bankNumber", "notifyUrl")
+# docs: india/payoutQuery, philippines/balance
+QUERY_MEMBERS = ("timestamp", "tradeNo")
+BALANCE_MEMBERS = ("timestamp",)
+
+_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
+_MOBILE = re.compile(r"[6-9][0-9]{9}")
+_IFSC = re.compile(r"[A-Z]{4}0[A-Z0-9]{6}")
+_TIMESTAMP = re.compile(r"[0-9]{10,16}")
+
+
+def read_members(body: bytes) -> Members | None:
+    """The members of a JSON object, numbers as exact decimals; `None` when the body is anything else."""
+    try:
+        value = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def wrong_member(members: Members, required: tuple[str, ...]) -> str | None:
+    """The first member that is missing or not a text, named with its fault; `None` when all are well."""
+    for name in required:
+        value = members.get(name)
+        if not isinstance(value, str):
+            return f"{name} must be a string" if name in members else f"{name} is required"
+        if not value:
+            return f"{name} is required"
+    if not _TIMESTAMP.fullmatch(_text(members, "timestamp")):
+        return "timestamp must be milliseconds since the epoch"
+    return None
+
+
+def wrong_payout(members: Members) -> str | None:
+    """What the platform has against a payout, by the member's name; `None` when nothing."""
+    if (wrong := wrong_member(members, PAYOUT_MEMBERS)) is not None:
+        return wrong
+    if not isinstance(members.get("remark", ""), str):
+        return "remark must be a string"
+    amount = _text(members, "amount")
+    if not _AMOUNT.fullmatch(amount) or not Decimal(amount):
+        return "amount must be a positive number"
+    if not _MOBILE.fullmatch(_text(members, "mobile")):
+        return "mobile must have 10 digits beginning with 6, 7, 8 or 9"
+    if not _IFSC.fullmatch(_bank_code(members)):
+        return "bankCode must be an IFSC code"
+    return None
+
+
+def read_instruction(members: Members) -> Instruction:
+    """The payout in a body that `wrong_payout` has nothing against."""
+    remark = _text(members, "remark")
+    return Instruction(
+        trade_no=_text(members, "tradeNo"),
+        amount=Decimal(_text(members, "amount")),
+        payee=Payee(
+            name=_text(members, "name"),
+            mobile=_text(members, "mobile"),
+            email=_text(members, "email"),
+            bank_number=_text(members, "bankNumber"),
+            bank_code=_bank_code(members),
+        ),
+        remark=remark,
+        status=_magic_status(remark),
+    )
+
+
+def magic_refusal(members: Members) -> str | None:
+    """The code of a remark `sandbox:refuse:CODE`."""
+    return _magic_code(_text(members, "remark"), "sandbox:refuse:")
+
+
+def _magic_status(remark: str) -> str:
+    if remark == "sandbox:paid":
+        return SUCCESS
+    return _magic_code(remark, "sandbox:fail:") or PROCESSING
+
+
+def _magic_code(remark: str, spell: str) -> str | None:
+    return (remark.removeprefix(spell) or None) if remark.startswith(spell) else None
+
+
+def _bank_code(members: Members) -> str:
+    return _text(members, "bankCode") or _text(members, "bankNCode")
+
+
+def _text(members: Members, name: str) -> str:
+    value = members.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,81 @@
+"""Settings from the environment, for ``PayProClient.from_env()`` and the command line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from paypro_async._core.signing import Md5Signer
+from paypro_async.errors import ConfigurationError
+
+__all__ = ["VARIABLES", "settings_from"]
+
+VARIABLES: Mapping[str, str] = {
+    "PAYPRO_BASE_URL": "base_url",
+    "PAYPRO_MERCHANT_NO": "merchant_no",
+    "PAYPRO_REGION": "region",
+    "PAYPRO_LEDGER": "ledger",
+    "PAYPRO_IP_ADDRESS": "ip_address",
+    "PAYPRO_NOTIFY_URL": "notify_url",
+    "PAYPRO_ENVIRONMENT": "environment",
+    "PAYPRO_TIMEOUT": "timeout",
+    "PAYPRO_SETTLE_AFTER": "settle_after",
+    "PAYPRO_REQUEST_TIMEOUT": "request_timeout",
+    "PAYPRO_PROXY": "proxy",
+}
+"""Each variable and the argument of ``PayProClient`` that it stands for.
+
+Beside these, ``PAYPRO_SECRET`` or ``PAYPRO_SECRET_FILE`` (a path), and ``PAYPRO_SECRET_POSITION``, make the signer.
+"""
+
+_SECONDS = ("timeout", "settle_after", "request_timeout")
+
+
+def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a client: those given, and the environment's for the rest. An empty variable is none.
+
+    Raises:
+        ConfigurationError: If something is missing or cannot be read; every missing variable is named at once.
+    """
+    settings: dict[str, Any] = {
+        name: environ[variable] for variable, name in VARIABLES.items() if environ.get(variable)
+    }
+    settings |= given
+    if "signer" not in settings and (secret := _secret(environ)):
+        settings["signer"] = Md5Signer(
+            secret,
+            secret_position=environ.get("PAYPRO_SECRET_POSITION") or "suffix",  # type: ignore[arg-type]  # the signer checks it
+        )
+    missing = [
+        variable for variable, name in VARIABLES.items() if name in ("base_url", "merchant_no") and name not in settings
+    ]
+    if "signer" not in settings:
+        missing.append("PAYPRO_SECRET (or PAYPRO_SECRET_FILE)")
+    if missing:
+        raise ConfigurationError(f"Not set: {', '.join(missing)}. Set them in the environment or give the arguments.")
+    for name in _SECONDS:
+        if isinstance(settings.get(name), str):
+            settings[name] = _seconds(name, settings[name])
+    return settings
+
+
+def _secret(environ: Mapping[str, str]) -> str | None:
+    path = environ.get("PAYPRO_SECRET_FILE")
+    if environ.get("PAYPRO_SECRET"):
+        if path:
+            raise ConfigurationError("Both PAYPRO_SECRET and PAYPRO_SECRET_FILE are set. Keep one of them.")
+        return environ["PAYPRO_SECRET"]
+    if not path:
+        return None
+    try:
+        # Editors end a file with a line break, which is no part of the secret.
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigurationError(f"PAYPRO_SECRET_FILE cannot be read: {reason}.") from None
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(f"PAYPRO_{name.upper()} is not a number of seconds.") from None

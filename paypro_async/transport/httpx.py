@@ -1,0 +1,216 @@
+"""The default transport: httpx, one connection a lane. The only file that imports httpx.
+
+One big httpx pool is not used: it rescans itself at every change, and a request that is cancelled while it connects
+costs it a place for good (docs/architecture.md has the figures). A lane is an ``httpx.AsyncHTTPTransport`` with room
+for one connection. A request takes a free lane; a lane whose request broke or was cancelled is thrown away.
+"""
+
+import ssl
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from paypro_async._core.endpoint import is_loopback
+from paypro_async._core.wire import Exchange, Phase, WireRequest
+from paypro_async.errors import ClientStateError
+from paypro_async.runtime import Runtime, SystemRuntime
+
+__all__ = ["CAUSES", "HttpxTransport"]
+
+_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=15.0)
+# The time-outs of httpx are per read; the deadline of the whole exchange is a cancel scope around it.
+_NO_TIMEOUT = MappingProxyType({"connect": None, "read": None, "write": None, "pool": None})
+_CLOSING_SECONDS = 1.0
+
+CAUSES: MappingProxyType[type[Exception], str] = MappingProxyType(
+    {
+        httpx.ConnectTimeout: "no connection was made in time",
+        httpx.ReadTimeout: "no reply came in time",
+        httpx.WriteTimeout: "the request could not be written in time",
+        httpx.PoolTimeout: "no connection was free in time",
+        httpx.ConnectError: "no connection could be made",
+        httpx.ReadError: "the connection broke while waiting for the reply",
+        httpx.WriteError: "the connection broke while sending",
+        httpx.CloseError: "the connection broke while closing",
+        httpx.ProxyError: "the proxy refused",
+        httpx.UnsupportedProtocol: "the URL is neither http nor https",
+        httpx.LocalProtocolError: "the request could not be written as HTTP",
+        httpx.RemoteProtocolError: "the connection was closed without a whole reply",
+        httpx.DecodingError: "the reply's content encoding could not be read",
+        httpx.TooManyRedirects: "the platform redirected",
+    }
+)
+"""Words for every error of httpx. They never decide the phase: what was written does."""
+
+
+class _TooLateError(Exception):
+    """The send deadline passed before the next write."""
+
+
+class _Wire:
+    """Watches one request being written. httpcore calls it at every step (its ``trace`` extension)."""
+
+    def __init__(self, send_by: float | None, runtime: Runtime) -> None:
+        self._send_by = send_by
+        self._runtime = runtime
+        self.touched = False
+
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if not event.endswith((".send_request_headers.started", ".send_request_body.started")):
+            return
+        if info["request"].method == b"CONNECT":
+            return  # A proxy's tunnel: nothing of the payout yet.
+        # Here and not earlier: the wait for a lane, DNS, TCP and TLS lie before, and a frozen process wakes anywhere.
+        # The body is guarded too: without it the platform cannot act on the headers.
+        if self._send_by is not None and self._runtime.steady() > self._send_by:
+            raise _TooLateError
+        self.touched = True
+
+    def broken(self, cause: str, *, pool_timeout: bool = False) -> Exchange:
+        """The exchange that ended without a whole reply."""
+        phase = Phase.MAYBE_SENT if self.touched else Phase.NOT_SENT
+        return Exchange(phase=phase, cause=cause, pool_timeout=pool_timeout and not self.touched)
+
+
+class HttpxTransport:
+    """One-connection lanes over httpx.
+
+    Args:
+        max_connections: How many lanes there are at most. Requests beyond wait in the order they came.
+        max_reply_bytes: A longer reply is refused, which leaves the payout unknown.
+        ssl_context: For an own CA or a client certificate (mTLS). The default verifies by certifi's list, or by
+            ``SSL_CERT_FILE``.
+        proxy: The URL of a proxy. By default the environment's ``HTTPS_PROXY`` and ``NO_PROXY`` are honoured.
+        runtime: The clock of the send deadline.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 100,
+        max_reply_bytes: int = 1024 * 1024,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        runtime: Runtime | None = None,
+    ) -> None:
+        self._max_reply_bytes = max_reply_bytes
+        self._ssl_context = ssl_context
+        self._proxy = proxy
+        self._runtime = runtime or SystemRuntime()
+        self._free: list[httpx.AsyncHTTPTransport] = []
+        # A semaphore wakes its waiters in the order they came.
+        self._places = anyio.Semaphore(max_connections, fast_acquire=True)
+        self._context_lock = anyio.Lock()
+        self._closed = False
+
+    async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
+        """Send *request* and read the whole reply within *timeout* seconds in all."""
+        if self._closed:
+            raise ClientStateError("The transport is closed. Nothing was sent; open a new client.")
+        wire = _Wire(request.send_by, self._runtime)
+        exchange: Exchange | None = None
+        placed = False
+        with anyio.move_on_after(timeout):
+            async with self._places:
+                placed = True
+                exchange = await self._over_a_lane(request, wire)
+        if exchange is not None:
+            return exchange
+        if not placed:
+            return wire.broken("every connection was busy", pool_timeout=True)
+        return wire.broken(f"no whole reply came within {timeout:.3g} s")
+
+    async def aclose(self) -> None:
+        """Close every connection. A request that is under way finishes and then closes its own."""
+        self._closed = True
+        while self._free:
+            await _close(self._free.pop())
+
+    async def _over_a_lane(self, request: WireRequest, wire: _Wire) -> Exchange:
+        lane = self._free.pop() if self._free else await self._new_lane(request.url)
+        whole = False
+        try:
+            exchange = await self._exchange(lane, request, wire)
+            whole = exchange.phase is Phase.ANSWERED and exchange.cause is None
+        except _TooLateError:
+            return wire.broken("its send deadline passed before it was written")
+        except (httpx.RequestError, OSError) as error:
+            return wire.broken(_words(error))
+        finally:
+            # Broken, cancelled, or with the rest of a reply in it: such a lane is not used again.
+            if whole and not self._closed:
+                self._free.append(lane)
+            else:
+                await _close(lane)
+        return exchange
+
+    async def _exchange(self, lane: httpx.AsyncHTTPTransport, request: WireRequest, wire: _Wire) -> Exchange:
+        response = await lane.handle_async_request(
+            httpx.Request(
+                "POST",
+                request.url,
+                headers=request.headers,
+                content=request.body,
+                extensions={"timeout": _NO_TIMEOUT, "trace": wire},
+            )
+        )
+        status, retry_after = response.status_code, response.headers.get("retry-after")
+        body = bytearray()
+        cause = None
+        try:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > self._max_reply_bytes:
+                    cause = f"the reply is longer than {self._max_reply_bytes} bytes"
+                    break
+        except httpx.DecodingError as error:
+            cause = _words(error)
+        if cause is not None:
+            return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, cause=cause)
+        await response.aclose()
+        return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=bytes(body))
+
+    async def _new_lane(self, url: str) -> httpx.AsyncHTTPTransport:
+        if self._ssl_context is None:
+            async with self._context_lock:
+                if self._ssl_context is None:
+                    self._ssl_context = await _default_context(url)
+        proxy = self._proxy or _environment_proxy(url)
+        return httpx.AsyncHTTPTransport(verify=self._ssl_context, limits=_ONE, proxy=proxy)
+
+
+async def _default_context(url: str) -> ssl.SSLContext:
+    if urlsplit(url).scheme == "http":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; httpx wants one
+    # Reading the list of authorities takes some 50 ms, which would stop every other task.
+    return await anyio.to_thread.run_sync(httpx.create_ssl_context)
+
+
+def _environment_proxy(url: str) -> str | None:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if is_loopback(host) or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
+
+
+def _words(error: Exception) -> str:
+    for kind in type(error).__mro__:
+        if kind in CAUSES:
+            return CAUSES[kind]
+    return f"the connection failed ({type(error).__name__})"
+
+
+async def _close(lane: httpx.AsyncHTTPTransport) -> None:
+    # Also while the caller is being cancelled: an open socket would leak.
+    with anyio.move_on_after(_CLOSING_SECONDS, shield=True):
+        try:
+            await lane.aclose()
+        except (httpx.RequestError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return  # It is gone, which is all that was wanted.
