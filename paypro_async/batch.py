@@ -110,6 +110,7 @@ class Batch:
 
     Args:
         prepare: Makes an intent of one item of *source*; raises for one that is wrong.
+        running: Where the batch enters itself while it runs.
     """
 
     def __init__(
@@ -120,14 +121,14 @@ class Batch:
         prepare: Callable[[Any], Intent],
         codes: Codes,
         options: BatchOptions,
-        on_end: "Callable[[Batch], object]",
+        running: "set[Batch]",
     ) -> None:
         self._source = source
         self._engine = engine
         self._prepare = prepare
         self._codes = codes
         self._options = options
-        self._on_end = on_end
+        self._running = running
         self._tally = Tally()
         self._streak = _Streak()
         self._stopped: str | None = None
@@ -204,6 +205,7 @@ class Batch:
     def _start(self) -> asyncio.Task[None]:
         self._began = self._engine.runtime.steady()
         self._runner = asyncio.create_task(self._run(), name="paypro-batch")
+        self._running.add(self)
         return self._runner
 
     def _stop(self, why: str) -> None:
@@ -224,7 +226,7 @@ class Batch:
             self._leave_waiting()
         finally:
             self._elapsed = self._engine.runtime.steady() - self._began
-            self._on_end(self)
+            self._running.discard(self)
             feeder.cancel()
             (outcome,) = await asyncio.gather(feeder, return_exceptions=True)
         if isinstance(outcome, Exception):
@@ -351,7 +353,7 @@ class Batch:
 
     def _end(self, job: _Job, item: BatchItem) -> None:
         self._tally.add(item, job.intent.amount if job.intent else None)
-        self._apply_stop_rules(item)
+        self._apply_stop_rules(job, item)
         if self._ended is not None:
             self._ended.put_nowait(item)
         if self._options.on_progress is None:
@@ -369,8 +371,11 @@ class Batch:
             # Whoever watches must not touch a payment.
             logger.exception("The progress callback of a batch failed")
 
-    def _apply_stop_rules(self, item: BatchItem) -> None:
+    def _apply_stop_rules(self, job: _Job, item: BatchItem) -> None:
         rules = self._options.stop
+        # What an earlier run learned stops nothing: the account may have been filled since.
+        news = job.flight is not None and job.flight.sends > 0
+        empty = news and item.status is ItemStatus.FAILED and item.code in self._codes.insufficient_funds
         self._streak.not_sent = self._streak.not_sent + 1 if item.status is ItemStatus.NOT_SENT else 0
         if rules.bad_credentials and isinstance(item.error, CredentialsRefusedError):
             self._stop("bad_credentials")

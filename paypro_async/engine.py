@@ -137,7 +137,10 @@ class Engine:
     def next(self, flight: Flight) -> Step:
         """What to do next and after how many seconds; ``FINISH`` also when there is no time left for it."""
         now = self.runtime.steady()
-        step = Step(Action.SEND) if flight.announced_at is not None else self._decide(flight, now)
+        if flight.announced_at is not None:
+            # Also when there is no time left: only the transport can say for certain that it never left.
+            return Step(Action.SEND)
+        step = self._decide(flight, now)
         if step.action in (Action.FINISH, Action.BELIEVE):
             return step
         retrying = step.action is Action.ASK or flight.sends > 0

@@ -1,0 +1,74 @@
+"""What README and docs show is run, and what they say of the code is compared with it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(language: str) -> list[pytest.param]:
+    return [
+        pytest.param(block, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, block in enumerate(
+            re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+        )
+    ]
+
+
+@pytest.mark.parametrize("example", blocks("python"))
+def test_each_python_example_runs_as_it_stands(example: str, tmp_path: Path) -> None:
+    """An example is a program: copied into a file, it runs and ends well."""
+    script = tmp_path / "example.py"
+    script.write_text(example, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("shown", blocks("console"))
+def test_each_shown_command_and_option_exists(shown: str) -> None:
+    """A paypro command on a page is one that the command line knows, with the options that are shown."""
+    from paypro_async.cli import main
+
+    for line in re.findall(r"^\$ paypro (.*)$", shown, re.MULTILINE):
+        name, *words = line.partition("#")[0].split()
+        command = main.commands[name]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_table_of_states_is_that_of_the_code() -> None:
+    """`python docs/lifecycle.py` has been run since the lifecycle changed."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import lifecycle
+    finally:
+        sys.path.pop(0)
+    page = lifecycle.PAGE.read_text(encoding="utf-8")
+    assert lifecycle.with_table(page) == page
+
+
+def test_each_variable_of_the_environment_is_in_the_readme() -> None:
+    """A setting that nobody can find is none."""
+    from paypro_async.settings import VARIABLES
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in VARIABLES if name not in readme] == []
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    """A relative link on a page names a file that is there."""
+    broken = [
+        (page.name, target)
+        for page in PAGES
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
