@@ -9,7 +9,8 @@ from paypro_async._core.outcome import Codes
 from paypro_async._core.regions.india import Payout
 from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, ItemStatus
 from paypro_async._core.signing import HmacSha256Signer, Md5Signer, Signer, signing_string
-from paypro_async.batch import Batch, StopRules
+from paypro_async._core.stopping import StopRules
+from paypro_async.batch import Batch
 from paypro_async.client import PayProClient
 from paypro_async.errors import (
     ClientStateError,

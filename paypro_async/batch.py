@@ -24,20 +24,19 @@ from attrs import define, frozen
 
 from paypro_async._core.checks import Problem
 from paypro_async._core.intent import Intent
-from paypro_async._core.outcome import Codes, Verdict
-from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, ItemStatus, Tally
+from paypro_async._core.outcome import Codes
+from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, Tally
 from paypro_async._core.retry import Action
+from paypro_async._core.stopping import StopRules, Watch
 from paypro_async.engine import Engine, Flight, Limits
 from paypro_async.errors import (
     ClientStateError,
-    CredentialsRefusedError,
     InvalidPayoutError,
-    LedgerUnavailableError,
     OutcomeUnknownError,
     PayProError,
 )
 
-__all__ = ["Batch", "BatchOptions", "Source", "StopRules"]
+__all__ = ["Batch", "BatchOptions", "Source"]
 
 logger = logging.getLogger("paypro_async")
 
@@ -46,36 +45,6 @@ Source = Iterable[Any] | AsyncIterable[Any]
 _MOST_WAITING = 10_000
 _DRAIN_SECONDS = 5.0
 _END = object()
-
-
-@frozen(kw_only=True)
-class StopRules:
-    """When a batch begins no more payouts. What is under way is brought to its end.
-
-    Args:
-        bad_credentials: Stop when the platform refuses the merchant number or the signature.
-        insufficient_funds: Stop when the platform says that the balance is too low.
-        ledger_unavailable: Stop when the ledger cannot be written.
-        unknown_in_a_row: Stop after so many attempts in a row without a reply that could be used; None for never.
-        not_sent_in_a_row: Stop after so many payouts in a row that could not be sent at all; None for never.
-    """
-
-    bad_credentials: bool = True
-    insufficient_funds: bool = True
-    ledger_unavailable: bool = True
-    unknown_in_a_row: int | None = 50
-    not_sent_in_a_row: int | None = 50
-
-    @classmethod
-    def off(cls) -> "StopRules":
-        """No rule at all."""
-        return cls(
-            bad_credentials=False,
-            insufficient_funds=False,
-            ledger_unavailable=False,
-            unknown_in_a_row=None,
-            not_sent_in_a_row=None,
-        )
 
 
 @frozen(kw_only=True, eq=False)
@@ -95,14 +64,6 @@ class _Job:
     intent: Intent | None = None
     flight: Flight | None = None
     action: Action | None = None
-
-
-@define(eq=False)
-class _Streak:
-    """How often in a row something went wrong."""
-
-    unknown: int = 0
-    not_sent: int = 0
 
 
 class Batch:
@@ -126,11 +87,10 @@ class Batch:
         self._source = source
         self._engine = engine
         self._prepare = prepare
-        self._codes = codes
         self._options = options
         self._running = running
         self._tally = Tally()
-        self._streak = _Streak()
+        self._watch = Watch(rules=options.stop, codes=codes)
         self._stopped: str | None = None
         self._cancelled = False
         self._positions = itertools.count()
@@ -208,9 +168,10 @@ class Batch:
         self._running.add(self)
         return self._runner
 
-    def _stop(self, why: str) -> None:
-        self._stopped = self._stopped or why
-        self._changed.set()
+    def _stop(self, why: str | None) -> None:
+        if why is not None:
+            self._stopped = self._stopped or why
+            self._changed.set()
 
     async def _run(self) -> None:
         feeder = asyncio.create_task(self._feed(), name="paypro-batch-feeder")
@@ -339,13 +300,8 @@ class Batch:
     async def _act(self, flight: Flight, action: Action) -> None:
         sends = flight.sends
         await self._engine.act(flight, action)
-        last = flight.last
-        if flight.sends == sends or last is None:
-            return
-        self._streak.unknown = self._streak.unknown + 1 if last.verdict is Verdict.UNKNOWN else 0
-        most = self._options.stop.unknown_in_a_row
-        if most is not None and self._streak.unknown >= most:
-            self._stop("unknown_in_a_row")
+        if flight.sends > sends and flight.last is not None:
+            self._stop(self._watch.attempt(flight.last.verdict))
 
     def _item(self, job: _Job, **outcome: Any) -> BatchItem:
         trade_no = job.intent.trade_no if job.intent else getattr(outcome.get("error"), "trade_no", None)
@@ -353,7 +309,7 @@ class Batch:
 
     def _end(self, job: _Job, item: BatchItem) -> None:
         self._tally.add(item, job.intent.amount if job.intent else None)
-        self._apply_stop_rules(job, item)
+        self._stop(self._watch.item(item, sent=job.flight is not None and job.flight.sends > 0))
         if self._ended is not None:
             self._ended.put_nowait(item)
         if self._options.on_progress is None:
@@ -370,25 +326,6 @@ class Batch:
         except Exception:
             # Whoever watches must not touch a payment.
             logger.exception("The progress callback of a batch failed")
-
-    def _apply_stop_rules(self, job: _Job, item: BatchItem) -> None:
-        rules = self._options.stop
-        # What an earlier run learned stops nothing: the account may have been filled since.
-        news = job.flight is not None and job.flight.sends > 0
-        empty = news and item.status is ItemStatus.FAILED and item.code in self._codes.insufficient_funds
-        self._streak.not_sent = self._streak.not_sent + 1 if item.status is ItemStatus.NOT_SENT else 0
-        if rules.bad_credentials and isinstance(item.error, CredentialsRefusedError):
-            self._stop("bad_credentials")
-        elif rules.ledger_unavailable and isinstance(item.error, LedgerUnavailableError):
-            self._stop("ledger_unavailable")
-        elif (
-            rules.insufficient_funds
-            and item.status is ItemStatus.FAILED
-            and item.code in self._codes.insufficient_funds
-        ):
-            self._stop("insufficient_funds")
-        elif rules.not_sent_in_a_row is not None and self._streak.not_sent >= rules.not_sent_in_a_row:
-            self._stop("not_sent_in_a_row")
 
 
 @asynccontextmanager

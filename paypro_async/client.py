@@ -17,8 +17,9 @@ from paypro_async._core.regions import region_named
 from paypro_async._core.report import BatchProgress
 from paypro_async._core.retry import RetryPolicy
 from paypro_async._core.signing import Signer
+from paypro_async._core.stopping import StopRules
 from paypro_async._core.trade_no import RANDOM_BITS, is_trade_no, make_trade_no
-from paypro_async.batch import Batch, BatchOptions, Source, StopRules
+from paypro_async.batch import Batch, BatchOptions, Source
 from paypro_async.engine import Engine
 from paypro_async.errors import ClientStateError, ConfigurationError, PayProWarning
 from paypro_async.flights import SingleFlight
@@ -273,7 +274,7 @@ class PayProClient:
         limits = self._timing.batch_limits(
             timeout=timeout, max_attempts=max_attempts, ask_anyway=refresh, pace=Pace(rate) if rate else None
         )
-        batch = Batch(
+        return Batch(
             payouts,
             engine=engine,
             prepare=lambda one: self._prepare(self._one_payout(one, {})),
@@ -281,10 +282,8 @@ class PayProClient:
             options=BatchOptions(
                 concurrency=concurrency, limits=limits, stop=stop or StopRules(), on_progress=on_progress
             ),
-            on_end=self._batches.discard,
+            running=self._batches,
         )
-        self._batches.add(batch)
-        return batch
 
     async def query(
         self, trade_no: str, *, timeout: float | None = None, max_attempts: int | None = None

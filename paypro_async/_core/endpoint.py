@@ -34,7 +34,7 @@ def is_loopback(host: str) -> bool:
 def _split(base_url: str) -> SplitResult | None:
     try:
         url = urlsplit(base_url.strip())
-        usable = url.scheme in ("http", "https") and url.port != 0
+        usable = url.scheme in ("http", "https") and url.port != 0 and len(base_url.split()) == 1
     except ValueError:
         return None
     return url if usable else None
