@@ -63,7 +63,9 @@ def check_text(value: str) -> tuple[str, str] | None:
         return "REQUIRED", "is blank; give a value"
     if _CONTROL.search(value):
         return "CONTROL_CHARACTER", "holds a line break, a tab or another control character; take it out"
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    try:
+        value.encode()
+    except UnicodeEncodeError:
         return "NOT_UNICODE", "holds a broken character (a lone surrogate); read the text again as UTF-8"
     return None
 

@@ -29,6 +29,9 @@ def _refuse_constant(name: str) -> None:
     raise ReadingError(f"the JSON holds {name}")
 
 
+_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+
+
 def read_json(body: bytes) -> dict[str, Any]:
     """Parse a reply's body: a JSON object, as UTF-8, with exact numbers.
 
@@ -36,7 +39,7 @@ def read_json(body: bytes) -> dict[str, Any]:
         ReadingError: If it is anything else.
     """
     try:
-        value = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        value = _DECODER.decode(body.decode("utf-8-sig"))
     except ReadingError:
         raise
     except (ValueError, RecursionError):

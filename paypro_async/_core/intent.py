@@ -123,9 +123,12 @@ def prepare(spec: RegionSpec, payout: Any, *, merchant_no: str, trade_no: Any, d
     )
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _fingerprint(spec: RegionSpec, sent: Mapping[str, str]) -> str:
     # The order of the pairs and the separators are a contract with every ledger ever written: never change them.
     names = ["amount", *(one.wire for one in spec.fields if one.identifies)]
     pairs = [[name, sent[name]] for name in sorted(names) if name in sent]
-    text = json.dumps(["1", spec.name, pairs], ensure_ascii=False, separators=(",", ":"))
+    text = _ENCODER.encode(["1", spec.name, pairs])
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

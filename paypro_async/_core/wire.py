@@ -85,9 +85,12 @@ class Exchange:
     pool_timeout: bool = False
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def request_body(fields: Mapping[str, str], signature: str) -> bytes:
     """The JSON of a signed request: every value as text, so that what is signed is what is read."""
-    return json.dumps({**fields, "sign": signature}, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    return _ENCODER.encode({**fields, "sign": signature}).encode("utf-8")
 
 
 @frozen
