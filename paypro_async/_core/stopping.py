@@ -1,0 +1,79 @@
+"""When a batch begins no more payouts."""
+
+from attrs import define, frozen
+
+from paypro_async._core.outcome import Codes, Verdict
+from paypro_async._core.report import BatchItem, ItemStatus
+from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError
+
+__all__ = ["StopRules", "Watch"]
+
+
+@frozen(kw_only=True)
+class StopRules:
+    """When a batch begins no more payouts. What is under way is brought to its end.
+
+    Args:
+        bad_credentials: Stop when the platform refuses the merchant number or the signature.
+        insufficient_funds: Stop when the platform says that the balance is too low.
+        ledger_unavailable: Stop when the ledger cannot be written.
+        unknown_in_a_row: Stop after so many attempts in a row without a reply that could be used; None for never.
+        not_sent_in_a_row: Stop after so many payouts in a row that could not be sent at all; None for never.
+    """
+
+    bad_credentials: bool = True
+    insufficient_funds: bool = True
+    ledger_unavailable: bool = True
+    unknown_in_a_row: int | None = 50
+    not_sent_in_a_row: int | None = 50
+
+    @classmethod
+    def off(cls) -> "StopRules":
+        """No rule at all."""
+        return cls(
+            bad_credentials=False,
+            insufficient_funds=False,
+            ledger_unavailable=False,
+            unknown_in_a_row=None,
+            not_sent_in_a_row=None,
+        )
+
+
+@define(kw_only=True, eq=False)
+class Watch:
+    """Applies the rules to what happens, one thing after the other.
+
+    Args:
+        rules: The rules.
+        codes: Which codes mean what.
+    """
+
+    rules: StopRules
+    codes: Codes
+    _unknown: int = 0
+    _not_sent: int = 0
+
+    def attempt(self, verdict: Verdict) -> str | None:
+        """An attempt has ended; the name of the rule that says stop, or None."""
+        self._unknown = self._unknown + 1 if verdict is Verdict.UNKNOWN else 0
+        most = self.rules.unknown_in_a_row
+        return "unknown_in_a_row" if most is not None and self._unknown >= most else None
+
+    def item(self, item: BatchItem, *, sent: bool) -> str | None:
+        """A payout has ended; the name of the rule that says stop, or None.
+
+        Args:
+            item: The payout.
+            sent: Whether this run sent it. What an earlier run learned stops nothing: the account may have been
+                filled since.
+        """
+        self._not_sent = self._not_sent + 1 if item.status is ItemStatus.NOT_SENT else 0
+        most = self.rules.not_sent_in_a_row
+        if self.rules.bad_credentials and isinstance(item.error, CredentialsRefusedError):
+            return "bad_credentials"
+        if self.rules.ledger_unavailable and isinstance(item.error, LedgerUnavailableError):
+            return "ledger_unavailable"
+        empty = sent and item.status is ItemStatus.FAILED and item.code in self.codes.insufficient_funds
+        if self.rules.insufficient_funds and empty:
+            return "insufficient_funds"
+        return "not_sent_in_a_row" if most is not None and self._not_sent >= most else None
