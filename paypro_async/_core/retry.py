@@ -110,7 +110,8 @@ def next_step(at: Situation, policy: RetryPolicy, chance: float) -> Step:
         return _send(at, policy, chance)
     if at.state is State.SENDING:
         return Step(Action.BELIEVE) if at.absences >= BELIEVED_ABSENCES else _ask(at, policy, chance)
-    if at.state is State.PROCESSING and at.ask_anyway and not at.asked:
+    if at.state is State.PROCESSING and at.ask_anyway and not at.sends and not at.asked:
+        # Known from an earlier call, so there may be news; what this call was told a moment ago is news enough.
         return Step(Action.ASK)
     return Step(Action.FINISH)
 
