@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from attrs import evolve
+
 from paypro_async._core.endpoint import read_endpoint
 from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
@@ -28,7 +30,7 @@ from paypro_async.platform import Platform
 from paypro_async.questions import Questions
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import settings_from
-from paypro_async.timing import Timing
+from paypro_async.timing import Timing, check_count
 from paypro_async.transport import Transport
 
 __all__ = ["PayProClient"]
@@ -108,6 +110,7 @@ class PayProClient:
             raise ConfigurationError("signer has no sign(). Give Md5Signer(secret).")
         if resend not in ("after_settle", "never"):
             raise ConfigurationError("resend is neither 'after_settle' nor 'never'.")
+        check_count("max_connections", max_connections)
         self._endpoint = read_endpoint(base_url, environment=environment, allow_plain_http=allow_plain_http)
         self._merchant_no = merchant_no
         self._signer = signer
@@ -126,13 +129,13 @@ class PayProClient:
         given = {"ip_address": ip_address, "notify_url": notify_url}
         self._defaults: Mapping[str, str] = {name: value for name, value in given.items() if value}
         self._runtime = runtime or SystemRuntime()
-        self._ledger = open_ledger(ledger, runtime=self._runtime) if isinstance(ledger, str) else ledger
+        self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
         self._owns_ledger = isinstance(ledger, str)
         self._transport = transport
         self._owns_transport = transport is None
         self._transport_settings = {"max_connections": max_connections, "proxy": proxy, "ssl_context": ssl_context}
         self._budget = RetryBudget()
-        self._flights = SingleFlight()
+        self._flights = SingleFlight(self._runtime)
         self._batches: set[Batch] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -233,7 +236,9 @@ class PayProClient:
         engine = self._engine()
         limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
         intent = self._prepare(self._one_payout(payout, fields))
-        return await self._flights.run(intent, lambda: engine.pay(intent, limits), timeout=limits.timeout)
+        return await self._flights.run(
+            intent, lambda left: engine.pay(intent, evolve(limits, timeout=left)), timeout=limits.timeout
+        )
 
     def batch_payout(
         self,
@@ -267,8 +272,7 @@ class PayProClient:
             ConfigurationError: If a number makes no sense.
         """
         engine = self._engine()
-        if concurrency < 1:
-            raise ConfigurationError("concurrency must be 1 or more.")
+        check_count("concurrency", concurrency)
         if rate is not None and not rate > 0:
             raise ConfigurationError("rate must be more than zero payouts a second, or None.")
         limits = self._timing.batch_limits(
@@ -313,13 +317,13 @@ class PayProClient:
 
     def _one_payout(self, payout: Any, fields: Mapping[str, Any]) -> Any:
         if payout is None:
-            return build_payout(self._spec, fields)
+            return build_payout(self._spec, fields, defaults=self._defaults)
         if fields:
             raise TypeError("payout() takes a Payout or keyword arguments, not both")
         if isinstance(payout, self._spec.model):
             return payout
         if isinstance(payout, Mapping):
-            return build_payout(self._spec, payout)
+            return build_payout(self._spec, payout, defaults=self._defaults)
         raise TypeError(f"payout must be a {self._spec.name} Payout or a mapping of its fields")
 
     def _prepare(self, payout: Any) -> Intent:

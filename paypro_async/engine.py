@@ -4,6 +4,7 @@ The core decides (``next_step``, ``after_attempt``, …); the engine does it and
 it may wait between steps wherever they like, which is how a batch keeps its places free.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -12,7 +13,16 @@ import anyio
 from attrs import define, frozen
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import Change, Entry, State, after_absence, after_attempt, after_query, next_attempt
+from paypro_async._core.lifecycle import (
+    Change,
+    Entry,
+    State,
+    after_absence,
+    after_attempt,
+    after_query,
+    changed,
+    next_attempt,
+)
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.pacing import Pace, Pacer, RetryBudget
@@ -23,6 +33,7 @@ from paypro_async.errors import (
     IdempotencyConflictError,
     LedgerUnavailableError,
     NotSentError,
+    OutcomeNotRecordedError,
     OutcomeUnknownError,
     PayProError,
 )
@@ -63,6 +74,7 @@ class Flight:
         seen_at: When that was, on the steady clock.
         announced_at: When this call announced an attempt that is not sent yet; else None.
         last: What the last attempt of this call proved.
+        retry_after: Seconds that the platform asked to wait when it last answered.
     """
 
     entry: Entry
@@ -74,6 +86,7 @@ class Flight:
     asked: int = 0
     absences: int = 0
     last: Outcome | None = None
+    retry_after: float | None = None
 
     @property
     def deadline(self) -> float:
@@ -160,16 +173,22 @@ class Engine:
                 await self._ask(flight)
             else:
                 await self._believe(flight)
-        except LedgerUnavailableError as error:
+        except (OutcomeUnknownError, OutcomeNotRecordedError):
+            raise
+        except Exception as error:
+            # Whatever broke, and whoever's fault it is: an error must not let a payout that may be out look unsent.
             trade_no = flight.entry.trade_no
-            if flight.entry.state is State.NEW:
+            if flight.entry.state is State.SENDING:
+                raise OutcomeUnknownError(
+                    f"Payout {trade_no} may have been made, and a {type(error).__name__} came while that was being "
+                    "found out. Money may have moved. Mend the cause and call again with the same trade_no; never use "
+                    "a new one.",
+                    trade_no=trade_no,
+                    attempts=flight.entry.attempt,
+                ) from error
+            if isinstance(error, LedgerUnavailableError):
                 raise LedgerUnavailableError(str(error), trade_no=trade_no) from error
-            raise OutcomeUnknownError(
-                f"Payout {trade_no} may have been made, and the ledger failed while that was being found out. "
-                "Money may have moved. Mend the ledger and call again with the same trade_no; never use a new one.",
-                trade_no=trade_no,
-                attempts=flight.entry.attempt,
-            ) from error
+            raise
 
     async def keep_pace(self, pacer: Pacer | None) -> None:
         """Wait for the next place, if there is a rate to keep."""
@@ -196,7 +215,7 @@ class Engine:
             asked=flight.asked,
             absences=flight.absences,
             last=last.verdict if last else None,
-            retry_after=last.retry_after if last else None,
+            retry_after=flight.retry_after,
             ask_anyway=flight.limits.ask_anyway,
         )
         return next_step(at, self.policy, self.runtime.chance())
@@ -227,9 +246,10 @@ class Engine:
         await self._store(flight, lambda now_there: after_attempt(now_there, outcome, sent=number))
 
     async def _sign(self, flight: Flight, send_by: float) -> WireRequest:
-        entry = flight.entry
+        entry, path = flight.entry, self.platform.spec.payout_path
         try:
-            return await self.platform.sign(entry.content, self.platform.spec.payout_path, send_by=send_by)
+            with anyio.fail_after(self._patience(flight)):
+                return await self.platform.sign(entry.content, path, send_by=send_by)
         except Exception as error:
             # A signer may be a vault: whatever it raises, nothing was sent, and the ledger must not think otherwise.
             not_signed = Outcome(verdict=Verdict.NOT_SENT, cause="it could not be signed")
@@ -257,8 +277,9 @@ class Engine:
         flight.asked += 1
         if outcome.verdict is not Verdict.UNKNOWN:
             self.budget.answered()
-        if outcome.verdict is Verdict.NO_SUCH_ORDER and settled:
-            flight.absences += 1
+        flight.retry_after = outcome.retry_after
+        # Two in a row: whatever comes between may be a platform that is only just coming back.
+        flight.absences = flight.absences + 1 if outcome.verdict is Verdict.NO_SUCH_ORDER and settled else 0
         await self._store(flight, lambda now_there: after_query(now_there, outcome))
 
     async def _believe(self, flight: Flight) -> None:
@@ -278,7 +299,7 @@ class Engine:
         return max(0.0, min(self.request_timeout, flight.deadline - self.runtime.steady()))
 
     def _note(self, flight: Flight, outcome: Outcome) -> None:
-        flight.last = outcome
+        flight.last, flight.retry_after = outcome, outcome.retry_after
         if outcome.verdict not in (Verdict.UNKNOWN, Verdict.NOT_SENT, Verdict.RATE_LIMITED):
             self.budget.answered()
 
@@ -292,12 +313,24 @@ class Engine:
 
     async def _store(self, flight: Flight, decide: Callable[[Entry], Change | None]) -> None:
         """Write what was learned. Whoever is being cancelled still writes it: the answer may never come again."""
-        with anyio.CancelScope(shield=True):
-            while (change := decide(flight.entry)) is not None:
-                moved = await self._write(flight, change)
-                flight.see(moved.entry, self.runtime.steady())
-                if moved.done:
-                    return
+        if decide(flight.entry) is None:
+            return
+        # A task of its own: no shield inside this one would hold against a plain task.cancel().
+        writing = asyncio.ensure_future(self._settle(flight, decide))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])
+            if not writing.cancelled() and (error := writing.exception()) is not None:
+                logger.warning("%s", error)
+            raise
+
+    async def _settle(self, flight: Flight, decide: Callable[[Entry], Change | None]) -> None:
+        while (change := decide(flight.entry)) is not None:
+            moved = await self._write(flight, change)
+            flight.see(moved.entry, self.runtime.steady())
+            if moved.done:
+                return
 
     async def _write(self, flight: Flight, change: Change) -> Moved:
         """Write one change, again and again while the ledger is unavailable and there is time."""
@@ -309,7 +342,11 @@ class Engine:
             except LedgerUnavailableError as error:
                 delay = self.policy.backoff(tries, self.runtime.chance())
                 if self.runtime.steady() + delay >= give_up:
-                    raise not_recorded(flight.entry, change) from error
+                    failure = not_recorded(flight.entry, change)
+                    if change.to is State.NEW:
+                        # What the ledger could not store is certain all the same: nothing of it is out.
+                        flight.see(changed(flight.entry, change, None), self.runtime.steady())
+                    raise failure from error
                 tries += 1
                 await self.runtime.sleep(delay)
 

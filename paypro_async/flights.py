@@ -8,6 +8,7 @@ from attrs import define, field
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult
 from paypro_async.errors import IdempotencyConflictError, OutcomeUnknownError, PayProError
+from paypro_async.runtime import Runtime
 
 __all__ = ["SingleFlight"]
 
@@ -23,21 +24,25 @@ class _Call:
 class SingleFlight:
     """The calls of one client that are under way, by trade number."""
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._calls: dict[str, _Call] = {}
 
-    async def run(self, intent: Intent, work: Callable[[], Awaitable[PayoutResult]], *, timeout: float) -> PayoutResult:
-        """Do *work*, or wait for the call that does it already.
+    async def run(
+        self, intent: Intent, work: Callable[[float], Awaitable[PayoutResult]], *, timeout: float
+    ) -> PayoutResult:
+        """Do *work* within the seconds that it is given, or wait for the call that does it already.
 
         Raises:
             IdempotencyConflictError: If the call under way pays something else under the same number.
         """
+        deadline = self._runtime.steady() + timeout
         while (call := self._calls.get(intent.trade_no)) is not None:
-            result = await self._join(call, intent, timeout)
+            result = await self._join(call, intent, deadline - self._runtime.steady())
             if result is not None:
                 return result
             # The one that worked was cancelled; one of those that waited takes over and asks.
-        return await self._lead(intent, work)
+        return await self._lead(intent, lambda: work(deadline - self._runtime.steady()))
 
     async def _lead(self, intent: Intent, work: Callable[[], Awaitable[PayoutResult]]) -> PayoutResult:
         call = self._calls[intent.trade_no] = _Call(intent.fingerprint)
@@ -59,7 +64,7 @@ class SingleFlight:
                 "was sent by this call. Use a new trade_no for a new payout.",
                 trade_no=intent.trade_no,
             )
-        with anyio.move_on_after(timeout):
+        with anyio.move_on_after(max(0.0, timeout)):
             await call.done.wait()
             if call.error is not None:
                 # Each caller gets an error of its own: a traceback belongs to one task.

@@ -1,21 +1,26 @@
 """One exchange with the platform: sign, send, classify. It decides nothing and remembers nothing."""
 
+import logging
 from collections.abc import Mapping
 from decimal import Decimal
 from inspect import isawaitable
 from typing import Any
 
+import anyio
 from attrs import frozen
 
-from paypro_async._core.outcome import Codes, Outcome, classify_payout, classify_query
+from paypro_async._core.models import Balance
+from paypro_async._core.outcome import Codes, Outcome, classify_balance, classify_payout, classify_query
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.signing import Signer
-from paypro_async._core.wire import Exchange, WireRequest, request_body
+from paypro_async._core.wire import Exchange, Phase, WireRequest, request_body
 from paypro_async.errors import ConfigurationError
 from paypro_async.runtime import Runtime
 from paypro_async.transport import Transport
 
 __all__ = ["Platform"]
+
+logger = logging.getLogger("paypro_async")
 
 
 @frozen(kw_only=True, eq=False)
@@ -51,11 +56,25 @@ class Platform:
         return classify_payout(exchange, self.codes, trade_no=trade_no)
 
     async def query(self, trade_no: str, *, amount: Decimal | None = None, timeout: float) -> Outcome:
-        """Ask for one payout."""
-        request = await self.sign({"tradeNo": trade_no}, self.spec.query_path)
-        exchange = await self.transport.send(request, timeout=timeout)
+        """Ask for one payout within *timeout* seconds, the signing included."""
+        exchange = await self._ask({"tradeNo": trade_no}, self.spec.query_path, timeout)
         return classify_query(exchange, self.codes, trade_no=trade_no, amount=amount)
 
-    async def balance(self, *, timeout: float) -> Exchange:
-        """Ask for the balance."""
-        return await self.transport.send(await self.sign({}, self.spec.balance_path), timeout=timeout)
+    async def balance(self, *, timeout: float) -> tuple[Outcome, Balance | None]:
+        """Ask for the balance within *timeout* seconds, the signing included."""
+        exchange = await self._ask({}, self.spec.balance_path, timeout)
+        return classify_balance(exchange, currency=self.spec.currency)
+
+    async def _ask(self, content: Mapping[str, str], path: str, timeout: float) -> Exchange:
+        deadline = self.runtime.steady() + timeout
+        try:
+            with anyio.fail_after(timeout):
+                request = await self.sign(content, path)
+        except ConfigurationError:
+            raise
+        except Exception as error:
+            # A signer may be a vault, and an unanswered question is all that its failure means here.
+            logger.warning("A question to the platform could not be signed", exc_info=error)
+            cause = f"the question could not be signed ({type(error).__name__})"
+            return Exchange(phase=Phase.NOT_SENT, cause=cause)
+        return await self.transport.send(request, timeout=max(0.0, deadline - self.runtime.steady()))

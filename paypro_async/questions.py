@@ -6,7 +6,7 @@ from attrs import frozen
 
 from paypro_async._core.lifecycle import Entry, State, after_query
 from paypro_async._core.models import Balance, PayoutStatus, QueryResult
-from paypro_async._core.outcome import ACCEPTED, PROCESSING, Outcome, Verdict, classify_balance
+from paypro_async._core.outcome import ACCEPTED, PROCESSING, Outcome, Verdict
 from paypro_async._core.pacing import RetryBudget
 from paypro_async._core.retry import RetryPolicy
 from paypro_async.errors import QuestionFailedError
@@ -58,8 +58,7 @@ class Questions:
         found: list[Balance] = []
 
         async def ask(patience: float) -> Outcome:
-            exchange = await self.platform.balance(timeout=patience)
-            outcome, balance = classify_balance(exchange, currency=self.platform.spec.currency)
+            outcome, balance = await self.platform.balance(timeout=patience)
             if balance is not None:
                 found[:] = [balance]
             return outcome
@@ -81,12 +80,16 @@ class Questions:
             if outcome.verdict is not Verdict.UNKNOWN:
                 self.budget.answered()
                 return outcome
-            delay = max(self.policy.backoff(tries - 1, self.runtime.chance()), outcome.retry_after or 0.0)
-            now = self.runtime.steady()
             # A refusal with a code will be the same next time.
-            if outcome.code is not None or tries >= max_attempts or now + delay >= deadline:
+            if outcome.code is not None or tries >= max_attempts:
                 return outcome
-            await self.runtime.sleep(max(delay, self.budget.take(now)))
+            now = self.runtime.steady()
+            backoff = self.policy.backoff(tries - 1, self.runtime.chance())
+            delay = max(backoff, outcome.retry_after or 0.0, self.budget.take(now))
+            if now + delay >= deadline:
+                self.budget.give_back()
+                return outcome
+            await self.runtime.sleep(delay)
 
     async def _merge(self, ledger: Ledger, entry: Entry, outcome: Outcome) -> Entry:
         """Write what the answer teaches; somebody else may be writing about the same payout."""

@@ -6,11 +6,8 @@ from paypro_async._core.pacing import Pace
 from paypro_async.engine import Limits
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["Timing"]
+__all__ = ["Timing", "check_count"]
 
-# Below these a local sandbox cannot answer; settle windows so short are for tests.
-_SHORTEST_REQUEST = 0.25
-_SHORTEST_SEND = 0.1
 _BATCH_ATTEMPTS = 10
 
 
@@ -51,18 +48,20 @@ class Timing:
         given |= {"request_timeout": request_timeout} if request_timeout is not None else {}
         given |= {"send_within": send_within} if send_within is not None else {}
         for name, seconds in given.items():
-            if not 0 <= seconds < float("inf") or (name != "settle_after" and seconds == 0):
-                raise ConfigurationError(f"{name} must be a positive number of seconds.")
-        _check_attempts(max_attempts)
-        if (request_timeout or 0) + (send_within or 0) >= settle_after and len(given) > 2:
+            _check_seconds(name, seconds)
+        check_count("max_attempts", max_attempts)
+        # What is not given is made to fit beside what is, with room for the platform's lag.
+        request = request_timeout or min(20.0, settle_after / 3, (settle_after - (send_within or 0)) / 2)
+        send = send_within or min(10.0, settle_after / 6, (settle_after - request) / 2)
+        if not (request > 0 and send > 0 and request + send < settle_after):
             raise ConfigurationError(
                 "settle_after must be longer than send_within and request_timeout together: a payout that is still "
                 "under way would be believed lost and sent again. Raise settle_after or shorten the others."
             )
         return cls(
             settle_after=settle_after,
-            request_timeout=request_timeout or max(_SHORTEST_REQUEST, min(20.0, settle_after / 3)),
-            send_within=send_within or max(_SHORTEST_SEND, min(10.0, settle_after / 6)),
+            request_timeout=request,
+            send_within=send,
             timeout=timeout,
             max_attempts=max_attempts,
         )
@@ -85,12 +84,22 @@ class Timing:
         return Limits(timeout=limits.timeout, max_attempts=limits.max_attempts, ask_anyway=ask_anyway, pace=pace)
 
     def _limits(self, timeout: float, max_attempts: int, *, given: tuple[float | None, int | None]) -> Limits:
-        if given[0] is not None and not given[0] > 0:
-            raise ConfigurationError("timeout must be a positive number of seconds.")
-        _check_attempts(max_attempts if given[1] is None else given[1])
+        if given[0] is not None:
+            _check_seconds("timeout", given[0])
+        check_count("max_attempts", max_attempts if given[1] is None else given[1])
         return Limits(timeout=timeout, max_attempts=max_attempts)
 
 
-def _check_attempts(max_attempts: int) -> None:
-    if max_attempts < 1:
-        raise ConfigurationError("max_attempts must be 1 or more.")
+def _check_seconds(name: str, seconds: object) -> None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+        raise ConfigurationError(f"{name} must be a positive number of seconds.")
+
+
+def check_count(name: str, count: object) -> None:
+    """Refuse what is no whole number from 1 on.
+
+    Raises:
+        ConfigurationError: With the setting's name.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ConfigurationError(f"{name} must be a whole number from 1 on.")

@@ -31,7 +31,9 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def _split(base_url: str) -> SplitResult | None:
+def _split(base_url: object) -> SplitResult | None:
+    if not isinstance(base_url, str):
+        return None
     try:
         url = urlsplit(base_url.strip())
         usable = url.scheme in ("http", "https") and url.port != 0 and len(base_url.split()) == 1

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from attrs import NOTHING, field, fields_dict, frozen
@@ -20,6 +21,8 @@ from paypro_async._core.regions import Field, RegionSpec
 from paypro_async.errors import InvalidPayoutError
 
 __all__ = ["Intent", "build_payout", "prepare"]
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
@@ -45,31 +48,44 @@ class Intent:
     warnings: tuple[Problem, ...] = ()
 
 
-def build_payout(spec: RegionSpec, values: Mapping[str, Any]) -> Any:
+def build_payout(spec: RegionSpec, values: Mapping[str, Any], *, defaults: Mapping[str, str] = _NOTHING) -> Any:
     """Make the region's model from keyword arguments; what is missing is reported by :func:`prepare`.
 
+    Args:
+        spec: The region.
+        values: The fields by the model's names.
+        defaults: The client's values, so that an error names what they do not mend.
+
     Raises:
-        InvalidPayoutError: If a name is not a field of the region's payout.
+        InvalidPayoutError: If a name is not a field of the region's payout; every other wrong field is named too.
         TypeError: If the amount is a float.
     """
     known = fields_dict(spec.model)
+    # A missing field becomes an empty one, so that it is reported together with all the others.
+    missing = {name: "" for name, one in known.items() if one.default is NOTHING}
+    payout = spec.model(**missing | {name: value for name, value in values.items() if name in known})
     unknown = sorted(set(values) - set(known))
     if unknown:
         names = ", ".join(known)
-        problems = [
-            Problem(name, "UNKNOWN_FIELD", f"is not a field of this region; it has {names}") for name in unknown
-        ]
-        raise InvalidPayoutError(problems)
-    # A missing field becomes an empty one, so that it is reported together with all the others.
-    missing = {name: "" for name, one in known.items() if one.default is NOTHING}
-    return spec.model(**missing | dict(values))
+        problems = [Problem(one, "UNKNOWN_FIELD", f"is not a field of this region; it has {names}") for one in unknown]
+        raise InvalidPayoutError(problems + _problems(spec, payout, spec.content(payout, defaults)))
+    return payout
 
 
-def _check_amount(spec: RegionSpec, value: Any) -> tuple[Decimal | None, tuple[str, str] | None]:
+def _check_trade_no(value: Any) -> tuple[str, str] | None:
+    return check_trade_no(value) if isinstance(value, str) else ("NOT_TEXT", "must be text")
+
+
+def _check_amount(spec: RegionSpec, value: Any) -> tuple[str, str] | None:
     if value in (None, ""):
-        return None, ("REQUIRED", "is missing")
-    amount = parse_amount(value)
-    return amount, amount_problem(amount, max_decimals=spec.max_decimals)
+        return "REQUIRED", "is missing"
+    return amount_problem(parse_amount(value), max_decimals=spec.max_decimals)
+
+
+def _problems(spec: RegionSpec, payout: Any, values: Mapping[str, Any]) -> list[Problem]:
+    found = [("amount", _check_amount(spec, payout.amount))]
+    found += [(one.name, _check_field(one, values[one.name])) for one in spec.fields]
+    return [Problem(name, *problem) for name, problem in found if problem]
 
 
 def _check_field(one: Field, value: Any) -> tuple[str, str] | None:
@@ -97,14 +113,9 @@ def prepare(spec: RegionSpec, payout: Any, *, merchant_no: str, trade_no: Any, d
         InvalidPayoutError: With every wrong field.
     """
     values = spec.content(payout, defaults)
-    problems: list[Problem] = []
-    found = check_trade_no(trade_no) if isinstance(trade_no, str) else ("NOT_TEXT", "must be text")
-    if found:
-        problems.append(Problem("trade_no", *found))
-    amount, found = _check_amount(spec, payout.amount)
-    if found:
-        problems.append(Problem("amount", *found))
-    problems += [Problem(one.name, *found) for one in spec.fields if (found := _check_field(one, values[one.name]))]
+    found = _check_trade_no(trade_no)
+    problems = ([Problem("trade_no", *found)] if found else []) + _problems(spec, payout, values)
+    amount = parse_amount(payout.amount)
     if problems or amount is None:
         raise InvalidPayoutError(problems, trade_no=trade_no if isinstance(trade_no, str) else None)
 

@@ -121,20 +121,21 @@ def _send(at: Situation, policy: RetryPolicy, chance: float) -> Step:
         return Step(Action.SEND)
     if at.last is Verdict.BAD_CREDENTIALS or at.sends >= at.max_attempts:
         return Step(Action.FINISH)
-    delay = policy.backoff(at.sends - 1, chance)
-    if at.retry_after is not None:
-        # The server's hint sets the pace within bounds; the jitter on top keeps callers apart.
-        delay += min(at.retry_after, policy.retry_after_max)
-    return Step(Action.SEND, delay)
+    return Step(Action.SEND, policy.backoff(at.sends - 1, chance) + _hint(at, policy))
+
+
+def _hint(at: Situation, policy: RetryPolicy) -> float:
+    """The server's hint sets the pace within bounds, never the permission; the jitter on top keeps callers apart."""
+    return min(at.retry_after or 0.0, policy.retry_after_max)
 
 
 def _ask(at: Situation, policy: RetryPolicy, chance: float) -> Step:
     if at.absences:
-        return Step(Action.ASK, policy.ask_spacing)
+        return Step(Action.ASK, max(policy.ask_spacing, _hint(at, policy)))
     if at.asked == 0 and (at.sends == 0 or at.last is Verdict.DUPLICATE):
         # Left by an earlier call or process, or known to exist: there is nothing to wait for.
         return Step(Action.ASK)
-    delay = policy.backoff(at.asked, chance)
+    delay = policy.backoff(at.asked, chance) + _hint(at, policy)
     until_settled = policy.settle_after - at.age
     # The first question after the window counts, so it comes just then and not a back-off later.
     return Step(Action.ASK, min(delay, until_settled) if until_settled > 0 else delay)

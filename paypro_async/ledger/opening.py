@@ -8,12 +8,15 @@ from paypro_async.runtime import Runtime
 __all__ = ["open_ledger"]
 
 
-def open_ledger(url: str, *, runtime: Runtime | None = None) -> Ledger:
-    """Make the ledger that *url* names: ``sqlite:///payouts.db`` or ``memory``.
+def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledger:
+    """The ledger itself, or the one that a URL names: ``sqlite:///payouts.db`` or ``memory``.
 
     Raises:
-        ConfigurationError: If the URL is not understood.
+        ConfigurationError: If it is neither.
     """
+    if not isinstance(ledger, str) and hasattr(ledger, "claim"):
+        return ledger
+    url = str(ledger) if isinstance(ledger, str) else ""
     if url == "memory":
         return MemoryLedger(runtime=runtime)
     if url.startswith("sqlite:///") and url != "sqlite:///" and not url.startswith("sqlite:///:memory:"):

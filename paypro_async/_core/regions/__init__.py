@@ -20,6 +20,6 @@ def region_named(name: str) -> RegionSpec:
     """
     try:
         return REGIONS[name.lower()]
-    except KeyError:
+    except (KeyError, AttributeError):
         known = ", ".join(sorted(REGIONS))
         raise ConfigurationError(f"There is no region {name!r}. Known regions: {known}.") from None

@@ -1,0 +1,86 @@
+import secrets
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paypro_async._core.trade_no import RANDOM_BITS, derived_trade_no, is_trade_no, make_trade_no
+from tests.core.samples import NOW
+
+MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(9000, 1, 1), timezones=st.timezones())  # noqa: DTZ001  the strategy adds the zone
+BITS = st.integers(0, 2**RANDOM_BITS - 1)
+
+
+def test_a_number_begins_with_the_moment_in_utc():
+    """The platform recommends YYYYMMDDHHMMSS and a random number, whatever the zone of the clock."""
+    india = timezone(timedelta(hours=5, minutes=30))
+    assert make_trade_no(datetime(2024, 8, 20, 3, 0, 1, tzinfo=india), 17) == "20240819213001" + "000000000000000017"
+
+
+@given(MOMENTS, BITS)
+def test_a_number_is_always_32_digits_that_the_platform_takes(now: datetime, bits: int):
+    """Small random numbers are filled up, large ones cut."""
+    number = make_trade_no(now, bits)
+    assert is_trade_no(number)
+    assert len(number) == 32
+    assert number.isdecimal()
+    assert datetime.strptime(number[:14] + "+0000", "%Y%m%d%H%M%S%z") == now.astimezone(UTC).replace(microsecond=0)
+
+
+def test_ten_thousand_numbers_in_one_second_are_distinct():
+    """With real randomness; the chance that this fails is 5 in 100,000,000,000."""
+    assert len({make_trade_no(NOW, secrets.randbits(RANDOM_BITS)) for _ in range(10_000)}) == 10_000
+
+
+def test_the_chance_of_a_collision_is_as_documented():
+    """Counted exactly: the sum of the squares of each number's chance, over all pairs of 10,000."""
+    space, drawn = 10**18, 2**RANDOM_BITS
+    often, rest = divmod(drawn, space)
+    same = (rest * (often + 1) ** 2 + (space - rest) * often**2) / drawn**2
+    assert 4.9e-11 < 10_000 * 9_999 / 2 * same < 5.1e-11
+
+
+@given(MOMENTS, BITS, BITS)
+def test_two_draws_give_one_number_only_if_they_agree_in_18_digits(now: datetime, one: int, other: int):
+    """No digit of the draw that is shown is lost on the way."""
+    assert (make_trade_no(now, one) == make_trade_no(now, other)) == ((one - other) % 10**18 == 0)
+
+
+@pytest.mark.parametrize("value", ["1", "T-1_a", "a" * 64, "-", "_", "123231222"])
+def test_letters_digits_hyphen_and_underscore_are_a_number(value: str):
+    """From 1 to 64 of them."""
+    assert is_trade_no(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "T 1", "T1\n", "\nT1", "T1\0", "a" * 65, "T/1", "T.1", "Té", "١٢٣", "\uff11", "T1\ud800", "T\u200b1"],
+)
+def test_anything_else_is_none(value: str):
+    """A line break at the end too."""
+    assert not is_trade_no(value)
+
+
+@given(st.text())
+def test_a_number_is_ascii_and_safe_everywhere(value: str):
+    """Whatever is accepted can stand in a URL, a file name and a log line as it is."""
+    allowed = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+    assert is_trade_no(value) == (1 <= len(value) <= 64 and set(value) <= allowed)
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(0, 10**8))
+def test_a_derived_number_is_always_the_same(digest: bytes, row: int):
+    """The same row of the same file gives the same number in every run, and another row another."""
+    number = derived_trade_no(digest, row)
+    assert number == derived_trade_no(digest, row)
+    assert is_trade_no(number)
+    assert number != derived_trade_no(digest, row + 1)
+    assert number != derived_trade_no(digest + b"x", row)
+
+
+def test_derived_numbers_never_change():
+    """They are a contract with every ledger that a run before this one has written."""
+    # printf %s content | sha256sum | cut -c 1-20
+    assert derived_trade_no(b"content", 1) == "ed7002b439e9ac845f22-0000001"
+    assert derived_trade_no(b"content", 12_345_678) == "ed7002b439e9ac845f22-12345678"
