@@ -6,12 +6,14 @@ mend the field and never quotes the value, which may be an account number.
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
 from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from paypro_async._core.money import decimals
 from paypro_async._core.trade_no import is_trade_no
 
 __all__ = [
@@ -39,7 +41,7 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9]{1,40}", re.ASCII)
 _IFSC = re.compile(r"[A-Z]{4}0[A-Z0-9]{6}", re.ASCII)
 _MOBILE = re.compile(r"[6-9][0-9]{9}", re.ASCII)
 _MOBILE_WITH_COUNTRY = re.compile(r"(\+|00)?91[6-9][0-9]{9}", re.ASCII)
-_EMAIL = re.compile(r"[^\s@,;<>()\[\]\"]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}", re.ASCII)
+_EMAIL = re.compile(r"[^\s@,;<>()\[\]\"]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
 
 
 @frozen
@@ -59,7 +61,8 @@ class Problem:
 
 def check_text(value: str) -> tuple[str, str] | None:
     """Any text that can be sent: not blank, no control characters, encodable as UTF-8."""
-    if not value.strip():
+    if all(unicodedata.category(character)[0] in "ZC" for character in value):
+        # Separators and format characters: some of them str.strip() does not know.
         return "REQUIRED", "is blank; give a value"
     if _CONTROL.search(value):
         return "CONTROL_CHARACTER", "holds a line break, a tab or another control character; take it out"
@@ -141,14 +144,13 @@ def amount_problem(amount: Decimal | None, *, max_decimals: int) -> tuple[str, s
         return "AMOUNT_NOT_POSITIVE", "must be more than zero"
     if amount.adjusted() >= _MAX_WHOLE_DIGITS:
         return "AMOUNT_TOO_LARGE", f"has more than {_MAX_WHOLE_DIGITS} digits; is it an account number?"
-    exponent = amount.normalize().as_tuple().exponent
-    if isinstance(exponent, int) and -exponent > max_decimals:
+    if decimals(amount) > max_decimals:
         return "AMOUNT_DECIMALS", f"has more than {max_decimals} decimals; round it yourself, it is never rounded here"
     return None
 
 
 def amount_warning(amount: Decimal) -> tuple[str, str] | None:
     """What is allowed but advised against (docs: india/payout, "decimals are not recommended")."""
-    if amount == amount.to_integral_value():
+    if not decimals(amount):
         return None
     return "AMOUNT_HAS_DECIMALS", "has decimals, which the platform accepts but advises against"

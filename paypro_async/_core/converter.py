@@ -29,7 +29,24 @@ def _refuse_constant(name: str) -> None:
     raise ReadingError(f"the JSON holds {name}")
 
 
-_DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        raise ReadingError("the JSON holds a number beyond all bounds") from None
+    if not number.is_finite():  # as an application's context without traps has it
+        raise ReadingError("the JSON holds a number beyond all bounds")
+    return number
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ReadingError("the JSON says a thing twice")
+    return members
+
+
+_DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_refuse_constant, object_pairs_hook=_object)
 
 
 def read_json(body: bytes) -> dict[str, Any]:
@@ -39,7 +56,10 @@ def read_json(body: bytes) -> dict[str, Any]:
         ReadingError: If it is anything else.
     """
     try:
-        value = _DECODER.decode(body.decode("utf-8-sig"))
+        text = body.decode("utf-8-sig")
+        value = _DECODER.decode(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False, default=str).encode()  # half a character could not be stored
     except ReadingError:
         raise
     except (ValueError, RecursionError):

@@ -94,7 +94,7 @@ LEGAL: Mapping[tuple[State, State], frozenset[Cause]] = MappingProxyType(
         (State.PROCESSING, State.REVIEW): _LATER,
         (State.SUCCEEDED, State.REVERSED): _LATER,
         # Reported as failed, then seen alive: somebody must look before it is paid a second time.
-        (State.FAILED, State.REVIEW): _LATER,
+        (State.FAILED, State.REVIEW): _LEARNED,
         (State.REVIEW, State.PROCESSING): _PERSON,
         (State.REVIEW, State.SUCCEEDED): _PERSON,
         (State.REVIEW, State.FAILED): _PERSON,
@@ -228,8 +228,9 @@ def changed(entry: Entry, change: Change, now: datetime | None) -> Entry:
         age=0.0 if change.begins else entry.age,
         doubt=entry.doubt if change.doubt is None else change.doubt,
         reply=None if change.begins else change.reply or entry.reply,
-        code=change.code or entry.code,
-        message=change.message or entry.message,
+        code=entry.code if change.code is None else change.code,
+        # The words belong to their code: those of an older one must not stand beside a new one.
+        message=entry.message if change.code is None else change.message,
         platform_trade_no=change.platform_trade_no or entry.platform_trade_no,
         utr=change.utr or entry.utr,
     )
@@ -254,7 +255,7 @@ def after_attempt(entry: Entry, outcome: Outcome, *, sent: int) -> Change | None
     if outcome.verdict in (Verdict.PAID, Verdict.PROCESSING):
         # True whichever attempt it was, and whatever was written meanwhile.
         to = _SAID.get((entry.state, outcome.verdict))
-        return _change(entry, to, Cause.ATTEMPT, outcome, any_attempt=True) if to and to is not State.REVIEW else None
+        return _change(entry, to, Cause.ATTEMPT, outcome, any_attempt=True) if to else None
     if entry.state is not State.SENDING or entry.attempt != sent:
         return None
     match outcome.verdict:

@@ -72,7 +72,7 @@ class PayoutResult:
         else:
             return self
         raise PayoutFailedError(
-            f"Payout {self.trade_no} {self.status.value} with platform code {self.code!r} ({self.message}); {certain}. "
+            f"Payout {self.trade_no} {self.status.value}{_because(self.code, self.message)}; {certain}. "
             "To pay after all, mend the cause and send it under a new trade_no.",
             result=self,
             trade_no=self.trade_no,
@@ -121,3 +121,8 @@ class Balance:
     frozen: Decimal | None = None
     unsettled: Decimal | None = None
     currency: str
+
+
+def _because(code: str | None, message: str | None) -> str:
+    words = f" ({message})" if message else ""
+    return f" with platform code {code!r}{words}" if code else words

@@ -1,9 +1,10 @@
 """Money is a Decimal made from text. A float is refused: it would pay another amount."""
 
 import re
-from decimal import Decimal
+from collections.abc import Iterable
+from decimal import Context, Decimal
 
-__all__ = ["amount_text", "parse_amount"]
+__all__ = ["amount_text", "decimals", "parse_amount", "total"]
 
 _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
@@ -32,10 +33,25 @@ def parse_amount(value: object) -> Decimal | None:
     return None
 
 
+def decimals(amount: Decimal) -> int:
+    """How many decimals an amount really has: none for ``300.00``."""
+    _, digits, exponent = amount.as_tuple()
+    # By hand: every arithmetic on a Decimal rounds to the application's own context.
+    zeros = next((zeros for zeros, digit in enumerate(reversed(digits)) if digit), len(digits))
+    return max(0, -exponent - zeros) if isinstance(exponent, int) else 0
+
+
 def amount_text(amount: Decimal) -> str:
     """The canonical text of an amount: no exponent, ``300.00`` as ``300``, ``300.5`` as ``300.50``."""
-    if amount == amount.to_integral_value():
-        return f"{amount.to_integral_value():f}"
-    text = f"{amount.normalize():f}"
-    whole, _, cents = text.partition(".")
-    return f"{whole}.{cents:0<2}"
+    whole, _, cents = f"{amount:f}".partition(".")
+    cents = cents.rstrip("0")
+    return f"{whole}.{cents:0<2}" if cents else whole
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum, whatever the application's decimal context."""
+    exact = Context(prec=200)
+    result = Decimal(0)
+    for amount in amounts:
+        result = exact.add(result, amount)
+    return result

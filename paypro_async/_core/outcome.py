@@ -12,6 +12,7 @@ The rules, in this order (docs: india/payout, SouthKorea/errorcode; DESIGN of th
 """
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import Enum
 
@@ -36,12 +37,15 @@ ACCEPTED = "0000"
 PROCESSING = "0015"
 
 _CREDENTIAL_WORDS = re.compile(
-    r"\bsign(ature)?\b|\bmerchant\b.*\b(not|un|in)|\b(un)?auth(ori[sz]ed|entication)\b", re.IGNORECASE
+    r"\b(sign|signature|unauthori[sz]ed|unauthenticated|authentication)\b"
+    r"|\bmerchant (is |was |does |no |number )*(not (found|exist|known|valid)|unknown|invalid|disabled)\b"
+    r"|\b(invalid|unknown|wrong) merchant\b"
 )
 
 
-def _frozenset(codes: "frozenset[str] | set[str] | tuple[str, ...] | list[str]") -> frozenset[str]:
-    return frozenset(codes)
+def _frozenset(codes: str | Iterable[str]) -> frozenset[str]:
+    # One code alone is a code, not a set of characters.
+    return frozenset([codes] if isinstance(codes, str) else codes)
 
 
 @frozen(kw_only=True)
@@ -66,7 +70,8 @@ class Codes:
     def refuses_credentials(self, code: str, words: str | None) -> bool:
         """Whether an outer refusal is about who asks, not about what is asked."""
         # inferred: no list names these codes (reference section 8)
-        return code in self.credentials or bool(words and _CREDENTIAL_WORDS.search(words))
+        plain = re.sub(r"[\W_]+", " ", words or "").lower()
+        return code in self.credentials or _CREDENTIAL_WORDS.search(plain) is not None
 
 
 class Verdict(Enum):
@@ -138,7 +143,7 @@ def classify_query(exchange: Exchange, codes: Codes, *, trade_no: str, amount: D
     found = _before_the_envelope(exchange)
     if not isinstance(found, Envelope):
         # A question that was not taken says nothing about the payout.
-        return evolve(found, verdict=Verdict.UNKNOWN)
+        return evolve(found, verdict=Verdict.UNKNOWN, cause=found.cause or "the question was not sent")
     if found.code in codes.no_such_order:
         return Outcome(verdict=Verdict.NO_SUCH_ORDER, code=found.code, message=found.msg)
     if found.code != ACCEPTED:
@@ -184,7 +189,7 @@ def _before_the_envelope(exchange: Exchange) -> Outcome | Envelope:
         why = exchange.cause
     except ReadingError as error:
         envelope, why = None, str(error)
-    if status == 429 and (envelope is None or envelope.code != ACCEPTED):
+    if status == 429 and (envelope is None or (envelope.code != ACCEPTED and not _says_accepted(envelope))):
         return Outcome(
             verdict=Verdict.RATE_LIMITED,
             http_status=status,
@@ -202,8 +207,8 @@ def _before_the_envelope(exchange: Exchange) -> Outcome | Envelope:
 def _refused(envelope: Envelope, codes: Codes, exchange: Exchange) -> Outcome:
     if envelope.code in codes.duplicate:
         verdict = Verdict.DUPLICATE
-    elif envelope.code in codes.system or _says_accepted(envelope):
-        return _unknown(exchange, f"the platform answered code {envelope.code}", envelope)
+    elif not envelope.code or envelope.code in codes.system or _says_accepted(envelope):
+        return _unknown(exchange, f"the platform answered code {envelope.code!r}", envelope)
     elif codes.refuses_credentials(envelope.code, envelope.msg):
         verdict = Verdict.BAD_CREDENTIALS
     else:

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from paypro_async._core.models import PayoutResult
+from paypro_async._core.money import total
 from paypro_async.errors import (
     IdempotencyConflictError,
     InvalidPayoutError,
@@ -42,6 +43,11 @@ class ItemStatus(StrEnum):
     """It has wrong fields; nothing was sent."""
 
 
+def _masked(payout: Any) -> str:
+    # A Payout masks itself; a mapping, such as a row of a file, does not.
+    return f"<{type(payout).__name__}>" if isinstance(payout, Mapping) else repr(payout)
+
+
 @frozen(kw_only=True)
 class BatchItem:
     """One payout of a batch with its result or its error.
@@ -56,7 +62,7 @@ class BatchItem:
 
     position: int
     trade_no: str | None
-    payout: Any
+    payout: Any = field(repr=_masked)
     result: PayoutResult | None = None
     error: PayProError | None = None
 
@@ -68,7 +74,8 @@ class BatchItem:
         for kind, status in _BY_ERROR:
             if isinstance(self.error, kind):
                 return status
-        return ItemStatus.UNKNOWN
+        certain = self.error is not None and not self.error.money_may_have_moved
+        return ItemStatus.NOT_SENT if certain else ItemStatus.UNKNOWN
 
     @property
     def code(self) -> str | None:
@@ -172,7 +179,7 @@ class Tally:
         """Count one item."""
         status = item.status
         self.counts[status] += 1
-        self.amounts[status] = self.amounts.get(status, Decimal(0)) + (amount or Decimal(0))
+        self.amounts[status] = total([self.amounts.get(status, Decimal(0)), amount or Decimal(0)])
         if status in _ACCEPTED:
             return
         self.codes[item.code or "?"] += 1

@@ -54,7 +54,10 @@ def _secret(value: str | bytes) -> bytes:
         raise ConfigurationError("The secret is not text. Give the app secret from PayPro's dashboard as str or bytes.")
     if not value:
         raise ConfigurationError("The secret is empty. Give the app secret from PayPro's dashboard.")
-    return value.encode("utf-8") if isinstance(value, str) else value
+    try:
+        return value.encode("utf-8") if isinstance(value, str) else value
+    except UnicodeEncodeError:
+        raise ConfigurationError("The secret holds a broken character. Read it again as UTF-8.") from None
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paypro_async._core.lifecycle import Change, Entry, State, changed
+from paypro_async._core.lifecycle import Cause, Change, Entry, State, changed
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async.errors import (
     ConnectionFailedError,
@@ -29,9 +29,9 @@ def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentE
     about = {"trade_no": entry.trade_no}
     if entry.state is State.REVIEW:
         return ReviewRequiredError(
-            f"Payout {entry.trade_no} waits for a person: what the platform says about it "
-            f"({entry.message or entry.code}) does not fit what was sent. Money may have moved. Look the order up in "
-            "PayPro's dashboard; nothing more is sent for this trade_no.",
+            f"Payout {entry.trade_no} waits for a person: what the platform says{_told(_said(entry))} does not settle "
+            "what became of it. Money may have moved. Look the order up in PayPro's dashboard; nothing more is sent "
+            "for this trade_no.",
             attempts=entry.attempt,
             elapsed=elapsed,
             **about,
@@ -39,9 +39,9 @@ def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentE
     if last is None or last.verdict is not Verdict.UNKNOWN:
         kind, what = OutcomeUnknownError, "was sent and the platform could not yet say what became of it"
     elif last.lost:
-        kind, what = ReplyLostError, f"was sent and the reply was lost ({last.cause})"
+        kind, what = ReplyLostError, f"was sent and the reply was lost{_told(last.cause)}"
     else:
-        kind, what = ReplyUnreadableError, f"was sent and the reply does not say what happened ({last.cause})"
+        kind, what = ReplyUnreadableError, f"was sent and the reply does not say what happened{_told(last.cause)}"
     return kind(
         f"Payout {entry.trade_no} {what}; unknown after {entry.attempt} attempt(s) and {elapsed:.1f} s. Money may have "
         "moved. Call payout again with the same trade_no and content, or query it; never use a new trade_no.",
@@ -62,7 +62,7 @@ def not_recorded(entry: Entry, change: Change) -> PayProError:
             result=result,
             trade_no=entry.trade_no,
         )
-    if change.to is State.NEW:
+    if change.to is State.NEW and change.cause is Cause.ATTEMPT and not entry.doubt:
         return LedgerUnavailableError(
             f"Payout {entry.trade_no} was not sent, and the ledger could not store that. No money moved. Mend the "
             "ledger and call again with the same trade_no.",
@@ -90,7 +90,7 @@ def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentErro
         return limited
     if last is not None and verdict is Verdict.BAD_CREDENTIALS:
         refused = CredentialsRefusedError(
-            f"The platform refused the credentials for payout {entry.trade_no} with code {last.code!r}. No money "
+            f"The platform refused the credentials for payout {entry.trade_no}{_told(last.message)}. No money "
             "moved. Check the merchant number, the secret and secret_position, then call again with the same trade_no.",
             **about,
         )
@@ -104,5 +104,13 @@ def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentErro
         )
     if verdict is Verdict.NOT_SENT:
         why = last.cause if last else None
-        return ConnectionFailedError(f"Payout {entry.trade_no} was not sent ({why}) {tried}. {again}", **about)
+        return ConnectionFailedError(f"Payout {entry.trade_no} was not sent{_told(why)} {tried}. {again}", **about)
     return NotSentError(f"Payout {entry.trade_no} never reached the platform {tried}. {again}", **about)
+
+
+def _told(why: str | None) -> str:
+    return f" ({why})" if why else ""
+
+
+def _said(entry: Entry) -> str | None:
+    return entry.message or (f"code {entry.code}" if entry.code else None)

@@ -58,7 +58,9 @@ class RegionSpec:
 
     def content(self, payout: Any, defaults: Mapping[str, str]) -> dict[str, Any]:
         """The payout's own values by model name, with the client's defaults where it has none."""
-        return {
-            one.name: getattr(payout, one.name) or (defaults.get(one.name) if one.default_by_client else None)
-            for one in self.fields
-        }
+        content: dict[str, Any] = {}
+        for one in self.fields:
+            value = getattr(payout, one.name)
+            absent = value is None or value == ""
+            content[one.name] = defaults.get(one.name) if absent and one.default_by_client else value
+        return content
