@@ -62,6 +62,7 @@ class _Job:
     position: int
     payout: Any
     intent: Intent | None = None
+    paced: bool = False
     flight: Flight | None = None
     action: Action | None = None
 
@@ -72,6 +73,7 @@ class Batch:
     Args:
         prepare: Makes an intent of one item of *source*; raises for one that is wrong.
         running: Where the batch enters itself while it runs.
+        check: Raises if the client cannot be used, which may have come about since the batch was made.
     """
 
     def __init__(
@@ -83,12 +85,14 @@ class Batch:
         codes: Codes,
         options: BatchOptions,
         running: "set[Batch]",
+        check: Callable[[], object],
     ) -> None:
         self._source = source
         self._engine = engine
         self._prepare = prepare
         self._options = options
         self._running = running
+        self._check = check
         self._tally = Tally()
         self._watch = Watch(rules=options.stop, codes=codes)
         self._stopped: str | None = None
@@ -99,6 +103,7 @@ class Batch:
         self._order = itertools.count()
         self._places = asyncio.Semaphore(options.concurrency)
         self._active = 0
+        self._unbegun = 0  # of those that wait, how many wait for their place in the rate
         self._changed = asyncio.Event()
         self._ended: asyncio.Queue[Any] | None = None
         self._runner: asyncio.Task[None] | None = None
@@ -163,6 +168,7 @@ class Batch:
             await self.aclose()
 
     def _start(self) -> asyncio.Task[None]:
+        self._check()
         self._began = self._engine.runtime.steady()
         self._runner = asyncio.create_task(self._run(), name="paypro-batch")
         self._running.add(self)
@@ -229,7 +235,9 @@ class Batch:
             if self._cancelled:
                 return None
             if self._waiting and self._waiting[0][0] <= now:
-                return heapq.heappop(self._waiting)[2]
+                job = heapq.heappop(self._waiting)[2]
+                self._unbegun -= job.flight is None
+                return job
             exhausted = False
             if self._may_begin() and not self._next.empty():
                 payout = self._next.get_nowait()
@@ -246,7 +254,10 @@ class Batch:
     def _may_begin(self) -> bool:
         # A slow reader of the results holds the batch back, or they would pile up.
         piled_up = self._ended is not None and self._ended.qsize() >= self._options.concurrency
-        return not self._stopped and not piled_up and len(self._waiting) < _MOST_WAITING
+        # While nothing gets through, those that wait are the probes, and more of them would only press harder.
+        hopeless = self._watch.unsent_in_a_row >= self._options.concurrency and (self._waiting or self._active)
+        crowded = len(self._waiting) >= _MOST_WAITING or self._unbegun
+        return not (self._stopped or piled_up or hopeless or crowded)
 
     async def _work(self, job: _Job) -> None:
         item: BatchItem | None = None
@@ -268,25 +279,36 @@ class Batch:
     async def _advance(self, job: _Job) -> BatchItem | None:
         """Take the job as far as it goes without waiting; None if it waits now."""
         flight = job.flight or await self._launch(job)
+        if flight is None:
+            return None
         if job.action is not None:
             await self._act(flight, job.action)
         while (step := self._engine.next(flight)).action is not Action.FINISH and not self._cancelled:
             if step.delay > 0:
                 job.action = step.action
-                due = self._engine.runtime.steady() + step.delay
-                heapq.heappush(self._waiting, (due, next(self._order), job))
+                self._wait_for(job, step.delay)
                 return None
             await self._act(flight, step.action)
         return self._item(job, result=self._engine.result(flight))
 
-    async def _launch(self, job: _Job) -> Flight:
-        intent = job.intent = self._intent(job.payout)
+    async def _launch(self, job: _Job) -> Flight | None:
+        """Store the intent, once the rate allows; None if the job waits for that, or if the batch has stopped."""
         pace = self._options.limits.pace
-        if pace is not None and await self._engine.ledger.get(intent.merchant_no, intent.trade_no) is None:
+        if job.intent is None:
+            intent = job.intent = self._intent(job.payout)
             # Only what will be sent takes a place in the rate; a second run passes over what is done.
-            await self._engine.keep_pace(pace.launch)
-        flight = job.flight = await self._engine.begin(intent, self._options.limits)
-        return flight
+            known = pace is not None and await self._engine.ledger.get(intent.merchant_no, intent.trade_no) is not None
+            job.paced = pace is not None and not known
+        if pace is not None and job.paced and (delay := pace.launch.take(self._engine.runtime.steady())) > 0:
+            self._wait_for(job, delay)
+            return None
+        if not self._stopped:
+            job.flight = await self._engine.begin(job.intent, self._options.limits)
+        return job.flight
+
+    def _wait_for(self, job: _Job, delay: float) -> None:
+        self._unbegun += job.flight is None
+        heapq.heappush(self._waiting, (self._engine.runtime.steady() + delay, next(self._order), job))
 
     def _intent(self, payout: Any) -> Intent:
         try:
@@ -318,7 +340,7 @@ class Batch:
             done=self._tally.counts.total(),
             in_flight=self._active,
             waiting=len(self._waiting),
-            counts=MappingProxyType(self._tally.counts),
+            counts=MappingProxyType(dict(self._tally.counts)),
             elapsed=self._engine.runtime.steady() - self._began,
         )
         try:

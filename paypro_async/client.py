@@ -287,6 +287,7 @@ class PayProClient:
                 concurrency=concurrency, limits=limits, stop=stop or StopRules(), on_progress=on_progress
             ),
             running=self._batches,
+            check=self._platform,
         )
 
     async def query(

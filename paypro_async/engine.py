@@ -154,9 +154,9 @@ class Engine:
             # Also when there is no time left: only the transport can say for certain that it never left.
             return Step(Action.SEND)
         step = self._decide(flight, now)
-        if step.action in (Action.FINISH, Action.BELIEVE):
+        if step.action is Action.FINISH or (step.action is Action.BELIEVE and now < flight.deadline):
             return step
-        retrying = step.action is Action.ASK or flight.sends > 0
+        retrying = step.action is not Action.SEND or flight.sends > 0
         delay = max(step.delay, self.budget.take(now)) if retrying else step.delay
         if now + delay < flight.deadline:
             return Step(step.action, delay)
@@ -192,8 +192,8 @@ class Engine:
 
     async def keep_pace(self, pacer: Pacer | None) -> None:
         """Wait for the next place, if there is a rate to keep."""
-        if pacer is not None:
-            await self.runtime.sleep(pacer.reserve(self.runtime.steady()))
+        while pacer is not None and (delay := pacer.take(self.runtime.steady())) > 0:
+            await self.runtime.sleep(delay)
 
     def result(self, flight: Flight) -> PayoutResult:
         """What is known in the end, or the error that says why nothing is."""
@@ -229,6 +229,8 @@ class Engine:
         if flight.announced_at is None:
             await self.keep_pace(pace.launch if pace else None)
             announced_at = self.runtime.steady()
+            if announced_at >= flight.deadline:
+                return  # The rate had no place for it in time.
             moved = await self._within(flight.deadline - announced_at, self.ledger.move(next_attempt(flight.entry)))
             flight.see(moved.entry, self.runtime.steady())
             if not moved.done:

@@ -16,11 +16,12 @@ class Pacer:
         self._spacing = 1.02 / rate
         self._next: float | None = None
 
-    def reserve(self, now: float) -> float:
-        """Take the next place; the seconds until it comes."""
-        start = now if self._next is None else max(now, self._next)
-        self._next = start + self._spacing
-        return start - now
+    def take(self, now: float) -> float:
+        """Zero if it may start now, and then it has; else the seconds after which to ask again."""
+        if self._next is not None and now < self._next:
+            return self._next - now
+        self._next = now + self._spacing
+        return 0.0
 
 
 class Pace:

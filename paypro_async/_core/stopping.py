@@ -1,6 +1,6 @@
 """When a batch begins no more payouts."""
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from paypro_async._core.outcome import Codes, Verdict
 from paypro_async._core.report import BatchItem, ItemStatus
@@ -46,15 +46,19 @@ class Watch:
     Args:
         rules: The rules.
         codes: Which codes mean what.
+        unsent_in_a_row: Attempts in a row that the platform did not take, in whatever way.
     """
 
     rules: StopRules
     codes: Codes
-    _unknown: int = 0
-    _not_sent: int = 0
+    unsent_in_a_row: int = field(default=0, init=False)
+    _unknown: int = field(default=0, init=False)
+    _not_sent: int = field(default=0, init=False)
 
     def attempt(self, verdict: Verdict) -> str | None:
         """An attempt has ended; the name of the rule that says stop, or None."""
+        unsent = verdict in (Verdict.NOT_SENT, Verdict.RATE_LIMITED)
+        self.unsent_in_a_row = self.unsent_in_a_row + 1 if unsent else 0
         self._unknown = self._unknown + 1 if verdict is Verdict.UNKNOWN else 0
         most = self.rules.unknown_in_a_row
         return "unknown_in_a_row" if most is not None and self._unknown >= most else None

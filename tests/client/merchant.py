@@ -10,6 +10,7 @@ from tests.client.virtual import VirtualRuntime
 
 MERCHANT_NO = "0000000001"
 SIGNER = Md5Signer("sandbox-secret")
+PERSONAL = ["Asha Rao", "8234567890", "asha@gmail.com", "10094038292"]
 
 
 def fields(trade_no: str | None = "T1", **changes: Any) -> dict[str, Any]:

@@ -121,7 +121,8 @@ async def test_a_code_that_nobody_named_is_not_believed_to_mean_no_such_order():
 @virtual_time
 async def test_no_schedule_of_faults_pays_twice_or_loses_a_payout(seed: int):
     """Faults of all kinds in a row, on questions too: every payout ends up booked exactly once, also without
-    the platform's help."""
+    the platform's help.
+    """
     plan = FaultPlan(rate=0.6, query_rate=0.3, seed=seed, attempts=3)
     async with (
         virtual_sandbox(faults=plan, booking_lag=20, deduplicate=False) as sandbox,

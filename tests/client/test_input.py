@@ -16,11 +16,18 @@ from paypro_async import (
     PayProError,
     PayProWarning,
 )
-from tests.client.merchant import MERCHANT_NO, client_of, fields, payout, requests, scripted_client, virtual_sandbox
+from tests.client.merchant import (
+    MERCHANT_NO,
+    PERSONAL,
+    client_of,
+    fields,
+    payout,
+    requests,
+    scripted_client,
+    virtual_sandbox,
+)
 from tests.client.scripted import Scripted, order
 from tests.client.virtual import virtual_time
-
-PERSONAL = ["Asha Rao", "8234567890", "asha@gmail.com", "10094038292"]
 
 
 @virtual_time

@@ -121,7 +121,8 @@ async def test_a_call_may_have_its_own_timeout_and_attempts():
 @virtual_time
 async def test_a_process_that_was_frozen_after_the_intent_does_not_send_late(frozen_for: float):
     """Stopped between the intent and the first byte, then woken: that attempt never leaves. A call with time left
-    makes a new attempt; one without says that nothing was sent."""
+    makes a new attempt; one without says that nothing was sent.
+    """
 
     class FrozenOnce:
         woken = False
@@ -150,7 +151,8 @@ async def test_a_process_that_was_frozen_after_the_intent_does_not_send_late(fro
 @virtual_time
 async def test_an_attempt_frozen_for_longer_than_the_settle_window_never_meets_its_own_successor():
     """One process freezes before sending, another believes the payout lost and sends it; when the first wakes, its
-    bytes must not leave, even if the platform would book them."""
+    bytes must not leave, even if the platform would book them.
+    """
     woken = asyncio.Event()
 
     class Asleep:
@@ -158,16 +160,16 @@ async def test_an_attempt_frozen_for_longer_than_the_settle_window_never_meets_i
             await woken.wait()
             return SIGNER.sign(fields)
 
-    async with virtual_sandbox(deduplicate=False) as sandbox:
-        async with (
-            client_of(sandbox, signer=Asleep(), timeout=1000) as frozen,
-            client_of(sandbox, ledger=frozen.ledger, timeout=300) as other,
-        ):
-            asleep = asyncio.create_task(frozen.payout(**fields()))
-            await asyncio.sleep(1)
-            assert (await other.payout(**fields())).attempts == 2
-            woken.set()
-            await asyncio.gather(asleep, return_exceptions=True)
+    async with (
+        virtual_sandbox(deduplicate=False) as sandbox,
+        client_of(sandbox, signer=Asleep(), timeout=1000) as frozen,
+        client_of(sandbox, ledger=frozen.ledger, timeout=300) as other,
+    ):
+        asleep = asyncio.create_task(frozen.payout(**fields()))
+        await asyncio.sleep(1)
+        assert (await other.payout(**fields())).attempts == 2
+        woken.set()
+        await asyncio.gather(asleep, return_exceptions=True)
     assert bookings(sandbox) == ["T1"]
 
 

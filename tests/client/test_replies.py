@@ -32,7 +32,7 @@ OURS = order("0015", amount="300")
 @pytest.mark.parametrize("place", ["outer", "status"])
 @virtual_time
 async def test_a_system_error_means_ask(code: str, place: str):
-    """ "Something went wrong" proves nothing about the money, wherever it stands."""
+    """That something went wrong proves nothing about the money, wherever it stands."""
     transport = Scripted(refusal(code) if place == "outer" else order(code), OURS)
     async with scripted_client(transport) as client:
         result = await client.payout(**fields())
@@ -157,7 +157,8 @@ async def test_a_code_can_be_named_as_one_about_credentials():
 
 
 @pytest.mark.parametrize(
-    ("unclear", "kind"), [(LOST, ReplyLostError), (page(502), ReplyUnreadableError), (refusal("5000"), ReplyUnreadableError)]
+    ("unclear", "kind"),
+    [(LOST, ReplyLostError), (page(502), ReplyUnreadableError), (refusal("5000"), ReplyUnreadableError)],
 )
 @virtual_time
 async def test_what_stays_unknown_at_the_deadline_is_an_error_that_says_so(unclear, kind: type[OutcomeUnknownError]):

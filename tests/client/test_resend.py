@@ -85,9 +85,7 @@ async def test_questions_that_fail_prove_nothing():
 @virtual_time
 async def test_an_unreadable_answer_between_two_absences_begins_the_count_anew():
     """The two that are believed follow one another; a failure in between is not counted over."""
-    transport = Scripted(
-        [LOST, PROCESSING], lambda _: page(502) if 1061 < now() < 1064 or now() < 1060 else ABSENT
-    )
+    transport = Scripted([LOST, PROCESSING], lambda _: page(502) if 1061 < now() < 1064 or now() < 1060 else ABSENT)
     async with scripted_client(transport, timeout=300) as client:
         result = await client.payout(**fields())
     after = [sent.at - 1000 for sent in transport.queries if sent.at >= 1060]

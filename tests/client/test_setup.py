@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from paypro_async import ConfigurationError, Md5Signer, MemoryLedger, PayProClient, PayoutStatus
+from paypro_async import ConfigurationError, Md5Signer, MemoryLedger, PayoutStatus, PayProClient
 from tests.client.merchant import MERCHANT_NO, SIGNER, bookings, fields, scripted_client, virtual_sandbox
 from tests.client.scripted import Scripted
 from tests.client.virtual import virtual_time
@@ -54,13 +54,13 @@ BAD: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda one: repr(one))
+@pytest.mark.parametrize(("name", "value"), BAD, ids=repr)
 def test_a_setting_that_cannot_work_is_refused_in_words(name: str, value: Any):
     """ConfigurationError with the setting's name and what to do, and never the secret."""
     with pytest.raises(ConfigurationError) as caught:
         PayProClient(**(GOOD | {name: value}))
     text = str(caught.value)
-    assert name.split("_")[0] in text
+    assert name.split("_", maxsplit=1)[0] in text
     assert text.endswith(".")
     assert "word@" not in text
 
@@ -133,7 +133,7 @@ async def test_a_ledger_of_another_platform_is_refused_unless_it_is_named_the_sa
     settings = {"merchant_no": MERCHANT_NO, "signer": SIGNER, "ledger": ledger}
     async with PayProClient(base_url="https://sandbox.example", **settings):
         pass
-    with pytest.raises(ConfigurationError, match="environment='sandbox.example'"):
+    with pytest.raises(ConfigurationError, match=r"environment='sandbox\.example'"):
         await PayProClient(base_url="https://real.example", **settings).open()
     async with PayProClient(base_url="https://new.example", environment="sandbox.example", **settings):
         pass

@@ -56,7 +56,7 @@ async def test_a_signer_that_raises_has_sent_nothing(error: Exception):
 
 @virtual_time
 async def test_a_signature_that_is_no_text_is_refused():
-    """bytes or None would be sent as something else than was signed."""
+    """Bytes or None would be sent as something else than was signed."""
 
     class Bytes:
         def sign(self, fields):

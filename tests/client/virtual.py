@@ -27,7 +27,10 @@ class _Selector(selectors.DefaultSelector):
         if timeout is not None and timeout <= 0:
             return super().select(0)
         if timeout is None:
-            return super().select(_DEADLOCK_AFTER)
+            # No timer and nothing to do: only a thread or a socket can still wake somebody.
+            events = super().select(_DEADLOCK_AFTER)
+            assert events, "everybody waits for somebody else: a deadlock"
+            return events
         events = super().select(_BYTES_ARRIVE_WITHIN if len(self.get_map()) > 1 else 0)
         if not events:
             self._clock.now += timeout

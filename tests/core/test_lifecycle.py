@@ -33,7 +33,7 @@ TABLE = {
     "sending->processing, sending->succeeded, sending->failed: all; sending->review: later",
     "processing": "processing->succeeded: all; processing->failed, processing->review: later",
     "succeeded": "succeeded->reversed: later",
-    "failed": "failed->review: later",
+    "failed": "failed->review: all",
     "review": "review->processing, review->succeeded, review->failed, review->new: person",
 }
 ENTRIES = [

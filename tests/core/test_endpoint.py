@@ -1,0 +1,120 @@
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from paypro_async._core.endpoint import Endpoint, is_loopback, read_endpoint
+from paypro_async.errors import ConfigurationError
+
+
+def read(base_url: Any, *, environment: str | None = None, allow_plain_http: bool = False) -> Endpoint:
+    return read_endpoint(base_url, environment=environment, allow_plain_http=allow_plain_http)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "endpoint"),
+    [
+        ("https://h.example", Endpoint("https://h.example", "h.example")),
+        ("https://h.example/", Endpoint("https://h.example", "h.example")),
+        ("https://h.example/pak-pay/", Endpoint("https://h.example/pak-pay", "h.example")),
+        (" https://h.example/in\n", Endpoint("https://h.example/in", "h.example")),
+        ("HTTPS://H.Example:8443/x", Endpoint("HTTPS://H.Example:8443/x", "h.example")),
+        ("https://203.0.113.7", Endpoint("https://203.0.113.7", "203.0.113.7")),
+        ("http://127.0.0.1:8080", Endpoint("http://127.0.0.1:8080", "local")),
+        ("http://localhost:1/", Endpoint("http://localhost:1", "local")),
+        ("http://[::1]:8080", Endpoint("http://[::1]:8080", "local")),
+        ("https://127.0.0.9", Endpoint("https://127.0.0.9", "local")),
+    ],
+)
+def test_a_base_url_is_a_place_and_an_environment(base_url: str, endpoint: Endpoint):
+    """The host names the environment; on loopback, where ports come and go, it is `local`."""
+    assert read(base_url) == endpoint
+
+
+def test_an_environment_can_be_named():
+    """So that a ledger survives a move of the platform to another host."""
+    assert read("https://new.example", environment="old.example").environment == "old.example"
+    assert read("http://127.0.0.1:1", environment="staging").environment == "staging"
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        *("", " ", "h.example", "/v1", "//h.example", "ftp://h.example", "https://", "https:///x", "https:h.example"),
+        *(
+            "https://h.example:0",
+            "https://h.example:99999",
+            "https://h.example:x",
+            "https://[::1",
+            "https://[x]",
+            "ws://h",
+        ),
+        *("https://h.example/a b", "https://pay\npro.tech", "https://h.example\t/x", "file:///etc/passwd"),
+        *(None, 7, b"https://h.example", ["https://h.example"]),
+    ],
+)
+def test_what_is_no_absolute_url_is_a_configuration_error(base_url: Any):
+    """Before anything is sent anywhere."""
+    with pytest.raises(ConfigurationError, match="base_url is not an absolute http or https URL"):
+        read(base_url)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        *("https://h.example/?a=1", "https://h.example/#x", "https://user@h.example", "https://user:pw@h.example"),
+        *("https://:pw@h.example", "https://@h.example", "https://h.example/p?", "https://h.example/p#"),
+    ],
+)
+def test_a_query_a_fragment_or_credentials_do_not_belong_there(base_url: str):
+    """Paths are appended to it; an empty query would swallow them. The password is not repeated."""
+    with pytest.raises(ConfigurationError, match="must not hold a query, a fragment or credentials") as caught:
+        read(base_url)
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://h.example",
+        "http://203.0.113.7",
+        "http://localhost.example",
+        "http://127.0.0.1.example",
+        "http://10.0.0.1",
+    ],
+)
+def test_plain_http_leaves_the_machine_only_if_the_caller_says_so(base_url: str):
+    """It would send names and account numbers in the clear."""
+    with pytest.raises(ConfigurationError, match="allow_plain_http=True"):
+        read(base_url)
+    assert read(base_url, allow_plain_http=True).base_url == base_url
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.255.255.254", "::1"])
+def test_loopback_is_this_machine(host: str):
+    """By address, or by the one name that can only mean it."""
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "localhost.", "localhost.example", "0.0.0.1", "128.0.0.1", "::", "::2", "127.1", "x"]
+)
+def test_anything_else_may_be_another_machine(host: str):
+    """Names are not looked up."""
+    assert not is_loopback(host)
+
+
+@example("https://h.example/p?")
+@given(st.text() | st.from_regex(r"https?://[^/]*(/.*)?", fullmatch=True))
+def test_any_text_is_an_endpoint_or_a_configuration_error(base_url: str):
+    """And what is read can have a path appended."""
+    try:
+        found = read(base_url, allow_plain_http=True)
+    except ConfigurationError:
+        return
+    assert found.base_url == base_url.strip().rstrip("/")
+    assert not any(one.isspace() for one in found.base_url)
+    assert "?" not in found.base_url
+    assert "#" not in found.base_url
+    assert found.environment

@@ -1,0 +1,84 @@
+from decimal import Decimal
+
+import pytest
+from attrs import evolve
+
+from paypro_async._core.models import PayoutResult, PayoutStatus
+from paypro_async._core.outcome import Codes, Verdict
+from paypro_async._core.report import BatchItem
+from paypro_async._core.stopping import StopRules, Watch
+from paypro_async.errors import ConnectionFailedError, CredentialsRefusedError, LedgerUnavailableError, PayProError
+
+
+def watch(rules: StopRules | None = None, *, codes: Codes | None = None) -> Watch:
+    return Watch(rules=rules or StopRules(), codes=codes or Codes())
+
+
+def failed(error: PayProError) -> BatchItem:
+    return BatchItem(position=0, trade_no="T1", payout=None, error=error)
+
+
+def ended(code: str, status: PayoutStatus = PayoutStatus.FAILED) -> BatchItem:
+    known = PayoutResult(trade_no="T1", status=status, amount=Decimal(300), currency="INR", code=code)
+    return BatchItem(position=0, trade_no="T1", payout=None, result=known)
+
+
+@pytest.mark.parametrize(
+    ("item", "rule"),
+    [
+        (failed(CredentialsRefusedError("x")), "bad_credentials"),
+        (failed(LedgerUnavailableError("x")), "ledger_unavailable"),
+        (ended("60019"), "insufficient_funds"),
+    ],
+)
+def test_what_will_be_so_for_every_payout_stops_the_batch_at_once(item: BatchItem, rule: str):
+    """Each rule by its name, and each can be switched off by it."""
+    assert watch().item(item, sent=True) == rule
+    assert watch(evolve(StopRules(), **{rule: False})).item(item, sent=True) is None
+    assert watch(StopRules.off()).item(item, sent=True) is None
+
+
+@pytest.mark.parametrize("item", [ended("00029"), ended("60019", PayoutStatus.SUCCEEDED), ended("0000")])
+def test_what_is_about_one_payout_stops_nothing(item: BatchItem):
+    """A rejected beneficiary is no reason to keep the others waiting."""
+    assert watch().item(item, sent=True) is None
+
+
+def test_what_an_earlier_run_learned_about_the_balance_stops_nothing():
+    """The account may have been filled since."""
+    assert watch().item(ended("60019"), sent=False) is None
+
+
+def test_the_codes_for_an_empty_account_can_be_extended():
+    """India's list is not known."""
+    assert watch(codes=Codes(insufficient_funds={"7"})).item(ended("7"), sent=True) == "insufficient_funds"
+
+
+def test_many_unknowns_in_a_row_stop_the_batch():
+    """One usable reply in between starts the count again."""
+    one = watch(StopRules(unknown_in_a_row=3))
+    verdicts = [Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.PAID, Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.UNKNOWN]
+    assert [one.attempt(verdict) for verdict in verdicts] == [None] * 5 + ["unknown_in_a_row"]
+
+
+def test_many_not_sent_in_a_row_stop_the_batch():
+    """One payout that went out starts the count again."""
+    one = watch(StopRules(not_sent_in_a_row=2))
+    lost = failed(ConnectionFailedError("x"))
+    found = [one.item(item, sent=True) for item in (lost, ended("0000", PayoutStatus.SUCCEEDED), lost, lost)]
+    assert found == [None, None, None, "not_sent_in_a_row"]
+
+
+def test_without_a_rule_nothing_stops():
+    """However long it goes on."""
+    one = watch(StopRules.off())
+    assert not any(one.attempt(Verdict.UNKNOWN) for _ in range(200))
+    assert not any(one.item(failed(ConnectionFailedError("x")), sent=True) for _ in range(200))
+
+
+def test_fifty_in_a_row_is_the_usual_limit():
+    """Of either kind."""
+    one = watch()
+    assert [one.attempt(Verdict.UNKNOWN) for _ in range(50)] == [None] * 49 + ["unknown_in_a_row"]
+    lost = failed(ConnectionFailedError("x"))
+    assert [one.item(lost, sent=True) for _ in range(50)] == [None] * 49 + ["not_sent_in_a_row"]
