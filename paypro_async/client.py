@@ -133,7 +133,11 @@ class PayProClient:
         self._owns_ledger = isinstance(ledger, str)
         self._transport = transport
         self._owns_transport = transport is None
-        self._transport_settings = {"max_connections": max_connections, "proxy": proxy, "ssl_context": ssl_context}
+        self._transport_settings: dict[str, Any] = {
+            "max_connections": max_connections,
+            "proxy": proxy,
+            "ssl_context": ssl_context,
+        }
         self._budget = RetryBudget()
         self._flights = SingleFlight(self._runtime)
         self._batches: set[Batch] = set()
@@ -167,8 +171,10 @@ class PayProClient:
         """
         if self._loop is not None or self._closed:
             raise ClientStateError("The client has been opened before. Make a new one.")
-        if self._ledger is not None:
-            try:
+        try:
+            if self._transport is None:
+                self._transport = await self._make_transport()
+            if self._ledger is not None:
                 await self._ledger.open(
                     Account(
                         merchant_no=self._merchant_no,
@@ -176,25 +182,29 @@ class PayProClient:
                         environment=self._endpoint.environment,
                     )
                 )
-            except BaseException:
-                if self._owns_ledger:
-                    await self._ledger.aclose()
-                raise
-        if self._transport is None:
-            # httpx costs more to import than all the rest; who only imports the package does not pay for it.
-            from paypro_async.transport.httpx import HttpxTransport  # noqa: PLC0415
-
-            self._transport = HttpxTransport(**self._transport_settings, runtime=self._runtime)  # type: ignore[arg-type]  # a mapping of mixed values
+        except BaseException:
+            await self._close_what_is_ours()
+            raise
         self._loop = asyncio.get_running_loop()
 
     async def aclose(self) -> None:
         """End the batches that run, close the connections and the ledger, as far as the client opened them."""
-        if self._closed or self._loop is None:
-            self._closed = True
-            return
+        was_open = self._loop is not None and not self._closed
         for batch in list(self._batches):
             await batch.aclose()
         self._closed = True
+        if was_open:
+            await self._close_what_is_ours()
+
+    async def _make_transport(self) -> Transport:
+        # httpx costs more to import than all the rest; who only imports the package does not pay for it.
+        from paypro_async.transport.httpx import HttpxTransport  # noqa: PLC0415
+
+        transport = HttpxTransport(**self._transport_settings, runtime=self._runtime)
+        await transport.prepare(self._endpoint.base_url)
+        return transport
+
+    async def _close_what_is_ours(self) -> None:
         if self._owns_transport and self._transport is not None:
             await self._transport.aclose()
         if self._owns_ledger and self._ledger is not None:

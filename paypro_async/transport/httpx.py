@@ -6,8 +6,9 @@ for one connection. A request takes a free lane; a lane whose request broke or w
 """
 
 import ssl
+from collections import defaultdict
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -17,7 +18,7 @@ import httpx
 
 from paypro_async._core.endpoint import is_loopback
 from paypro_async._core.wire import Exchange, Phase, WireRequest
-from paypro_async.errors import ClientStateError
+from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.runtime import Runtime, SystemRuntime
 
 __all__ = ["CAUSES", "HttpxTransport"]
@@ -48,6 +49,10 @@ CAUSES: MappingProxyType[type[Exception], str] = MappingProxyType(
 """Words for every error of httpx. They never decide the phase: what was written does."""
 
 
+class _Closable(Protocol):
+    async def aclose(self) -> None: ...
+
+
 class _TooLateError(Exception):
     """The send deadline passed before the next write."""
 
@@ -59,8 +64,12 @@ class _Wire:
         self._send_by = send_by
         self._runtime = runtime
         self.touched = False
+        self.clean = False  # whether a whole reply was read, and nothing behind it
+        self.dialled: Any = None  # the stream, if a connection was made for this request
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if event.endswith(".connect_tcp.complete"):
+            self.dialled = info["return_value"]
         if not event.endswith((".send_request_headers.started", ".send_request_body.started")):
             return
         if info["request"].method == b"CONNECT":
@@ -102,11 +111,19 @@ class HttpxTransport:
         self._ssl_context = ssl_context
         self._proxy = proxy
         self._runtime = runtime or SystemRuntime()
-        self._free: list[httpx.AsyncHTTPTransport] = []
+        self._free: defaultdict[str, list[httpx.AsyncHTTPTransport]] = defaultdict(list)  # by origin
         # A semaphore wakes its waiters in the order they came.
         self._places = anyio.Semaphore(max_connections, fast_acquire=True)
         self._context_lock = anyio.Lock()
         self._closed = False
+
+    async def prepare(self, url: str) -> None:
+        """Make the first lane for *url*, without connecting, so that wrong settings show before anything is stored.
+
+        Raises:
+            ConfigurationError: If the proxy or the authorities for TLS cannot be used.
+        """
+        self._free[_origin(url)].append(await self._new_lane(url))
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
         """Send *request* and read the whole reply within *timeout* seconds in all."""
@@ -128,15 +145,17 @@ class HttpxTransport:
     async def aclose(self) -> None:
         """Close every connection. A request that is under way finishes and then closes its own."""
         self._closed = True
-        while self._free:
-            await _close(self._free.pop())
+        for lanes in self._free.values():
+            while lanes:
+                await _close(lanes.pop())
 
     async def _over_a_lane(self, request: WireRequest, wire: _Wire) -> Exchange:
-        lane = self._free.pop() if self._free else await self._new_lane(request.url)
+        free = self._free[_origin(request.url)]
+        lane = free.pop() if free else await self._new_lane(request.url)
         whole = False
         try:
             exchange = await self._exchange(lane, request, wire)
-            whole = exchange.phase is Phase.ANSWERED and exchange.cause is None
+            whole = wire.clean
         except _TooLateError:
             return wire.broken("its send deadline passed before it was written")
         except (httpx.RequestError, OSError) as error:
@@ -144,9 +163,12 @@ class HttpxTransport:
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a lane is not used again.
             if whole and not self._closed:
-                self._free.append(lane)
+                free.append(lane)
             else:
                 await _close(lane)
+                if wire.dialled is not None:
+                    # httpcore forgets a connection whose TLS handshake is cancelled; closing twice is no fault.
+                    await _close(wire.dialled)
         return exchange
 
     async def _exchange(self, lane: httpx.AsyncHTTPTransport, request: WireRequest, wire: _Wire) -> Exchange:
@@ -173,22 +195,38 @@ class HttpxTransport:
         if cause is not None:
             return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, cause=cause)
         await response.aclose()
+        wire.clean = _nothing_left(lane, response)
         return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=bytes(body))
 
+    async def _default_context(self, url: str) -> ssl.SSLContext:
+        if urlsplit(url).scheme == "http":
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; httpx wants one
+        async with self._context_lock:
+            if self._ssl_context is None:
+                # Reading the list of authorities takes some 50 ms, which would stop every other task.
+                try:
+                    self._ssl_context = await anyio.to_thread.run_sync(httpx.create_ssl_context)
+                except OSError as error:
+                    raise ConfigurationError(
+                        "The authorities for TLS cannot be read. Nothing was sent; mend SSL_CERT_FILE or SSL_CERT_DIR."
+                    ) from error
+            return self._ssl_context
+
     async def _new_lane(self, url: str) -> httpx.AsyncHTTPTransport:
-        if self._ssl_context is None:
-            async with self._context_lock:
-                if self._ssl_context is None:
-                    self._ssl_context = await _default_context(url)
+        context = self._ssl_context or await self._default_context(url)
         proxy = self._proxy or _environment_proxy(url)
-        return httpx.AsyncHTTPTransport(verify=self._ssl_context, limits=_ONE, proxy=proxy)
+        try:
+            return httpx.AsyncHTTPTransport(verify=context, limits=_ONE, proxy=proxy)
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
+            raise ConfigurationError(
+                "The proxy cannot be used. Nothing was sent; give a URL such as http://proxy.example:3128, by proxy= "
+                "or HTTPS_PROXY (for SOCKS, install httpx[socks])."
+            ) from error
 
 
-async def _default_context(url: str) -> ssl.SSLContext:
-    if urlsplit(url).scheme == "http":
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; httpx wants one
-    # Reading the list of authorities takes some 50 ms, which would stop every other task.
-    return await anyio.to_thread.run_sync(httpx.create_ssl_context)
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _environment_proxy(url: str) -> str | None:
@@ -197,7 +235,28 @@ def _environment_proxy(url: str) -> str | None:
     if is_loopback(host) or proxy_bypass(host):
         return None
     proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+
+
+def _nothing_left(lane: httpx.AsyncHTTPTransport, response: httpx.Response) -> bool:
+    """Whether nothing came behind the reply. What did would be taken for the answer to the next request."""
+    # What still waits in the kernel httpcore sees for itself; what h11 and TLS have taken in already it does not.
+    stream = response.extensions.get("network_stream")
+    tls: ssl.SSLObject | None = stream.get_extra_info("ssl_object") if stream else None
+    if tls is not None:
+        try:
+            tls.read(1)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            return False
+        else:
+            return False
+    connection: Any = lane._pool.connections[0] if lane._pool.connections else None  # noqa: SLF001  nowhere public
+    while connection is not None and not hasattr(connection, "_h11_state"):
+        connection = getattr(connection, "_connection", None)
+    return connection is not None and not connection._h11_state.trailing_data[0]  # noqa: SLF001
 
 
 def _words(error: Exception) -> str:
@@ -207,10 +266,10 @@ def _words(error: Exception) -> str:
     return f"the connection failed ({type(error).__name__})"
 
 
-async def _close(lane: httpx.AsyncHTTPTransport) -> None:
+async def _close(closable: _Closable) -> None:
     # Also while the caller is being cancelled: an open socket would leak.
     with anyio.move_on_after(_CLOSING_SECONDS, shield=True):
         try:
-            await lane.aclose()
+            await closable.aclose()
         except (httpx.RequestError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
             return  # It is gone, which is all that was wanted.

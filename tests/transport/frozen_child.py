@@ -1,0 +1,26 @@
+"""A process that announces a payout and then sends it, to be frozen in between.
+
+Arguments: the URL, the file of the CA, seconds from the announcement to the send deadline.
+"""
+
+import asyncio
+import ssl
+import sys
+
+from paypro_async._core.wire import WireRequest
+from paypro_async.runtime import SystemRuntime
+from paypro_async.transport.httpx import HttpxTransport
+
+
+async def main(url: str, ca_file: str, send_within: float) -> None:
+    transport = HttpxTransport(ssl_context=ssl.create_default_context(cafile=ca_file))
+    send_by = SystemRuntime().steady() + send_within
+    print("announced", flush=True)
+    sys.stdin.readline()
+    request = WireRequest(url=url, body=b'{"tradeNo":"T1"}', merchant_no="0000000001", send_by=send_by)
+    exchange = await transport.send(request, timeout=30)
+    print(exchange.phase.name, exchange.cause, flush=True)
+    await transport.aclose()
+
+
+asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))

@@ -1,0 +1,64 @@
+"""The client over its default transport: what is cancelled costs the next calls nothing."""
+
+import asyncio
+import itertools
+import random
+
+import pytest
+
+from paypro_async import Md5Signer, PayoutResult, PayProClient
+from paypro_async.sandbox import Fault, FaultPlan, Sandbox
+from tests.transport.calls import sockets, until
+
+PAYEE = {
+    "amount": "300",
+    "name": "Asha Rao",
+    "mobile": "8234567890",
+    "email": "asha@gmail.com",
+    "bank_number": "10094038292",
+    "bank_code": "IDFB0043121",
+}
+
+
+def client_of(sandbox: Sandbox) -> PayProClient:
+    return PayProClient(
+        base_url=sandbox.base_url,
+        merchant_no="0000000001",
+        signer=Md5Signer("sandbox-secret"),
+        ledger="memory",
+        ip_address="203.0.113.7",
+        notify_url="https://merchant.example/paypro",
+        max_connections=8,
+    )
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("fault", [None, Fault.SILENCE], ids=["answered", "silent"])
+async def test_a_hundred_cancelled_payouts_then_a_thousand(fault: Fault | None):
+    """After 100 cancelled payouts the same client makes 1,000, each booked once, and holds no connection too many."""
+    before = sockets()
+    dice = random.Random(11)
+    plan = FaultPlan.script({f"C{number}": [fault] for number in range(1000)})
+    async with Sandbox(faults=plan) as sandbox:
+        async with client_of(sandbox) as client:
+            cancelled, unused = 0, itertools.count()
+            while cancelled < 100:
+                tasks = [asyncio.create_task(client.payout(**PAYEE, trade_no=f"C{next(unused)}")) for _ in range(10)]
+                for task in tasks:
+                    for _ in range(dice.randrange(8)):
+                        await asyncio.sleep(0)
+                    task.cancel()
+                await asyncio.wait(tasks)
+                cancelled += sum(task.cancelled() for task in tasks)
+
+            numbers = iter([f"G{number}" for number in range(1000)])
+
+            async def worker() -> list[PayoutResult]:
+                return [await client.payout(**PAYEE, trade_no=trade_no) for trade_no in numbers]
+
+            results = await asyncio.gather(*(worker() for _ in range(16)))
+            assert sum(map(len, results)) == 1000
+            await until(lambda: sockets() <= before + 1 + 2 * 8)  # the sandbox's ends are in this process too
+        booked = sandbox.books.booked_once([f"G{n}" for n in range(1000)])
+        assert (booked.missing, booked.twice) == ((), ())
+    await until(lambda: sockets() == before)
