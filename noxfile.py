@@ -85,7 +85,8 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the client beside others; arguments after -- go to the benchmarks."""
+    """Measure the client beside bare HTTP clients; arguments after -- go to the benchmarks (try --help)."""
+    # Without the extra [cli]: click and rich would make `import httpx` slow, beside which the import is measured.
     session.install(".", *BENCH_TOOLS)
     session.run("python", "-m", "benchmarks", *session.posargs)
 

@@ -232,7 +232,9 @@ class QuestionFailedError(PayProError):
 
 
 class PayoutFailedError(PayProError):
-    """The payout failed or was reversed. Raised by ``PayoutResult.raise_for_status()`` only.
+    """The payout failed (no money moved) or was reversed (it came back). Raised by ``raise_for_status()`` only.
+
+    To pay after all, mend the cause that the code names and use a new trade_no.
 
     Attributes:
         result: The :class:`~paypro_async.PayoutResult`.

@@ -4,7 +4,7 @@ cattrs by default turns ``1.5`` into ``1`` and ``None`` into ``'None'``; here a 
 error, and a reading error never becomes a result. Numbers are read as Decimal, so ``9998989.0000`` survives.
 
 - ``str``, ``int``, ``bool``: exactly that type (``True`` is no int).
-- ``Decimal``: from a JSON number or from plain decimal text; the pages show both.
+- ``Decimal``: from a JSON number or from plain decimal text; the pages show both. Empty text is no amount.
 - :data:`Note`: words that decide nothing. Text stays, a number becomes its text, anything else is dropped.
 """
 
@@ -87,6 +87,10 @@ def _decimal(value: Any, _: type) -> Decimal:
     raise TypeError("is not an amount")
 
 
+def _maybe_decimal(value: Any, _: type) -> Decimal | None:
+    return None if value is None or value == "" else _decimal(value, Decimal)
+
+
 def _note(value: Any, _: type) -> str | None:
     if isinstance(value, str):
         return value
@@ -102,6 +106,7 @@ def _converter() -> Any:
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(Decimal, _decimal)
+    converter.register_structure_hook(Decimal | None, _maybe_decimal)
     converter.register_structure_hook(Note | None, _note)
     return converter
 

@@ -55,7 +55,7 @@ def read_endpoint(base_url: str, *, environment: str | None, allow_plain_http: b
             "base_url is not an absolute http or https URL. Give the one of your region from PayPro, such as "
             "https://sandbox-api.paypro.tech/… ."
         )
-    if url.query or url.fragment or url.username or url.password:
+    if "?" in base_url or "#" in base_url or "@" in url.netloc:
         raise ConfigurationError("base_url must not hold a query, a fragment or credentials; give host and path only.")
     loopback = is_loopback(host)
     if url.scheme == "http" and not loopback and not allow_plain_http:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import anyio.to_thread
 from attrs import frozen
 from sqlalchemy import Connection, Row, bindparam, exc, select
 from sqlalchemy.dialects import sqlite
@@ -140,10 +141,10 @@ class SqlLedger:
 
     async def aclose(self) -> None:
         """Write what waits and close the file."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            await writer.aclose()
-        self._database.close()
+        if self._writer is not None:
+            await self._writer.aclose()
+            await anyio.to_thread.run_sync(self._database.close)  # it may flush what the log holds
+            self._writer = None
 
     async def _submit(self, request: Any) -> Any:
         if self._writer is None:
@@ -158,7 +159,9 @@ class SqlLedger:
             with self._database.transaction(write=writes) as connection:
                 return _carry_out(connection, requests)
         except exc.SQLAlchemyError as error:
-            raise self._database.unavailable(error) from None
+            unavailable = self._database.unavailable(error)
+        # Out here, so that the database's error, which holds personal values, is not the context of this one.
+        raise unavailable
 
 
 def _carry_out(connection: Connection, requests: Sequence[Any]) -> list[Any]:
@@ -303,7 +306,7 @@ def _mutable(entry: Entry, now: float) -> dict[str, Any]:
         "doubt": entry.doubt,
         "reply": entry.reply.value if entry.reply else None,
         "code": entry.code,
-        "message": entry.message,
+        "message": entry.message and entry.message.encode("utf-8", "replace").decode(),
         "platform_trade_no": entry.platform_trade_no,
         "utr": entry.utr,
         "updated_at": now,

@@ -8,6 +8,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import anyio.to_thread
@@ -69,7 +70,7 @@ class GroupCommit:
             try:
                 results = self._work([job.request for job in group])
             except Exception as error:  # noqa: BLE001  whatever it is, each caller must hear of it and the thread go on
-                results = [error] * len(group)
+                results = [copy(error) for _ in group]  # a traceback belongs to one task
             _wake(group, results)
             if ending:
                 return

@@ -1,12 +1,23 @@
 """Concurrency and rate: how many at a time, how many a second, and what waits without holding a place."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from paypro_async import ItemStatus, MemoryLedger, PayoutStatus
-from paypro_async.sandbox import FaultPlan
-from tests.client.merchant import client_of, fields, payout, payouts, requests, scripted_client, virtual_sandbox
+from paypro_async import ItemStatus, MemoryLedger, PayoutStatus, PayProClient
+from paypro_async.sandbox import Fault, FaultPlan, Sandbox
+from tests.client.merchant import (
+    MERCHANT_NO,
+    SIGNER,
+    client_of,
+    fields,
+    payout,
+    payouts,
+    requests,
+    scripted_client,
+    virtual_sandbox,
+)
 from tests.client.scripted import ABSENT, LOST, NOT_SENT, PROCESSING, Scripted, order, page
 from tests.client.virtual import VirtualRuntime, freeze, now, virtual_time
 
@@ -57,6 +68,32 @@ async def test_what_was_lost_is_found_and_paid_in_the_same_run():
         report = await client.batch_payout(payouts(40))
         assert report.counts == {ItemStatus.PROCESSING: 40}
         assert sandbox.books.booked_once(f"T{number}" for number in range(40)).exact
+
+
+async def test_a_batch_over_a_file_in_real_time(tmp_path: Path):
+    """Nothing virtual: a file on disk, its writer's thread, faults of all kinds, and a second client that finds
+    everything done.
+    """
+    numbers = [f"T{number}" for number in range(200)]
+    kinds = set(Fault) - {Fault.BUSY_429, Fault.SILENCE, Fault.SILENCE_BEFORE, Fault.DRIP}  # these take their time
+    plan = FaultPlan(rate=0.15, seed=11, kinds=kinds, attempts=2)
+    async with Sandbox(faults=plan, booking_lag=0.3, deduplicate=False) as sandbox:
+        settings = {
+            "base_url": sandbox.base_url,
+            "merchant_no": MERCHANT_NO,
+            "signer": SIGNER,
+            "ledger": f"sqlite:///{tmp_path / 'payouts.db'}",
+            "settle_after": 0.9,
+        }
+        async with PayProClient(**settings) as client:
+            report = await client.batch_payout(map(fields, numbers))
+        requests_so_far = len(sandbox.books.requests)
+        async with PayProClient(**settings) as client:
+            again = await client.batch_payout(map(fields, numbers))
+    assert report.counts == again.counts == {ItemStatus.PROCESSING: 200}
+    assert sum(sandbox.books.fault_counts.values()) > 15
+    assert sandbox.books.booked_once(numbers).exact
+    assert len(sandbox.books.requests) == requests_so_far
 
 
 def most_in_one_second(times: list[float]) -> int:

@@ -1,12 +1,14 @@
 """Opening, closing, event loops, and who closes what."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
 from paypro_async import (
     ClientStateError,
+    ConfigurationError,
     LedgerUnavailableError,
     MemoryLedger,
     OutcomeUnknownError,
@@ -128,6 +130,26 @@ async def test_a_ledger_that_cannot_be_opened_leaves_nothing_open(tmp_path: Path
     missing.parent.mkdir(parents=True)
     async with PayProClient(**settings, ledger=f"sqlite:///{missing}", transport=Scripted()) as mended:
         assert await mended.payout(**fields())
+
+
+async def test_settings_that_only_opening_can_check_leave_nothing_open(tmp_path: Path):
+    """A proxy that cannot be used shows when the client opens, before anything is stored; the ledger that was opened
+    for it is closed again, and no thread is left.
+    """
+    threads = threading.active_count()
+    client = PayProClient(
+        base_url="https://x.example",
+        merchant_no=MERCHANT_NO,
+        signer=SIGNER,
+        ledger=f"sqlite:///{tmp_path / 'payouts.db'}",
+        proxy="nonsense://proxy.example:1",
+    )
+    with pytest.raises(ConfigurationError, match="proxy"):
+        async with client:
+            pass
+    with pytest.raises(LedgerUnavailableError):
+        await client.ledger.get(MERCHANT_NO, "T1")
+    assert threading.active_count() <= threads + 1  # the thread of anyio that read the authorities may stay
 
 
 async def test_a_ledger_of_ones_own_serves_several_clients(tmp_path: Path):

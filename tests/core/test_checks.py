@@ -248,12 +248,12 @@ def test_a_text_that_passes_can_be_sent_and_signed(value: str):
 
 def test_no_check_is_slow_on_long_input():
     """A cell with a whole book in it is refused at once: no pattern backtracks."""
-    began = time.perf_counter()
+    began = time.process_time()
     for check in GOOD:
         for one in ("a", "a.", "a-", "9", "1e", " ", "\u00a0", "@", "a@a."):
             check("a@" + one * 20_000)
             check("https://" + one * 20_000)
-    assert time.perf_counter() - began < 2.0
+    assert time.process_time() - began < 2.0
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ WEIRD: list[Any] = [
     ["a"],
     {"a": 1},
     Decimal(1),
-    object(),
+    3j,
     0,
     False,
 ]

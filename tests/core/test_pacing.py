@@ -122,3 +122,12 @@ def test_a_token_that_was_not_used_is_there_again():
     budget.give_back()
     assert budget.take(0.0) == 0.0
     assert budget.take(0.0) == 1.0
+
+
+def test_a_clock_that_goes_back_costs_nothing():
+    """Time that seems to be lost takes no token away."""
+    budget = RetryBudget(burst=3, per_second=1)
+    assert budget.take(1000.0) == 0.0
+    assert budget.take(0.0) == 0.0
+    assert budget.take(0.0) == 0.0
+    assert budget.take(0.0) == 1.0

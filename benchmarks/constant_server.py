@@ -1,0 +1,155 @@
+"""The constant platform: every request gets the same reply, as fast as the machine can.
+
+nginx if it is there, else a small asyncio server: ``python -m benchmarks.constant_server`` prints its port and runs
+until it is told to end.
+"""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from attrs import frozen
+
+from benchmarks.processes import FailedError, environment, on_core
+
+__all__ = ["ConstantServer", "Kind", "constant_server"]
+
+Kind = Literal["nginx", "asyncio"]
+
+REPLY = (
+    '{"msg":"success","code":"0000","timestamp":1719829933893,"success":true,"data":{"platFormTradeNo":'
+    '"32e936de44164512abe419a9d1b2449a","status":"0015","desc":"CREDIT_INPROGRESS","remark":"000000"}}'
+)
+_NGINX = """
+daemon off;
+master_process off;
+worker_processes 1;
+pid nginx.pid;
+error_log stderr;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  keepalive_requests 100000000;
+  keepalive_timeout 600s;
+  client_body_temp_path b; proxy_temp_path p; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
+  server {
+    listen 127.0.0.1:%(port)d backlog=4096;
+    default_type application/json;
+    location / { return 200 '%(reply)s'; }
+  }
+}
+"""
+_STARTING_SECONDS = 5.0
+
+
+@frozen
+class ConstantServer:
+    """Where it listens and what it is."""
+
+    url: str
+    name: str
+
+
+@contextmanager
+def constant_server(folder: Path, *, core: int | None, kind: Kind | None = None) -> Iterator[ConstantServer]:
+    """Run the constant platform on a free port of loopback.
+
+    Args:
+        folder: For nginx's files.
+        core: Where it runs.
+        kind: Which server; by default nginx if it is installed.
+
+    Raises:
+        FailedError: If it does not start.
+    """
+    # Debian keeps it where only the superuser looks.
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if kind == "nginx" and nginx is None:
+        raise FailedError("nginx is not installed")
+    with on_core(core):
+        process, port = _start_asyncio() if nginx is None or kind == "asyncio" else _start_nginx(nginx, folder)
+    try:
+        _await(process, port)
+        yield ConstantServer(
+            url=f"http://127.0.0.1:{port}",
+            name="asyncio protocol" if nginx is None or kind == "asyncio" else _version(nginx),
+        )
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _start_nginx(nginx: str, folder: Path) -> tuple[subprocess.Popen[str], int]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX % {"port": port, "reply": REPLY}, encoding="utf-8")
+    command = [nginx, "-c", str(config), "-p", str(folder), "-e", "stderr"]
+    return subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True), port
+
+
+def _start_asyncio() -> tuple[subprocess.Popen[str], int]:
+    command = [sys.executable, "-m", "benchmarks.constant_server"]
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise FailedError(f"the constant server did not start: {process.communicate()[1].strip()}")
+    return process, int(line)
+
+
+def _await(process: "subprocess.Popen[str]", port: int) -> None:
+    give_up = time.monotonic() + _STARTING_SECONDS
+    while process.poll() is None and time.monotonic() < give_up:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    process.terminate()
+    raise FailedError(f"the constant server did not start: {process.communicate()[1].strip()}")
+
+
+def _version(nginx: str) -> str:
+    said = subprocess.run([nginx, "-v"], capture_output=True, text=True, check=True).stderr
+    return said.removeprefix("nginx version: ").split()[0]
+
+
+class _Constant(asyncio.Protocol):
+    """Just enough HTTP/1.1 for a client that sends a content length; replies to pipelined requests too."""
+
+    _answer = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(REPLY)}\r\n\r\n{REPLY}"
+    ).encode()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._received = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            length = self._received[:end].lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+            whole = end + 4 + int(length or 0)
+            if len(self._received) < whole:
+                return
+            self._received = self._received[whole:]
+            self._transport.write(self._answer)  # type: ignore[attr-defined]  # a socket's transport can write
+
+
+async def _serve() -> None:
+    server = await asyncio.get_running_loop().create_server(_Constant, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

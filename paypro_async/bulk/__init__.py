@@ -1,0 +1,1 @@
+"""Files of payouts: read whole, checked whole, paid once, reported row by row."""

@@ -1,0 +1,125 @@
+"""A CSV file of payouts, row by row, as often as needed, in constant memory."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from attrs import field, frozen
+
+from paypro_async._core.regions import RegionSpec
+from paypro_async.bulk.columns import Columns, read_header
+from paypro_async.bulk.problems import FileProblem, PayoutFileError
+from paypro_async.bulk.snapshot import Snapshot
+
+__all__ = ["PayoutFile", "Row"]
+
+
+@frozen(kw_only=True)
+class Row:
+    """One payout of a file.
+
+    Args:
+        number: From 1, without the header and empty rows.
+        line: Where it begins in the file, from 1.
+        cells: As they stand in the file.
+        values: Fields by their names in the model, without surrounding blanks; an empty cell is no value.
+        problem: What is wrong with the row as a whole, or None.
+    """
+
+    number: int
+    line: int
+    cells: tuple[str, ...] = field(repr=False)
+    values: Mapping[str, str] = field(repr=False)
+    problem: FileProblem | None = None
+
+
+class PayoutFile:
+    """A file of payouts, held as a snapshot that nobody can change.
+
+    The separator is a comma; or a semicolon or a tab, as spreadsheets of some countries write, if the header shows it.
+
+    Args:
+        source: Open for reading bytes; read to its end at once.
+        spec: The region, whose fields are looked for.
+        defaults: Fields that need no column, since the client has a value for all payouts.
+
+    Raises:
+        PayoutFileError: If it is not CSV in UTF-8, or its header lacks fields.
+    """
+
+    def __init__(self, source: BinaryIO, *, spec: RegionSpec, defaults: Mapping[str, str]) -> None:
+        self._snapshot = Snapshot(source)
+        try:
+            self.delimiter = self._find_delimiter()
+            line, names = self._find_header()
+            self.columns: Columns = read_header(names, line=line, spec=spec, defaults=defaults)
+        except BaseException:
+            self._snapshot.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the snapshot."""
+        self._snapshot.close()
+
+    def rows(self) -> Iterator[Row]:
+        """All rows that are not empty, from the first one."""
+        records = self._records(self.delimiter)
+        next(records)  # the header
+        for number, (line, cells, problem) in enumerate(records, start=1):
+            yield self._row(number, line, cells, problem)
+
+    def _row(self, number: int, line: int, cells: tuple[str, ...], problem: str | None) -> Row:
+        code, width = "CSV_FORMAT", len(self.columns.names)
+        if problem is None and len(cells) != width:
+            code = "CELL_COUNT"
+            problem = (
+                f"has {len(cells)} cells and the header has {width}; a separator is missing, or a quote around one"
+            )
+        values = {} if problem else self._values(cells)
+        if problem is None and values is None:
+            code = "TRADE_NO_TWICE"
+            problem = "has two different trade numbers, in trade_no and in paypro_trade_no; keep one of them"
+        wrong = FileProblem(line=line, row=number, code=code, message=problem) if problem else None
+        return Row(number=number, line=line, cells=cells, values=values or {}, problem=wrong)
+
+    def _values(self, cells: tuple[str, ...]) -> dict[str, str] | None:
+        values = {name: cells[at].strip() for name, at in self.columns.fields.items() if cells[at].strip()}
+        numbered = cells[self.columns.numbered].strip() if self.columns.numbered is not None else ""
+        if numbered and values.setdefault("trade_no", numbered) != numbered:
+            return None
+        return values
+
+    def _find_delimiter(self) -> str:
+        _, header, _ = next(self._records(","), (0, (), None))
+        found = [one for one in (";", "\t") if len(header) == 1 and one in header[0]]
+        return found[0] if found else ","
+
+    def _find_header(self) -> tuple[int, tuple[str, ...]]:
+        records = self._records(self.delimiter)
+        line, names, problem = next(records, (1, (), "is empty: no payouts in it"))
+        if problem is not None:
+            raise PayoutFileError([FileProblem(line=line, code="NOT_CSV" if names else "EMPTY_FILE", message=problem)])
+        return line, names
+
+    def _records(self, delimiter: str) -> Iterator[tuple[int, tuple[str, ...], str | None]]:
+        """The line, the cells and what is wrong with them, for every record that is not empty."""
+        with self._snapshot.text() as text:
+            reader = csv.reader(text, delimiter=delimiter, strict=True)
+            line = 1
+            try:
+                for cells in reader:
+                    if any(cell.strip() for cell in cells):
+                        yield line, tuple(cells), None
+                    line = reader.line_num + 1
+            except csv.Error as error:
+                # What follows a broken quote cannot be told apart, so the reading ends here.
+                yield line, ("",), f"is not CSV ({error}); is a quote missing or one too many? Rows below were not read"

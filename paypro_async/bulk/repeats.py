@@ -1,0 +1,91 @@
+"""Rows that were paid before under other trade numbers.
+
+Derived trade numbers follow from the file's content, so a file that was edited after a part of it was paid has new ones
+for all its rows. The ledger knows what was paid to whom, and so the second payment is found before it is made.
+"""
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from paypro_async._core.lifecycle import State
+from paypro_async.bulk.pages import pages
+from paypro_async.bulk.plan import Plan, Prepare, numbered
+from paypro_async.bulk.reading import PayoutFile, Row
+from paypro_async.ledger import Ledger
+
+__all__ = ["Before", "Repeat", "look_back"]
+
+# Of these no money is out, so paying the same again is no second payment.
+_PAID_NOTHING = frozenset({State.FAILED, State.REVERSED})
+
+
+@frozen(kw_only=True)
+class Repeat:
+    """A row that the ledger holds under another trade number.
+
+    Args:
+        line: The row's line in the file.
+        row: Its number.
+        trade_no: The other trade number, or one of them.
+        state: What the ledger knows of that.
+        more: How many more there are.
+    """
+
+    line: int
+    row: int
+    trade_no: str
+    state: State
+    more: int = 0
+
+
+@frozen(kw_only=True)
+class Before:
+    """What the ledger knew of a file before it is paid.
+
+    Args:
+        known: Rows that are in the ledger under their own trade number.
+        repeats: Rows that are not, but whose content is, under another number.
+    """
+
+    known: int = 0
+    repeats: tuple[Repeat, ...] = ()
+
+
+async def look_back(file: PayoutFile, plan: Plan, prepare_row: Prepare, ledger: Ledger, merchant_no: str) -> Before:
+    """Look every row up in the ledger.
+
+    Raises:
+        LedgerUnavailableError: If it cannot be read.
+    """
+    known = 0
+    repeats: list[Repeat] = []
+    for page in pages(numbered(file, plan)):
+        own = await ledger.get_many(merchant_no, [trade_no for _, trade_no in page])
+        known += len(own)
+        # Who gives a number himself says which payout it is; only numbers that we made can be wrong about it.
+        new = [
+            (row, prepare_row(row.values, trade_no).fingerprint)
+            for row, trade_no in page
+            if trade_no not in own and "trade_no" not in row.values
+        ]
+        repeats += await _repeats(new, plan, ledger, merchant_no)
+    return Before(known=known, repeats=tuple(repeats))
+
+
+async def _repeats(rows: Sequence[tuple[Row, str]], plan: Plan, ledger: Ledger, merchant_no: str) -> list[Repeat]:
+    if not rows:
+        return []
+    found = await ledger.same_content(merchant_no, sorted({fingerprint for _, fingerprint in rows}))
+    others = [trade_no for numbers in found.values() for trade_no in numbers if not plan.owns(trade_no)]
+    paid: dict[str, State] = {}
+    for page in pages(iter(others)):
+        entries = await ledger.get_many(merchant_no, page)
+        paid |= {number: entry.state for number, entry in entries.items() if entry.state not in _PAID_NOTHING}
+    repeats: list[Repeat] = []
+    for row, fingerprint in rows:
+        before = sorted(number for number in found.get(fingerprint, ()) if number in paid)
+        if before:
+            first, more = before[0], len(before) - 1
+            repeats.append(Repeat(line=row.line, row=row.number, trade_no=first, state=paid[first], more=more))
+    return repeats

@@ -1,0 +1,51 @@
+"""The group of commands. Each imports what it needs when it runs, so that ``--help`` is fast."""
+
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import click
+import rich  # noqa: F401 - asked for here, so that its absence is said at once and not after paying
+
+from paypro_async.cli.ask import balance, query
+from paypro_async.cli.batch import batch
+from paypro_async.cli.demo import demo
+from paypro_async.cli.exits import Exit, code_of, explain, note
+from paypro_async.cli.sandbox import sandbox
+from paypro_async.cli.sign import sign
+
+__all__ = ["paypro", "run"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(version("paypro-async"), prog_name="paypro")
+def paypro() -> None:
+    """Pay out through PayPro: each payout at most once, and none ever lost.
+
+    Settings come from the environment: PAYPRO_BASE_URL, PAYPRO_MERCHANT_NO, PAYPRO_SECRET or PAYPRO_SECRET_FILE,
+    PAYPRO_LEDGER, and for payouts PAYPRO_IP_ADDRESS and PAYPRO_NOTIFY_URL. An option beats its variable. The secret has
+    no option, since other users of a machine can read those.
+
+    New here? Run `paypro demo`.
+    """
+
+
+for _command in (demo, batch, query, balance, sandbox, sign):
+    paypro.add_command(_command)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    try:
+        outcome: Any = paypro.main(arguments, prog_name="paypro", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        note("Interrupted.")
+        return Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last one who can say it in words
+        note(explain(error))
+        return code_of(error)
+    return outcome if isinstance(outcome, int) else Exit.OK

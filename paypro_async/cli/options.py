@@ -1,0 +1,63 @@
+"""Options that several commands share, and the client's settings from them and the environment."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["account_options", "client_settings", "ledger_file", "ledger_option", "ledger_url", "payout_options"]
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def account_options(command: C) -> C:
+    """Whose account, on which platform."""
+    for option in (
+        click.option("--environment", metavar="NAME", help="A name for the platform, kept if its address changes."),
+        click.option("--region", metavar="NAME", help="The country.  [default: india]"),
+        click.option("--merchant-no", metavar="NO", help="The merchant number, with its zeros."),
+        click.option("--base-url", metavar="URL", help="The platform's address for the region."),
+    ):
+        command = option(command)
+    return command
+
+
+def payout_options(command: C) -> C:
+    """What all payouts of a file may share."""
+    for option in (
+        click.option("--notify-url", metavar="URL", help="The callback URL of payouts that name none."),
+        click.option("--ip-address", metavar="IP", help="The payer's IP address of payouts that name none."),
+    ):
+        command = option(command)
+    return command
+
+
+def ledger_option(command: C) -> C:
+    """Where payouts are remembered."""
+    return click.option("--ledger", metavar="URL", help="Where payouts are remembered: sqlite:///payouts.db.")(command)
+
+
+def client_settings(**given: Any) -> dict[str, Any]:
+    """The arguments of a client: those that were given, and the environment's for the rest.
+
+    Raises:
+        ConfigurationError: If something is missing or cannot be read.
+    """
+    from paypro_async.settings import settings_from
+
+    return settings_from(os.environ, {name: value for name, value in given.items() if value is not None})
+
+
+def ledger_url(given: str | None) -> str | None:
+    """The ledger's URL from the option or PAYPRO_LEDGER; a bare path is a file."""
+    url = given or os.environ.get("PAYPRO_LEDGER")
+    if not url or url == "memory" or "://" in url:
+        return url or None
+    return f"sqlite:///{url}"
+
+
+def ledger_file(url: str) -> Path:
+    """The file behind a ledger's URL."""
+    return Path(url.removeprefix("sqlite:///"))

@@ -1,0 +1,79 @@
+"""The paying process of the demonstration: a child, so that it can be killed for good."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+from attrs import frozen
+
+__all__ = ["MERCHANT_NO", "SECRET", "SHARED", "Payer"]
+
+MERCHANT_NO = "0000000001"
+SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox
+SHARED: Mapping[str, str] = MappingProxyType(
+    {"ip_address": "127.0.0.1", "notify_url": "http://127.0.0.1:9/paypro"}  # nobody listens there
+)
+_SETTLE_AFTER = 2  # seconds; longer than the sandbox's lag, a request's time-out and the send deadline together
+_WATCH_SECONDS = 0.005
+
+
+@frozen(kw_only=True)
+class Payer:
+    """Runs ``paypro batch`` on a file, as anybody would."""
+
+    sample: Path
+    ledger: Path
+    base_url: str
+
+    async def run_and_kill(self, booked: Callable[[], int], *, at: int) -> int | None:
+        """Kill the process with SIGKILL once *at* payouts are booked. How many were then; None if it had ended."""
+        async with self._started() as (process, said):
+            while booked() < at and process.returncode is None:  # noqa: ASYNC110 - the books send no events
+                await asyncio.sleep(_WATCH_SECONDS)
+            if process.returncode is not None:
+                return None
+            process.kill()
+            await said
+        return booked()
+
+    async def run(self) -> tuple[int, str]:
+        """Pay until the process ends by itself; its exit code, and all that it said."""
+        async with self._started() as (process, said):
+            output, _ = await said
+        return process.returncode or 0, output.decode(errors="replace")
+
+    @asynccontextmanager
+    async def _started(
+        self,
+    ) -> AsyncIterator[tuple[asyncio.subprocess.Process, "asyncio.Future[tuple[bytes, bytes]]"]]:
+        command = [sys.executable, "-m", "paypro_async", "batch", str(self.sample)]
+        command += ["--ledger", str(self.ledger), "--settle-after", str(_SETTLE_AFTER)]
+        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=self._environment())
+        said = asyncio.ensure_future(process.communicate())
+        try:
+            yield process, said
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await said
+
+    def _environment(self) -> dict[str, str]:
+        # Whatever this machine has set up for PayPro or as a proxy, the demonstration stays on this machine.
+        own = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.upper().startswith("PAYPRO_") and not name.lower().endswith("_proxy")
+        }
+        return own | {
+            "PAYPRO_BASE_URL": self.base_url,
+            "PAYPRO_MERCHANT_NO": MERCHANT_NO,
+            "PAYPRO_SECRET": SECRET,
+            "PAYPRO_IP_ADDRESS": SHARED["ip_address"],
+            "PAYPRO_NOTIFY_URL": SHARED["notify_url"],
+            "PYTHONUTF8": "1",
+        }

@@ -1,0 +1,72 @@
+"""``paypro sandbox``: a PayPro on this machine, to try things out."""
+
+import asyncio
+import errno
+import os
+
+import click
+
+from paypro_async.cli.exits import Exit, note
+from paypro_async.cli.signals import Stop
+
+__all__ = ["sandbox"]
+
+_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox
+_LOOPBACK = "127.0.0.1"
+
+
+@click.command()
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--merchant-no", default="0000000001", show_default=True, envvar="PAYPRO_MERCHANT_NO", metavar="NO")
+@click.option(
+    "--fault-rate", default=0.15, show_default=True, type=click.FloatRange(0, 1), help="Share of payouts that is hit."
+)
+@click.option("--fault-seed", default=0, show_default=True, metavar="N", help="Equal seeds, equal faults.")
+@click.option("--booking-lag", default=0.3, show_default=True, type=click.FloatRange(0), help="Seconds.")
+@click.option("--settle-after", type=click.FloatRange(0), help="Seconds until a payout is paid.  [default: never]")
+def sandbox(
+    port: int, merchant_no: str, fault_rate: float, fault_seed: int, booking_lag: float, settle_after: float | None
+) -> int:
+    """Run a local PayPro over real HTTP, with faults, until Ctrl-C. It moves no money."""
+    from paypro_async.sandbox import FaultPlan, Sandbox
+
+    secret = os.environ.get("PAYPRO_SECRET") or _SECRET
+
+    async def serve() -> None:
+        place = Sandbox(
+            secret=secret,
+            merchant_no=merchant_no,
+            port=port,
+            faults=FaultPlan(rate=fault_rate, seed=fault_seed),
+            booking_lag=booking_lag,
+            settle_after=settle_after,
+        )
+        with Stop() as stop:
+            async with place:
+                _introduce(place.base_url, merchant_no, own_secret=secret != _SECRET)
+                await stop.wait()
+
+    try:
+        asyncio.run(serve())
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        note(f"Error: Port {port} is taken; name another one with --port, or 0 for a free one.")
+        return Exit.UNEXPECTED
+    return Exit.OK
+
+
+def _introduce(base_url: str, merchant_no: str, *, own_secret: bool) -> None:
+    lines = [
+        f"A local PayPro listens on {base_url}. It moves no money. End it with Ctrl-C.",
+        f"Its books: {base_url}/sandbox/books   its journal: {base_url}/sandbox/requests",
+        "",
+        "To use it, in another terminal:",
+        f"export PAYPRO_BASE_URL={base_url}",
+        f"export PAYPRO_MERCHANT_NO={merchant_no}",
+        "# PAYPRO_SECRET: the one that is set here" if own_secret else f"export PAYPRO_SECRET={_SECRET}",
+        f"export PAYPRO_IP_ADDRESS={_LOOPBACK}",
+        f"export PAYPRO_NOTIFY_URL=http://{_LOOPBACK}:9/paypro",
+    ]
+    # Whoever started it in a pipe waits for these lines.
+    click.echo("\n".join(lines))

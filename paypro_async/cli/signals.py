@@ -1,0 +1,61 @@
+"""Ctrl-C and SIGTERM, as a wish to stop that a command may wait for."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from paypro_async.cli.exits import Exit
+
+__all__ = ["Stop"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stop:
+    """While it is entered, the first signal sets it, and a second one ends the process at once.
+
+    What the ledger holds is right at every moment, so ending at once is safe; it only leaves more to ask about.
+
+    Args:
+        on_stop: Called at the first signal.
+    """
+
+    def __init__(self, on_stop: Callable[[], object] = lambda: None) -> None:
+        self._on_stop = on_stop
+        self._wished = False
+        self._event = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._before: dict[int, Any] = {}
+
+    def __bool__(self) -> bool:
+        return self._wished
+
+    async def wait(self) -> None:
+        """Until the first signal."""
+        await self._event.wait()
+
+    def __enter__(self) -> Self:
+        # Not the loop's own handlers: these work on every system, and a second signal also ends a loop that is stuck.
+        # What whoever started us had ignored (a shell's background job) stays ignored.
+        heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._before = {number: signal.signal(number, self._on_signal) for number in heard}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self._wished:
+            os._exit(Exit.INTERRUPTED)
+        self._wished = True
+        self._loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        self._event.set()
+        self._on_stop()

@@ -1,0 +1,17 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from paypro_async.sandbox import Sandbox
+from tests.cli.terminal import SECRET, Terminal
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(secret=SECRET) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def terminal(tmp_path, sandbox: Sandbox) -> Terminal:
+    return Terminal(tmp_path, sandbox.base_url)

@@ -1,0 +1,117 @@
+"""Runs the command line in processes of its own, against a sandbox in the test's event loop."""
+
+import asyncio
+import csv
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from paypro_async.sandbox import Sandbox
+
+SECRET = "kept-to-itself-4711"
+MERCHANT_NO = "0000000001"
+FIELDS = ("amount", "name", "mobile", "email", "bank_number", "bank_code", "remark")
+
+
+@frozen
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return dict(json.loads(self.out))
+
+
+def payout(number: int, **changes: str) -> dict[str, str]:
+    return {
+        "amount": str(100 + number),
+        "name": "Asha Rao",
+        "mobile": "8234567890",
+        "email": "asha@example.com",
+        "bank_number": account(number),
+        "bank_code": "IDFB0043121",
+        "remark": f"invoice {number}",
+    } | changes
+
+
+def account(number: int) -> str:
+    return f"{7_310_000_000_000 + number:015d}"
+
+
+def write_file(path: Path, payouts: list[dict[str, str]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as text:
+        writer = csv.DictWriter(text, payouts[0])
+        writer.writeheader()
+        writer.writerows(payouts)
+    return path
+
+
+def read_file(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text))
+
+
+class Terminal:
+    """A folder, an environment, and the program in it."""
+
+    def __init__(self, folder: Path, base_url: str) -> None:
+        self.folder = folder
+        self.environment = dict(os.environ) | {
+            "PAYPRO_BASE_URL": base_url,
+            "PAYPRO_MERCHANT_NO": MERCHANT_NO,
+            "PAYPRO_SECRET": SECRET,
+            "PAYPRO_IP_ADDRESS": "127.0.0.1",
+            "PAYPRO_NOTIFY_URL": "http://127.0.0.1:9/paypro",
+            "PAYPRO_LEDGER": "payouts.db",
+            "PAYPRO_SETTLE_AFTER": "1",
+        }
+
+    def file(self, count: int = 30, name: str = "payouts.csv") -> Path:
+        return write_file(self.folder / name, [payout(number) for number in range(count)])
+
+    def result(self, name: str = "payouts.result.csv") -> list[dict[str, str]]:
+        return read_file(self.folder / name)
+
+    async def start(self, *arguments: str, env: Mapping[str, str | None] | None = None, **settings: Any):
+        environment = {name: value for name, value in (self.environment | (env or {})).items() if value is not None}
+        command = [sys.executable, "-m", "paypro_async", *arguments]
+        return await asyncio.create_subprocess_exec(
+            *command, cwd=self.folder, env=environment, **{"stdin": PIPE, "stdout": PIPE, "stderr": PIPE} | settings
+        )
+
+    async def run(self, *arguments: str, stdin: str = "", env: Mapping[str, str | None] | None = None) -> Done:
+        process = await self.start(*arguments, env=env)
+        out, err = await process.communicate(stdin.encode())
+        done = Done(process.returncode or 0, out.decode(), err.decode())
+        keeps_quiet(done.out + done.err)
+        return done
+
+
+def keeps_quiet(output: str) -> None:
+    """No secret and no whole account number stands in what was printed."""
+    assert SECRET not in output
+    assert account(0)[:9] not in output
+    assert "8234567890" not in output
+    assert "Traceback" not in output
+
+
+async def until(sandbox: Sandbox, bookings: int) -> None:
+    while len(sandbox.books.bookings) < bookings:  # noqa: ASYNC110 - the books send no events
+        await asyncio.sleep(0.002)
+
+
+def booked_exactly(sandbox: Sandbox, results: list[dict[str, str]]) -> bool:
+    """Each row of a result file is in the books once, with its amount, and nothing else is."""
+    orders = sandbox.books.orders
+    amounts = {one["paypro_trade_no"]: one["amount"] for one in results}
+    return sandbox.books.booked_once(amounts).exact and all(
+        str(orders[trade_no].amount) == amount for trade_no, amount in amounts.items()
+    )

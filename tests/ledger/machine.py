@@ -1,0 +1,54 @@
+"""Faults of the machine, made real: another process that writes, a user without rights, a disk without room."""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from paypro_async.ledger.sql import SqlLedger
+from tests.ledger.programs import finished, line, program
+
+Make = Callable[..., SqlLedger]
+"""Makes a ledger for a URL; the fixture closes it."""
+
+NOBODY = 65534
+
+
+@asynccontextmanager
+async def held(path: Path, *, journal: str = "wal") -> AsyncIterator[None]:
+    """Another process is writing to the file and does not end."""
+    async with program("holder", path, journal) as holder:
+        assert await line(holder) == "held"
+        yield
+        assert await finished(holder) == (0, "", "")
+
+
+@contextmanager
+def without_privileges() -> Iterator[None]:
+    """Whoever runs the tests, rights of files hold: root takes another user's place."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def rows(path: Path, query: str, *values: str) -> list[tuple[Any, ...]]:
+    """What a reader outside of the ledger sees in the file."""
+    with closing(sqlite3.connect(path)) as file:
+        return file.execute(query, values).fetchall()
+
+
+def execute(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute(statement)
+
+
+def numbers(path: Path) -> set[str]:
+    """The trade numbers that are durable in the file."""
+    return {number for (number,) in rows(path, "SELECT trade_no FROM payout")}

@@ -1,0 +1,232 @@
+"""Any sequence of calls, on both stores, does what a dictionary would do.
+
+The model is written from the protocol's words and shares no rule with the ledgers: it knows when a change applies and
+what it leaves, and keeps the history that the file must hold in the end.
+"""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from attrs import define, field
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import LEGAL, Cause, Change, Entry, Reply, State
+from paypro_async.ledger import Ledger, MemoryLedger, Moved
+from paypro_async.ledger.sql import SqlLedger
+from tests.ledger.payouts import ACCOUNT, MERCHANT, OTHER_MERCHANT, intent
+
+NUMBERS = ("A", "B", "C")
+MERCHANTS = (MERCHANT, OTHER_MERCHANT)
+INTENTS = tuple(intent(n, merchant_no=m, amount=a) for m in MERCHANTS for n in NUMBERS for a in ("300", "12.50"))
+STEPS = tuple((state, to, cause) for (state, to), causes in LEGAL.items() for cause in sorted(causes))
+FINISHED = {State.SUCCEEDED, State.FAILED, State.REVERSED}
+WORDS = st.sampled_from([None, None, "0000", "00029", 'it\'s "quoted"; --', "पूर्ण ✓"])
+
+Key = tuple[str, str]
+
+
+@define
+class Row:
+    intent: Intent
+    state: State = State.SENDING
+    attempt: int = 1
+    doubt: bool = False
+    reply: Reply | None = None
+    told: dict[str, str] = field(factory=dict)
+
+    def seen(self) -> dict[str, Any]:
+        one = self.intent
+        told = {name: self.told.get(name) for name in ("code", "message", "platform_trade_no", "utr")}
+        return told | {
+            "merchant_no": one.merchant_no,
+            "trade_no": one.trade_no,
+            "region": one.region,
+            "fingerprint": one.fingerprint,
+            "amount": one.amount,
+            "currency": one.currency,
+            "content": dict(one.content),
+            "state": self.state,
+            "attempt": self.attempt,
+            "doubt": self.doubt,
+            "reply": self.reply,
+        }
+
+
+class Model:
+    def __init__(self) -> None:
+        self.rows: dict[Key, Row] = {}
+        self.history: list[tuple[Any, ...]] = []
+
+    def write(self, request: Intent | Change) -> tuple[bool, dict[str, Any]] | None:
+        key = request.merchant_no, request.trade_no
+        row = self.rows.get(key)
+        if isinstance(request, Intent):
+            if row is None:
+                self.rows[key] = row = Row(request)
+                self.history.append((*key, None, "sending", "attempt", 1, None))
+                return True, row.seen()
+            return False, row.seen()
+        return self._change(row, request) if row else None
+
+    def _change(self, row: Row, change: Change) -> tuple[bool, dict[str, Any]]:
+        if row.state != change.state or (change.attempt is not None and change.attempt != row.attempt):
+            return False, row.seen()
+        row.state = change.to
+        if change.begins:
+            row.attempt += 1
+            row.reply = None
+        elif change.reply is not None:
+            row.reply = change.reply
+        if change.doubt is not None:
+            row.doubt = change.doubt
+        if change.code is not None:
+            row.told.pop("message", None)
+        for name in ("code", "message", "platform_trade_no", "utr"):
+            if getattr(change, name) is not None:
+                row.told[name] = getattr(change, name)
+        key = change.merchant_no, change.trade_no
+        step = change.state.value, change.to.value, change.cause.value
+        self.history.append((*key, *step, row.attempt, row.told.get("code")))
+        return True, row.seen()
+
+
+def seen(entry: Entry) -> dict[str, Any]:
+    names = Row(INTENTS[0]).seen()
+    return {name: getattr(entry, name) for name in names} | {"content": dict(entry.content)}
+
+
+@st.composite
+def changes(draw: st.DrawFn, rows: dict[Key, Row]) -> Change:
+    """Mostly one that fits an entry as it is now; else any legal one, so often a stale one."""
+    fitting = draw(st.sampled_from(sorted(rows))) if rows and draw(st.integers(0, 4)) else None
+    merchant_no, trade_no = fitting or (draw(st.sampled_from(MERCHANTS)), draw(st.sampled_from(NUMBERS)))
+    steps = [step for step in STEPS if not fitting or step[0] is rows[fitting].state] or list(STEPS)
+    state, to, cause = draw(st.sampled_from(steps))
+    attempts = [None, rows[fitting].attempt] if fitting else [None, 1, 2, 3]
+    begins = to is State.SENDING and cause is Cause.ATTEMPT and draw(st.booleans())
+    code = draw(WORDS)
+    return Change(
+        merchant_no=merchant_no,
+        trade_no=trade_no,
+        state=state,
+        attempt=draw(st.sampled_from(attempts)),
+        to=to,
+        cause=cause,
+        begins=begins,
+        doubt=draw(st.sampled_from([None, True, False])),
+        reply=None if begins else draw(st.sampled_from([None, *Reply])),
+        code=code,
+        message=code and draw(WORDS),
+        platform_trade_no=draw(WORDS),
+        utr=draw(WORDS),
+    )
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = Model()
+        self.runner = asyncio.Runner()
+        self.ledger = self.make()
+
+    def make(self) -> Ledger:
+        raise NotImplementedError
+
+    @initialize()
+    def open(self) -> None:
+        self.runner.run(self.ledger.open(ACCOUNT))
+
+    @rule(requests=st.lists(st.sampled_from(INTENTS), min_size=1, max_size=4))
+    def claim(self, requests: list[Intent]) -> None:
+        self.together(requests)
+
+    @rule(data=st.data())
+    def move(self, data: st.DataObject) -> None:
+        self.together([data.draw(changes(self.model.rows))])
+
+    @rule(data=st.data())
+    def burst(self, data: st.DataObject) -> None:
+        """Requests that wait at one time: a group, in which each acts on what those before it left."""
+        mixed = st.one_of(st.sampled_from(INTENTS), changes(self.model.rows), changes(self.model.rows))
+        self.together(data.draw(st.lists(mixed, min_size=2, max_size=8)))
+
+    def together(self, requests: list[Any]) -> None:
+        expected = [self.model.write(one) for one in requests]
+
+        async def send() -> list[Any]:
+            sent = (self.ledger.claim(one) if isinstance(one, Intent) else self.ledger.move(one) for one in requests)
+            return await asyncio.gather(*sent, return_exceptions=True)
+
+        answers = self.runner.run(send())
+        got = [(one.done, seen(one.entry)) if isinstance(one, Moved) else one for one in answers]
+        assert [None if isinstance(one, KeyError) else one for one in got] == expected
+
+    @invariant()
+    def holds_what_the_model_holds(self) -> None:
+        """Every way of reading tells the same."""
+        for merchant in MERCHANTS:
+            rows = {number: row for (owner, number), row in sorted(self.model.rows.items()) if owner == merchant}
+            found = self.runner.run(self.ledger.get_many(merchant, NUMBERS))
+            told = {number: seen(entry) for number, entry in found.items()}
+            assert told == {number: row.seen() for number, row in rows.items()}
+            waiting = [number for number, row in rows.items() if row.state not in FINISHED]
+            pages = self.runner.run(self.pages(merchant))
+            assert [number for page in pages for number in page] == waiting
+            by_content: dict[str, list[str]] = {}
+            for number, row in rows.items():
+                by_content.setdefault(row.intent.fingerprint, []).append(number)
+            same = self.runner.run(self.ledger.same_content(merchant, [one.fingerprint for one in INTENTS]))
+            assert {content: sorted(numbers) for content, numbers in same.items()} == by_content
+
+    async def pages(self, merchant: str) -> list[list[str]]:
+        pages = [[""]]
+        while page := await self.ledger.open_entries(merchant, after=pages[-1][-1], limit=2):
+            pages.append([entry.trade_no for entry in page])
+        return pages[1:]
+
+    def teardown(self) -> None:
+        self.runner.run(self.ledger.aclose())
+        self.runner.close()
+
+
+class MemoryMachine(LedgerMachine):
+    def make(self) -> Ledger:
+        return MemoryLedger()
+
+
+class SqlMachine(LedgerMachine):
+    def make(self) -> Ledger:
+        self.directory = TemporaryDirectory()
+        self.path = Path(self.directory.name) / "ledger.db"
+        return SqlLedger(f"sqlite:///{self.path}")
+
+    @rule()
+    def reopen(self) -> None:
+        """Closing and opening the file forgets nothing."""
+        self.runner.run(self.ledger.aclose())
+        self.ledger = SqlLedger(f"sqlite:///{self.path}")
+        self.open()
+
+    def teardown(self) -> None:
+        super().teardown()
+        with closing(sqlite3.connect(self.path)) as file:
+            stored = file.execute(
+                "SELECT merchant_no, trade_no, from_state, to_state, cause, attempt, code FROM event ORDER BY id"
+            ).fetchall()
+        self.directory.cleanup()
+        assert stored == self.model.history
+
+
+@pytest.mark.parametrize("machine", [MemoryMachine, SqlMachine])
+def test_any_sequence_of_calls_does_what_the_model_does(machine: type[LedgerMachine]):
+    """Claims, changes, bursts and readings; for the file also its append-only history, with every cause."""
+    few = settings(max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    run_state_machine_as_test(machine, settings=few)
