@@ -9,7 +9,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import anyio
 from attrs import define, frozen
 
 from paypro_async._core.intent import Intent
@@ -44,6 +43,8 @@ from paypro_async.runtime import Runtime
 __all__ = ["Engine", "Flight", "Limits"]
 
 logger = logging.getLogger("paypro_async")
+# A library is silent until the application says where its log goes.
+logger.addHandler(logging.NullHandler())
 T = TypeVar("T")
 _RECORDING_SECONDS = 5.0
 
@@ -250,8 +251,7 @@ class Engine:
     async def _sign(self, flight: Flight, send_by: float) -> WireRequest:
         entry, path = flight.entry, self.platform.spec.payout_path
         try:
-            with anyio.fail_after(self._patience(flight)):
-                return await self.platform.sign(entry.content, path, send_by=send_by)
+            return await self.platform.sign(entry.content, path, timeout=self._patience(flight), send_by=send_by)
         except Exception as error:
             # A signer may be a vault: whatever it raises, nothing was sent, and the ledger must not think otherwise.
             not_signed = Outcome(verdict=Verdict.NOT_SENT, cause="it could not be signed")
@@ -315,13 +315,11 @@ class Engine:
 
     async def _store(self, flight: Flight, decide: Callable[[Entry], Change | None]) -> None:
         """Write what was learned. Whoever is being cancelled still writes it: the answer may never come again."""
-        if decide(flight.entry) is None:
-            return
-        # A task of its own: no shield inside this one would hold against a plain task.cancel().
-        writing = asyncio.ensure_future(self._settle(flight, decide))
         try:
-            await asyncio.shield(writing)
+            await self._settle(flight, decide)
         except asyncio.CancelledError:
+            # Again, in a task that the cancellation does not reach. A change is conditional, so twice is once.
+            writing = asyncio.ensure_future(self._settle(flight, decide))
             await asyncio.wait([writing])
             if not writing.cancelled() and (error := writing.exception()) is not None:
                 logger.warning("%s", error)
@@ -353,8 +351,10 @@ class Engine:
                 await self.runtime.sleep(delay)
 
     async def _within(self, seconds: float, answer: Awaitable[T]) -> T:
-        with anyio.move_on_after(max(0.0, seconds)):
-            return await answer
-        raise LedgerUnavailableError(
-            f"The ledger did not answer within {seconds:.3g} s. Nothing was sent for what it did not store."
-        )
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                return await answer
+        except TimeoutError:
+            raise LedgerUnavailableError(
+                f"The ledger did not answer within {seconds:.3g} s. Nothing was sent for what it did not store."
+            ) from None

@@ -35,12 +35,19 @@ class Platform:
     runtime: Runtime
     codes: Codes
 
-    async def sign(self, content: Mapping[str, str], path: str, *, send_by: float | None = None) -> WireRequest:
-        """Make one signed request. Each attempt gets its own timestamp, so each is signed anew."""
+    async def sign(
+        self, content: Mapping[str, str], path: str, *, timeout: float, send_by: float | None = None
+    ) -> WireRequest:
+        """Make one signed request. Each attempt gets its own timestamp, so each is signed anew.
+
+        Raises:
+            TimeoutError: If a signer that waits (a vault, an HSM) takes longer than *timeout* seconds.
+        """
         fields = {**content, "timestamp": str(int(self.runtime.now().timestamp() * 1000))}
         signature: Any = self.signer.sign(fields)
         if isawaitable(signature):
-            signature = await signature
+            with anyio.fail_after(timeout):
+                signature = await signature
         if not isinstance(signature, str):
             raise ConfigurationError("The signer returned no text. Its sign() must return the signature as str.")
         return WireRequest(
@@ -68,8 +75,7 @@ class Platform:
     async def _ask(self, content: Mapping[str, str], path: str, timeout: float) -> Exchange:
         deadline = self.runtime.steady() + timeout
         try:
-            with anyio.fail_after(timeout):
-                request = await self.sign(content, path)
+            request = await self.sign(content, path, timeout=timeout)
         except ConfigurationError:
             raise
         except Exception as error:

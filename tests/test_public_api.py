@@ -54,6 +54,21 @@ def test_all_is_sorted_and_complete():
     assert public == set(names) - {"__version__"}
 
 
+def test_type_checkers_are_told_what_is_imported():
+    """The block for type checkers names every lazy name, from the module that it comes from."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    told = {
+        name.name: node.module
+        for block in tree.body
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    assert told == dict(paypro_async._HOME_OF)
+    assert set(told) == set(paypro_async.__all__) - {"__version__"}
+
+
 def test_star_import_brings_what_is_promised():
     """And nothing else."""
     got = child("from paypro_async import *; print(sorted(n for n in dir() if not n.startswith('__')))")

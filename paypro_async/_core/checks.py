@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from attrs import frozen
@@ -108,6 +109,7 @@ def check_email(value: str) -> tuple[str, str] | None:
     return "EMAIL_FORMAT", "must be one e-mail address such as asha@gmail.com"
 
 
+@lru_cache(maxsize=64)  # most payouts share them
 def check_ip_address(value: str) -> tuple[str, str] | None:
     """An IPv4 or IPv6 address."""
     try:
@@ -117,6 +119,7 @@ def check_ip_address(value: str) -> tuple[str, str] | None:
     return ("IP_FORMAT", "must be an IP address without a zone") if "%" in value else None
 
 
+@lru_cache(maxsize=64)
 def check_url(value: str) -> tuple[str, str] | None:
     """An absolute http or https URL."""
     try:

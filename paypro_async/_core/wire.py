@@ -57,8 +57,6 @@ class WireRequest:
         """The headers of the request, without those of the connection."""
         return [
             ("content-type", "application/json"),
-            ("accept", "application/json"),
-            ("accept-encoding", "identity"),
             ("user-agent", "paypro-async"),
             ("merchantNo", self.merchant_no),
         ]

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 import click
 
-from paypro_async.errors import ConfigurationError, InvalidPayoutError, PayProError
+from paypro_async.errors import ConfigurationError, PayProError
 
 __all__ = ["Exit", "code_of", "explain", "note"]
 
@@ -29,8 +29,6 @@ def note(text: str) -> None:
 
 def code_of(error: Exception) -> Exit:
     """The exit code for an error that ends a command."""
-    if isinstance(error, InvalidPayoutError):
-        return Exit.NOT_VALID
     return Exit.USAGE if isinstance(error, ConfigurationError) else Exit.UNEXPECTED
 
 

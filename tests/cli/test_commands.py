@@ -7,52 +7,84 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 
 from paypro_async.cli.app import run
+from paypro_async.cli.exits import explain
 from paypro_async.sandbox import Sandbox
 from tests.cli.terminal import MERCHANT_NO, SECRET, Terminal, payout, write_file
 
 ROOT = Path(__file__).parents[2]
 
 
-async def test_query_tells_what_became_of_a_payout_and_the_ledger_learns_it(
-    terminal: Terminal, sandbox: Sandbox
+@pytest.fixture
+def local(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A sandbox in a process of its own, and this process set up to use it; its address."""
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, "-m", "paypro_async", "sandbox", "--port", "0", "--fault-rate", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        lines = iter(process.stdout.readline, "")
+        exported = [line for line in islice(lines, 9) if line.startswith("export ")]
+        for name, value in (line.removeprefix("export ").strip().split("=", 1) for line in exported):
+            monkeypatch.setenv(name, value)
+        yield os.environ["PAYPRO_BASE_URL"]
+        process.terminate()
+
+
+def test_query_tells_what_became_of_a_payout_and_the_ledger_learns_it(
+    local: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For people and for programs."""
-    write_file(terminal.folder / "p.csv", [payout(1, trade_no="T1")])
-    await terminal.run("batch", "p.csv")
-    sandbox.books.set_status("T1", "0000")
+    write_file(Path("p.csv"), [payout(1, trade_no="T1")])
+    monkeypatch.setenv("PAYPRO_LEDGER", "payouts.db")
+    assert run(["batch", "p.csv"]) == 0
+    request = Request(f"{local}/sandbox/orders/T1", data=b'{"status": "0000"}', method="POST")  # noqa: S310 - ours
+    with urlopen(request, timeout=5):  # noqa: S310 - loopback
+        capsys.readouterr()
 
-    told = await terminal.run("query", "T1")
-    assert told.code == 0
-    assert told.out.startswith("T1: succeeded\n")
-    assert "utr: " in told.out
-    asked = await terminal.run("query", "T1", "--json")
-    assert (asked.summary["status"], asked.summary["amount"], asked.summary["found"]) == ("succeeded", "101", True)
-    again = await terminal.run("batch", "p.csv", "--json")
-    assert list(again.summary["statuses"]) == ["succeeded"]
-
-
-async def test_query_of_an_unknown_order_and_the_balance(terminal: Terminal) -> None:
-    """Answers, both; the balance makes no ledger."""
-    balance = await terminal.run("balance")
-    assert balance.out.startswith("available: 1,000,000,000.0000 INR\n")
-    assert (await terminal.run("balance", "--json")).summary["available"] == "1000000000.0000"
-    assert not list(terminal.folder.iterdir())
-
-    unknown = await terminal.run("query", "T0")
-    assert (unknown.code, unknown.out) == (0, "T0: the platform knows no such order\n")
+    assert run(["query", "T1"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("T1: succeeded\n")
+    assert "utr: " in out
+    assert run(["query", "T1", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["status"], Decimal(answer["amount"]), answer["found"]) == ("succeeded", 101, True)
+    assert run(["batch", "p.csv", "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)["statuses"]) == ["succeeded"]
 
 
-async def test_a_question_that_gets_no_answer_is_an_error_in_a_sentence(terminal: Terminal) -> None:
+def test_query_of_an_unknown_order_and_the_balance(local: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Answers, both; and neither makes a ledger."""
+    assert run(["balance"]) == 0
+    assert capsys.readouterr().out.startswith("available: 1,000,000,000.0000 INR\n")
+    assert run(["balance", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["available"] == "1000000000.0000"
+    assert run(["query", "T0"]) == 0
+    assert capsys.readouterr().out == "T0: the platform knows no such order\n"
+    assert not list(Path().iterdir())
+
+
+def test_a_question_that_gets_no_answer_is_an_error_in_a_sentence(
+    local: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Exit code 1; a wrong trade number is wrong usage."""
-    refused = await terminal.run("balance", env={"PAYPRO_SECRET": "wrong"})
-    assert refused.code == 1
-    assert refused.err.startswith("Error: The platform could not be asked for the balance")
-    assert (await terminal.run("query", "not a number")).code == 2
+    assert run(["query", "not a number"]) == 2
+    monkeypatch.setenv("PAYPRO_SECRET", "wrong")
+    capsys.readouterr()
+    assert run(["balance"]) == 1
+    assert capsys.readouterr().err.startswith("Error: The platform could not be asked for the balance")
+
+
+def test_a_failure_of_the_system_is_said_in_its_words() -> None:
+    """With the file's name, and without a traceback."""
+    assert explain(PermissionError(13, "Permission denied", "p.csv")) == "Error: Permission denied: p.csv"
+    assert explain(BrokenPipeError(32, "Broken pipe")) == "Error: Broken pipe"
 
 
 async def test_the_sandbox_says_how_to_use_it_and_that_works(terminal: Terminal) -> None:

@@ -195,6 +195,20 @@ async def test_the_questions_of_an_outage_stay_within_the_same_budget():
 
 
 @virtual_time
+async def test_good_answers_fill_the_budget_again():
+    """After an outage that emptied it, a few payouts that are answered are enough for questions without delay."""
+    transport = Scripted([PAID] * 70 + [LOST], PAID)
+    async with scripted_client(transport) as client:
+        for _ in range(160):
+            client._budget.take(now())
+        for number in range(70):
+            await client.payout(**fields(f"T{number}"))
+        assert now() == 1000
+        await client.payout(**fields("T70"))
+    assert now() - 1000 == pytest.approx(0.5)  # the back-off alone: no waiting for a token
+
+
+@virtual_time
 async def test_a_platform_that_answers_is_asked_without_delay():
     """The budget holds back in an outage only: a thousand lost replies with good answers wait for no token."""
     transport = Scripted(LOST, PAID)

@@ -14,7 +14,7 @@ from tests.client.merchant import (
     scripted_client,
     virtual_sandbox,
 )
-from tests.client.scripted import ABSENT, LOST, PAID, PROCESSING, Scripted, order, page, refusal
+from tests.client.scripted import ABSENT, LOST, NOT_SENT, PAID, PROCESSING, Scripted, order, page, refusal
 from tests.client.virtual import now, virtual_time
 
 DUPLICATE = refusal("0100024", "DUPLICATE_REFERENCE_NUMBER_LEVEL2")
@@ -253,6 +253,52 @@ async def test_a_late_refusal_of_an_older_attempt_says_nothing_about_the_newer_o
         hold.set()
         assert (await first).status is PayoutStatus.PROCESSING
         assert await state_of(one) is State.PROCESSING
+
+
+@pytest.mark.parametrize("answer", [NOT_SENT, page(429), refusal("1001")], ids=["not sent", "429", "refused"])
+@virtual_time
+async def test_what_an_older_attempt_learns_late_does_not_free_a_newer_one_that_is_unknown(answer):
+    """Attempt 2 may be out; that attempt 1 was not accepted must not make the payout look payable or failed."""
+    hold = asyncio.Event()
+
+    async def late(_):
+        await hold.wait()
+        return answer
+
+    slow, quick = Scripted([late], LOST), Scripted(LOST, lambda _: ABSENT if not hold.is_set() else page(502))
+    async with scripted_client(slow) as one, scripted_client(quick, ledger=one.ledger, timeout=100) as other:
+        first = asyncio.create_task(one.payout(**fields()))
+        await asyncio.sleep(1)
+        second = asyncio.create_task(other.payout(**fields()))
+        await asyncio.sleep(70)
+        assert len(quick.payouts) == 1
+        hold.set()
+        with pytest.raises(OutcomeUnknownError):
+            await first
+        with pytest.raises(OutcomeUnknownError):
+            await second
+        entry = await one.ledger.get(MERCHANT_NO, "T1")
+    assert (entry.state, entry.attempt, entry.reply) == (State.SENDING, 2, None)
+    assert len(slow.payouts) == len(quick.payouts) == 1
+
+
+@virtual_time
+async def test_what_another_process_has_found_out_is_not_asked_again():
+    """Two clients wait for one unknown payout; when one has its answer in the ledger the other takes it from there."""
+    transport = Scripted(LOST, lambda _: OURS if now() >= 1010 else page(502))
+    watching = Scripted(queries=page(502))
+    async with (
+        scripted_client(transport, timeout=60) as one,
+        scripted_client(watching, timeout=60, ledger=one.ledger) as other,
+    ):
+        first = asyncio.create_task(one.payout(**fields()))
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(other.payout(**fields()))
+        assert (await first).status is (await second).status is PayoutStatus.PROCESSING
+        answered = transport.log[-1].at
+    assert watching.payouts == []
+    assert watching.queries
+    assert max(sent.at for sent in watching.queries) < answered
 
 
 @virtual_time

@@ -43,8 +43,6 @@ def test_a_request_says_who_asks_and_that_it_is_json():
     request = WireRequest(url="https://h/v1/paypro/payout", body=b"{}", merchant_no="0000000001")
     assert dict(request.headers) == {
         "content-type": "application/json",
-        "accept": "application/json",
-        "accept-encoding": "identity",
         "user-agent": "paypro-async",
         "merchantNo": "0000000001",
     }
