@@ -323,7 +323,7 @@ class Batch:
         sends = flight.sends
         await self._engine.act(flight, action)
         if flight.sends > sends and flight.last is not None:
-            self._stop(self._watch.attempt(flight.last.verdict))
+            self._stop(self._watch.attempt(flight.last))
 
     def _item(self, job: _Job, **outcome: Any) -> BatchItem:
         trade_no = job.intent.trade_no if job.intent else getattr(outcome.get("error"), "trade_no", None)

@@ -84,6 +84,7 @@ class Flight:
     seen_at: float
     announced_at: float | None
     sends: int = 0
+    held: int = 0
     asked: int = 0
     absences: int = 0
     last: Outcome | None = None
@@ -211,6 +212,7 @@ class Engine:
         at = Situation(
             state=flight.entry.state,
             sends=flight.sends,
+            held=flight.held,
             max_attempts=flight.limits.max_attempts,
             age=self._age(flight, now),
             asked=flight.asked,
@@ -246,6 +248,8 @@ class Engine:
         request = await self._sign(flight, send_by)
         outcome = await self.platform.pay(request, trade_no=entry.trade_no, timeout=self._patience(flight))
         self._note(flight, outcome)
+        if outcome.pool_timeout or outcome.late:
+            flight.sends, flight.held = flight.sends - 1, flight.held + 1
         await self._store(flight, lambda now_there: after_attempt(now_there, outcome, sent=number))
 
     async def _sign(self, flight: Flight, send_by: float) -> WireRequest:

@@ -103,7 +103,7 @@ class InvalidPayoutError(PayProError, ValueError):
     """
 
     def __init__(self, problems: Sequence[Any], *, trade_no: str | None = None) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[Any, ...] = tuple(problems)
         listed = "; ".join(f"{p.field}: {p.message} [{p.code}]" for p in self.problems)
         super().__init__(f"The payout is not valid and nothing was sent: {listed}.", trade_no=trade_no)
 

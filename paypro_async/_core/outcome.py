@@ -104,6 +104,8 @@ class Outcome:
         message: The platform's words.
         cause: Ours, for an exchange without a usable reply.
         lost: True if no whole reply came, False if one came that could not be used.
+        pool_timeout: It was not sent because every connection was busy.
+        late: It was not sent because its send deadline had passed.
         http_status: Of the reply, if there was one.
         retry_after: Seconds the platform asks to wait.
     """
@@ -118,6 +120,7 @@ class Outcome:
     cause: str | None = None
     lost: bool = False
     pool_timeout: bool = False
+    late: bool = False
     http_status: int | None = None
     retry_after: float | None = None
 
@@ -152,7 +155,7 @@ def classify_query(exchange: Exchange, codes: Codes, *, trade_no: str, amount: D
         # inferred: reference section 5, nothing is documented for an unknown tradeNo
         return Outcome(verdict=Verdict.NO_SUCH_ORDER, code=found.code, message=found.msg)
     outcome = _order(found, codes, exchange, trade_no)
-    if outcome.code in codes.no_such_order:
+    if outcome.code in codes.no_such_order or (outcome.verdict is Verdict.FAILED and not _shows_an_order(outcome)):
         return evolve(outcome, verdict=Verdict.NO_SUCH_ORDER)
     if outcome.verdict is Verdict.DUPLICATE:
         return evolve(outcome, verdict=Verdict.UNKNOWN, cause="a query answered that the order is a duplicate")
@@ -160,6 +163,12 @@ def classify_query(exchange: Exchange, codes: Codes, *, trade_no: str, amount: D
     if amount is not None and outcome.amount and outcome.amount != amount and outcome.verdict is not Verdict.UNKNOWN:
         return evolve(outcome, verdict=Verdict.FOREIGN)
     return outcome
+
+
+def _shows_an_order(outcome: Outcome) -> bool:
+    # inferred: "other codes are failures" holds for an order that exists, and such a one has a number or an amount.
+    # A bare code may just as well say "no such order", of an order whose booking lags behind its request.
+    return outcome.platform_trade_no is not None or outcome.amount is not None
 
 
 def classify_balance(exchange: Exchange, *, currency: str) -> tuple[Outcome, Balance | None]:
@@ -180,7 +189,9 @@ def classify_balance(exchange: Exchange, *, currency: str) -> tuple[Outcome, Bal
 
 def _before_the_envelope(exchange: Exchange) -> Outcome | Envelope:
     if exchange.phase is Phase.NOT_SENT:
-        return Outcome(verdict=Verdict.NOT_SENT, cause=exchange.cause, pool_timeout=exchange.pool_timeout)
+        return Outcome(
+            verdict=Verdict.NOT_SENT, cause=exchange.cause, pool_timeout=exchange.pool_timeout, late=exchange.late
+        )
     status = exchange.status
     if exchange.phase is not Phase.ANSWERED or status is None:
         return Outcome(verdict=Verdict.UNKNOWN, cause=exchange.cause, lost=True)

@@ -60,7 +60,9 @@ class Situation:
 
     Args:
         state: The ledger's.
-        sends: How often this call has sent it.
+        sends: How often this call has sent it, or tried to.
+        held: How often it never got as far as the network: every connection was busy, or the send deadline passed.
+            That is no try; the call's deadline bounds it.
         max_attempts: How often this call may send it.
         age: Seconds since the last attempt was announced.
         asked: Questions since the last attempt.
@@ -72,6 +74,7 @@ class Situation:
 
     state: State
     sends: int = 0
+    held: int = 0
     max_attempts: int = 1
     age: float = 0.0
     asked: int = 0
@@ -117,11 +120,11 @@ def next_step(at: Situation, policy: RetryPolicy, chance: float) -> Step:
 
 
 def _send(at: Situation, policy: RetryPolicy, chance: float) -> Step:
-    if at.sends == 0:
+    if at.sends + at.held == 0:
         return Step(Action.SEND)
     if at.last is Verdict.BAD_CREDENTIALS or at.sends >= at.max_attempts:
         return Step(Action.FINISH)
-    return Step(Action.SEND, policy.backoff(at.sends - 1, chance) + _hint(at, policy))
+    return Step(Action.SEND, policy.backoff(at.sends + at.held - 1, chance) + _hint(at, policy))
 
 
 def _hint(at: Situation, policy: RetryPolicy) -> float:

@@ -2,11 +2,13 @@
 
 from attrs import define, field, frozen
 
-from paypro_async._core.outcome import Codes, Verdict
+from paypro_async._core.outcome import Codes, Outcome, Verdict
 from paypro_async._core.report import BatchItem, ItemStatus
 from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError
 
 __all__ = ["StopRules", "Watch"]
+
+_FORBIDDEN = 5
 
 
 @frozen(kw_only=True)
@@ -14,7 +16,8 @@ class StopRules:
     """When a batch begins no more payouts. What is under way is brought to its end.
 
     Args:
-        bad_credentials: Stop when the platform refuses the merchant number or the signature.
+        bad_credentials: Stop when the platform refuses the merchant number or the signature, or answers HTTP 401 or 403
+            five times in a row.
         insufficient_funds: Stop when the platform says that the balance is too low.
         ledger_unavailable: Stop when the ledger cannot be written.
         unknown_in_a_row: Stop after so many attempts in a row without a reply that could be used; None for never.
@@ -54,9 +57,15 @@ class Watch:
     unsent_in_a_row: int = field(default=0, init=False)
     _unknown: int = field(default=0, init=False)
     _not_sent: int = field(default=0, init=False)
+    _forbidden: int = field(default=0, init=False)
 
-    def attempt(self, verdict: Verdict) -> str | None:
+    def attempt(self, outcome: Outcome) -> str | None:
         """An attempt has ended; the name of the rule that says stop, or None."""
+        verdict = outcome.verdict
+        # Without a readable reply these prove nothing of one payout, but so many in a row do of the credentials.
+        self._forbidden = self._forbidden + 1 if outcome.http_status in (401, 403) else 0
+        if self.rules.bad_credentials and self._forbidden >= _FORBIDDEN:
+            return "bad_credentials"
         unsent = verdict in (Verdict.NOT_SENT, Verdict.RATE_LIMITED)
         self.unsent_in_a_row = self.unsent_in_a_row + 1 if unsent else 0
         self._unknown = self._unknown + 1 if verdict is Verdict.UNKNOWN else 0

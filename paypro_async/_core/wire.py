@@ -73,6 +73,7 @@ class Exchange:
         retry_after: The header ``Retry-After`` as text.
         cause: Why there is no usable reply, in words for people: "the connection was refused".
         pool_timeout: Whether it was not sent because every connection was busy.
+        late: Whether it was not sent because its send deadline had passed.
     """
 
     phase: Phase
@@ -81,6 +82,7 @@ class Exchange:
     retry_after: str | None = None
     cause: str | None = None
     pool_timeout: bool = False
+    late: bool = False
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

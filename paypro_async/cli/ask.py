@@ -2,13 +2,18 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import click
+from attrs import asdict
 
 from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
+from paypro_async.client import PayProClient
 
 __all__ = ["balance", "query"]
+
+_IN_HEADLINE = frozenset({"trade_no", "status", "found", "available", "currency"})
 
 
 @click.command()
@@ -18,17 +23,13 @@ __all__ = ["balance", "query"]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def query(trade_no: str, ledger: str | None, as_json: bool, **account: str | None) -> None:
     """Ask the platform for one payout. If there is a ledger that holds it, the answer is stored there."""
-    from attrs import asdict
 
-    result = _ask("query", trade_no, ledger=ledger_url(ledger), **account)
-    answer = asdict(result) | {"found": result.found}
-    if as_json:
-        click.echo(json.dumps(answer, default=str, indent=2))
-    elif not result.found:
-        click.echo(f"{trade_no}: the platform knows no such order")
-    else:
-        click.echo(f"{trade_no}: {result.status}")
-        _print_rest(answer, "trade_no", "status", "found")
+    async def ask(client: PayProClient) -> None:
+        result = await client.query(trade_no)
+        status = result.status or "the platform knows no such order"
+        _print(asdict(result) | {"found": result.found}, f"{trade_no}: {status}", as_json=as_json)
+
+    _ask(ask, ledger=ledger_url(ledger), **account)
 
 
 @click.command()
@@ -36,31 +37,30 @@ def query(trade_no: str, ledger: str | None, as_json: bool, **account: str | Non
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def balance(as_json: bool, **account: str | None) -> None:
     """Ask the platform for the balance."""
-    from attrs import asdict
 
-    # A balance has no place in a ledger, so none is opened, whatever the environment says.
-    result = _ask("balance", ledger="memory", **account)
-    answer = asdict(result)
-    if as_json:
-        click.echo(json.dumps(answer, default=str, indent=2))
-    else:
-        click.echo(f"available: {result.available:,} {result.currency}")
-        _print_rest(answer, "available", "currency")
+    async def ask(client: PayProClient) -> None:
+        result = await client.balance()
+        _print(asdict(result), f"available: {result.available:,} {result.currency}", as_json=as_json)
+
+    # A balance has no place in a ledger, so no file is opened, whatever the environment says.
+    _ask(ask, ledger="memory", **account)
 
 
-def _ask(question: str, *arguments: str, **given: str | None) -> Any:
-    from paypro_async.client import PayProClient
-
+def _ask(question: Callable[[PayProClient], Awaitable[None]], **given: str | None) -> None:
     settings = client_settings(**given)
 
-    async def ask() -> Any:
+    async def ask() -> None:
         async with PayProClient(**settings) as client:
-            return await getattr(client, question)(*arguments)
+            await question(client)
 
-    return asyncio.run(ask())
+    asyncio.run(ask())
 
 
-def _print_rest(answer: dict[str, Any], *shown: str) -> None:
+def _print(answer: dict[str, Any], headline: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(answer, default=str, indent=2))
+        return
+    click.echo(headline)
     for name, value in answer.items():
-        if name not in shown and value is not None:
+        if name not in _IN_HEADLINE and value is not None:
             click.echo(f"{name.replace('_', ' ')}: {value}")

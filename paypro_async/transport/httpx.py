@@ -82,10 +82,11 @@ class _Wire:
             raise _TooLateError
         self.touched = True
 
-    def broken(self, cause: str, *, pool_timeout: bool = False) -> Exchange:
+    def broken(self, cause: str, *, pool_timeout: bool = False, late: bool = False) -> Exchange:
         """The exchange that ended without a whole reply."""
         phase = Phase.MAYBE_SENT if self.touched else Phase.NOT_SENT
-        return Exchange(phase=phase, cause=cause, pool_timeout=pool_timeout and not self.touched)
+        untouched = not self.touched
+        return Exchange(phase=phase, cause=cause, pool_timeout=pool_timeout and untouched, late=late and untouched)
 
 
 class HttpxTransport:
@@ -159,7 +160,7 @@ class HttpxTransport:
             exchange = await self._exchange(lane, request, wire)
             whole = wire.clean
         except _TooLateError:
-            return wire.broken("its send deadline passed before it was written")
+            return wire.broken("its send deadline passed before it was written", late=True)
         except (httpx.RequestError, OSError) as error:
             return wire.broken(_words(error))
         finally:

@@ -13,5 +13,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def terminal(tmp_path, sandbox: Sandbox) -> Terminal:
-    return Terminal(tmp_path, sandbox.base_url)
+async def terminal(tmp_path, sandbox: Sandbox) -> AsyncIterator[Terminal]:
+    terminal = Terminal(tmp_path, sandbox.base_url)
+    yield terminal
+    await terminal.aclose()

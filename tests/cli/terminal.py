@@ -64,6 +64,7 @@ class Terminal:
 
     def __init__(self, folder: Path, base_url: str) -> None:
         self.folder = folder
+        self._started: list[asyncio.subprocess.Process] = []
         self.environment = dict(os.environ) | {
             "PAYPRO_BASE_URL": base_url,
             "PAYPRO_MERCHANT_NO": MERCHANT_NO,
@@ -83,9 +84,18 @@ class Terminal:
     async def start(self, *arguments: str, env: Mapping[str, str | None] | None = None, **settings: Any):
         environment = {name: value for name, value in (self.environment | (env or {})).items() if value is not None}
         command = [sys.executable, "-m", "paypro_async", *arguments]
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *command, cwd=self.folder, env=environment, **{"stdin": PIPE, "stdout": PIPE, "stderr": PIPE} | settings
         )
+        self._started.append(process)
+        return process
+
+    async def aclose(self) -> None:
+        """A test that fails half-way leaves no process behind."""
+        for process in self._started:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
 
     async def run(self, *arguments: str, stdin: str = "", env: Mapping[str, str | None] | None = None) -> Done:
         process = await self.start(*arguments, env=env)

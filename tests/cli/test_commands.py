@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -15,8 +15,10 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from paypro_async.bulk.repeats import Before
 from paypro_async.cli.app import run
 from paypro_async.cli.exits import explain
+from paypro_async.errors import LedgerUnavailableError
 from paypro_async.sandbox import Sandbox
 from tests.cli.terminal import MERCHANT_NO, SECRET, Terminal, payout, write_file
 
@@ -66,7 +68,7 @@ def test_query_of_an_unknown_order_and_the_balance(local: str, capsys: pytest.Ca
     assert run(["balance", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["available"] == "1000000000.0000"
     assert run(["query", "T0"]) == 0
-    assert capsys.readouterr().out == "T0: the platform knows no such order\n"
+    assert capsys.readouterr().out.startswith("T0: the platform knows no such order\n")
     assert not list(Path().iterdir())
 
 
@@ -79,6 +81,41 @@ def test_a_question_that_gets_no_answer_is_an_error_in_a_sentence(
     capsys.readouterr()
     assert run(["balance"]) == 1
     assert capsys.readouterr().err.startswith("Error: The platform could not be asked for the balance")
+
+
+def test_a_ledger_that_fails_at_the_end_is_said_in_a_sentence(
+    local: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent is in it; exit code 1, and no half of a result file."""
+    write_file(Path("p.csv"), [payout(1)])
+
+    async def broken(*_: object) -> AsyncIterator[object]:
+        raise LedgerUnavailableError("The ledger has gone.")
+        yield
+
+    monkeypatch.setattr("paypro_async.cli.paying.row_outcomes", broken)
+    assert run(["batch", "p.csv", "--ledger", "payouts.db"]) == 1
+    assert capsys.readouterr().err.endswith("Error: The ledger has gone.\n")
+    assert not Path("p.result.csv").exists()
+
+
+def test_a_signal_before_the_first_payout_sends_nothing(
+    local: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the ledger is looked through; exit code 130, and the signal's own handler is back afterwards."""
+    write_file(Path("p.csv"), [payout(1)])
+    Path("payouts.db").touch()
+    handler = signal.getsignal(signal.SIGTERM)
+
+    async def interrupted(*_: object) -> Before:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0.01)
+        return Before()
+
+    monkeypatch.setattr("paypro_async.cli.paying.look_back", interrupted)
+    assert run(["batch", "p.csv", "--ledger", "payouts.db"]) == 130
+    assert capsys.readouterr().err == "Interrupted. Nothing was sent.\n"
+    assert signal.getsignal(signal.SIGTERM) is handler
 
 
 def test_a_failure_of_the_system_is_said_in_its_words() -> None:

@@ -209,6 +209,16 @@ async def test_good_answers_fill_the_budget_again():
 
 
 @virtual_time
+async def test_a_question_that_gives_up_takes_nothing_from_the_budget():
+    """Three hundred questions without time for a second try leave the budget as it was."""
+    transport = Scripted(LOST, lambda sent: PAID if sent["tradeNo"] == "T1" else page(502))
+    async with scripted_client(transport) as client:
+        await asyncio.gather(*(client.query("T9", timeout=0.3) for _ in range(300)), return_exceptions=True)
+        await client.payout(**fields())
+    assert now() - 1000 == pytest.approx(0.5)
+
+
+@virtual_time
 async def test_a_platform_that_answers_is_asked_without_delay():
     """The budget holds back in an outage only: a thousand lost replies with good answers wait for no token."""
     transport = Scripted(LOST, PAID)

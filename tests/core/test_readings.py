@@ -190,7 +190,7 @@ async def test_the_timestamp_is_milliseconds_made_for_each_attempt():
     """Signed anew each time, over the same content."""
     content = intent().content
     one = platform(NOW, NOW + timedelta(milliseconds=1500), transport=NoTransport())
-    first, second = [json.loads((await one.sign(content, INDIA.payout_path)).body) for _ in range(2)]
+    first, second = [json.loads((await one.sign(content, INDIA.payout_path, timeout=1)).body) for _ in range(2)]
     assert int(second["timestamp"]) - int(first["timestamp"]) == 1500
     assert datetime.fromtimestamp(int(first["timestamp"]) / 1000, tz=NOW.tzinfo) == NOW
     assert first["sign"] != second["sign"]
@@ -203,7 +203,7 @@ async def test_a_request_is_the_frozen_one_given_its_moment():
     given = {name: value for name, value in frozen["payout"].items() if name != "trade_no"}
     content = intent(trade_no=frozen["payout"]["trade_no"], **given).content
     moment = datetime.fromtimestamp(frozen["timestamp_ms"] / 1000, tz=NOW.tzinfo)
-    request = await platform(moment, transport=NoTransport()).sign(content, INDIA.payout_path, send_by=7.0)
+    request = await platform(moment, transport=NoTransport()).sign(content, INDIA.payout_path, send_by=7.0, timeout=1)
     assert request.body == frozen["body"].encode()
     assert (request.url, request.merchant_no, request.send_by) == (
         "https://h.example/v1/paypro/payout",
@@ -252,3 +252,22 @@ def test_an_order_of_the_number_over_another_amount_is_not_ours():
     """It is left to a person."""
     found = asked(reply(order("0000", amount="301")), amount=Decimal(300))
     assert stored(entry(), after_query(entry(), found)).state is State.REVIEW
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"status": "4004", "message": "ORDER_NOT_EXIST"},
+        {"tradeNo": TRADE_NO, "platFormTradeNo": None, "amount": None, "status": "00029"},
+        {"tradeNo": TRADE_NO, "platFormTradeNo": "", "amount": "", "status": "4004"},
+    ],
+)
+def test_a_query_that_shows_no_order_ends_no_payout(data: dict[str, object]):
+    """A bare code may say "no such order" of one whose booking lags: failed it is not, and asked again it will be."""
+    assert asked(reply(data)).verdict is Verdict.NO_SUCH_ORDER
+
+
+@pytest.mark.parametrize("proof", [{"platFormTradeNo": "32e936de"}, {"kiliTradeNo": "32e936de"}, {"amount": "300"}])
+def test_a_query_that_shows_an_order_ends_the_payout(proof: dict[str, str]):
+    """A number of the platform, or an amount: then any other status is a failure."""
+    assert asked(reply({"status": "00029", **proof})).verdict is Verdict.FAILED

@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 
 from paypro_async._core.models import PayoutResult, PayoutStatus
-from paypro_async._core.outcome import Codes, Verdict
+from paypro_async._core.outcome import Codes, Outcome, Verdict
 from paypro_async._core.report import BatchItem
 from paypro_async._core.stopping import StopRules, Watch
 from paypro_async.errors import ConnectionFailedError, CredentialsRefusedError, LedgerUnavailableError, PayProError
@@ -58,7 +58,7 @@ def test_many_unknowns_in_a_row_stop_the_batch():
     """One usable reply in between starts the count again."""
     one = watch(StopRules(unknown_in_a_row=3))
     verdicts = [Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.PAID, Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.UNKNOWN]
-    assert [one.attempt(verdict) for verdict in verdicts] == [None] * 5 + ["unknown_in_a_row"]
+    assert [one.attempt(Outcome(verdict=verdict)) for verdict in verdicts] == [None] * 5 + ["unknown_in_a_row"]
 
 
 def test_many_not_sent_in_a_row_stop_the_batch():
@@ -72,13 +72,24 @@ def test_many_not_sent_in_a_row_stop_the_batch():
 def test_without_a_rule_nothing_stops():
     """However long it goes on."""
     one = watch(StopRules.off())
-    assert not any(one.attempt(Verdict.UNKNOWN) for _ in range(200))
+    assert not any(one.attempt(Outcome(verdict=Verdict.UNKNOWN)) for _ in range(200))
     assert not any(one.item(failed(ConnectionFailedError("x")), sent=True) for _ in range(200))
 
 
 def test_fifty_in_a_row_is_the_usual_limit():
     """Of either kind."""
     one = watch()
-    assert [one.attempt(Verdict.UNKNOWN) for _ in range(50)] == [None] * 49 + ["unknown_in_a_row"]
+    assert [one.attempt(Outcome(verdict=Verdict.UNKNOWN)) for _ in range(50)] == [None] * 49 + ["unknown_in_a_row"]
     lost = failed(ConnectionFailedError("x"))
     assert [one.item(lost, sent=True) for _ in range(50)] == [None] * 49 + ["not_sent_in_a_row"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_platform_that_forbids_every_attempt_stops_the_batch(status: int):
+    """One such page proves nothing, five in a row are the credentials; any other reply starts the count again."""
+    one = watch()
+    forbidden, other = (Outcome(verdict=Verdict.UNKNOWN, http_status=code) for code in (status, 502))
+    found = [one.attempt(outcome) for outcome in [forbidden] * 4 + [other] + [forbidden] * 5]
+    assert found == [None] * 9 + ["bad_credentials"]
+    off = watch(StopRules(bad_credentials=False))
+    assert [off.attempt(forbidden) for _ in range(9)] == [None] * 9

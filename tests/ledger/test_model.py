@@ -189,6 +189,7 @@ class LedgerMachine(RuleBasedStateMachine):
     async def pages(self, merchant: str) -> list[list[str]]:
         pages = [[""]]
         while page := await self.ledger.open_entries(merchant, after=pages[-1][-1], limit=2):
+            assert len(pages) <= len(NUMBERS)
             pages.append([entry.trade_no for entry in page])
         return pages[1:]
 
