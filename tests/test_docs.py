@@ -35,11 +35,11 @@ def test_each_python_example_runs_as_it_stands(example: str, tmp_path: Path) -> 
 @pytest.mark.parametrize("shown", blocks("console"))
 def test_each_shown_command_and_option_exists(shown: str) -> None:
     """A paypro command on a page is one that the command line knows, with the options that are shown."""
-    from paypro_async.cli import main
+    from paypro_async.cli.app import paypro
 
     for line in re.findall(r"^\$ paypro (.*)$", shown, re.MULTILINE):
         name, *words = line.partition("#")[0].split()
-        command = main.commands[name]
+        command = paypro.commands[name]
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known
 

@@ -13,6 +13,7 @@ from typing import Self
 from attrs import define, field, frozen
 
 from paypro_async._core.lifecycle import Entry, State
+from paypro_async._core.money import total
 from paypro_async.bulk.columns import RESULT_COLUMNS
 from paypro_async.bulk.pages import pages
 from paypro_async.bulk.plan import Plan, Prepare, numbered
@@ -86,8 +87,9 @@ class Count:
     def add(self, outcome: RowOutcome) -> None:
         """Count one row."""
         self.rows[outcome.status] += 1
-        self.amounts[outcome.status] = self.amounts.get(outcome.status, Decimal(0)) + outcome.amount
-        if outcome.status not in ("succeeded", "processing") and outcome.entry and outcome.entry.code:
+        self.amounts[outcome.status] = total([self.amounts.get(outcome.status, Decimal(0)), outcome.amount])
+        # What was not sent may still have the code of an older try, which explains nothing any more.
+        if outcome.status not in ("succeeded", "processing", "not_sent") and outcome.entry and outcome.entry.code:
             self.codes[outcome.entry.code] += 1
 
 

@@ -50,7 +50,9 @@ _Seconds = click.FloatRange(0, min_open=True)
     type=click.Choice(["after_settle", "never"]),
     help="What never arrived is sent again, or is left to a person.  [default: after_settle]",
 )
-@click.option("--result", type=click.Path(dir_okay=False, path_type=Path), help="[default: FILE.result.csv]")
+@click.option(
+    "--result", type=click.Path(dir_okay=False, path_type=Path), help="[default: beside FILE, as NAME.result.csv]"
+)
 @click.option("--dry-run", is_flag=True, help="Check the file and send nothing.")
 @click.option("--refresh", is_flag=True, help="Ask for news of rows that are processing.")
 @click.option("--pay-again", is_flag=True, help="Pay rows although the ledger holds the same under other numbers.")

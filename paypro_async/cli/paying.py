@@ -27,6 +27,8 @@ from paypro_async.ledger import Ledger
 
 __all__ = ["Job", "pay", "preview"]
 
+_SHOWN = 20
+
 
 @frozen(kw_only=True)
 class Job:
@@ -106,12 +108,14 @@ async def _look_back(job: Job) -> Before:
 
 
 def _refuse(job: Job, before: Before) -> int:
-    for repeat in before.repeats:
+    for repeat in before.repeats[:_SHOWN]:
         more = f" and {repeat.more:,} more" if repeat.more else ""
         said = f"is in the ledger as {repeat.trade_no} ({WORDS[repeat.state]}){more}"
         note(
             f"{job.name}:{repeat.line}: row {repeat.row}: the same amount to the same beneficiary {said} [PAID_BEFORE]"
         )
+    if len(before.repeats) > _SHOWN:
+        note(f"… and {len(before.repeats) - _SHOWN:,} more such rows.")
     note(
         "Nothing was sent.\nIf these rows are meant to be paid again, say --pay-again. If the file was only edited "
         "after a part of it was paid, put the trade numbers of its result file, or those above, into a trade_no column."

@@ -17,7 +17,7 @@ _LINE_SECONDS = 5.0
 _ACCEPTED = (ItemStatus.SUCCEEDED, ItemStatus.PROCESSING)
 _UNKNOWN = (ItemStatus.UNKNOWN, ItemStatus.REVIEW)
 
-_COLOURS = {"accepted": "green", "failed": "red", "unknown": "yellow", "waiting": "cyan"}
+_COLOURS = {"accepted": "green", "failed": "red", "unknown": "yellow", "waiting": "cyan", "not sent": "red"}
 
 _NOTHING = BatchProgress(done=0, in_flight=0, waiting=0, counts={}, elapsed=0.0)
 
@@ -37,8 +37,10 @@ class Watcher:
         """What is known of the rows, in the words that are shown."""
         counts = self.latest.counts
         accepted, unknown = _sum(counts, _ACCEPTED), _sum(counts, _UNKNOWN)
-        failed = self.latest.done - accepted - unknown
-        return {"accepted": accepted, "failed": failed, "unknown": unknown, "waiting": self.latest.waiting}
+        unsent = _sum(counts, (ItemStatus.NOT_SENT,))
+        failed = self.latest.done - accepted - unknown - unsent
+        numbers = {"accepted": accepted, "failed": failed, "unknown": unknown, "waiting": self.latest.waiting}
+        return numbers | ({"not sent": unsent} if unsent else {})
 
     def line(self) -> str:
         """One line that says it all."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
+from paypro_async._core.money import total
 from paypro_async._core.report import BatchReport
 from paypro_async.bulk.results import Count
 from paypro_async.cli.exits import Exit
@@ -20,7 +21,7 @@ _UNKNOWN = frozenset({"unknown", "review"})
 _MEANING = {
     "succeeded": "paid",
     "processing": "accepted, the platform works on it",
-    "failed": "no money moved; see paypro_code in the result file",
+    "failed": "no money moved; mend the cause (paypro_code) and pay these rows from a file of their own",
     "reversed": "paid and taken back",
     "conflict": "the trade number belongs to another payout; nothing was sent",
     "not_sent": "nothing was sent; run the same command again",
@@ -29,7 +30,7 @@ _MEANING = {
 }
 
 _STOPPED = {
-    "bad_credentials": "the platform refuses the merchant number or the signature; check PAYPRO_SECRET",
+    "bad_credentials": "the platform refuses this merchant; check merchant number, PAYPRO_SECRET and allow-list",
     "insufficient_funds": "the platform says that the balance is too low",
     "ledger_unavailable": "the ledger cannot be written",
     "unknown_in_a_row": "too many attempts in a row got no usable reply; the platform is in trouble",
@@ -109,7 +110,7 @@ class Summary:
 
     @property
     def _total(self) -> Decimal:
-        return sum(self.count.amounts.values(), Decimal(0))
+        return total(self.count.amounts.values())
 
     def _money(self, amount: Decimal) -> str:
         return f"{amount:>18,.2f} {self.currency}"
