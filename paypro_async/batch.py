@@ -234,6 +234,8 @@ class Batch:
             now = self._engine.runtime.steady()
             if self._cancelled:
                 return None
+            if self._stopped and self._unbegun:
+                self._drop_unbegun()
             if self._waiting and self._waiting[0][0] <= now:
                 job = heapq.heappop(self._waiting)[2]
                 self._unbegun -= job.flight is None
@@ -250,6 +252,11 @@ class Batch:
             due = self._waiting[0][0] - now if self._waiting else None
             with anyio.move_on_after(due):
                 await self._changed.wait()
+
+    def _drop_unbegun(self) -> None:
+        self._waiting = [one for one in self._waiting if one[2].flight is not None]
+        heapq.heapify(self._waiting)
+        self._unbegun = 0
 
     def _may_begin(self) -> bool:
         # A slow reader of the results holds the batch back, or they would pile up.

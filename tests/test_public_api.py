@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -35,8 +36,10 @@ def imported(source: Path) -> set[str]:
 
 
 def child(code: str) -> str:
-    """What a fresh interpreter prints."""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
+    """What a fresh interpreter prints; without the measuring of coverage, which imports things of its own."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True, env=plain)
     assert done.stderr == ""
     return done.stdout.strip()
 

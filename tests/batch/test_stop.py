@@ -170,6 +170,15 @@ async def test_a_stopped_batch_does_not_begin_those_that_wait_for_their_place_in
 
 
 @virtual_time
+async def test_a_stopped_batch_does_not_wait_for_the_next_place_in_the_rate():
+    """One payout in twenty seconds, and the first is refused: the batch ends then, and not when the next is due."""
+    async with scripted_client(Scripted(REFUSED)) as client:
+        report = await client.batch_payout(payouts(100), concurrency=10, rate=0.05)
+    assert (report.stopped, report.total) == ("bad_credentials", 1)
+    assert now() - 1000 < 1
+
+
+@virtual_time
 async def test_invalid_rows_break_no_row_of_failures_and_stop_nothing():
     """A file full of wrong rows is read to its end."""
     async with scripted_client(Scripted(PAID)) as client:

@@ -94,8 +94,8 @@ async def test_a_batch_survives_one_kill_after_another(path: Path, store: Ledger
         for point, passes in (
             ("after intent", 12),
             ("after body", 14),
-            ("after announcement", 3),
-            ("after outcome", 9),
+            ("after announcement", 1),
+            ("after outcome", 3),
         ):
             await die(sandbox, path, point, passes, trade_nos)
 
