@@ -11,6 +11,7 @@ import attrs
 class Fault(enum.StrEnum):
     """What can go wrong with a request; the names say whether the platform had acted on it by then."""
 
+    REFUSE = "refuse"  # nothing is booked, the connection is reset, and for a moment new ones are refused
     RESET_BEFORE = "reset_before"  # the request is read, nothing is booked, the connection is reset
     SILENCE_BEFORE = "silence_before"  # nothing is booked, and no answer ever comes
     BUSY_429 = "busy_429"  # HTTP 429 with Retry-After, nothing is booked
@@ -24,7 +25,7 @@ class Fault(enum.StrEnum):
     LATE_BOOKING = "late_booking"  # the connection is reset at once, and booked a little later
 
 
-BEFORE_BOOKING = frozenset({Fault.RESET_BEFORE, Fault.SILENCE_BEFORE, Fault.BUSY_429, Fault.PAGE_502})
+BEFORE_BOOKING = frozenset({Fault.REFUSE, Fault.RESET_BEFORE, Fault.SILENCE_BEFORE, Fault.BUSY_429, Fault.PAGE_502})
 # A query books nothing, so for it a late booking would be one more reset.
 QUERY_FAULTS = frozenset(Fault) - {Fault.LATE_BOOKING}
 

@@ -62,6 +62,7 @@ class Connection:
     wire: Wire
     answer: Answerer
     drip_interval: float
+    refuse: Callable[[], None]
     http: h11.Connection = attrs.field(factory=lambda: h11.Connection(h11.SERVER))
 
     async def serve(self) -> None:
@@ -112,6 +113,9 @@ class Connection:
         match answer.delivery:
             case Delivery.WHOLE:
                 await self._send(_head(answer), h11.Data(data=answer.body), h11.EndOfMessage())
+            case Delivery.REFUSE:
+                self.refuse()
+                self.wire.reset_on_close()
             case Delivery.RESET:
                 self.wire.reset_on_close()
             case Delivery.SILENCE:

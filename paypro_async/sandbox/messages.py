@@ -10,6 +10,7 @@ class Delivery(enum.Enum):
     """How the server puts an answer on the wire."""
 
     WHOLE = "whole"
+    REFUSE = "refuse"  # the same as a reset, and the server stops listening for a moment
     RESET = "reset"  # nothing is sent, the connection is reset
     SILENCE = "silence"  # nothing is sent, the connection stays open until the client closes it
     CUT = "cut"  # the headers promise the whole body, half of it is sent, then the connection is closed

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal
 
 import attrs
@@ -106,6 +107,20 @@ def not_allowed(allowed: str) -> Answer:
     return attrs.evolve(json_answer(405, {"error": "method not allowed"}), headers={"Allow": allowed})
 
 
+_DELIVERIES = MappingProxyType(
+    {
+        Fault.REFUSE: Delivery.REFUSE,
+        Fault.RESET_BEFORE: Delivery.RESET,
+        Fault.RESET_AFTER: Delivery.RESET,
+        Fault.LATE_BOOKING: Delivery.RESET,
+        Fault.SILENCE_BEFORE: Delivery.SILENCE,
+        Fault.SILENCE: Delivery.SILENCE,
+        Fault.CUT_BODY: Delivery.CUT,
+        Fault.DRIP: Delivery.DRIP,
+    }
+)
+
+
 def spoil(answer: Answer, fault: Fault) -> Answer:
     """What a fault makes of an answer."""
     match fault:
@@ -117,14 +132,8 @@ def spoil(answer: Answer, fault: Fault) -> Answer:
             return _page(500, "Internal Server Error")
         case Fault.BROKEN_JSON:
             return attrs.evolve(answer, body=answer.body[: len(answer.body) // 2])
-        case Fault.CUT_BODY:
-            return attrs.evolve(answer, delivery=Delivery.CUT)
-        case Fault.DRIP:
-            return attrs.evolve(answer, delivery=Delivery.DRIP)
-        case Fault.SILENCE | Fault.SILENCE_BEFORE:
-            return attrs.evolve(answer, delivery=Delivery.SILENCE)
-        case Fault.RESET_BEFORE | Fault.RESET_AFTER | Fault.LATE_BOOKING:
-            return attrs.evolve(answer, delivery=Delivery.RESET)
+        case _:
+            return attrs.evolve(answer, delivery=_DELIVERIES[fault])
 
 
 def _page(status: int, title: str) -> Answer:

@@ -49,6 +49,7 @@ class Sandbox:
         deduplicate: Whether a repeated `tradeNo` is refused; `False` books it again, to show what a client sends twice.
         booking_lag: Seconds between a request and its late booking.
         drip_interval: Seconds between two bytes of a dripped reply.
+        refuse_seconds: For how long new connections are refused after `Fault.REFUSE`.
         prefix: The path before `/v1`; any is accepted when empty.
         clock: Seconds that only go forward; settlements and late bookings follow it.
     """
@@ -68,6 +69,7 @@ class Sandbox:
         deduplicate: bool = True,
         booking_lag: float = 0.3,
         drip_interval: float = 1.0,
+        refuse_seconds: float = 0.1,
         prefix: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -84,6 +86,9 @@ class Sandbox:
         self._platform = Platform(rules=self.rules, books=self.books, faults=faults or FaultPlan.none())
         self._port = port
         self._drip_interval = drip_interval
+        self._refuse_seconds = refuse_seconds
+        self._address = (_HOST, port)
+        self._accepting = anyio.CancelScope()
         self._listener: socket.socket | None = None
         self._serving: asyncio.Task[None] | None = None
 
@@ -100,12 +105,13 @@ class Sandbox:
         """
         if self._listener is None:
             raise RuntimeError("The sandbox is not open: use `async with Sandbox(...) as sandbox`.")
-        return f"http://{_HOST}:{self._listener.getsockname()[1]}{self.rules.prefix}"
+        return f"http://{_HOST}:{self._address[1]}{self.rules.prefix}"
 
     async def __aenter__(self) -> Self:
         if self._listener is not None:
             raise RuntimeError("The sandbox is open already.")
         self._listener = _listen(self._port)
+        self._address = self._listener.getsockname()
         # A task of its own, because fixtures of pytest may open the sandbox in one task and close it in another.
         self._serving = asyncio.create_task(self._serve(self._listener))
         return self
@@ -138,11 +144,15 @@ class Sandbox:
             await asyncio.wait({self._serving})
 
     async def _serve(self, listener: socket.socket) -> None:
-        with listener:
-            async with anyio.create_task_group() as connections:
-                while True:
-                    await anyio.wait_readable(listener)
-                    await self._accept(listener, connections)
+        async with anyio.create_task_group() as connections:
+            while True:
+                with listener, anyio.CancelScope() as self._accepting:
+                    while True:
+                        await anyio.wait_readable(listener)
+                        await self._accept(listener, connections)
+                # Somebody has asked to be refused: nobody listens for a moment, and then on the same port again.
+                await anyio.sleep(self._refuse_seconds)
+                listener = self._listener = _listen(self._address[1])
 
     async def _accept(self, listener: socket.socket, connections: anyio.abc.TaskGroup) -> None:
         """Accept all clients that wait."""
@@ -156,11 +166,19 @@ class Sandbox:
             # Out of file descriptors, or the client has gone: those that wait are taken a little later.
             await anyio.sleep(0.05)
 
+    def _stop_accepting(self) -> None:
+        self._accepting.cancel()
+
     async def _serve_client(self, client: socket.socket) -> None:
         with client:
             client.settimeout(0)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(wire=Wire(client), answer=self._platform.answer, drip_interval=self._drip_interval)
+            connection = Connection(
+                wire=Wire(client),
+                answer=self._platform.answer,
+                drip_interval=self._drip_interval,
+                refuse=self._stop_accepting,
+            )
             try:
                 await connection.serve()
             except OSError:

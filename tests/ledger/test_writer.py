@@ -94,6 +94,37 @@ async def test_an_error_of_the_work_is_for_the_whole_group():
     await writer.aclose()
 
 
+class OddError(Exception):
+    """One that cannot be made again from what it holds."""
+
+    def __init__(self, *, number: int) -> None:
+        super().__init__(f"odd {number}")
+
+
+@pytest.mark.parametrize("error", [LedgerUnavailableError("away", trade_no="T1"), OddError(number=7)])
+async def test_the_thread_survives_any_error_and_tells_each_caller(error: Exception):
+    """Whatever the work raises, the whole group hears of it; a traceback belongs to one task where that can be."""
+
+    def fail() -> None:
+        raise error
+
+    work = Work()
+    writer = GroupCommit(work, name=NAME)
+    first = await held_back(work, writer)
+    waiting = [asyncio.create_task(writer.submit(fail)) for _ in range(2)]
+    await asyncio.sleep(0)
+    work.may_go_on.set()
+
+    await first
+    async with asyncio.timeout(5):
+        one, other = await asyncio.gather(*waiting, return_exceptions=True)
+    assert type(one) is type(other) is type(error)
+    assert str(one) == str(other) == str(error)
+    assert (one is other) == isinstance(error, OddError)
+    assert await writer.submit(4) == 4
+    await writer.aclose()
+
+
 async def test_a_cancelled_caller_does_not_take_its_request_back():
     """It is done all the same, and nobody else waits longer for it."""
     work = Work()

@@ -25,6 +25,30 @@ async def test_a_reset_is_a_reset(fault: Fault, bookings: int):
         assert booked(sandbox) == bookings
 
 
+async def test_a_refusal_lasts_a_moment():
+    """The request is reset and not booked, new connections are refused, and soon the same port serves again."""
+    plan = FaultPlan.script({"T1": [Fault.REFUSE]})
+    async with Sandbox(faults=plan, refuse_seconds=0.05) as sandbox, Merchant(sandbox) as early:
+        await early.payout("T0")
+        with pytest.raises(ConnectionResetError):
+            await exchange(sandbox, REQUEST)
+        assert booked(sandbox) == 1
+        for _ in range(50):
+            try:
+                _, writer = await connect(sandbox)
+            except ConnectionRefusedError:
+                break
+            writer.close()
+            await asyncio.sleep(0.001)
+        else:
+            pytest.fail("no connection was refused")
+        assert (await early.payout("T2"))["code"] == "0000", "a connection that was there before goes on"
+        await asyncio.sleep(0.1)
+        async with Merchant(sandbox) as late:
+            assert (await late.payout("T1"))["code"] == "0000"
+        assert booked(sandbox) == 3
+
+
 async def test_busy():
     """A 429 says when to come back, is no envelope, and books nothing; the connection stays usable."""
     async with Sandbox(faults=FaultPlan.every(Fault.BUSY_429, attempts=1)) as sandbox, Merchant(sandbox) as merchant:
