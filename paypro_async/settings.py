@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve, fields_dict
+
+from paypro_async._core.outcome import Codes
 from paypro_async._core.signing import Md5Signer
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["VARIABLES", "settings_from"]
+__all__ = ["CODE_VARIABLES", "VARIABLES", "settings_from"]
 
 VARIABLES: Mapping[str, str] = {
     "PAYPRO_BASE_URL": "base_url",
@@ -27,6 +30,9 @@ VARIABLES: Mapping[str, str] = {
 Beside these, ``PAYPRO_SECRET`` or ``PAYPRO_SECRET_FILE`` (a path), and ``PAYPRO_SECRET_POSITION``, make the signer.
 """
 
+CODE_VARIABLES: Mapping[str, str] = {f"PAYPRO_{name.upper()}_CODES": name for name in fields_dict(Codes)}
+"""Each variable that adds codes, separated by commas, to a set of :class:`~paypro_async.Codes`."""
+
 _SECONDS = ("timeout", "settle_after", "request_timeout")
 
 
@@ -45,6 +51,8 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[
             secret,
             secret_position=environ.get("PAYPRO_SECRET_POSITION") or "suffix",  # type: ignore[arg-type]  # the signer checks it
         )
+    if "codes" not in settings and (added := _added_codes(environ)):
+        settings["codes"] = added
     missing = [
         variable for variable, name in VARIABLES.items() if name in ("base_url", "merchant_no") and name not in settings
     ]
@@ -56,6 +64,16 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[
         if isinstance(settings.get(name), str):
             settings[name] = _seconds(name, settings[name])
     return settings
+
+
+def _added_codes(environ: Mapping[str, str]) -> Codes | None:
+    known = Codes()
+    added = {
+        name: getattr(known, name) | {code.strip() for code in text.split(",") if code.strip()}
+        for variable, name in CODE_VARIABLES.items()
+        if (text := environ.get(variable))
+    }
+    return evolve(known, **added) if added else None
 
 
 def _secret(environ: Mapping[str, str]) -> str | None:

@@ -262,3 +262,21 @@ async def test_an_own_transport_is_used_as_it_is():
     async with scripted_client(transport) as client:
         await client.payout(**fields())
         assert client._transport is transport
+
+
+def test_codes_of_the_environment_are_added_to_the_known_ones():
+    """What nobody documents is learned by looking, also by those who only have the command line."""
+    from paypro_async.settings import settings_from
+
+    environ = {
+        "PAYPRO_BASE_URL": "https://h.example",
+        "PAYPRO_MERCHANT_NO": "1",
+        "PAYPRO_SECRET": "s",
+        "PAYPRO_NO_SUCH_ORDER_CODES": "4004, 4005,",
+        "PAYPRO_DUPLICATE_CODES": "7",
+    }
+    codes = settings_from(environ, {})["codes"]
+    assert codes.no_such_order == {"4004", "4005"}
+    assert codes.duplicate == {"0100024", "7"}
+    assert codes.system == {"5000", "00032"}
+    assert "codes" not in settings_from({k: v for k, v in environ.items() if "CODES" not in k}, {})
