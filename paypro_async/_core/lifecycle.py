@@ -137,7 +137,7 @@ class Entry:
     content: Mapping[str, str] = field(repr=False)
     state: State
     attempt: int
-    sent_at: datetime | None
+    sent_at: datetime
     age: float
     doubt: bool = False
     reply: Reply | None = None
@@ -224,7 +224,7 @@ def changed(entry: Entry, change: Change, now: datetime | None) -> Entry:
         entry,
         state=change.to,
         attempt=entry.attempt + 1 if change.begins else entry.attempt,
-        sent_at=now if change.begins else entry.sent_at,
+        sent_at=now if change.begins and now is not None else entry.sent_at,
         age=0.0 if change.begins else entry.age,
         doubt=entry.doubt if change.doubt is None else change.doubt,
         reply=None if change.begins else change.reply or entry.reply,

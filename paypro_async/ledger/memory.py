@@ -77,6 +77,4 @@ class MemoryLedger:
         """Nothing to close; the entries stay for the next client in this process."""
 
     def _aged(self, entry: Entry) -> Entry:
-        if entry.sent_at is None:
-            return entry
         return evolve(entry, age=(self._runtime.now() - entry.sent_at).total_seconds())

@@ -302,7 +302,7 @@ def _mutable(entry: Entry, now: float) -> dict[str, Any]:
     return {
         "state": entry.state.value,
         "attempt": entry.attempt,
-        "sent_at": entry.sent_at.timestamp() if entry.sent_at else now,
+        "sent_at": entry.sent_at.timestamp(),
         "doubt": entry.doubt,
         "reply": entry.reply.value if entry.reply else None,
         "code": entry.code,

@@ -14,7 +14,7 @@ from typing import Any
 import anyio.to_thread
 from attrs import define
 
-from paypro_async.errors import LedgerUnavailableError
+from paypro_async.errors import LedgerUnavailableError, PayProError
 
 __all__ = ["GroupCommit"]
 
@@ -70,7 +70,8 @@ class GroupCommit:
             try:
                 results = self._work([job.request for job in group])
             except Exception as error:  # noqa: BLE001  whatever it is, each caller must hear of it and the thread go on
-                results = [copy(error) for _ in group]  # a traceback belongs to one task
+                # Ours can be copied, and a traceback belongs to one task.
+                results = [copy(error) if isinstance(error, PayProError) else error for _ in group]
             _wake(group, results)
             if ending:
                 return
