@@ -114,7 +114,7 @@ async def test_proxy_that_fails_is_not_sent(ours, theirs, script: Script):
         assert watch.seconds < 1
         await until(lambda: proxy.open == 0)
         assert proxy.received.count(b"CONNECT ") == 1
-        assert b"T0" not in proxy.received
+        assert b"tradeNo" not in proxy.received
         proxy.script = tunnel(lambda: server.port)
         await good(transport, PAYOUTS, 20)
         await transport.aclose()

@@ -105,7 +105,7 @@ async def test_broken_handshake_is_not_sent(ours, theirs, script):
         exchange = await transport.send(request(server.url), timeout=5)
         assert exchange.phase is Phase.NOT_SENT
         await until(lambda: server.open == 0)
-        assert b"T0" not in server.received
+        assert b"tradeNo" not in server.received
         server.script = over_tls(theirs)
         await good(transport, server.url, 10)
         await transport.aclose()
