@@ -106,7 +106,7 @@ async def test_an_answer_is_stored_as_soon_as_the_ledger_is_back(
 async def test_an_answer_that_cannot_be_stored_is_handed_over(
     client: PayProClient, sandbox: Sandbox, path: Path, transport: Interrupted, closed: SqlLedger, runtime: Hurried
 ):
-    """After many tries the error carries the result; the ledger still says unknown, and the next call asks."""
+    """After many tries the error carries the result; what the ledger still calls unknown, the next call asks about."""
     async with lock(path, transport):
         with pytest.raises(OutcomeNotRecordedError) as caught:
             await client.payout(PAYOUT, timeout=20)
@@ -117,12 +117,14 @@ async def test_an_answer_that_cannot_be_stored_is_handed_over(
     assert runtime.sleeps >= 3
     entry = await closed.get(MERCHANT, "T1")
     assert entry is not None
-    assert (entry.state, entry.attempt) == (State.SENDING, 1)
+    # A write that nobody waited for any more may have come through when the lock went; it wrote the truth.
+    assert (entry.state, entry.attempt) in ((State.SENDING, 1), (State.SUCCEEDED, 1))
+    asked = ["queryPayOutResult"] if entry.state is State.SENDING else []
 
     result = await client.payout(PAYOUT)
 
     assert (result.status, result.platform_trade_no) == (PayoutStatus.SUCCEEDED, order.platform_trade_no)
-    assert requests(sandbox) == ["payout", "queryPayOutResult"]
+    assert requests(sandbox) == ["payout", *asked]
     assert sandbox.books.booked_once(["T1"]).exact
 
 
