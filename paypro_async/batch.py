@@ -38,7 +38,7 @@ from paypro_async.errors import (
 
 __all__ = ["Batch", "BatchOptions", "Source"]
 
-logger = logging.getLogger("paypro_async")
+logger: logging.Logger = logging.getLogger("paypro_async")
 
 Source = Iterable[Any] | AsyncIterable[Any]
 

@@ -42,7 +42,7 @@ from paypro_async.runtime import Runtime
 
 __all__ = ["Engine", "Flight", "Limits"]
 
-logger = logging.getLogger("paypro_async")
+logger: logging.Logger = logging.getLogger("paypro_async")
 # A library is silent until the application says where its log goes.
 logger.addHandler(logging.NullHandler())
 T = TypeVar("T")

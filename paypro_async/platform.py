@@ -20,7 +20,7 @@ from paypro_async.transport import Transport
 
 __all__ = ["Platform"]
 
-logger = logging.getLogger("paypro_async")
+logger: logging.Logger = logging.getLogger("paypro_async")
 
 
 @frozen(kw_only=True, eq=False)

@@ -41,7 +41,7 @@ class PayoutFileError(PayProError, ValueError):
     """
 
     def __init__(self, problems: Sequence[FileProblem]) -> None:
-        self.problems = tuple(problems)
+        self.problems: tuple[FileProblem, ...] = tuple(problems)
         listed = "; ".join(f"line {problem.line}: {problem}" for problem in self.problems[:10])
         more = f"; and {len(self.problems) - 10} more" if len(self.problems) > 10 else ""
         super().__init__(f"The file cannot be paid and nothing was sent: {listed}{more}.")

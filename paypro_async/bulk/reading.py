@@ -51,7 +51,7 @@ class PayoutFile:
     def __init__(self, source: BinaryIO, *, spec: RegionSpec, defaults: Mapping[str, str]) -> None:
         self._snapshot = Snapshot(source)
         try:
-            self.delimiter = self._find_delimiter()
+            self.delimiter: str = self._find_delimiter()
             line, names = self._find_header()
             self.columns: Columns = read_header(names, line=line, spec=spec, defaults=defaults)
         except BaseException:

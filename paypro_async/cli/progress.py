@@ -27,7 +27,7 @@ class Watcher:
 
     def __init__(self, total: int) -> None:
         self.total = total
-        self.latest = _NOTHING
+        self.latest: BatchProgress = _NOTHING
 
     def __call__(self, progress: BatchProgress) -> None:
         """The batch calls this after each item."""

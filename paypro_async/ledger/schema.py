@@ -23,11 +23,11 @@ __all__ = ["SCHEMA_VERSION", "account", "clock", "event", "meta", "metadata", "p
 
 SCHEMA_VERSION = 1
 
-metadata = MetaData()
+metadata: MetaData = MetaData()
 
-meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+meta: Table = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
 
-account = Table(
+account: Table = Table(
     "account",
     metadata,
     Column("merchant_no", String, primary_key=True),
@@ -35,7 +35,7 @@ account = Table(
 )
 
 # Times are seconds since 1970 UTC on the database's clock; amounts are text, since no binary number holds them.
-payout = Table(
+payout: Table = Table(
     "payout",
     metadata,
     Column("merchant_no", String, nullable=False),
@@ -64,7 +64,7 @@ Index("payout_open", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_o
 Index("payout_content", payout.c.merchant_no, payout.c.fingerprint)
 
 # Append-only: what happened to a payout, in order, with its cause.
-event = Table(
+event: Table = Table(
     "event",
     metadata,
     Column("id", Integer, primary_key=True),
@@ -83,8 +83,8 @@ event = Table(
 class clock(FunctionElement[float]):  # noqa: N801  it reads as an SQL function
     """Seconds since 1970 UTC, on the database's clock: no process' own clock decides how old an attempt is."""
 
-    type = Double()
-    inherit_cache = True
+    type: Any = Double()
+    inherit_cache: bool | None = True
 
 
 @compiles(clock, "sqlite")

@@ -23,7 +23,7 @@ _BACKLOG = 1024
 
 
 class Sandbox:
-    """A stateful local PayPro (region India) over real HTTP/1.1 on 127.0.0.1.
+    """A stateful local PayPro (region India) over real HTTP/1.1 on 127.0.0.1::
 
         async with Sandbox(faults=FaultPlan(rate=0.15, seed=7)) as sandbox:
             ...                       # pay through sandbox.base_url
@@ -73,8 +73,10 @@ class Sandbox:
         prefix: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.books = Books(balance=Decimal(balance), settle_after=settle_after, deduplicate=deduplicate, clock=clock)
-        self.rules = Rules(
+        self.books: Books = Books(
+            balance=Decimal(balance), settle_after=settle_after, deduplicate=deduplicate, clock=clock
+        )
+        self.rules: Rules = Rules(
             secret=secret,
             merchant_no=merchant_no,
             secret_position=secret_position,
