@@ -23,10 +23,12 @@ _BACKLOG = 1024
 
 
 class Sandbox:
-    """A stateful local PayPro (region India) over real HTTP/1.1 on 127.0.0.1::
+    """A stateful local PayPro (region India) over real HTTP/1.1 on 127.0.0.1.
+
+    Use it around what it is to serve::
 
         async with Sandbox(faults=FaultPlan(rate=0.15, seed=7)) as sandbox:
-            ...                       # pay through sandbox.base_url
+            ...  # pay through sandbox.base_url
         assert sandbox.books.booked_once(trade_nos).exact
 
     Remarks work magic: `sandbox:paid` books and answers `0000` at once; `sandbox:fail:CODE` books and answers
