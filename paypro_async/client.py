@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from attrs import evolve
 
-from paypro_async._core.endpoint import read_endpoint
+from paypro_async._core.endpoint import check_merchant_no, read_endpoint
 from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
 from paypro_async._core.outcome import Codes
@@ -105,7 +105,7 @@ class PayProClient:
         transport: Transport | None = None,
         runtime: Runtime | None = None,
     ) -> None:
-        _check_merchant_no(merchant_no)
+        check_merchant_no(merchant_no)
         if not isinstance(signer, Signer):
             raise ConfigurationError("signer has no sign(). Give Md5Signer(secret).")
         if resend not in ("after_settle", "never"):
@@ -143,6 +143,8 @@ class PayProClient:
         self._batches: set[Batch] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._made_platform: Platform | None = None
+        self._made_engine: Engine | None = None
 
     @classmethod
     def from_env(cls, **settings: Any) -> Self:
@@ -345,20 +347,23 @@ class PayProClient:
         return intent
 
     def _engine(self) -> Engine:
+        platform = self._platform()
         if self._ledger is None:
             raise ConfigurationError(
                 "The client has no ledger, so a crash could make it pay twice. Nothing was sent. Give "
                 "ledger='sqlite:///payouts.db', or ledger='memory' to forget payouts when the process ends."
             )
-        return Engine(
-            platform=self._platform(),
-            ledger=self._ledger,
-            policy=self._policy,
-            budget=self._budget,
-            runtime=self._runtime,
-            request_timeout=self._timing.request_timeout,
-            send_within=self._timing.send_within,
-        )
+        if self._made_engine is None:
+            self._made_engine = Engine(
+                platform=platform,
+                ledger=self._ledger,
+                policy=self._policy,
+                budget=self._budget,
+                runtime=self._runtime,
+                request_timeout=self._timing.request_timeout,
+                send_within=self._timing.send_within,
+            )
+        return self._made_engine
 
     def _questions(self) -> Questions:
         return Questions(
@@ -379,19 +384,14 @@ class PayProClient:
             raise ClientStateError(
                 "The client was opened in another event loop. Nothing was sent; open one client per event loop."
             )
-        return Platform(
-            spec=self._spec,
-            base_url=self._endpoint.base_url,
-            merchant_no=self._merchant_no,
-            signer=self._signer,
-            transport=self._transport,
-            runtime=self._runtime,
-            codes=self._codes,
-        )
-
-
-def _check_merchant_no(merchant_no: object) -> None:
-    if not isinstance(merchant_no, str) or not merchant_no.isascii() or not merchant_no.isalnum():
-        raise ConfigurationError(
-            "merchant_no must be text of letters and digits, as PayPro writes it; a number would lose its zeros."
-        )
+        if self._made_platform is None:
+            self._made_platform = Platform(
+                spec=self._spec,
+                base_url=self._endpoint.base_url,
+                merchant_no=self._merchant_no,
+                signer=self._signer,
+                transport=self._transport,
+                runtime=self._runtime,
+                codes=self._codes,
+            )
+        return self._made_platform

@@ -123,7 +123,8 @@ class Engine:
         """Take one payout as far as the limits allow."""
         flight = await self.begin(intent, limits)
         while (step := self.next(flight)).action is not Action.FINISH:
-            await self.runtime.sleep(step.delay)
+            if step.delay > 0:
+                await self.runtime.sleep(step.delay)
             await self.act(flight, step.action)
         return self.result(flight)
 

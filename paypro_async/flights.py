@@ -1,5 +1,6 @@
 """Calls for one payout at one time join: one of them works, the others get what it got."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -16,7 +17,7 @@ __all__ = ["SingleFlight"]
 @define(eq=False)
 class _Call:
     fingerprint: str
-    done: anyio.Event = field(factory=anyio.Event)
+    done: asyncio.Event = field(factory=asyncio.Event)
     result: PayoutResult | None = None
     error: PayProError | None = None
 

@@ -62,6 +62,8 @@ class Problem:
 
 def check_text(value: str) -> tuple[str, str] | None:
     """Any text that can be sent: not blank, no control characters, encodable as UTF-8."""
+    if value.isascii() and value.isprintable():
+        return None if value.strip() else ("REQUIRED", "is blank; give a value")
     if all(unicodedata.category(character)[0] in "ZC" for character in value):
         # Separators and format characters: some of them str.strip() does not know.
         return "REQUIRED", "is blank; give a value"

@@ -1,4 +1,4 @@
-"""The base URL: where requests go, and which environment that is."""
+"""Where requests go and who sends them: the base URL, its environment, the merchant number."""
 
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
@@ -7,7 +7,7 @@ from attrs import frozen
 
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["Endpoint", "is_loopback", "read_endpoint"]
+__all__ = ["Endpoint", "check_merchant_no", "is_loopback", "read_endpoint"]
 
 
 @frozen
@@ -64,3 +64,15 @@ def read_endpoint(base_url: str, *, environment: str | None, allow_plain_http: b
             "allow_plain_http=True if the network in between is yours."
         )
     return Endpoint(base_url.strip().rstrip("/"), environment or ("local" if loopback else host))
+
+
+def check_merchant_no(merchant_no: object) -> None:
+    """Refuse what cannot be a merchant number.
+
+    Raises:
+        ConfigurationError: If it is not text of letters and digits.
+    """
+    if not isinstance(merchant_no, str) or not merchant_no.isascii() or not merchant_no.isalnum():
+        raise ConfigurationError(
+            "merchant_no must be text of letters and digits, as PayPro writes it; a number would lose its zeros."
+        )

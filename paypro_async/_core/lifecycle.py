@@ -225,7 +225,7 @@ def changed(entry: Entry, change: Change, now: datetime | None) -> Entry:
         state=change.to,
         attempt=entry.attempt + 1 if change.begins else entry.attempt,
         sent_at=now if change.begins and now is not None else entry.sent_at,
-        age=0.0 if change.begins else entry.age,
+        age=0.0 if change.begins else entry.age if now is None else (now - entry.sent_at).total_seconds(),
         doubt=entry.doubt if change.doubt is None else change.doubt,
         reply=None if change.begins else change.reply or entry.reply,
         code=entry.code if change.code is None else change.code,

@@ -43,8 +43,8 @@ class MemoryLedger:
         entry = self._entries[key]
         if not applies(entry, change):
             return Moved(self._aged(entry), done=False)
-        self._entries[key] = changed(entry, change, self._runtime.now())
-        return Moved(self._aged(self._entries[key]), done=True)
+        entry = self._entries[key] = changed(entry, change, self._runtime.now())
+        return Moved(entry, done=True)
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
         """The entry, or None."""

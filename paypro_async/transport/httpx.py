@@ -179,7 +179,7 @@ class HttpxTransport:
             httpx.Request(
                 "POST",
                 _url(request.url),
-                headers=request.headers,
+                headers=_headers(tuple(request.headers)),
                 content=request.body,
                 extensions={"timeout": _NO_TIMEOUT, "trace": wire},
             )
@@ -198,7 +198,7 @@ class HttpxTransport:
         if cause is not None:
             return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, cause=cause)
         await response.aclose()
-        wire.clean = _nothing_left(lane, response)
+        wire.clean = _nothing_left(lane, response, secure=request.url.startswith("https:"))
         return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=bytes(body))
 
     async def _default_context(self, url: str) -> ssl.SSLContext:
@@ -234,6 +234,11 @@ def _chunks(response: httpx.Response) -> AsyncIterable[bytes]:
     return response.stream
 
 
+@lru_cache(maxsize=64)  # of one merchant they are the same for every request
+def _headers(headers: tuple[tuple[str, str], ...]) -> httpx.Headers:
+    return httpx.Headers(headers)
+
+
 @lru_cache(maxsize=64)  # a platform has three
 def _url(url: str) -> httpx.URL:
     return httpx.URL(url)
@@ -255,10 +260,10 @@ def _environment_proxy(url: str) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-def _nothing_left(lane: httpx.AsyncHTTPTransport, response: httpx.Response) -> bool:
+def _nothing_left(lane: httpx.AsyncHTTPTransport, response: httpx.Response, *, secure: bool) -> bool:
     """Whether nothing came behind the reply. What did would be taken for the answer to the next request."""
     # What still waits in the kernel httpcore sees for itself; what h11 and TLS have taken in already it does not.
-    stream = response.extensions.get("network_stream")
+    stream = response.extensions.get("network_stream") if secure else None
     tls: ssl.SSLObject | None = stream.get_extra_info("ssl_object") if stream else None
     if tls is not None:
         try:
