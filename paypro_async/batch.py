@@ -202,13 +202,18 @@ class Batch:
 
     def _leave_waiting(self) -> None:
         # Only a cancelled batch leaves any. Each is in the ledger as what it is, and is counted as that.
-        for _, _, job in self._waiting:
-            flight = job.flight
-            if flight is not None:
-                try:
-                    self._end(job, self._item(job, result=self._engine.result(flight)))
-                except PayProError as error:
-                    self._end(job, self._item(job, error=error))
+        waiting, self._waiting = self._waiting, []
+        for _, _, job in waiting:
+            if (item := self._as_left(job)) is not None:
+                self._end(job, item)
+
+    def _as_left(self, job: _Job) -> BatchItem | None:
+        if job.flight is None:
+            return None
+        try:
+            return self._item(job, result=self._engine.result(job.flight))
+        except PayProError as error:
+            return self._item(job, error=error)
 
     async def _feed(self) -> None:
         try:
@@ -272,6 +277,9 @@ class Batch:
             item = await self._advance(job)
         except PayProError as error:
             item = self._item(job, error=error)
+        except asyncio.CancelledError:
+            item = self._as_left(job)
+            raise
         except Exception as error:
             # A fault in the SDK or in a plug-in must not take the other payouts with it, nor pass for an outcome.
             logger.exception("Payout %s met an unexpected error", job.intent.trade_no if job.intent else "?")
@@ -290,7 +298,9 @@ class Batch:
             return None
         if job.action is not None:
             await self._act(flight, job.action)
-        while (step := self._engine.next(flight)).action is not Action.FINISH and not self._cancelled:
+        while (step := self._engine.next(flight)).action is not Action.FINISH:
+            if self._cancelled and flight.announced_at is None:
+                break  # What was announced still goes out: unsent, it would be unknown for a settle window.
             if step.delay > 0:
                 job.action = step.action
                 self._wait_for(job, step.delay)

@@ -1,6 +1,7 @@
 """The client."""
 
 import asyncio
+import logging
 import os
 import ssl
 import warnings
@@ -34,6 +35,8 @@ from paypro_async.timing import Timing, check_count
 from paypro_async.transport import Transport
 
 __all__ = ["PayProClient"]
+
+logger: logging.Logger = logging.getLogger("paypro_async")
 
 
 class PayProClient:
@@ -126,8 +129,7 @@ class PayProClient:
             settle_after=settle_after, ask_spacing=self._timing.ask_spacing, resend=resend == "after_settle"
         )
         self._codes = codes or Codes()
-        given = {"ip_address": ip_address, "notify_url": notify_url}
-        self._defaults: Mapping[str, str] = {name: value for name, value in given.items() if value}
+        self._defaults = {"ip_address": ip_address or "", "notify_url": notify_url or ""}
         self._runtime = runtime or SystemRuntime()
         self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
         self._owns_ledger = isinstance(ledger, str)
@@ -177,12 +179,9 @@ class PayProClient:
             if self._transport is None:
                 self._transport = await self._make_transport()
             if self._ledger is not None:
+                environment = self._endpoint.environment
                 await self._ledger.open(
-                    Account(
-                        merchant_no=self._merchant_no,
-                        region=self._spec.name,
-                        environment=self._endpoint.environment,
-                    )
+                    Account(merchant_no=self._merchant_no, region=self._spec.name, environment=environment)
                 )
         except BaseException:
             await self._close_what_is_ours()
@@ -229,7 +228,8 @@ class PayProClient:
         """Pay once, or find out what became of it.
 
         The same ``trade_no`` with the same content gives back the stored result: without a request if it is final,
-        else after asking the platform. Calls for one ``trade_no`` at one time join.
+        else after asking the platform. Calls for one ``trade_no`` at one time join. A payout without a ``trade_no``
+        gets a new one, so calling again without it is another payout.
 
         Args:
             payout: The region's ``Payout``; or give its fields as keyword arguments.
@@ -326,7 +326,9 @@ class PayProClient:
 
     def new_trade_no(self) -> str:
         """A new order number in the platform's form: UTC ``YYYYMMDDHHMMSS`` and 18 random digits."""
-        return make_trade_no(self._runtime.now(), self._runtime.random_bits(RANDOM_BITS))
+        trade_no = make_trade_no(self._runtime.now(), self._runtime.random_bits(RANDOM_BITS))
+        logger.info("A new trade_no: %s", trade_no)
+        return trade_no
 
     def _one_payout(self, payout: Any, fields: Mapping[str, Any]) -> Any:
         if payout is None:

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import (
@@ -76,6 +76,7 @@ class Flight:
         announced_at: When this call announced an attempt that is not sent yet; else None.
         last: What the last attempt of this call proved.
         retry_after: Seconds that the platform asked to wait when it last answered.
+        refused: Whether the last question was refused because of the credentials.
     """
 
     entry: Entry
@@ -89,6 +90,7 @@ class Flight:
     absences: int = 0
     last: Outcome | None = None
     retry_after: float | None = None
+    refused: bool = False
 
     @property
     def deadline(self) -> float:
@@ -109,6 +111,7 @@ class Engine:
     Args:
         request_timeout: Seconds for one exchange.
         send_within: Seconds from the announcement of an attempt within which its first byte must leave.
+        announced: The last attempt that this process announced of each payout that is unknown, and when.
     """
 
     platform: Platform
@@ -118,6 +121,7 @@ class Engine:
     runtime: Runtime
     request_timeout: float
     send_within: float
+    announced: dict[str, tuple[int, float]] = field(factory=dict, init=False)
 
     async def pay(self, intent: Intent, limits: Limits) -> PayoutResult:
         """Take one payout as far as the limits allow."""
@@ -134,7 +138,11 @@ class Engine:
         try:
             moved = await self._within(limits.timeout, self.ledger.claim(intent))
         except LedgerUnavailableError as error:
-            raise LedgerUnavailableError(str(error), trade_no=intent.trade_no) from error
+            raise LedgerUnavailableError(
+                f"{error} This call sent nothing for {intent.trade_no}; what became of an earlier call with that "
+                "trade_no only the ledger knows, so call again with the same one.",
+                trade_no=intent.trade_no,
+            ) from error
         if moved.entry.fingerprint != intent.fingerprint:
             raise IdempotencyConflictError(
                 f"The trade_no {intent.trade_no} was used before for another amount or beneficiary. Nothing was sent "
@@ -200,6 +208,8 @@ class Engine:
 
     def result(self, flight: Flight) -> PayoutResult:
         """What is known in the end, or the error that says why nothing is."""
+        if flight.entry.state is not State.SENDING:
+            self.announced.pop(flight.entry.trade_no, None)
         result = flight.entry.result()
         if result is not None:
             return result
@@ -220,13 +230,17 @@ class Engine:
             absences=flight.absences,
             last=last.verdict if last else None,
             retry_after=flight.retry_after,
+            refused=flight.refused,
             ask_anyway=flight.limits.ask_anyway,
         )
         return next_step(at, self.policy, self.runtime.chance())
 
     def _age(self, flight: Flight, now: float) -> float:
         # The ledger's clock says how old the attempt was when it was read; from there on the steady clock counts.
-        return flight.entry.age + (now - flight.seen_at)
+        age = flight.entry.age + (now - flight.seen_at)
+        # A wall clock may jump. What this process announced itself is never older than it knows.
+        attempt, announced_at = self.announced.get(flight.entry.trade_no, (0, 0.0))
+        return min(age, now - announced_at) if attempt == flight.entry.attempt else age
 
     async def _send(self, flight: Flight) -> None:
         pace = flight.limits.pace
@@ -242,6 +256,7 @@ class Engine:
             flight.announced_at = announced_at
         await self.keep_pace(pace.send if pace else None)
         number, entry = flight.entry.attempt, flight.entry
+        self.announced[entry.trade_no] = number, flight.announced_at
         send_by = flight.announced_at + self.send_within
         flight.announced_at = None
         flight.sends += 1
@@ -278,10 +293,11 @@ class Engine:
             flight.see(entry, self.runtime.steady())
             if moved_on:
                 return
-        settled = self._age(flight, self.runtime.steady()) >= self.policy.settle_after
+        settled = self.policy.settled(self._age(flight, self.runtime.steady()))
         entry = flight.entry
         outcome = await self.platform.query(entry.trade_no, amount=entry.amount, timeout=self._patience(flight))
         flight.asked += 1
+        flight.refused = outcome.verdict is Verdict.BAD_CREDENTIALS
         if outcome.verdict is not Verdict.UNKNOWN:
             self.budget.answered()
         flight.retry_after = outcome.retry_after
@@ -324,22 +340,26 @@ class Engine:
             await self._settle(flight, decide)
         except asyncio.CancelledError:
             # Again, in a task that the cancellation does not reach. A change is conditional, so twice is once.
-            writing = asyncio.ensure_future(self._settle(flight, decide))
+            give_up = self.runtime.steady() + _RECORDING_SECONDS
+            writing = asyncio.ensure_future(self._settle(flight, decide, give_up=give_up))
             await asyncio.wait([writing])
             if not writing.cancelled() and (error := writing.exception()) is not None:
                 logger.warning("%s", error)
             raise
 
-    async def _settle(self, flight: Flight, decide: Callable[[Entry], Change | None]) -> None:
+    async def _settle(
+        self, flight: Flight, decide: Callable[[Entry], Change | None], *, give_up: float | None = None
+    ) -> None:
         while (change := decide(flight.entry)) is not None:
-            moved = await self._write(flight, change)
+            moved = await self._write(flight, change, give_up=give_up)
             flight.see(moved.entry, self.runtime.steady())
             if moved.done:
                 return
 
-    async def _write(self, flight: Flight, change: Change) -> Moved:
+    async def _write(self, flight: Flight, change: Change, *, give_up: float | None = None) -> Moved:
         """Write one change, again and again while the ledger is unavailable and there is time."""
-        give_up = max(flight.deadline, self.runtime.steady() + _RECORDING_SECONDS)
+        if give_up is None:
+            give_up = max(flight.deadline, self.runtime.steady() + _RECORDING_SECONDS)
         tries = 0
         while True:
             try:

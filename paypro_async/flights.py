@@ -8,7 +8,12 @@ from attrs import define, field
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult
-from paypro_async.errors import IdempotencyConflictError, OutcomeUnknownError, PayProError
+from paypro_async.errors import (
+    IdempotencyConflictError,
+    LedgerUnavailableError,
+    OutcomeUnknownError,
+    PayProError,
+)
 from paypro_async.runtime import Runtime
 
 __all__ = ["SingleFlight"]
@@ -38,12 +43,24 @@ class SingleFlight:
             IdempotencyConflictError: If the call under way pays something else under the same number.
         """
         deadline = self._runtime.steady() + timeout
+        joined = False
         while (call := self._calls.get(intent.trade_no)) is not None:
             result = await self._join(call, intent, deadline - self._runtime.steady())
             if result is not None:
                 return result
             # The one that worked was cancelled; one of those that waited takes over and asks.
-        return await self._lead(intent, lambda: work(deadline - self._runtime.steady()))
+            joined = True
+        try:
+            return await self._lead(intent, lambda: work(deadline - self._runtime.steady()))
+        except LedgerUnavailableError as error:
+            if not joined:
+                raise
+            # The call that was cancelled may have sent it.
+            raise OutcomeUnknownError(
+                f"Payout {intent.trade_no} may have been made by a call that was cancelled, and the ledger cannot say "
+                "so now. Money may have moved. Call again with the same trade_no; never use a new one.",
+                trade_no=intent.trade_no,
+            ) from error
 
     async def _lead(self, intent: Intent, work: Callable[[], Awaitable[PayoutResult]]) -> PayoutResult:
         call = self._calls[intent.trade_no] = _Call(intent.fingerprint)

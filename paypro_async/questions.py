@@ -1,5 +1,6 @@
 """Questions to the platform: a payout's status, the balance. They move no money, so they may simply be asked again."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 from attrs import frozen
@@ -9,12 +10,14 @@ from paypro_async._core.models import Balance, PayoutStatus, QueryResult
 from paypro_async._core.outcome import ACCEPTED, PROCESSING, Outcome, Verdict
 from paypro_async._core.pacing import RetryBudget
 from paypro_async._core.retry import RetryPolicy
-from paypro_async.errors import QuestionFailedError
+from paypro_async.errors import LedgerUnavailableError, QuestionFailedError
 from paypro_async.ledger import Ledger
 from paypro_async.platform import Platform
 from paypro_async.runtime import Runtime
 
 __all__ = ["Questions"]
+
+logger: logging.Logger = logging.getLogger("paypro_async")
 
 
 @frozen(kw_only=True, eq=False)
@@ -30,15 +33,15 @@ class Questions:
 
     async def query(self, trade_no: str, *, timeout: float, max_attempts: int) -> QueryResult:
         """Ask for one payout."""
-        entry = await self.ledger.get(self.platform.merchant_no, trade_no) if self.ledger else None
+        entry = await self._known(trade_no)
         amount = entry.amount if entry else None
 
         async def ask(patience: float) -> Outcome:
             return await self.platform.query(trade_no, amount=amount, timeout=patience)
 
         outcome = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
-        if outcome.verdict is Verdict.UNKNOWN:
-            raise _failed(f"The platform could not be asked for payout {trade_no}", outcome, trade_no=trade_no)
+        if outcome.verdict in (Verdict.UNKNOWN, Verdict.BAD_CREDENTIALS):
+            raise self._failed(f"The platform could not be asked for payout {trade_no}", outcome, trade_no=trade_no)
         status = _status(outcome)
         if self.ledger and entry and (await self._merge(self.ledger, entry, outcome)).state is State.REVERSED:
             status = PayoutStatus.REVERSED
@@ -65,7 +68,7 @@ class Questions:
 
         outcome = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
         if not found:
-            raise _failed("The platform could not be asked for the balance", outcome)
+            raise self._failed("The platform could not be asked for the balance", outcome)
         return found[0]
 
     async def _until_answered(
@@ -91,10 +94,36 @@ class Questions:
                 return outcome
             await self.runtime.sleep(delay)
 
+    def _failed(self, what: str, outcome: Outcome, *, trade_no: str | None = None) -> QuestionFailedError:
+        code, words = outcome.code, outcome.message
+        why = outcome.cause or "no usable answer came"
+        told = f" ({words}, code {code})" if words else f" (code {code})"
+        next_step = "ask again later"
+        if code is not None and self.platform.codes.refuses_credentials(code, words):
+            next_step = "check the merchant number, the secret and the secret's position"
+        return QuestionFailedError(
+            f"{what}: {why}{told if code is not None else ''}. Asking moves no money; {next_step}.",
+            trade_no=trade_no,
+            platform_code=code,
+            platform_message=words,
+        )
+
+    async def _known(self, trade_no: str) -> Entry | None:
+        try:
+            return await self.ledger.get(self.platform.merchant_no, trade_no) if self.ledger else None
+        except LedgerUnavailableError as error:
+            # The question does not depend on it; what the platform says is worth having all the same.
+            logger.warning("Payout %s is asked about without the ledger: %s", trade_no, error)
+            return None
+
     async def _merge(self, ledger: Ledger, entry: Entry, outcome: Outcome) -> Entry:
         """Write what the answer teaches; somebody else may be writing about the same payout."""
         while (change := after_query(entry, outcome)) is not None:
-            moved = await ledger.move(change)
+            try:
+                moved = await ledger.move(change)
+            except LedgerUnavailableError as error:
+                logger.warning("The answer about payout %s could not be stored: %s", entry.trade_no, error)
+                break
             entry = moved.entry
             if moved.done:
                 break
@@ -106,13 +135,3 @@ def _status(outcome: Outcome) -> PayoutStatus | None:
         return None
     by_code = {ACCEPTED: PayoutStatus.SUCCEEDED, PROCESSING: PayoutStatus.PROCESSING}
     return by_code.get(outcome.code or "", PayoutStatus.FAILED)
-
-
-def _failed(what: str, outcome: Outcome, *, trade_no: str | None = None) -> QuestionFailedError:
-    refused = f", code {outcome.code!r}" if outcome.code is not None else ""
-    return QuestionFailedError(
-        f"{what}: {outcome.cause or 'no usable answer came'}{refused}. Asking moves no money; ask again later.",
-        trade_no=trade_no,
-        platform_code=outcome.code,
-        platform_message=outcome.message,
-    )

@@ -72,7 +72,7 @@ class PayoutResult:
         else:
             return self
         raise PayoutFailedError(
-            f"Payout {self.trade_no} {self.status.value}{_because(self.code, self.message)}; {certain}. "
+            f"Payout {self.trade_no} {self.status.value}{_because(self.code)}; {certain}. "
             "To pay after all, mend the cause and send it under a new trade_no.",
             result=self,
             trade_no=self.trade_no,
@@ -123,6 +123,6 @@ class Balance:
     currency: str
 
 
-def _because(code: str | None, message: str | None) -> str:
-    words = f" ({message})" if message else ""
-    return f" with platform code {code!r}{words}" if code else words
+def _because(code: str | None) -> str:
+    # The platform's words stay in ``message``: platforms echo what they were sent, names and account numbers too.
+    return f" with platform code {code!r}" if code else ""

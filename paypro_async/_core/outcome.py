@@ -43,6 +43,12 @@ _CREDENTIAL_WORDS = re.compile(
 )
 
 
+# A duplicate that is taken for a refusal would be paid again under another number; a false hit costs a question.
+_DUPLICATE_WORDS = re.compile(r"\b(duplicat\w*|repeat(ed)?|already (exists?|used|submitted|processed)|order exists?)\b")
+# How gateways say "no answer came from behind me", which is often after the order was taken.
+_GATEWAY_CODE = re.compile(r"408|5[0-9][0-9]")
+
+
 def _frozenset(codes: str | Iterable[str]) -> frozenset[str]:
     # One code alone is a code, not a set of characters.
     return frozenset([codes] if isinstance(codes, str) else codes)
@@ -70,8 +76,20 @@ class Codes:
     def refuses_credentials(self, code: str, words: str | None) -> bool:
         """Whether an outer refusal is about who asks, not about what is asked."""
         # inferred: no list names these codes (reference section 8)
-        plain = re.sub(r"[\W_]+", " ", words or "").lower()
-        return code in self.credentials or _CREDENTIAL_WORDS.search(plain) is not None
+        return code in self.credentials or _CREDENTIAL_WORDS.search(_plain(words)) is not None
+
+    def says_duplicate(self, code: str | None, words: str | None) -> bool:
+        """Whether a refusal is about a ``tradeNo`` that was used before."""
+        # inferred: only Pakistan's code is documented, so the words count too
+        return code in self.duplicate or _DUPLICATE_WORDS.search(_plain(words)) is not None
+
+    def proves_nothing(self, code: str | None) -> bool:
+        """Whether a code says that something went wrong, and not what became of the payout."""
+        return not code or code in self.system or _GATEWAY_CODE.fullmatch(code) is not None
+
+
+def _plain(words: str | None) -> str:
+    return re.sub(r"[\W_]+", " ", words or "").lower()
 
 
 class Verdict(Enum):
@@ -150,7 +168,8 @@ def classify_query(exchange: Exchange, codes: Codes, *, trade_no: str, amount: D
     if found.code in codes.no_such_order:
         return Outcome(verdict=Verdict.NO_SUCH_ORDER, code=found.code, message=found.msg)
     if found.code != ACCEPTED:
-        return _unknown(exchange, f"the platform refused the question with code {found.code}", found)
+        refused = _unknown(exchange, "the platform refused the question", found)
+        return evolve(refused, verdict=_verdict_of_refused_question(found, codes))
     if not found.has_data:
         # inferred: reference section 5, nothing is documented for an unknown tradeNo
         return Outcome(verdict=Verdict.NO_SUCH_ORDER, code=found.code, message=found.msg)
@@ -165,6 +184,12 @@ def classify_query(exchange: Exchange, codes: Codes, *, trade_no: str, amount: D
     return outcome
 
 
+def _verdict_of_refused_question(envelope: Envelope, codes: Codes) -> Verdict:
+    # Nothing of the payout either way; but with these credentials every question will be refused.
+    wrong = codes.refuses_credentials(envelope.code, envelope.msg)
+    return Verdict.BAD_CREDENTIALS if wrong else Verdict.UNKNOWN
+
+
 def _shows_an_order(outcome: Outcome) -> bool:
     # inferred: "other codes are failures" holds for an order that exists, and such a one has a number or an amount.
     # A bare code may just as well say "no such order", of an order whose booking lags behind its request.
@@ -177,7 +202,7 @@ def classify_balance(exchange: Exchange, *, currency: str) -> tuple[Outcome, Bal
     if not isinstance(found, Envelope):
         return evolve(found, verdict=Verdict.UNKNOWN), None
     if found.code != ACCEPTED:
-        return _unknown(exchange, f"the platform refused the question with code {found.code}", found), None
+        return _unknown(exchange, "the platform refused the question", found), None
     try:
         data = read_balance(found)
         available = data.available
@@ -216,9 +241,9 @@ def _before_the_envelope(exchange: Exchange) -> Outcome | Envelope:
 
 
 def _refused(envelope: Envelope, codes: Codes, exchange: Exchange) -> Outcome:
-    if envelope.code in codes.duplicate:
+    if codes.says_duplicate(envelope.code, envelope.msg) or exchange.status == 409:
         verdict = Verdict.DUPLICATE
-    elif not envelope.code or envelope.code in codes.system or _says_accepted(envelope):
+    elif codes.proves_nothing(envelope.code) or exchange.status in (408, 425) or _says_accepted(envelope):
         return _unknown(exchange, f"the platform answered code {envelope.code!r}", envelope)
     elif codes.refuses_credentials(envelope.code, envelope.msg):
         verdict = Verdict.BAD_CREDENTIALS
@@ -258,9 +283,9 @@ def _verdict_of_status(order: OrderData, codes: Codes) -> Verdict:
         return Verdict.PAID
     if order.status == PROCESSING:
         return Verdict.PROCESSING
-    if order.status in codes.duplicate:
+    if codes.says_duplicate(order.status, order.words):
         return Verdict.DUPLICATE
-    return Verdict.UNKNOWN if order.status in codes.system else Verdict.FAILED
+    return Verdict.UNKNOWN if codes.proves_nothing(order.status) else Verdict.FAILED
 
 
 def _unknown(exchange: Exchange, cause: str, envelope: Envelope | None = None) -> Outcome:

@@ -20,6 +20,8 @@ from paypro_async.errors import ConfigurationError
 
 __all__ = ["BELIEVED_ABSENCES", "Action", "RetryPolicy", "Situation", "Step", "next_step"]
 
+_ROUNDING = 1e-6
+
 BELIEVED_ABSENCES = 2
 """How many questions after the settle window must find nothing."""
 
@@ -49,6 +51,10 @@ class RetryPolicy:
     backoff_max: float = field(default=8.0, validator=_not_negative)
     retry_after_max: float = field(default=60.0, validator=_not_negative)
 
+    def settled(self, age: float) -> bool:
+        """Whether "no such order" means something of an attempt that is *age* seconds old."""
+        return age >= self.settle_after - _ROUNDING
+
     def backoff(self, tries: int, chance: float) -> float:
         """The delay before try number *tries* + 1; *chance* is drawn evenly from 0 to 1."""
         return chance * min(self.backoff_max, self.backoff_first * 2.0 ** min(tries, 30))
@@ -69,6 +75,7 @@ class Situation:
         absences: How many of them found nothing after the settle window, without anything else in between.
         last: What the last exchange of this call proved, if there was one.
         retry_after: Seconds that the platform asked to wait.
+        refused: The last question was refused because of who asked.
         ask_anyway: The caller wants fresh news of a payout that is processing.
     """
 
@@ -81,6 +88,7 @@ class Situation:
     absences: int = 0
     last: Verdict | None = None
     retry_after: float | None = None
+    refused: bool = False
     ask_anyway: bool = False
 
 
@@ -133,6 +141,8 @@ def _hint(at: Situation, policy: RetryPolicy) -> float:
 
 
 def _ask(at: Situation, policy: RetryPolicy, chance: float) -> Step:
+    if at.refused:
+        return Step(Action.FINISH)
     if at.absences:
         return Step(Action.ASK, max(policy.ask_spacing, _hint(at, policy)))
     if at.asked == 0 and (at.sends == 0 or at.last is Verdict.DUPLICATE):
@@ -141,4 +151,4 @@ def _ask(at: Situation, policy: RetryPolicy, chance: float) -> Step:
     delay = policy.backoff(at.asked, chance) + _hint(at, policy)
     until_settled = policy.settle_after - at.age
     # The first question after the window counts, so it comes just then and not a back-off later.
-    return Step(Action.ASK, min(delay, until_settled) if until_settled > 0 else delay)
+    return Step(Action.ASK, delay if policy.settled(at.age) else min(delay, until_settled))

@@ -29,9 +29,9 @@ def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentE
     about = {"trade_no": entry.trade_no}
     if entry.state is State.REVIEW:
         return ReviewRequiredError(
-            f"Payout {entry.trade_no} waits for a person: what the platform says{_told(_said(entry))} does not settle "
-            "what became of it. Money may have moved. Look the order up in PayPro's dashboard; nothing more is sent "
-            "for this trade_no.",
+            f"Payout {entry.trade_no} waits for a person: what the platform says{_told(_code(entry.code))} does not "
+            "settle what became of it. Money may have moved. Look the order up in PayPro's dashboard; nothing more is "
+            "sent for this trade_no.",
             attempts=entry.attempt,
             elapsed=elapsed,
             **about,
@@ -90,7 +90,7 @@ def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentErro
         return limited
     if last is not None and verdict is Verdict.BAD_CREDENTIALS:
         refused = CredentialsRefusedError(
-            f"The platform refused the credentials for payout {entry.trade_no}{_told(last.message)}. No money "
+            f"The platform refused the credentials for payout {entry.trade_no}{_told(_code(last.code))}. No money "
             "moved. Check the merchant number, the secret and secret_position, then call again with the same trade_no.",
             **about,
         )
@@ -112,5 +112,6 @@ def _told(why: str | None) -> str:
     return f" ({why})" if why else ""
 
 
-def _said(entry: Entry) -> str | None:
-    return entry.message or (f"code {entry.code}" if entry.code else None)
+def _code(code: str | None) -> str | None:
+    # Never the platform's words: platforms echo what they were sent, names and account numbers too.
+    return f"code {code}" if code else None

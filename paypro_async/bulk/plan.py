@@ -34,7 +34,7 @@ class Plan:
         given: Digests of the trade numbers that stand in the file itself.
         problems: Everything that is wrong with it; a plan with problems must not be paid.
         with_decimals: Rows whose amount has decimals, which the platform advises against.
-        identical: Rows without a trade number that pay the same to the same as a row before them.
+        identical: Lines of rows without a trade number that pay the same to the same as a row before them.
     """
 
     rows: int
@@ -44,7 +44,7 @@ class Plan:
     given: frozenset[bytes] = field(repr=False)
     problems: tuple[FileProblem, ...] = ()
     with_decimals: int = 0
-    identical: int = 0
+    identical: tuple[int, ...] = ()
 
     def trade_no(self, row: Row) -> str:
         """The row's own trade number, or the one that follows from the file's content and the row's place."""
@@ -93,7 +93,7 @@ def make_plan(file: PayoutFile, prepare_row: Prepare, *, currency: str, run: str
         given=frozenset(survey.given),
         problems=tuple(survey.problems),
         with_decimals=survey.with_decimals,
-        identical=survey.identical,
+        identical=tuple(survey.identical),
     )
 
 
@@ -112,7 +112,7 @@ class _Survey:
     rows: int = 0
     total: Decimal = Decimal(0)
     with_decimals: int = 0
-    identical: int = 0
+    identical: list[int] = field(factory=list)
     problems: list[FileProblem] = field(factory=list)
     content: "hashlib._Hash" = field(factory=hashlib.sha256)
     given: dict[bytes, int] = field(factory=dict)
@@ -138,7 +138,8 @@ class _Survey:
         self.with_decimals += bool(intent.warnings)
         if given is None:
             same = _short(intent.fingerprint)
-            self.identical += same in self.seen
+            if same in self.seen:
+                self.identical.append(row.line)
             self.seen.add(same)
 
     def _check_number(self, row: Row, trade_no: str) -> None:

@@ -1,4 +1,4 @@
-"""Rows that were paid before under other trade numbers.
+"""Rows that the ledger speaks against: paid before under other trade numbers, or with a number of another payout.
 
 Derived trade numbers follow from the file's content, so a file that was edited after a part of it was paid has new ones
 for all its rows. The ledger knows what was paid to whom, and so the second payment is found before it is made.
@@ -14,7 +14,7 @@ from paypro_async.bulk.plan import Plan, Prepare, numbered
 from paypro_async.bulk.reading import PayoutFile, Row
 from paypro_async.ledger import Ledger
 
-__all__ = ["Before", "Repeat", "look_back"]
+__all__ = ["Before", "Conflict", "Repeat", "look_back"]
 
 # Of these no money is out, so paying the same again is no second payment.
 _PAID_NOTHING = frozenset({State.FAILED, State.REVERSED})
@@ -40,16 +40,26 @@ class Repeat:
 
 
 @frozen(kw_only=True)
+class Conflict:
+    """A row whose trade number belongs to another payout in the ledger."""
+
+    line: int
+    row: int
+
+
+@frozen(kw_only=True)
 class Before:
     """What the ledger knew of a file before it is paid.
 
     Args:
         known: Rows that are in the ledger under their own trade number.
         repeats: Rows that are not, but whose content is, under another number.
+        conflicts: Rows whose trade number is, with another content.
     """
 
     known: int = 0
     repeats: tuple[Repeat, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
 
 async def look_back(file: PayoutFile, plan: Plan, prepare_row: Prepare, ledger: Ledger, merchant_no: str) -> Before:
@@ -60,17 +70,21 @@ async def look_back(file: PayoutFile, plan: Plan, prepare_row: Prepare, ledger: 
     """
     known = 0
     repeats: list[Repeat] = []
+    conflicts: list[Conflict] = []
     for page in pages(numbered(file, plan)):
         own = await ledger.get_many(merchant_no, [trade_no for _, trade_no in page])
-        known += len(own)
-        # Who gives a number himself says which payout it is; only numbers that we made can be wrong about it.
-        new = [
-            (row, prepare_row(row.values, trade_no).fingerprint)
-            for row, trade_no in page
-            if trade_no not in own and "trade_no" not in row.values
-        ]
+        new: list[tuple[Row, str]] = []
+        for row, trade_no in page:
+            entry, fingerprint = own.get(trade_no), prepare_row(row.values, trade_no).fingerprint
+            if entry is not None and entry.fingerprint != fingerprint:
+                conflicts.append(Conflict(line=row.line, row=row.number))
+            elif entry is not None:
+                known += 1
+            elif "trade_no" not in row.values:
+                # Who gives a number himself says which payout it is; only numbers that we made can be wrong about it.
+                new.append((row, fingerprint))
         repeats += await _repeats(new, plan, ledger, merchant_no)
-    return Before(known=known, repeats=tuple(repeats))
+    return Before(known=known, repeats=tuple(repeats), conflicts=tuple(conflicts))
 
 
 async def _repeats(rows: Sequence[tuple[Row, str]], plan: Plan, ledger: Ledger, merchant_no: str) -> list[Repeat]:

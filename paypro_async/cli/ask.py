@@ -8,12 +8,17 @@ from typing import Any
 import click
 from attrs import asdict
 
-from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
+from paypro_async.cli.exits import note
+from paypro_async.cli.options import account_options, client_settings, ledger_file, ledger_option, ledger_url
 from paypro_async.client import PayProClient
 
 __all__ = ["balance", "query"]
 
 _IN_HEADLINE = frozenset({"trade_no", "status", "found", "available", "currency"})
+_UNKNOWN = (
+    "The platform knows no such order. An order sent in the last minute may still appear: "
+    "this does not prove that it was not paid."
+)
 
 
 @click.command()
@@ -21,21 +26,24 @@ _IN_HEADLINE = frozenset({"trade_no", "status", "found", "available", "currency"
 @ledger_option
 @account_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def query(trade_no: str, ledger: str | None, as_json: bool, **account: str | None) -> None:
+def query(trade_no: str, ledger: str | None, as_json: bool, **account: Any) -> None:
     """Ask the platform for one payout. If there is a ledger that holds it, the answer is stored there."""
 
     async def ask(client: PayProClient) -> None:
         result = await client.query(trade_no)
-        status = result.status or "the platform knows no such order"
-        _print(asdict(result) | {"found": result.found}, f"{trade_no}: {status}", as_json=as_json)
+        if not result.found and not as_json:
+            # The platform's own text of this answer is "success", which is no news of a payout.
+            click.echo(f"{trade_no}: {_UNKNOWN}")
+            return
+        _print(asdict(result) | {"found": result.found}, f"{trade_no}: {result.status}", as_json=as_json)
 
-    _ask(ask, ledger=ledger_url(ledger), **account)
+    _ask(ask, ledger=_known_ledger(ledger), **account)
 
 
 @click.command()
 @account_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def balance(as_json: bool, **account: str | None) -> None:
+def balance(as_json: bool, **account: Any) -> None:
     """Ask the platform for the balance."""
 
     async def ask(client: PayProClient) -> None:
@@ -46,7 +54,16 @@ def balance(as_json: bool, **account: str | None) -> None:
     _ask(ask, ledger="memory", **account)
 
 
-def _ask(question: Callable[[PayProClient], Awaitable[None]], **given: str | None) -> None:
+def _known_ledger(given: str | None) -> str:
+    """The ledger that is there; a question makes none."""
+    url = ledger_url(given) or "memory"
+    if url != "memory" and not ledger_file(url).exists():
+        note(f"The ledger {ledger_file(url)} does not exist; asking without one.")
+        return "memory"
+    return url
+
+
+def _ask(question: Callable[[PayProClient], Awaitable[None]], **given: Any) -> None:
     settings = client_settings(**given)
 
     async def ask() -> None:

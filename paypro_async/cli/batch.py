@@ -3,15 +3,18 @@
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
+from paypro_async._core.regions import RegionSpec
 from paypro_async.bulk.plan import Plan
-from paypro_async.cli.exits import Exit, note
+from paypro_async.cli.exits import note
 from paypro_async.cli.options import (
+    LEDGER_EXAMPLE,
     account_options,
     client_settings,
     ledger_file,
@@ -32,7 +35,13 @@ _SETTINGS = (
     "settle_after",
     "request_timeout",
     "resend",
+    "allow_plain_http",
 )
+_RUN = "A name mixed into the trade numbers that are made; with --pay-again it pays the same file a second time."
+_RULES = (
+    "Go on in spite of bad credentials, too low a balance, or many payouts in a row that are unknown or cannot be sent."
+)
+_SHOWN = 10
 _Seconds = click.FloatRange(0, min_open=True)
 
 
@@ -56,14 +65,14 @@ _Seconds = click.FloatRange(0, min_open=True)
 @click.option("--dry-run", is_flag=True, help="Check the file and send nothing.")
 @click.option("--refresh", is_flag=True, help="Ask for news of rows that are processing.")
 @click.option("--pay-again", is_flag=True, help="Pay rows although the ledger holds the same under other numbers.")
-@click.option("--run", metavar="NAME", help="Another name, other trade numbers: to pay a file anew, with --pay-again.")
-@click.option("--no-stop-rules", is_flag=True, help="Go on whatever the platform answers.")
+@click.option("--run", metavar="NAME", help=_RUN)
+@click.option("--no-stop-rules", is_flag=True, help=_RULES)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
 @payout_options
 @account_options
 def batch(file: Path, ledger: str | None, **options: Any) -> int:
-    r"""Pay every row of a CSV FILE (- for standard input), each at most once.
+    """Pay every row of a CSV FILE (- for standard input), each at most once.
 
     The whole file is checked first: if a row is wrong, all wrong rows are listed and nothing is sent. The same command
     again, after a crash or Ctrl-C, continues and pays nothing twice.
@@ -74,8 +83,9 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
       1  something unexpected                5  unknown outcomes are left
       2  wrong usage or settings           130  interrupted
       3  the file is not valid; nothing was sent
-    """
+    """  # noqa: D301 - click wants the character itself, which a raw string cannot hold
     from paypro_async.bulk.problems import PayoutFileError
+    from paypro_async.cli.refusing import refuse
 
     url = _ledger(ledger)
     result = _result(file, options.pop("result"), ledger_file(url))
@@ -83,10 +93,7 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
     try:
         return _run(file, settings, result=result, **options)
     except PayoutFileError as error:
-        for problem in error.problems:
-            note(f"{_name(file)}:{problem.line}: {problem}")
-        note(f"{len(error.problems):,} thing(s) to mend. Nothing was sent.")
-        return Exit.NOT_VALID
+        return refuse(_name(file), error.problems, as_json=options["as_json"])
 
 
 def _run(
@@ -103,6 +110,7 @@ def _run(
     client = PayProClient(**settings, max_connections=max(100, options["concurrency"]))
     spec = region_named(settings.get("region", "india"))
     defaults = {name: settings[name] for name in ("ip_address", "notify_url") if settings.get(name)}
+    _check_shared(spec, defaults)
     with _opened(path) as source, PayoutFile(source, spec=spec, defaults=defaults) as file:
         prepare = preparer(spec, merchant_no=settings["merchant_no"], defaults=defaults)
         plan = make_plan(file, prepare, currency=spec.currency, run=run)
@@ -127,9 +135,28 @@ def _notices(plan: Plan, others: tuple[str, ...]) -> None:
     if others:
         note(f"Columns that are no fields of a payout, carried through: {', '.join(map(repr, others))}.")
     if plan.with_decimals:
-        note(f"{plan.with_decimals:,} row(s) have amounts with decimals, which the platform advises against.")
+        have = "1 row has an amount" if plan.with_decimals == 1 else f"{plan.with_decimals:,} rows have amounts"
+        note(f"{have} with decimals, which the platform advises against.")
     if plan.identical:
-        note(f"{plan.identical:,} row(s) pay the same to the same as a row before them; each of them is paid.")
+        note(_identical(plan.identical))
+
+
+def _identical(lines: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, lines[:_SHOWN])) + (f" and {len(lines) - _SHOWN:,} more" if len(lines) > _SHOWN else "")
+    same = "(same amount, same beneficiary)"
+    if len(lines) == 1:
+        return f"1 row repeats an earlier row {same}: line {shown}. Both will be paid."
+    return f"{len(lines):,} rows repeat earlier rows {same}: lines {shown}. All of them will be paid."
+
+
+def _check_shared(spec: RegionSpec, defaults: Mapping[str, str]) -> None:
+    """What all rows may share is said to be wrong once, and not once a row."""
+    checks = {one.name: one.check for one in spec.fields}
+    for name, value in defaults.items():
+        check = checks.get(name)
+        if check and (wrong := check(value)):
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"PAYPRO_{name.upper()} (or {option}) {wrong[1]}.")
 
 
 def _name(path: Path) -> str:
@@ -143,9 +170,9 @@ def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
 def _ledger(given: str | None) -> str:
     url = ledger_url(given)
     if url is None:
-        raise click.UsageError("Where shall payouts be remembered? Give --ledger payouts.db or set PAYPRO_LEDGER.")
+        raise click.UsageError(f"Where are payouts remembered? Give --ledger {LEDGER_EXAMPLE}, or PAYPRO_LEDGER.")
     if url == "memory":
-        raise click.UsageError("A ledger in memory forgets after a crash what was paid. Give --ledger payouts.db.")
+        raise click.UsageError(f"A ledger in memory forgets in a crash what was paid. Give --ledger {LEDGER_EXAMPLE}.")
     return url
 
 

@@ -25,7 +25,7 @@ _LAST_LINES = 8
     default=0.15,
     show_default=True,
     type=click.FloatRange(0, 0.9),
-    help="Share of requests that is hit.",
+    help="Share of requests that meet a fault.",
 )
 @click.option("--seed", default=7, show_default=True, metavar="N", help="Equal seeds, equal file and faults.")
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Keep the files there.")
@@ -36,7 +36,7 @@ def demo(rows: int, fault_rate: float, seed: int, keep: Path | None) -> int:
     once and the ledger agrees on every row.
     """
     with _folder(keep) as folder:
-        return asyncio.run(_show(folder, rows=rows, fault_rate=fault_rate, seed=seed))
+        return asyncio.run(_show(folder, rows=rows, fault_rate=fault_rate, seed=seed, kept=keep is not None))
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
     yield keep.absolute()
 
 
-async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int) -> int:
+async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int, kept: bool) -> int:
     from paypro_async.cli.sample import write_sample
     from paypro_async.cli.verdict import compare
     from paypro_async.sandbox import FaultPlan, Sandbox
@@ -68,6 +68,8 @@ async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int) -> int
         )
         payer = Payer(sample=sample, ledger=folder / "payouts.db", base_url=sandbox.base_url)
         code, killed_at = await _pay_twice(payer, lambda: len(sandbox.books.bookings), rows)
+        if not kept:
+            _say("", "(This folder is removed at the end; --keep DIR keeps the files.)")
         # A booking may be on its way when its payer has gone.
         await asyncio.sleep(_BOOKING_LAG)
         _say(f"5. The sandbox's books (GET {sandbox.base_url}/sandbox/books) against the ledger, row by row:")

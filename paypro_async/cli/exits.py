@@ -1,5 +1,6 @@
 """The exit codes, and errors in one sentence."""
 
+import re
 import traceback
 from enum import IntEnum
 
@@ -8,6 +9,12 @@ import click
 from paypro_async.errors import ConfigurationError, PayProError
 
 __all__ = ["Exit", "code_of", "explain", "note"]
+
+
+# Arguments of the client, in whose words it explains itself, that are options here.
+_ARGUMENT = re.compile(
+    r"\b(base_url|merchant_no|settle_after|request_timeout|max_attempts|environment(?==)|allow_plain_http)\b(=True)?"
+)
 
 
 class Exit(IntEnum):
@@ -34,6 +41,8 @@ def code_of(error: Exception) -> Exit:
 
 def explain(error: Exception) -> str:
     """The error for people: ours in its own sentence, others by kind and place, since their text may quote a value."""
+    if isinstance(error, ConfigurationError):
+        return f"Error: {_ARGUMENT.sub(_as_option, str(error))}"
     if isinstance(error, PayProError):
         return f"Error: {error}"
     if isinstance(error, OSError) and error.strerror:
@@ -44,3 +53,7 @@ def explain(error: Exception) -> str:
         f"Unexpected {type(error).__name__}. What the ledger holds is right; run the same command again to continue.\n"
         f"{frames}"
     )
+
+
+def _as_option(found: re.Match[str]) -> str:
+    return f"--{found[1].replace('_', '-')}"

@@ -7,7 +7,20 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["account_options", "client_settings", "ledger_file", "ledger_option", "ledger_url", "payout_options"]
+from paypro_async.errors import ConfigurationError
+
+__all__ = [
+    "LEDGER_EXAMPLE",
+    "account_options",
+    "client_settings",
+    "ledger_file",
+    "ledger_option",
+    "ledger_url",
+    "payout_options",
+]
+
+LEDGER_EXAMPLE = "sqlite:///payouts.db (or just payouts.db)"
+_SQLITE = "sqlite:///"
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -15,6 +28,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 def account_options(command: C) -> C:
     """Whose account, on which platform."""
     for option in (
+        click.option("--allow-plain-http", is_flag=True, help="Allow http to another machine; your own network only."),
         click.option("--environment", metavar="NAME", help="A name for the platform, kept if its address changes."),
         click.option("--region", metavar="NAME", help="The country.  [default: india]"),
         click.option("--merchant-no", metavar="NO", help="The merchant number, with its zeros."),
@@ -36,7 +50,7 @@ def payout_options(command: C) -> C:
 
 def ledger_option(command: C) -> C:
     """Where payouts are remembered."""
-    return click.option("--ledger", metavar="URL", help="Where payouts are remembered: sqlite:///payouts.db.")(command)
+    return click.option("--ledger", metavar="URL", help=f"Where payouts are remembered: {LEDGER_EXAMPLE}.")(command)
 
 
 def client_settings(**given: Any) -> dict[str, Any]:
@@ -47,17 +61,31 @@ def client_settings(**given: Any) -> dict[str, Any]:
     """
     from paypro_async.settings import settings_from
 
-    return settings_from(os.environ, {name: value for name, value in given.items() if value is not None})
+    arguments = {name: value for name, value in given.items() if value is not None}
+    missing = [
+        f"--{name.replace('_', '-')} (or {variable})"
+        for name, variable in (("base_url", "PAYPRO_BASE_URL"), ("merchant_no", "PAYPRO_MERCHANT_NO"))
+        if name not in arguments and not os.environ.get(variable)
+    ]
+    if not (os.environ.get("PAYPRO_SECRET") or os.environ.get("PAYPRO_SECRET_FILE")):
+        missing.append("PAYPRO_SECRET (or PAYPRO_SECRET_FILE)")
+    if missing:
+        raise ConfigurationError(f"Not set: {', '.join(missing)}.")
+    return settings_from(os.environ, arguments)
 
 
 def ledger_url(given: str | None) -> str | None:
     """The ledger's URL from the option or PAYPRO_LEDGER; a bare path is a file."""
     url = given or os.environ.get("PAYPRO_LEDGER")
-    if not url or url == "memory" or "://" in url:
+    if not url or url == "memory":
         return url or None
-    return f"sqlite:///{url}"
+    if "://" not in url:
+        return f"{_SQLITE}{url}"
+    if not url.startswith(_SQLITE) or url.removeprefix(_SQLITE) in ("", ":memory:"):
+        raise click.UsageError(f"The ledger is not understood. Give --ledger {LEDGER_EXAMPLE}.")
+    return url
 
 
 def ledger_file(url: str) -> Path:
     """The file behind a ledger's URL."""
-    return Path(url.removeprefix("sqlite:///"))
+    return Path(url.removeprefix(_SQLITE))

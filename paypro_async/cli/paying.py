@@ -1,6 +1,7 @@
 """The run of a batch: look back, pay, report."""
 
 import asyncio
+import json
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -16,9 +17,10 @@ from paypro_async.batch import Batch
 from paypro_async.bulk.plan import Plan, Prepare, payouts
 from paypro_async.bulk.reading import PayoutFile
 from paypro_async.bulk.repeats import Before, look_back
-from paypro_async.bulk.results import WORDS, Count, ResultFile, row_outcomes
+from paypro_async.bulk.results import Count, ResultFile, row_outcomes
 from paypro_async.cli.exits import Exit, explain, note
 from paypro_async.cli.progress import Watcher, watching
+from paypro_async.cli.refusing import against, counted
 from paypro_async.cli.signals import Stop
 from paypro_async.cli.summary import Summary
 from paypro_async.client import PayProClient
@@ -26,8 +28,6 @@ from paypro_async.errors import PayProError, PayProWarning
 from paypro_async.ledger import Ledger
 
 __all__ = ["Job", "pay", "preview"]
-
-_SHOWN = 20
 
 
 @frozen(kw_only=True)
@@ -70,10 +70,18 @@ async def preview(job: Job) -> int:
     if job.known_ledger:
         async with job.client:
             before = await _look_back(job)
-    if before.repeats and not job.pay_again:
-        return _refuse(job, before)
+    refused = against(job.name, before, pay_again=job.pay_again, as_json=job.as_json)
+    if refused is not None:
+        return refused
     plan = job.plan
-    click.echo(f"{plan.rows:,} payouts, {plan.total:,.2f} {plan.currency} in all; {before.known:,} are in the ledger.")
+    if job.as_json:
+        found = {"rows": plan.rows, "amount": str(plan.total), "currency": plan.currency, "in_ledger": before.known}
+        click.echo(json.dumps(found | {"valid": True}))
+        return Exit.OK
+    known = "none of them is in the ledger yet"
+    if before.known:
+        known = f"{before.known:,} of them {'is' if before.known == 1 else 'are'} in the ledger"
+    click.echo(f"{counted(plan.rows, 'payout')}, {plan.total:,.2f} {plan.currency} in all; {known}.")
     note("The file is valid. Nothing was sent.")
     return Exit.OK
 
@@ -83,8 +91,9 @@ async def pay(job: Job) -> int:
     with Stop() as stop:
         async with job.client:
             before = await _look_back(job) if job.known_ledger else Before()
-            if before.repeats and not job.pay_again:
-                return _refuse(job, before)
+            refused = against(job.name, before, pay_again=job.pay_again, as_json=job.as_json)
+            if refused is not None:
+                return refused
             if before.known and not job.quiet:
                 note(f"Continuing: {before.known:,} of {job.plan.rows:,} rows are in the ledger already.")
             if stop:
@@ -105,22 +114,6 @@ async def pay(job: Job) -> int:
 
 async def _look_back(job: Job) -> Before:
     return await look_back(job.file, job.plan, job.prepare, job.ledger, job.merchant_no)
-
-
-def _refuse(job: Job, before: Before) -> int:
-    for repeat in before.repeats[:_SHOWN]:
-        more = f" and {repeat.more:,} more" if repeat.more else ""
-        said = f"is in the ledger as {repeat.trade_no} ({WORDS[repeat.state]}){more}"
-        note(
-            f"{job.name}:{repeat.line}: row {repeat.row}: the same amount to the same beneficiary {said} [PAID_BEFORE]"
-        )
-    if len(before.repeats) > _SHOWN:
-        note(f"… and {len(before.repeats) - _SHOWN:,} more such rows.")
-    note(
-        "Nothing was sent.\nIf these rows are meant to be paid again, say --pay-again. If the file was only edited "
-        "after a part of it was paid, put the trade numbers of its result file, or those above, into a trade_no column."
-    )
-    return Exit.NOT_VALID
 
 
 async def _pay(job: Job, stop: Stop) -> BatchReport:

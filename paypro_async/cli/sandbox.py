@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import math
 import os
 
 import click
@@ -19,13 +20,19 @@ _LOOPBACK = "127.0.0.1"
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--merchant-no", default="0000000001", show_default=True, envvar="PAYPRO_MERCHANT_NO", metavar="NO")
 @click.option(
-    "--fault-rate", default=0.15, show_default=True, type=click.FloatRange(0, 1), help="Share of payouts that is hit."
+    "--fault-rate",
+    default=0.15,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of requests that meet a fault.",
 )
 @click.option("--fault-seed", default=0, show_default=True, metavar="N", help="Equal seeds, equal faults.")
 @click.option("--booking-lag", default=0.3, show_default=True, type=click.FloatRange(0), help="Seconds.")
-@click.option("--settle-after", type=click.FloatRange(0), help="Seconds until a payout is paid.  [default: never]")
+@click.option(
+    "--paid-after", default=5, show_default=True, type=click.FloatRange(0), help="Seconds until a payout is paid."
+)
 def sandbox(
-    port: int, merchant_no: str, fault_rate: float, fault_seed: int, booking_lag: float, settle_after: float | None
+    port: int, merchant_no: str, fault_rate: float, fault_seed: int, booking_lag: float, paid_after: float
 ) -> int:
     """Run a local PayPro over real HTTP, with faults, until Ctrl-C. It moves no money."""
     from paypro_async.sandbox import FaultPlan, Sandbox
@@ -37,13 +44,13 @@ def sandbox(
             secret=secret,
             merchant_no=merchant_no,
             port=port,
-            faults=FaultPlan(rate=fault_rate, seed=fault_seed),
+            faults=FaultPlan(rate=fault_rate, query_rate=fault_rate, seed=fault_seed),
             booking_lag=booking_lag,
-            settle_after=settle_after,
+            settle_after=paid_after,
         )
         with Stop() as stop:
             async with place:
-                _introduce(place.base_url, merchant_no, own_secret=secret != _SECRET)
+                _introduce(place.base_url, merchant_no, booking_lag, own_secret=secret != _SECRET)
                 await stop.wait()
 
     try:
@@ -56,7 +63,7 @@ def sandbox(
     return Exit.OK
 
 
-def _introduce(base_url: str, merchant_no: str, *, own_secret: bool) -> None:
+def _introduce(base_url: str, merchant_no: str, booking_lag: float, *, own_secret: bool) -> None:
     lines = [
         f"A local PayPro listens on {base_url}. It moves no money. End it with Ctrl-C.",
         f"Its books: {base_url}/sandbox/books   its journal: {base_url}/sandbox/requests",
@@ -67,6 +74,9 @@ def _introduce(base_url: str, merchant_no: str, *, own_secret: bool) -> None:
         "# PAYPRO_SECRET: the one that is set here" if own_secret else f"export PAYPRO_SECRET={_SECRET}",
         f"export PAYPRO_IP_ADDRESS={_LOOPBACK}",
         f"export PAYPRO_NOTIFY_URL=http://{_LOOPBACK}:9/paypro",
+        "export PAYPRO_LEDGER=sqlite:///sandbox.db",
+        # Of which a half is for sending and being answered, so the other one must be longer than the lag.
+        f"export PAYPRO_SETTLE_AFTER={max(2, math.ceil(2 * booking_lag + 1))}",
     ]
     # Whoever started it in a pipe waits for these lines.
     click.echo("\n".join(lines))

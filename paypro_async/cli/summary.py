@@ -20,7 +20,7 @@ _UNKNOWN = frozenset({"unknown", "review"})
 
 _MEANING = {
     "succeeded": "paid",
-    "processing": "accepted, the platform works on it",
+    "processing": "accepted by the platform, not yet paid; ask again with --refresh",
     "failed": "no money moved; mend the cause (paypro_code) and pay these rows from a file of their own",
     "reversed": "paid and taken back",
     "conflict": "the trade number belongs to another payout; nothing was sent",

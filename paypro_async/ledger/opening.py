@@ -19,7 +19,9 @@ def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledg
     url = str(ledger) if isinstance(ledger, str) else ""
     if url == "memory":
         return MemoryLedger(runtime=runtime)
-    if url.startswith("sqlite:///") and url != "sqlite:///" and not url.startswith("sqlite:///:memory:"):
+    # A plain file name only: what stands behind a "?" or "file:" would name a file that nobody else finds again.
+    name = url.removeprefix("sqlite:///")
+    if url.startswith("sqlite:///") and name and "?" not in name and not name.startswith((":memory:", "file:")):
         # SQLAlchemy costs a third of a second to import; who keeps no file does not pay for it.
         from paypro_async.ledger.sql import SqlLedger  # noqa: PLC0415
 

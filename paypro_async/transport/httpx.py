@@ -5,7 +5,10 @@ costs it a place for good (docs/architecture.md has the figures). A lane is an `
 for one connection. A request takes a free lane; a lane whose request broke or was cancelled is thrown away.
 """
 
+import os
+import socket
 import ssl
+import struct
 from collections import defaultdict
 from collections.abc import AsyncIterable
 from functools import lru_cache
@@ -29,6 +32,9 @@ _ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_ex
 # The time-outs of httpx are per read; the deadline of the whole exchange is a cancel scope around it.
 _NO_TIMEOUT = MappingProxyType({"connect": None, "read": None, "write": None, "pool": None})
 _CLOSING_SECONDS = 1.0
+# Closing drops what has not left yet. Otherwise the kernel goes on delivering a request that was given up: after a
+# break of the network it would arrive when everybody believes it lost.
+_DROP_UNSENT = ((socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0)),)
 
 CAUSES: MappingProxyType[type[Exception], str] = MappingProxyType(
     {
@@ -118,6 +124,7 @@ class HttpxTransport:
         # A semaphore wakes its waiters in the order they came.
         self._places = anyio.Semaphore(max_connections, fast_acquire=True)
         self._context_lock = anyio.Lock()
+        self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http, where httpx wants one and uses none
         self._closed = False
 
     async def prepare(self, url: str) -> None:
@@ -203,7 +210,7 @@ class HttpxTransport:
 
     async def _default_context(self, url: str) -> ssl.SSLContext:
         if urlsplit(url).scheme == "http":
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; httpx wants one
+            return self._no_tls
         async with self._context_lock:
             if self._ssl_context is None:
                 # Reading the list of authorities takes some 50 ms, which would stop every other task.
@@ -219,7 +226,7 @@ class HttpxTransport:
         context = self._ssl_context or await self._default_context(url)
         proxy = self._proxy or _environment_proxy(url)
         try:
-            return httpx.AsyncHTTPTransport(verify=context, limits=_ONE, proxy=proxy)
+            return httpx.AsyncHTTPTransport(verify=context, limits=_ONE, proxy=proxy, socket_options=_DROP_UNSENT)
         except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise ConfigurationError(
                 "The proxy cannot be used. Nothing was sent; give a URL such as http://proxy.example:3128, by proxy= "

@@ -2,7 +2,7 @@
 
 from paypro_async._core.lifecycle import Cause, Change, State
 from paypro_async.bulk.plan import numbered
-from paypro_async.bulk.repeats import Before, look_back
+from paypro_async.bulk.repeats import Before, Conflict, look_back
 from paypro_async.ledger import MemoryLedger
 from tests.bulk.files import HEADER, MERCHANT_NO, checker, csv_text, open_file, plan_of, row
 
@@ -94,3 +94,12 @@ async def test_long_files_are_looked_up_in_pages() -> None:
 
     assert (await look(ledger, csv_text(*lines))).known == 601
     assert len((await look(ledger, csv_text(*lines[1:]))).repeats) == 600
+
+
+async def test_a_number_of_another_payout_is_a_conflict() -> None:
+    """Also when the number came from a result file; the row that is as it was is none."""
+    ledger, header = MemoryLedger(), f"{HEADER},trade_no"
+    await remember(ledger, csv_text(f"{row('300')},A", f"{row('301')},B", header=header))
+
+    found = await look(ledger, csv_text(f"{row('300')},A", f"{row('999')},B", header=header))
+    assert found == Before(known=1, conflicts=(Conflict(line=3, row=2),))

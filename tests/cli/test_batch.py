@@ -51,7 +51,7 @@ async def test_json_is_one_object_of_everything(terminal: Terminal) -> None:
     assert (done.summary["exit_code"], done.code) == (0, 0)
     assert done.summary["result_file"] == "out.csv"
     assert len(terminal.result("out.csv")) == 2
-    assert "2 row(s) have amounts with decimals" in done.err
+    assert "2 rows have amounts with decimals" in done.err
 
 
 async def test_a_file_from_standard_input(terminal: Terminal, sandbox: Sandbox) -> None:
@@ -76,15 +76,18 @@ async def test_refused_rows_give_exit_code_4(terminal: Terminal, sandbox: Sandbo
     assert [one["paypro_status"] for one in terminal.result("p.result.csv")] == ["processing", "failed", "failed"]
 
 
-async def test_a_number_of_another_payout_gives_exit_code_4(terminal: Terminal, sandbox: Sandbox) -> None:
-    """The row is a conflict, and nothing is sent for it."""
+async def test_a_number_of_another_payout_is_refused_before_paying(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Exit code 3, in a dry run as well and whatever --pay-again says, and no other row is sent either."""
     write_file(terminal.folder / "a.csv", [payout(1, trade_no="T1")])
-    write_file(terminal.folder / "b.csv", [payout(2, trade_no="T1")])
+    write_file(terminal.folder / "b.csv", [payout(2, trade_no="T1"), payout(3, trade_no="T3")])
     assert (await terminal.run("batch", "a.csv")).code == 0
 
-    done = await terminal.run("batch", "b.csv", "--json")
-    assert done.code == 4
-    assert done.summary["statuses"]["conflict"]["rows"] == 1
+    for extra in ([], ["--dry-run"], ["--pay-again"], ["--json"]):
+        done = await terminal.run("batch", "b.csv", *extra)
+        assert done.code == 3
+        assert done.err.startswith("b.csv:2: row 1, trade_no: belongs to another payout in the ledger; give a new")
+        assert "[TRADE_NO_CONFLICT]\n1 problem in 1 row. Nothing was sent.\n" in done.err
+    assert [one["code"] for one in done.summary["problems"]] == ["TRADE_NO_CONFLICT"]
     assert len(sandbox.books.bookings) == 1
 
 
@@ -155,9 +158,20 @@ async def test_a_dry_run_sends_nothing_and_makes_nothing(terminal: Terminal, san
     done = await terminal.run("batch", "payouts.csv", "--dry-run")
 
     assert done.code == 0
-    assert "4 payouts, 406.00 INR" in done.out
+    assert done.out == "4 payouts, 406.00 INR in all; none of them is in the ledger yet.\n"
     assert [one.name for one in terminal.folder.iterdir()] == ["payouts.csv"]
     assert not sandbox.books.requests
+
+
+async def test_a_dry_run_counts_what_the_ledger_holds(terminal: Terminal) -> None:
+    """For people and for programs."""
+    terminal.file(4)
+    assert (await terminal.run("batch", "payouts.csv")).code == 0
+
+    done = await terminal.run("batch", "payouts.csv", "--dry-run")
+    assert done.out == "4 payouts, 406.00 INR in all; 4 of them are in the ledger.\n"
+    done = await terminal.run("batch", "payouts.csv", "--dry-run", "--json")
+    assert done.summary == {"rows": 4, "amount": "406", "currency": "INR", "in_ledger": 4, "valid": True}
 
 
 async def test_a_result_file_that_cannot_be_written_in_the_end_is_said(terminal: Terminal, sandbox: Sandbox) -> None:
@@ -207,4 +221,4 @@ async def test_a_ledger_of_another_platform_is_refused(terminal: Terminal) -> No
     done = await terminal.run("batch", "payouts.csv", "--environment", "production")
 
     assert done.code == 2
-    assert "'local'" in done.err
+    assert "--environment='local'" in done.err

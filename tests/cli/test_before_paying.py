@@ -1,11 +1,12 @@
 """Everything that `paypro batch` refuses before it sends anything. No platform is there, so nothing could be sent."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from paypro_async.cli.app import run
+from paypro_async.cli.app import paypro, run
 from tests.cli.terminal import MERCHANT_NO, SECRET, keeps_quiet, payout, write_file
 
 Here = Callable[..., tuple[int, str, str]]
@@ -44,7 +45,7 @@ def test_every_wrong_row_is_listed_and_nothing_is_sent(here: Here) -> None:
     assert err.splitlines()[0].startswith("p.csv:3: row 2, bank_code: ")
     assert err.splitlines()[0].endswith(" [IFSC_FORMAT]")
     assert [line.split(": ")[1] for line in err.splitlines()[1:3]] == ["row 3, amount", "row 3, mobile"]
-    assert err.rstrip().endswith("Nothing was sent.")
+    assert err.splitlines()[-1] == "3 problems in 2 rows. Nothing was sent."
     assert [one.name for one in Path().iterdir()] == ["p.csv"]
 
 
@@ -96,15 +97,16 @@ def test_without_a_ledger_nothing_is_paid(here: Here, monkeypatch: pytest.Monkey
     ("options", "said"),
     [
         (["--ledger", "memory"], "forgets"),
-        (["--ledger", "redis://x"], "not understood"),
+        (["--ledger", "redis://x"], "Give --ledger sqlite:///payouts.db (or just payouts.db)"),
+        (["--ledger", "sqlite:///:memory:"], "not understood"),
         (["--result", "p.csv"], "which is the input or the ledger"),
         (["--result", "payouts.db"], "which is the input or the ledger"),
         (["--result", "nowhere/r.csv"], "cannot be written"),
         (["--concurrency", "0"], "concurrency"),
         (["--rate", "0"], "rate"),
-        (["--base-url", "http://elsewhere.example"], "plain http"),
+        (["--base-url", "http://elsewhere.example"], "say --allow-plain-http if"),
         (["--region", "atlantis"], "atlantis"),
-        (["--settle-after", "1", "--request-timeout", "5"], "settle_after"),
+        (["--settle-after", "1", "--request-timeout", "5"], "--settle-after must be longer"),
         (["--secret", "x"], "No such option"),
     ],
 )
@@ -138,7 +140,7 @@ def test_missing_settings_are_all_named(here: Here, monkeypatch: pytest.MonkeyPa
     code, _, err = here("batch", "p.csv")
 
     assert code == 2
-    assert "PAYPRO_BASE_URL, PAYPRO_SECRET" in err
+    assert err == "Error: Not set: --base-url (or PAYPRO_BASE_URL), PAYPRO_SECRET (or PAYPRO_SECRET_FILE).\n"
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(here: Here) -> None:
@@ -157,9 +159,9 @@ def test_what_is_worth_knowing_is_said_once(here: Here) -> None:
 
     assert code == 0
     assert "'team'" in err
-    assert "1 row(s) have amounts with decimals" in err
-    assert "1 row(s) pay the same to the same" in err
-    assert out == "3 payouts, 202.50 INR in all; 0 are in the ledger.\n"
+    assert "1 row has an amount with decimals" in err
+    assert "1 row repeats an earlier row (same amount, same beneficiary): line 3. Both will be paid." in err
+    assert out == "3 payouts, 202.50 INR in all; none of them is in the ledger yet.\n"
     assert not Path("payouts.db").exists()
 
 
@@ -189,3 +191,56 @@ def test_ctrl_c_while_the_file_is_checked(here: Here, monkeypatch: pytest.Monkey
     code, _, err = here("batch", "p.csv")
 
     assert (code, err.strip()) == (130, "Interrupted.")
+
+
+@pytest.mark.parametrize("name", ["", *paypro.commands])
+def test_help_shows_no_marks_for_the_formatter(here: Here, name: str) -> None:
+    """A table stays a table, one line each."""
+    _, out, _ = here(*([name] if name else []), "--help")
+
+    assert "\\b" not in out
+    assert "\b" not in out
+    if name == "batch":
+        assert "\n    3  the file is not valid; nothing was sent\n" in out
+
+
+def test_plain_http_can_be_allowed(here: Here) -> None:
+    """For a network of one's own."""
+    write_file(Path("p.csv"), [payout(1)])
+    code, _, _ = here("batch", "p.csv", "--base-url", "http://elsewhere.example", "--allow-plain-http", "--dry-run")
+
+    assert code == 0
+
+
+def test_many_rows_that_repeat_are_not_all_listed(here: Here) -> None:
+    """Ten lines are enough to see what it is."""
+    write_file(Path("p.csv"), [payout(1)] * 13)
+    _, _, err = here("batch", "p.csv", "--dry-run")
+
+    assert "12 rows repeat earlier rows (same amount, same beneficiary): lines 3, 4," in err
+    assert "11, 12 and 2 more. All of them will be paid." in err
+
+
+@pytest.mark.parametrize("name", ["IP_ADDRESS", "NOTIFY_URL"])
+def test_a_wrong_value_for_all_rows_is_said_once(here: Here, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """By its variable and its option; exit code 2."""
+    write_file(Path("p.csv"), [payout(1), payout(2)])
+    monkeypatch.setenv(f"PAYPRO_{name}", "nonsense")
+    code, _, err = here("batch", "p.csv")
+
+    assert code == 2
+    assert err.count("must be an") == 1
+    assert f"PAYPRO_{name} (or --{name.lower().replace('_', '-')}) must be an" in err
+
+
+def test_an_invalid_file_as_json(here: Here) -> None:
+    """On standard output, every problem with its place, and never the value."""
+    write_file(Path("p.csv"), [payout(1), payout(2, bank_code="idfb0043121")])
+    code, out, err = here("batch", "p.csv", "--json")
+    found = json.loads(out)
+
+    assert code == 3
+    assert found["valid"] is False
+    assert [set(one) for one in found["problems"]] == [{"line", "row", "field", "code", "message"}]
+    assert (found["problems"][0]["line"], found["problems"][0]["code"]) == (3, "IFSC_FORMAT")
+    assert err.endswith("1 problem in 1 row. Nothing was sent.\n")

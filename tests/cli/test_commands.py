@@ -32,7 +32,7 @@ def local(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     command = [sys.executable, "-m", "paypro_async", "sandbox", "--port", "0", "--fault-rate", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         lines = iter(process.stdout.readline, "")
-        exported = [line for line in islice(lines, 9) if line.startswith("export ")]
+        exported = [line for line in islice(lines, 11) if line.startswith("export ")]
         for name, value in (line.removeprefix("export ").strip().split("=", 1) for line in exported):
             monkeypatch.setenv(name, value)
         yield os.environ["PAYPRO_BASE_URL"]
@@ -68,7 +68,14 @@ def test_query_of_an_unknown_order_and_the_balance(local: str, capsys: pytest.Ca
     assert run(["balance", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["available"] == "1000000000.0000"
     assert run(["query", "T0"]) == 0
-    assert capsys.readouterr().out.startswith("T0: the platform knows no such order\n")
+    out, err = capsys.readouterr()
+    assert out == (
+        "T0: The platform knows no such order. An order sent in the last minute may still appear: "
+        "this does not prove that it was not paid.\n"
+    )
+    assert err == "The ledger sandbox.db does not exist; asking without one.\n"
+    assert run(["query", "T0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["found"] is False
     assert not list(Path().iterdir())
 
 
@@ -128,18 +135,36 @@ async def test_the_sandbox_says_how_to_use_it_and_that_works(terminal: Terminal)
     """The lines that it prints are all the environment that a batch needs; Ctrl-C ends it with 0."""
     process = await terminal.start("sandbox", "--port", "0", "--fault-rate", "0", env={"PAYPRO_SECRET": None})
     said: list[str] = []
-    while not said or not said[-1].startswith("export PAYPRO_NOTIFY_URL"):
+    while not said or not said[-1].startswith("export PAYPRO_SETTLE_AFTER"):
         said.append((await process.stdout.readline()).decode().rstrip())
     exported = dict(line.removeprefix("export ").split("=", 1) for line in said if line.startswith("export "))
     terminal.file(2)
 
     done = await terminal.run("batch", "payouts.csv", env=exported)
     assert done.code == 0
+    assert (terminal.folder / "sandbox.db").exists()
+    assert exported["PAYPRO_SETTLE_AFTER"] == "2"
     assert exported["PAYPRO_SECRET"] == "sandbox-secret"
     assert any("/sandbox/books" in line for line in said)
     process.send_signal(signal.SIGINT)
     await process.communicate()
     assert process.returncode == 0
+
+
+async def test_the_sandbox_pays_after_a_while(terminal: Terminal) -> None:
+    """So that one can see a payout become paid; its settle window covers the lag that was asked for."""
+    arguments = ("--port", "0", "--fault-rate", "0", "--paid-after", "0.1", "--booking-lag", "2")
+    process = await terminal.start("sandbox", *arguments)
+    said = [(await process.stdout.readline()).decode().rstrip() for _ in range(11)]
+    exported = dict(line.removeprefix("export ").split("=", 1) for line in said if line.startswith("export "))
+    terminal.file(1)
+    assert (await terminal.run("batch", "payouts.csv", env=exported)).code == 0
+    done = await terminal.run("batch", "payouts.csv", "--refresh", "--json", env=exported)
+    process.terminate()
+    await process.communicate()
+
+    assert exported["PAYPRO_SETTLE_AFTER"] == "5"
+    assert list(done.summary["statuses"]) == ["succeeded"]
 
 
 async def test_the_sandbox_keeps_a_secret_of_ones_own_to_itself(terminal: Terminal, sandbox: Sandbox) -> None:

@@ -211,8 +211,32 @@ def test_a_reply_that_says_a_thing_twice_is_unknown(body: bytes):
 def test_a_refused_question_says_nothing_about_the_payout():
     """The platform's code and words are kept for whoever asked."""
     found = asked(reply(None, code="1002", msg="sign error"))
-    assert (found.verdict, found.code, found.message) == (Verdict.UNKNOWN, "1002", "sign error")
-    assert "refused the question with code 1002" in (found.cause or "")
+    assert (found.verdict, found.code, found.message) == (Verdict.BAD_CREDENTIALS, "1002", "sign error")
+    assert "refused the question" in (found.cause or "")
+    assert asked(reply(None, code="1001", msg="parameter error")).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"code": "1013", "msg": "Duplicate merchant order number"},
+        {"code": "7", "msg": "ORDER_ALREADY_EXISTS"},
+        {"code": "7", "msg": "repeated tradeNo"},
+    ],
+)
+def test_words_about_a_duplicate_mean_ask(refusal: dict[str, str]):
+    """India's code is not documented, and a duplicate that is taken for a refusal would be paid anew."""
+    assert paid(reply(None, **refusal)).verdict is Verdict.DUPLICATE
+    assert paid(reply(order("7", desc=refusal["msg"]))).verdict is Verdict.DUPLICATE
+    assert paid(reply(None, code="1001", msg="refused"), status=409).verdict is Verdict.DUPLICATE
+
+
+@pytest.mark.parametrize("code", ["500", "502", "504", "408"])
+def test_a_gateway_in_an_envelope_proves_nothing(code: str):
+    """No answer from behind is not a no."""
+    assert paid(reply(None, code=code, msg="Gateway Timeout")).verdict is Verdict.UNKNOWN
+    assert paid(reply(order(code))).verdict is Verdict.UNKNOWN
+    assert paid(reply(None, code="1001"), status=408).verdict is Verdict.UNKNOWN
 
 
 def test_a_query_tells_what_was_really_paid():

@@ -48,7 +48,11 @@ def test_a_payout_masks_personal_fields():
     )
 
 
-@given(st.fixed_dictionaries({name: st.text(min_size=9) for name in ("name", "mobile", "bank_number", "remark")}))
+# The mark keeps a value from being, by chance, a part of what is shown anyway.
+LONG = st.text(min_size=9).map("§".__add__)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(("name", "mobile", "bank_number", "remark"), LONG)))
 def test_no_personal_value_is_shown_whole(values: dict[str, str]):
     """Whatever stands in the field, valid or not."""
     shown = repr(Payout(amount="1", email="x", bank_code="x", **values))
