@@ -44,7 +44,9 @@ _CREDENTIAL_WORDS = re.compile(
 
 
 # A duplicate that is taken for a refusal would be paid again under another number; a false hit costs a question.
-_DUPLICATE_WORDS = re.compile(r"\b(duplicat\w*|repeat(ed)?|already (exists?|used|submitted|processed)|order exists?)\b")
+_DUPLICATE_WORDS = re.compile(
+    r"\b(duplicate[ds]?|duplication|repeat(ed)?|already (exists?|used|submitted|processed)|order exists?)\b"
+)
 # How gateways say "no answer came from behind me", which is often after the order was taken.
 _GATEWAY_CODE = re.compile(r"408|5[0-9][0-9]")
 
