@@ -36,7 +36,7 @@ class Job:
 
     Args:
         name: The file's, for messages.
-        known_ledger: Whether the ledger was there before; a new one has nothing to look back to.
+        known_ledger: Whether the ledger was there before; a preview makes none to look back to.
         result: Where the result file goes, or None.
     """
 
@@ -90,7 +90,7 @@ async def pay(job: Job) -> int:
     """Pay what is not paid yet, write the result file, say what it came to."""
     with Stop() as stop:
         async with job.client:
-            before = await _look_back(job) if job.known_ledger else Before()
+            before = await _look_back(job)
             refused = against(job.name, before, pay_again=job.pay_again, as_json=job.as_json)
             if refused is not None:
                 return refused
