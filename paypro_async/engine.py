@@ -12,16 +12,8 @@ from typing import TypeVar
 from attrs import define, field, frozen
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import (
-    Change,
-    Entry,
-    State,
-    after_absence,
-    after_attempt,
-    after_query,
-    changed,
-    next_attempt,
-)
+from paypro_async._core.learning import after_absence, after_attempt, after_query, next_attempt
+from paypro_async._core.lifecycle import Change, Entry, State, changed
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.pacing import Pace, Pacer, RetryBudget
@@ -239,7 +231,7 @@ class Engine:
         # The ledger's clock says how old the attempt was when it was read; from there on the steady clock counts.
         age = flight.entry.age + (now - flight.seen_at)
         # A wall clock may jump. What this process announced itself is never older than it knows.
-        attempt, announced_at = self.announced.get(flight.entry.trade_no, (0, 0.0))
+        attempt, announced_at = self.announced.get(flight.entry.trade_no, (-1, 0.0))
         return min(age, now - announced_at) if attempt == flight.entry.attempt else age
 
     async def _send(self, flight: Flight) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from attrs import frozen
 
-from paypro_async._core.lifecycle import Entry, State, after_query
+from paypro_async._core.learning import after_query
+from paypro_async._core.lifecycle import Entry, State
 from paypro_async._core.models import Balance, PayoutStatus, QueryResult
 from paypro_async._core.outcome import ACCEPTED, PROCESSING, Outcome, Verdict
 from paypro_async._core.pacing import RetryBudget

@@ -35,6 +35,7 @@ class Intent:
         amount: In major units of *currency*.
         content: Wire names and texts of every field that is sent, but ``timestamp`` and ``sign``.
         fingerprint: SHA-256 over what is paid to whom. The same trade_no with another fingerprint is a conflict.
+        batch_id: The batch that it belongs to, if to one; *position* is its place there, from 0.
         warnings: What is allowed but advised against.
     """
 
@@ -45,6 +46,8 @@ class Intent:
     currency: str
     content: Mapping[str, str] = field(repr=False)
     fingerprint: str
+    batch_id: str | None = None
+    position: int | None = None
     warnings: tuple[Problem, ...] = ()
 
 

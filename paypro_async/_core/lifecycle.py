@@ -7,6 +7,8 @@ The rules:
 3. A change names the attempt that it speaks of, if it takes something back. What an older attempt learned ("it never
    left") says nothing about a newer one. That an order exists is true whichever attempt made it.
 4. A final state moves only where the platform itself takes its word back.
+5. A ledger that was restored from a backup has forgotten attempts. What it holds as unsent may be out, and what it does
+   not hold may be paid: both are "unknown" until the platform was asked.
 """
 
 from collections.abc import Mapping
@@ -19,7 +21,7 @@ from attrs import evolve, field, frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult, PayoutStatus
-from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.wire import Phase
 
 __all__ = [
     "FINAL",
@@ -27,15 +29,13 @@ __all__ = [
     "Cause",
     "Change",
     "Entry",
+    "Event",
     "Reply",
     "State",
-    "after_absence",
-    "after_attempt",
-    "after_query",
     "applies",
     "changed",
+    "event_of",
     "first_entry",
-    "next_attempt",
 ]
 
 
@@ -60,7 +60,10 @@ class Cause(StrEnum):
     ATTEMPT = "attempt"
     QUERY = "query"
     CALLBACK = "callback"
+    RECONCILE = "reconcile"
     PERSON = "person"
+    RESTORE = "restore"
+    """The ledger itself found that it is older than what was last written to it."""
 
 
 class Reply(StrEnum):
@@ -70,17 +73,17 @@ class Reply(StrEnum):
     DUPLICATE = "duplicate"
 
 
-_LEARNED = frozenset({Cause.ATTEMPT, Cause.QUERY, Cause.CALLBACK, Cause.PERSON})
-_LATER = frozenset({Cause.QUERY, Cause.CALLBACK, Cause.PERSON})
 _PERSON = frozenset({Cause.PERSON})
+_LATER = frozenset({Cause.QUERY, Cause.CALLBACK, Cause.RECONCILE, Cause.PERSON})
+_LEARNED = _LATER | {Cause.ATTEMPT}
 
 LEGAL: Mapping[tuple[State, State], frozenset[Cause]] = MappingProxyType(
     {
-        (State.NEW, State.SENDING): frozenset({Cause.ATTEMPT}),
-        # Again, after two questions found nothing; or the same attempt with its reply noted.
-        (State.SENDING, State.SENDING): frozenset({Cause.ATTEMPT}),
+        (State.NEW, State.SENDING): frozenset({Cause.ATTEMPT, Cause.RESTORE}),
+        # Again, after two questions found nothing; or the same attempt with its end noted.
+        (State.SENDING, State.SENDING): frozenset({Cause.ATTEMPT, Cause.RESTORE}),
         # It provably never left, or two questions after the settle window found nothing.
-        (State.SENDING, State.NEW): frozenset({Cause.ATTEMPT, Cause.QUERY}),
+        (State.SENDING, State.NEW): frozenset({Cause.ATTEMPT, Cause.QUERY, Cause.RECONCILE}),
         (State.SENDING, State.PROCESSING): _LEARNED,
         (State.SENDING, State.SUCCEEDED): _LEARNED,
         (State.SENDING, State.FAILED): _LEARNED,
@@ -89,12 +92,15 @@ LEGAL: Mapping[tuple[State, State], frozenset[Cause]] = MappingProxyType(
         (State.NEW, State.PROCESSING): _LEARNED,
         (State.NEW, State.SUCCEEDED): _LEARNED,
         (State.NEW, State.FAILED): _LATER,
+        (State.NEW, State.REVIEW): _PERSON,
         (State.PROCESSING, State.SUCCEEDED): _LEARNED,
         (State.PROCESSING, State.FAILED): _LATER,
         (State.PROCESSING, State.REVIEW): _LATER,
         (State.SUCCEEDED, State.REVERSED): _LATER,
         # Reported as failed, then seen alive: somebody must look before it is paid a second time.
         (State.FAILED, State.REVIEW): _LEARNED,
+        # What the platform says meanwhile is noted for the person who decides, and decides nothing.
+        (State.REVIEW, State.REVIEW): _LEARNED,
         (State.REVIEW, State.PROCESSING): _PERSON,
         (State.REVIEW, State.SUCCEEDED): _PERSON,
         (State.REVIEW, State.FAILED): _PERSON,
@@ -121,9 +127,14 @@ class Entry:
     Args:
         content: Wire names and texts as first sent; every later attempt sends exactly these.
         state: Where it stands.
-        attempt: How often sending was announced; the number that compare-and-set goes by.
+        attempt: How often sending was announced; the number that compare-and-set goes by. Zero in a ledger that was
+            restored from a backup, for a payout that a forgotten attempt may have sent.
         sent_at: When the last attempt was announced, on the ledger's clock, UTC.
         age: Seconds from then until this entry was read, on the same clock.
+        phase: How far the last attempt got; None while nobody knows.
+        batch_id: The batch that claimed it, if one did.
+        position: Its place in that batch, from 0.
+        created_at: When it was claimed; *updated_at*, when it last changed. On the ledger's clock, UTC.
         doubt: Whether an attempt before the last one may have left. A refusal of the last one then ends nothing.
         reply: What the last attempt was answered, see :class:`Reply`.
     """
@@ -140,11 +151,16 @@ class Entry:
     sent_at: datetime
     age: float
     doubt: bool = False
+    phase: Phase | None = None
     reply: Reply | None = None
     code: str | None = None
     message: str | None = None
     platform_trade_no: str | None = None
     utr: str | None = None
+    batch_id: str | None = None
+    position: int | None = None
+    created_at: datetime
+    updated_at: datetime
 
     def result(self) -> PayoutResult | None:
         """The entry as callers see it; None while nothing is known or only a person can decide."""
@@ -174,7 +190,10 @@ class Change:
         to: The new state.
         begins: Whether a new attempt is announced: the attempt counts up and its time starts.
         doubt: The entry's new ``doubt``, or None to leave it.
+        phase: How far the attempt got; a new attempt clears it.
         reply: What the attempt was answered; a new attempt clears it.
+        by: Who decided, if a person did.
+        note: Why, in that person's words.
     """
 
     merchant_no: str
@@ -185,19 +204,67 @@ class Change:
     cause: Cause
     begins: bool = False
     doubt: bool | None = None
+    phase: Phase | None = None
     reply: Reply | None = None
     code: str | None = None
     message: str | None = None
     platform_trade_no: str | None = None
     utr: str | None = None
+    by: str | None = None
+    note: str | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.cause not in LEGAL.get((self.state, self.to), ()):
             raise ValueError(f"a payout cannot go from {self.state} to {self.to} by {self.cause}")
 
 
-def first_entry(intent: Intent, now: datetime) -> Entry:
-    """The entry of a claimed intent: attempt 1 is announced."""
+@frozen(kw_only=True)
+class Event:
+    """One step of a payout's history, which is only ever added to.
+
+    Args:
+        at: On the ledger's clock, UTC.
+        before: The state that it left; None for the claim.
+        attempt: The entry's attempt after the step.
+        phase: How far that attempt got, where the step says it.
+        by: Who decided, if a person did; *note* is why.
+    """
+
+    at: datetime
+    before: State | None
+    to: State
+    cause: Cause
+    attempt: int
+    phase: Phase | None = None
+    code: str | None = None
+    by: str | None = None
+    note: str | None = None
+
+
+def event_of(entry: Entry, change: Change) -> Event:
+    """The step of history that *change* was, from the *entry* that it led to."""
+    return Event(
+        at=entry.updated_at,
+        before=change.state,
+        to=change.to,
+        cause=change.cause,
+        attempt=entry.attempt,
+        phase=change.phase,
+        code=change.code,
+        by=change.by,
+        note=change.note,
+    )
+
+
+def first_entry(intent: Intent, now: datetime, *, forgetful_since: datetime | None = None) -> Entry:
+    """The entry of a claimed intent: attempt 1 is announced.
+
+    Args:
+        intent: What is claimed.
+        now: The ledger's clock.
+        forgetful_since: When the ledger was found to be restored from a backup, if it was. Then an attempt that it has
+            forgotten may have sent this payout until that moment, and nothing is announced.
+    """
     return Entry(
         merchant_no=intent.merchant_no,
         trade_no=intent.trade_no,
@@ -207,142 +274,47 @@ def first_entry(intent: Intent, now: datetime) -> Entry:
         currency=intent.currency,
         content=intent.content,
         state=State.SENDING,
-        attempt=1,
-        sent_at=now,
-        age=0.0,
+        attempt=0 if forgetful_since else 1,
+        sent_at=forgetful_since or now,
+        age=(now - forgetful_since).total_seconds() if forgetful_since else 0.0,
+        doubt=forgetful_since is not None,
+        batch_id=intent.batch_id,
+        position=intent.position,
+        created_at=now,
+        updated_at=now,
     )
 
 
 def applies(entry: Entry, change: Change) -> bool:
     """Whether the entry is still as the change's writer saw it."""
-    return entry.state is change.state and change.attempt in (None, entry.attempt)
+    if entry.state is not change.state or change.attempt not in (None, entry.attempt):
+        return False
+    # The end of an attempt is noted once, though the entry's state does not tell that it was.
+    notes = change.to is change.state is State.SENDING and change.phase is not None
+    return not (notes and entry.phase is not None)
 
 
 def changed(entry: Entry, change: Change, now: datetime | None) -> Entry:
-    """The entry after *change*. What the change does not know stays; *now* is for a change that begins an attempt."""
+    """The entry after *change*, at *now* on the ledger's clock if that is known.
+
+    What the change does not know stays; how old the attempt is only the ledger can say, by the clock that announced it.
+    """
+    begins = change.begins
+    # A restored ledger does not know when the last attempt was announced; later than now it cannot have been.
+    restarts = begins or change.cause is Cause.RESTORE
     return evolve(
         entry,
         state=change.to,
-        attempt=entry.attempt + 1 if change.begins else entry.attempt,
-        sent_at=now if change.begins and now is not None else entry.sent_at,
-        age=0.0 if change.begins else entry.age if now is None else (now - entry.sent_at).total_seconds(),
+        attempt=entry.attempt + 1 if begins else entry.attempt,
+        sent_at=now if restarts and now is not None else entry.sent_at,
+        age=0.0 if restarts else entry.age,
         doubt=entry.doubt if change.doubt is None else change.doubt,
-        reply=None if change.begins else change.reply or entry.reply,
+        phase=None if begins else change.phase or entry.phase,
+        reply=None if begins else change.reply or entry.reply,
         code=entry.code if change.code is None else change.code,
         # The words belong to their code: those of an older one must not stand beside a new one.
         message=entry.message if change.code is None else change.message,
         platform_trade_no=change.platform_trade_no or entry.platform_trade_no,
         utr=change.utr or entry.utr,
-    )
-
-
-def next_attempt(entry: Entry) -> Change:
-    """Announce the next attempt. From ``SENDING`` the last one is believed, not known, to have come to nothing."""
-    return Change(
-        merchant_no=entry.merchant_no,
-        trade_no=entry.trade_no,
-        state=entry.state,
-        attempt=entry.attempt,
-        to=State.SENDING,
-        cause=Cause.ATTEMPT,
-        begins=True,
-        doubt=True if entry.state is State.SENDING else None,
-    )
-
-
-def after_attempt(entry: Entry, outcome: Outcome, *, sent: int) -> Change | None:
-    """What to store after the exchange of attempt number *sent*; None to leave the entry as it is."""
-    if outcome.verdict in (Verdict.PAID, Verdict.PROCESSING):
-        # True whichever attempt it was, and whatever was written meanwhile.
-        to = _SAID.get((entry.state, outcome.verdict))
-        return _change(entry, to, Cause.ATTEMPT, outcome, any_attempt=True) if to else None
-    if entry.state is not State.SENDING or entry.attempt != sent:
-        return None
-    match outcome.verdict:
-        case Verdict.FAILED | Verdict.REFUSED:
-            if entry.doubt:
-                # An earlier attempt may have been booked, so a refusal of this one ends nothing.
-                return _change(entry, State.SENDING, Cause.ATTEMPT, outcome, reply=Reply.REFUSED)
-            return _change(entry, State.FAILED, Cause.ATTEMPT, outcome)
-        case Verdict.DUPLICATE:
-            return _change(entry, State.SENDING, Cause.ATTEMPT, outcome, reply=Reply.DUPLICATE)
-        case Verdict.NOT_SENT | Verdict.RATE_LIMITED | Verdict.BAD_CREDENTIALS:
-            return _change(entry, State.NEW, Cause.ATTEMPT, outcome)
-        case _:
-            return None
-
-
-def after_query(entry: Entry, outcome: Outcome, *, cause: Cause = Cause.QUERY) -> Change | None:
-    """What to store after the platform said *outcome* about *entry*; None to leave it as it is."""
-    to = _SAID.get((entry.state, outcome.verdict))
-    if to is None:
-        return None
-    unclaimed = entry.reply is Reply.DUPLICATE and not entry.doubt and not outcome.amount
-    if entry.state is State.SENDING and unclaimed:
-        # Our only attempt was refused as a duplicate, and nothing shows that the order is ours.
-        to = State.REVIEW
-    return _change(entry, to, cause, outcome, any_attempt=to in (State.PROCESSING, State.SUCCEEDED))
-
-
-def after_absence(entry: Entry, *, resend: bool, exhausted: bool) -> Change | None:
-    """What to store once "no such order" is believed; None to send again."""
-    if entry.reply is Reply.REFUSED:
-        to = State.FAILED
-    elif entry.reply is Reply.DUPLICATE or not resend:
-        to = State.REVIEW
-    elif exhausted:
-        to = State.NEW
-    else:
-        return None
-    return Change(
-        merchant_no=entry.merchant_no,
-        trade_no=entry.trade_no,
-        state=entry.state,
-        attempt=entry.attempt,
-        to=to,
-        cause=Cause.QUERY,
-        doubt=True if to is State.NEW else None,
-    )
-
-
-_SAID: Mapping[tuple[State, Verdict], State] = MappingProxyType(
-    {
-        (State.NEW, Verdict.PAID): State.SUCCEEDED,
-        (State.NEW, Verdict.PROCESSING): State.PROCESSING,
-        (State.NEW, Verdict.FAILED): State.FAILED,
-        (State.SENDING, Verdict.PAID): State.SUCCEEDED,
-        (State.SENDING, Verdict.PROCESSING): State.PROCESSING,
-        (State.SENDING, Verdict.FAILED): State.FAILED,
-        (State.SENDING, Verdict.FOREIGN): State.REVIEW,
-        (State.PROCESSING, Verdict.PAID): State.SUCCEEDED,
-        (State.PROCESSING, Verdict.FAILED): State.FAILED,
-        (State.PROCESSING, Verdict.FOREIGN): State.REVIEW,
-        (State.SUCCEEDED, Verdict.FAILED): State.REVERSED,
-        (State.FAILED, Verdict.PAID): State.REVIEW,
-        (State.FAILED, Verdict.PROCESSING): State.REVIEW,
-    }
-)
-
-
-def _change(
-    entry: Entry,
-    to: State,
-    cause: Cause,
-    outcome: Outcome,
-    *,
-    any_attempt: bool = False,
-    reply: Reply | None = None,
-) -> Change:
-    return Change(
-        merchant_no=entry.merchant_no,
-        trade_no=entry.trade_no,
-        state=entry.state,
-        attempt=None if any_attempt else entry.attempt,
-        to=to,
-        cause=cause,
-        reply=reply,
-        code=outcome.code,
-        message=outcome.message,
-        platform_trade_no=outcome.platform_trade_no,
-        utr=outcome.utr,
+        updated_at=now or entry.updated_at,
     )

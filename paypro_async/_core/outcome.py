@@ -144,6 +144,13 @@ class Outcome:
     http_status: int | None = None
     retry_after: float | None = None
 
+    @property
+    def phase(self) -> Phase:
+        """How far the request got that this outcome is of."""
+        if self.verdict is Verdict.NOT_SENT:
+            return Phase.NOT_SENT
+        return Phase.MAYBE_SENT if self.lost else Phase.ANSWERED
+
 
 def classify_payout(exchange: Exchange, codes: Codes, *, trade_no: str) -> Outcome:
     """What the exchange of a payout request proves. Never raises."""

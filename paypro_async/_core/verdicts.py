@@ -36,7 +36,12 @@ def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentE
             elapsed=elapsed,
             **about,
         )
-    if last is None or last.verdict is not Verdict.UNKNOWN:
+    if entry.attempt == 0:
+        kind = OutcomeUnknownError
+        what = (
+            "may have been sent before the ledger was restored from a backup, and the platform was not clear about it"
+        )
+    elif last is None or last.verdict is not Verdict.UNKNOWN:
         kind, what = OutcomeUnknownError, "was sent and the platform could not yet say what became of it"
     elif last.lost:
         kind, what = ReplyLostError, f"was sent and the reply was lost{_told(last.cause)}"

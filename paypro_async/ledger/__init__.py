@@ -1,7 +1,7 @@
 """What was meant, and what became of it, kept so that no crash can make the client forget."""
 
-from paypro_async.ledger.base import Account, Ledger, Moved
+from paypro_async.ledger.base import Account, BatchRecord, Ledger, Moved, Slots
 from paypro_async.ledger.memory import MemoryLedger
 from paypro_async.ledger.opening import open_ledger
 
-__all__ = ["Account", "Ledger", "MemoryLedger", "Moved", "open_ledger"]
+__all__ = ["Account", "BatchRecord", "Ledger", "MemoryLedger", "Moved", "Slots", "open_ledger"]

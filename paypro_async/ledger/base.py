@@ -6,10 +6,10 @@ from typing import Protocol
 from attrs import frozen
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import Change, Entry
+from paypro_async._core.lifecycle import Change, Entry, Event
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["Account", "Ledger", "Moved", "refuse_other_environment"]
+__all__ = ["Account", "BatchRecord", "Ledger", "Moved", "Slots", "refuse_other_environment"]
 
 
 @frozen(kw_only=True)
@@ -32,6 +32,37 @@ class Moved:
 
     entry: Entry
     done: bool
+
+
+@frozen(kw_only=True)
+class Slots:
+    """Places in the rate that all processes of one ledger keep together.
+
+    Args:
+        first: Seconds from *now* until the first one; the others follow at the spacing that was asked for.
+        count: How many.
+    """
+
+    first: float
+    count: int
+
+
+@frozen(kw_only=True)
+class BatchRecord:
+    """One run of many payouts, as the ledger remembers it.
+
+    Args:
+        batch_id: Unique for the merchant.
+        source: Where its payouts come from, in words: a file's name.
+        total: How many payouts it has; None while nobody knows.
+        ended: Whether this record tells of its end.
+    """
+
+    merchant_no: str
+    batch_id: str
+    source: str | None = None
+    total: int | None = None
+    ended: bool = False
 
 
 class Ledger(Protocol):
@@ -76,6 +107,18 @@ class Ledger(Protocol):
 
     async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
         """The trade numbers that pay the same to the same, by fingerprint."""
+        ...
+
+    async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
+        """Everything that happened to a payout, oldest first; empty if it is not there."""
+        ...
+
+    async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
+        """Take the next *count* places, *spacing* seconds apart, of the rate that everybody keeps under this name."""
+        ...
+
+    async def record_batch(self, batch: BatchRecord) -> None:
+        """Note that a batch runs, or that it has ended. A batch that is there keeps what is not told anew."""
         ...
 
     async def aclose(self) -> None:

@@ -1,12 +1,13 @@
 """A ledger in memory: for tests, and for those who type out that they want to forget."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from attrs import evolve
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import FINAL, Change, Entry, applies, changed, first_entry
-from paypro_async.ledger.base import Account, Moved, refuse_other_environment
+from paypro_async._core.lifecycle import FINAL, Cause, Change, Entry, Event, applies, changed, event_of, first_entry
+from paypro_async.ledger.base import Account, BatchRecord, Moved, Slots, refuse_other_environment
 from paypro_async.runtime import Runtime, SystemRuntime
 
 __all__ = ["MemoryLedger"]
@@ -22,7 +23,10 @@ class MemoryLedger:
     def __init__(self, *, runtime: Runtime | None = None) -> None:
         self._runtime = runtime or SystemRuntime()
         self._entries: dict[tuple[str, str], Entry] = {}
+        self._history: dict[tuple[str, str], list[Event]] = {}
         self._environments: dict[str, str] = {}
+        self._batches: dict[tuple[str, str], BatchRecord] = {}
+        self._paces: dict[str, datetime] = {}
 
     async def open(self, account: Account) -> None:
         """Make ready for *account*."""
@@ -35,6 +39,7 @@ class MemoryLedger:
         if key in self._entries:
             return Moved(self._aged(self._entries[key]), done=False)
         entry = self._entries[key] = first_entry(intent, self._runtime.now())
+        self._history[key] = [Event(at=entry.created_at, before=None, to=entry.state, cause=Cause.ATTEMPT, attempt=1)]
         return Moved(entry, done=True)
 
     async def move(self, change: Change) -> Moved:
@@ -43,8 +48,9 @@ class MemoryLedger:
         entry = self._entries[key]
         if not applies(entry, change):
             return Moved(self._aged(entry), done=False)
-        entry = self._entries[key] = changed(entry, change, self._runtime.now())
-        return Moved(entry, done=True)
+        self._entries[key] = changed(entry, change, self._runtime.now())
+        self._history[key].append(event_of(self._entries[key], change))
+        return Moved(self._aged(self._entries[key]), done=True)
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
         """The entry, or None."""
@@ -72,6 +78,23 @@ class MemoryLedger:
             if entry.merchant_no == merchant_no and entry.fingerprint in fingerprints:
                 found.setdefault(entry.fingerprint, []).append(entry.trade_no)
         return found
+
+    async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
+        """Everything that happened to a payout, oldest first."""
+        return list(self._history.get((merchant_no, trade_no), ()))
+
+    async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
+        """Take the next places of a rate."""
+        now = self._runtime.now()
+        first = max(now, self._paces.get(pace, now))
+        self._paces[pace] = first + timedelta(seconds=count * spacing)
+        return Slots(first=(first - now).total_seconds(), count=count)
+
+    async def record_batch(self, batch: BatchRecord) -> None:
+        """Note that a batch runs, or that it has ended."""
+        key = batch.merchant_no, batch.batch_id
+        known = self._batches.get(key, batch)
+        self._batches[key] = evolve(batch, source=batch.source or known.source, total=batch.total or known.total)
 
     async def aclose(self) -> None:
         """Nothing to close; the entries stay for the next client in this process."""

@@ -6,22 +6,8 @@ import pytest
 from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 
-from paypro_async._core.lifecycle import (
-    FINAL,
-    LEGAL,
-    Cause,
-    Change,
-    Entry,
-    Reply,
-    State,
-    after_absence,
-    after_attempt,
-    after_query,
-    applies,
-    changed,
-    first_entry,
-    next_attempt,
-)
+from paypro_async._core.learning import after_absence, after_attempt, after_query, next_attempt
+from paypro_async._core.lifecycle import FINAL, LEGAL, Cause, Change, Entry, Reply, State, applies, changed, first_entry
 from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, Verdict
 from tests.core.samples import NOW, TRADE_NO, entry, intent, outcome

@@ -7,20 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from paypro_async._core.lifecycle import (
-    FINAL,
-    LEGAL,
-    Cause,
-    Change,
-    Reply,
-    State,
-    after_absence,
-    after_attempt,
-    after_query,
-    applies,
-    changed,
-    next_attempt,
-)
+from paypro_async._core.learning import after_absence, after_attempt, after_query, next_attempt
+from paypro_async._core.lifecycle import FINAL, LEGAL, Cause, Change, Reply, State, applies, changed
 from paypro_async._core.outcome import Outcome, Verdict
 from tests.core.samples import NOW, entry
 

@@ -6,18 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from paypro_async._core.lifecycle import (
-    Cause,
-    Change,
-    Entry,
-    Reply,
-    State,
-    after_absence,
-    after_attempt,
-    after_query,
-    changed,
-    next_attempt,
-)
+from paypro_async._core.learning import after_absence, after_attempt, after_query, next_attempt
+from paypro_async._core.lifecycle import Cause, Change, Entry, Reply, State, changed
 from paypro_async._core.outcome import Codes, Verdict
 from paypro_async._core.retry import Action, RetryPolicy, Situation, next_step
 from paypro_async._core.signing import Md5Signer

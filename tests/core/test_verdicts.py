@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from paypro_async._core.lifecycle import Cause, Change, State, after_absence, after_attempt, after_query
+from paypro_async._core.learning import after_absence, after_attempt, after_query
+from paypro_async._core.lifecycle import Cause, Change, State
 from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.verdicts import not_recorded, unsettled
