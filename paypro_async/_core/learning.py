@@ -14,7 +14,6 @@ __all__ = [
     "after_attempt",
     "after_decision",
     "after_query",
-    "after_restore",
     "next_attempt",
 ]
 
@@ -131,21 +130,6 @@ def after_decision(entry: Entry, decision: Decision, *, by: str, note: str | Non
         doubt=True if to is State.NEW else None,
         by=by,
         note=note,
-    )
-
-
-def after_restore(entry: Entry) -> Change | None:
-    """What to store once the ledger is known to be restored from a backup; None if that changes nothing."""
-    if entry.state not in (State.NEW, State.SENDING):
-        return None
-    return Change(
-        merchant_no=entry.merchant_no,
-        trade_no=entry.trade_no,
-        state=entry.state,
-        attempt=entry.attempt,
-        to=State.SENDING,
-        cause=Cause.RESTORE,
-        doubt=True,
     )
 
 

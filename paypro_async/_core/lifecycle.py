@@ -34,6 +34,7 @@ __all__ = [
     "State",
     "applies",
     "changed",
+    "claim_of",
     "event_of",
     "first_entry",
 ]
@@ -239,6 +240,11 @@ class Event:
     code: str | None = None
     by: str | None = None
     note: str | None = None
+
+
+def claim_of(entry: Entry) -> Event:
+    """The first step of history, from the *entry* that a claim made."""
+    return Event(at=entry.created_at, before=None, to=entry.state, cause=Cause.ATTEMPT, attempt=entry.attempt)
 
 
 def event_of(entry: Entry, change: Change) -> Event:

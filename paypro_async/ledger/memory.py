@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from attrs import evolve
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import FINAL, Cause, Change, Entry, Event, applies, changed, event_of, first_entry
+from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, applies, changed, claim_of, event_of, first_entry
 from paypro_async.ledger.base import Account, BatchRecord, Moved, Slots, refuse_other_environment
 from paypro_async.runtime import Runtime, SystemRuntime
 
@@ -39,7 +39,7 @@ class MemoryLedger:
         if key in self._entries:
             return Moved(self._aged(self._entries[key]), done=False)
         entry = self._entries[key] = first_entry(intent, self._runtime.now())
-        self._history[key] = [Event(at=entry.created_at, before=None, to=entry.state, cause=Cause.ATTEMPT, attempt=1)]
+        self._history[key] = [claim_of(entry)]
         return Moved(entry, done=True)
 
     async def move(self, change: Change) -> Moved:

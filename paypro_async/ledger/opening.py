@@ -1,5 +1,7 @@
 """From what a user writes to a ledger."""
 
+from importlib.util import find_spec
+
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.base import Ledger
 from paypro_async.ledger.memory import MemoryLedger
@@ -9,7 +11,7 @@ __all__ = ["open_ledger"]
 
 
 def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledger:
-    """The ledger itself, or the one that a URL names: ``sqlite:///payouts.db`` or ``memory``.
+    """The ledger itself, or the one that a URL names: ``sqlite:///payouts.db``, ``postgresql://…`` or ``memory``.
 
     Raises:
         ConfigurationError: If it is neither.
@@ -26,7 +28,14 @@ def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledg
         from paypro_async.ledger.sql import SqlLedger  # noqa: PLC0415
 
         return SqlLedger(url)
+    if url.startswith(("postgresql://", "postgres://")):
+        if find_spec("psycopg") is None:
+            raise ConfigurationError("A ledger in PostgreSQL needs psycopg: pip install 'paypro-async[postgres]'.")
+        from paypro_async.ledger.sql import SqlLedger  # noqa: PLC0415
+
+        return SqlLedger("postgresql://" + url.partition("://")[2])
     raise ConfigurationError(
-        "The ledger is not understood. Give ledger='sqlite:///payouts.db' (a file, kept across crashes), a Ledger "
-        "object, or ledger='memory' to forget everything when the process ends."
+        "The ledger is not understood. Give ledger='sqlite:///payouts.db' (a file, kept across crashes), "
+        "'postgresql://user:password@host/database' (shared by many machines), a Ledger object, or ledger='memory' to "
+        "forget everything when the process ends."
     )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Double,
@@ -19,12 +20,11 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from paypro_async._core.lifecycle import FINAL
 
-__all__ = ["SCHEMA_VERSION", "account", "clock", "event", "meta", "metadata", "payout"]
-
-SCHEMA_VERSION = 1
+__all__ = ["account", "batch", "clock", "event", "meta", "metadata", "pace", "payout"]
 
 metadata: MetaData = MetaData()
 
+# schema_version, ledger_id, server (PostgreSQL's identity), forgetful_since (while the ledger is a restored backup).
 meta: Table = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
 
 account: Table = Table(
@@ -32,6 +32,18 @@ account: Table = Table(
     metadata,
     Column("merchant_no", String, primary_key=True),
     Column("environment", String, nullable=False),
+)
+
+batch: Table = Table(
+    "batch",
+    metadata,
+    Column("merchant_no", String, nullable=False),
+    Column("batch_id", String, nullable=False),
+    Column("source", String),
+    Column("total", BigInteger),
+    Column("created_at", Double, nullable=False),
+    Column("ended_at", Double),
+    PrimaryKeyConstraint("merchant_no", "batch_id"),
 )
 
 # Times are seconds since 1970 UTC on the database's clock; amounts are text, since no binary number holds them.
@@ -56,18 +68,35 @@ payout: Table = Table(
     Column("utr", String),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    Column("batch_id", String),
+    Column("position", BigInteger),
+    Column("phase", String),
+    # Who announced the last attempt: machine, process and a number of its own for each announcement.
+    Column("owner", String),
+    # When that was on the machine's steady clock, and which start of the machine that clock counts from (SQLite only).
+    Column("sent_boot", String),
+    Column("sent_steady", Double),
     PrimaryKeyConstraint("merchant_no", "trade_no"),
 )
 
 _is_open = payout.c.state.not_in(sorted(state.value for state in FINAL))
 Index("payout_open", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_open, postgresql_where=_is_open)
 Index("payout_content", payout.c.merchant_no, payout.c.fingerprint)
+_in_batch = payout.c.batch_id.is_not(None)
+Index(
+    "payout_batch",
+    payout.c.merchant_no,
+    payout.c.batch_id,
+    payout.c.position,
+    sqlite_where=_in_batch,
+    postgresql_where=_in_batch,
+)
 
 # Append-only: what happened to a payout, in order, with its cause.
 event: Table = Table(
     "event",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("merchant_no", String, nullable=False),
     Column("trade_no", String, nullable=False),
     Column("at", Double, nullable=False),
@@ -76,7 +105,15 @@ event: Table = Table(
     Column("cause", String, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("code", String),
+    Column("phase", String),
+    Column("person", String),
+    Column("note", String),
     Index("event_payout", "merchant_no", "trade_no"),
+)
+
+# The rate that all processes keep together: the time at which the next place is free (GCRA).
+pace: Table = Table(
+    "pace", metadata, Column("name", String, primary_key=True), Column("free_at", Double, nullable=False)
 )
 
 
@@ -90,3 +127,9 @@ class clock(FunctionElement[float]):  # noqa: N801  it reads as an SQL function
 @compiles(clock, "sqlite")
 def _sqlite_clock(_element: clock, _compiler: Any, **_: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(clock, "postgresql")
+def _postgresql_clock(_element: clock, _compiler: Any, **_: Any) -> str:
+    # Not now(): that is when the transaction began, which may have waited for a lock.
+    return "extract(epoch from clock_timestamp())::float8"

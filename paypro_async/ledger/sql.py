@@ -1,99 +1,95 @@
-"""The durable ledger: SQLAlchemy Core on one writer thread.
+"""The durable ledger: SQLAlchemy Core on one writer thread, for SQLite and PostgreSQL."""
 
-Each group of requests is read, decided and written in one transaction: one SELECT finds every entry that the group
-speaks of, the core's lifecycle says what becomes of it, and at most one INSERT and one UPDATE per kind write it.
-"""
-
-import json
-from collections.abc import Callable, Sequence
+import itertools
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import anyio.to_thread
-from attrs import frozen
-from sqlalchemy import Connection, Row, bindparam, exc, select
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection, exc, select
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import FINAL, Cause, Change, Entry, Reply, State, applies, changed, first_entry
-from paypro_async._core.money import amount_text
+from paypro_async._core.lifecycle import FINAL, Change, Entry, Event
 from paypro_async.errors import LedgerUnavailableError
-from paypro_async.ledger.base import Account, Moved, refuse_other_environment
-from paypro_async.ledger.database import Database
-from paypro_async.ledger.schema import account, clock, event, payout
+from paypro_async.ledger import tables
+from paypro_async.ledger.base import Account, BatchRecord, Moved, Slots
+from paypro_async.ledger.crowd import Crowd
+from paypro_async.ledger.database import Database, last_event_of
+from paypro_async.ledger.group import SELECT_ENTRY, Claim, Group, Move, Request, find
+from paypro_async.ledger.machine import process_name
+from paypro_async.ledger.postgres import PostgresDatabase
+from paypro_async.ledger.rows import entry_of, event_of_row
+from paypro_async.ledger.schema import event, payout
+from paypro_async.ledger.sqlite import SqliteDatabase
 from paypro_async.ledger.writer import GroupCommit
 
 __all__ = ["SqlLedger"]
 
-_Key = tuple[str, str]
-
-
-@frozen
-class _Read:
-    """Something to read in the writer thread."""
-
-    run: Callable[[Connection], Any]
-
-
-_INSERT_EVENT = event.insert()
-_INSERT_PAYOUT = payout.insert()
-_UPDATE_PAYOUT = (
-    payout.update()
-    .where(
-        payout.c.merchant_no == bindparam("key_merchant"),
-        payout.c.trade_no == bindparam("key_trade"),
-        # The database refuses what is no longer so, whoever writes beside us.
-        payout.c.state == bindparam("seen_state"),
-        payout.c.attempt == bindparam("seen_attempt"),
-    )
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in (
-                "state",
-                "attempt",
-                "sent_at",
-                "doubt",
-                "reply",
-                "code",
-                "message",
-                "platform_trade_no",
-                "utr",
-                "updated_at",
-            )
-        }
-    )
-)
-
 
 class SqlLedger:
-    """Payouts in an SQLite file that survives ``kill -9`` and power loss. Several processes may share the file.
+    """Payouts in a database that survives ``kill -9`` and power loss.
 
     Args:
-        url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``. The file is made if it is not there, readable by
-            its owner only, since it holds names and account numbers.
-        busy_timeout: Seconds to wait for another process that is writing.
+        url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``: a file for the processes of one machine. It is
+            made if it is not there, readable by its owner only, since it holds names and account numbers. Or
+            ``postgresql://user:password@host/database`` for any number of machines; ``paypro ledger migrate`` makes
+            its tables.
+        busy_timeout: Seconds to wait for another process that is writing to the file.
+        patience: Seconds for which a group of writes is tried again while a PostgreSQL server restarts.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float = 10.0) -> None:
-        self._database = Database(url, busy_timeout=busy_timeout)
+    def __init__(self, url: str, *, busy_timeout: float = 10.0, patience: float = 15.0) -> None:
+        self._database: Database = (
+            SqliteDatabase(url, busy_timeout=busy_timeout)
+            if url.startswith("sqlite:")
+            else PostgresDatabase(url, patience=patience)
+        )
         self._writer: GroupCommit | None = None
+        self._crowd = Crowd()
+        self._owner = process_name()
+        self._counter = itertools.count()
 
     async def open(self, account: Account) -> None:
-        """Make the file ready for *account* and start the writer."""
-        if self._writer is None:
-            self._writer = GroupCommit(self._work, name="paypro-ledger")
-        await self._submit(account)
+        """Make ready for *account* and start the writer.
+
+        Raises:
+            LedgerUnavailableError: If the database cannot be read or written.
+            ConfigurationError: If it holds the merchant's payouts on another environment, or another schema.
+        """
+        self._database.continuity.watching = True
+        self._start()
+        await self._submit(Request(lambda connection: tables.bind(connection, account), writes=True))
+        self._database.continuity.tell()
+
+    async def open_to_read(self) -> None:
+        """Start the writer for looking into the ledger: nothing is noted about who reads, and nothing is claimed."""
+        self._start()
+        await self._submit(Request(lambda _: None))
+
+    async def migrate(self) -> int | None:
+        """Make the tables or bring them up to date; the version that was there before, or None for a new ledger."""
+        return await anyio.to_thread.run_sync(self._migrate)
+
+    @property
+    def name(self) -> str:
+        """What a user calls it: a file's path, or a server and a database."""
+        return self._database.name
+
+    @property
+    def forgetful_since(self) -> datetime | None:
+        """Since when this ledger is known to be a restored backup, and asks before it sends; None if it is not."""
+        since = self._database.continuity.forgetful_since
+        return datetime.fromtimestamp(since, UTC) if since else None
 
     async def claim(self, intent: Intent) -> Moved:
         """Store *intent* as attempt 1, unless its trade number is there already."""
-        moved: Moved = await self._submit(intent)
+        moved: Moved = await self._submit(Claim(intent, self._name_attempt()))
         return moved
 
     async def move(self, change: Change) -> Moved:
         """Carry out *change* if the entry is still as its writer saw it."""
-        moved: Moved = await self._submit(change)
+        moved: Moved = await self._submit(Move(change, self._name_attempt()))
         return moved
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
@@ -104,232 +100,144 @@ class SqlLedger:
         """The entries of those numbers that are there."""
 
         def read(connection: Connection) -> dict[str, Entry]:
-            found = _find(connection, [(merchant_no, one) for one in trade_nos])
+            found = find(connection, {(merchant_no, one) for one in trade_nos})
             return {trade_no: entry for (_, trade_no), entry in found.items()}
 
-        entries: dict[str, Entry] = await self._submit(_Read(read))
+        entries: dict[str, Entry] = await self._submit(Request(read))
         return entries
 
     async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
-        """A page of the entries that are not final."""
-        query = (
-            _SELECT_ENTRY.where(
-                payout.c.merchant_no == merchant_no,
-                payout.c.trade_no > after,
-                payout.c.state.not_in(sorted(state.value for state in FINAL)),
-            )
-            .order_by(payout.c.trade_no)
-            .limit(limit)
-        )
-        rows: list[Entry] = await self._submit(_Read(lambda c: [_entry(row) for row in c.execute(query)]))
-        return rows
+        """A page of the entries that are not final, by trade number."""
+        is_open = payout.c.state.not_in(sorted(state.value for state in FINAL))
+        return await self._page(merchant_no, is_open, after=after, limit=limit)
+
+    async def entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
+        """A page of all entries, by trade number."""
+        return await self._page(merchant_no, after=after, limit=limit)
 
     async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
         """The trade numbers that pay the same to the same, by fingerprint."""
-        query = select(payout.c.fingerprint, payout.c.trade_no).where(
-            payout.c.merchant_no == merchant_no, payout.c.fingerprint.in_(list(fingerprints))
+        numbers: dict[str, list[str]] = await self._submit(
+            Request(lambda connection: tables.same_content(connection, merchant_no, fingerprints))
         )
-
-        def read(connection: Connection) -> dict[str, list[str]]:
-            found: dict[str, list[str]] = {}
-            for fingerprint, trade_no in connection.execute(query):
-                found.setdefault(fingerprint, []).append(trade_no)
-            return found
-
-        numbers: dict[str, list[str]] = await self._submit(_Read(read))
         return numbers
 
+    async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
+        """Everything that happened to a payout, oldest first; empty if it is not there."""
+        query = (
+            select(event)
+            .where(event.c.merchant_no == merchant_no, event.c.trade_no == trade_no)
+            .order_by(event.c.at, event.c.id)
+        )
+        steps: list[Event] = await self._submit(Request(lambda c: [event_of_row(row) for row in c.execute(query)]))
+        return steps
+
+    async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
+        """Take the next *count* places, *spacing* seconds apart, of the rate that everybody keeps under this name."""
+
+        def take(connection: Connection) -> tuple[float, float]:
+            return tables.reserve(connection, pace, spacing=spacing, count=count), time.monotonic()
+
+        first, read_at = await self._submit(Request(take, writes=True))
+        # What passed since the database's clock was read does not count twice.
+        return Slots(first=first - (time.monotonic() - read_at), count=count)
+
+    async def record_batch(self, batch: BatchRecord) -> None:
+        """Note that a batch runs, or that it has ended."""
+        await self._submit(Request(lambda connection: tables.record_batch(connection, batch), writes=True))
+
+    async def merchants(self) -> list[Account]:
+        """Whose payouts the ledger holds."""
+        found: list[Account] = await self._submit(Request(tables.accounts))
+        return found
+
+    async def read(self, query: Any) -> Any:
+        """Run ``query(connection)`` in a transaction that only reads; what it returns."""
+        return await self._submit(Request(query))
+
+    async def write(self, work: Any) -> Any:
+        """Run ``work(connection)`` in a transaction of its group; what it returns once that is durable."""
+        return await self._submit(Request(work, writes=True))
+
+    async def ask_first(self, *, why: str) -> None:
+        """From now on treat this ledger as a restored backup: ask the platform before anything is sent."""
+        await self._submit(Request(lambda connection: self._database.continuity.begin(connection, why), writes=True))
+        self._database.continuity.tell()
+
+    async def trust_again(self) -> None:
+        """A person says that no payout that a restored ledger has forgotten can come again."""
+        await self._submit(Request(self._database.continuity.end, writes=True))
+
     async def aclose(self) -> None:
-        """Write what waits and close the file."""
+        """Write what waits and close the database."""
         if self._writer is not None:
             await self._writer.aclose()
             await anyio.to_thread.run_sync(self._database.close)  # it may flush what the log holds
             self._writer = None
+
+    def _start(self) -> None:
+        if self._writer is None:
+            self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._crowd.wanted)
+
+    async def _page(self, merchant_no: str, *conditions: Any, after: str, limit: int) -> list[Entry]:
+        query = (
+            SELECT_ENTRY.where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after, *conditions)
+            .order_by(payout.c.trade_no)
+            .limit(limit)
+        )
+        entries: list[Entry] = await self._submit(Request(lambda c: [entry_of(row) for row in c.execute(query)]))
+        return entries
 
     async def _submit(self, request: Any) -> Any:
         if self._writer is None:
             raise LedgerUnavailableError("The ledger is not open. Nothing was sent; open the client first.")
         return await self._writer.submit(request)
 
+    def _name_attempt(self) -> str:
+        return f"{self._owner}:{next(self._counter)}"
+
+    def _migrate(self) -> int | None:
+        try:
+            return self._database.migrate()
+        except exc.SQLAlchemyError as error:
+            unavailable = self._database.unavailable(error)
+        finally:
+            self._database.close()
+        raise unavailable
+
     # What follows runs in the writer thread.
 
     def _work(self, requests: Sequence[Any]) -> list[Any]:
-        writes = any(not isinstance(request, _Read) for request in requests)
-        try:
-            with self._database.transaction(write=writes) as connection:
-                return _carry_out(connection, requests)
-        except exc.SQLAlchemyError as error:
-            unavailable = self._database.unavailable(error)
-        # Out here, so that the database's error, which holds personal values, is not the context of this one.
-        raise unavailable
+        until = time.monotonic() + (self._database.patience if self._database.opened else 0.0)
+        pause = 0.02
+        while True:
+            try:
+                return self._carry_out(requests)
+            except exc.SQLAlchemyError as error:
+                unavailable = self._database.unavailable(error)
+                hopeless = not self._database.passing(error) or time.monotonic() + pause > until
+            # Out here, so that the database's error, which holds personal values, is not the context of this one.
+            if hopeless:
+                raise unavailable
+            time.sleep(pause)
+            pause = min(0.5, pause * 2)
 
-
-def _carry_out(connection: Connection, requests: Sequence[Any]) -> list[Any]:
-    keys = {(request.merchant_no, request.trade_no) for request in requests if isinstance(request, Intent | Change)}
-    group = _Group(_find(connection, sorted(keys)), _now(connection) if keys else 0.0)
-    results: list[Any] = []
-    for request in requests:
-        if isinstance(request, Intent):
-            results.append(group.claim(request))
-        elif isinstance(request, Change):
-            results.append(group.move(request))
-        elif isinstance(request, Account):
-            results.append(_bind(connection, request))
-        else:
-            results.append(None)
-    group.write(connection)
-    # Reads come last, so that they see what the group wrote.
-    return [
-        request.run(connection) if isinstance(request, _Read) else result
-        for request, result in zip(requests, results, strict=True)
-    ]
-
-
-class _Group:
-    """The requests of one transaction, decided one after the other and written together."""
-
-    def __init__(self, entries: dict[_Key, Entry], now: float) -> None:
-        self._entries = entries
-        self._now = now
-        self._inserts: list[dict[str, Any]] = []
-        self._updates: list[dict[str, Any]] = []
-        self._events: list[dict[str, Any]] = []
-
-    def claim(self, intent: Intent) -> Moved:
-        key = intent.merchant_no, intent.trade_no
-        if key in self._entries:
-            return Moved(self._entries[key], done=False)
-        entry = self._entries[key] = first_entry(intent, datetime.fromtimestamp(self._now, UTC))
-        self._inserts.append(
-            _mutable(entry, self._now)
-            | {
-                "merchant_no": entry.merchant_no,
-                "trade_no": entry.trade_no,
-                "region": entry.region,
-                "fingerprint": entry.fingerprint,
-                "amount": amount_text(entry.amount),
-                "currency": entry.currency,
-                "content": json.dumps(dict(entry.content), ensure_ascii=False, separators=(",", ":")),
-                "created_at": self._now,
-            }
-        )
-        self._note(entry, None, Cause.ATTEMPT)
-        return Moved(entry, done=True)
-
-    def move(self, change: Change) -> Moved | KeyError:
-        key = change.merchant_no, change.trade_no
-        seen = self._entries.get(key)
-        if seen is None:
-            return KeyError(change.trade_no)
-        if not applies(seen, change):
-            return Moved(seen, done=False)
-        entry = self._entries[key] = changed(seen, change, datetime.fromtimestamp(self._now, UTC))
-        new = {f"new_{name}": value for name, value in _mutable(entry, self._now).items()}
-        self._updates.append(
-            {
-                "key_merchant": entry.merchant_no,
-                "key_trade": entry.trade_no,
-                "seen_state": seen.state.value,
-                "seen_attempt": seen.attempt,
-                **new,
-            }
-        )
-        self._note(entry, seen.state, change.cause)
-        return Moved(entry, done=True)
-
-    def write(self, connection: Connection) -> None:
-        if self._inserts:
-            connection.execute(_INSERT_PAYOUT, self._inserts)
-        if self._updates:
-            done = connection.execute(_UPDATE_PAYOUT, self._updates)
-            if done.rowcount != len(self._updates):
-                raise exc.OperationalError("an entry changed under its own transaction", None, Exception("changed"))
-        if self._events:
-            connection.execute(_INSERT_EVENT, self._events)
-
-    def _note(self, entry: Entry, before: State | None, cause: Cause) -> None:
-        self._events.append(
-            {
-                "merchant_no": entry.merchant_no,
-                "trade_no": entry.trade_no,
-                "at": self._now,
-                "from_state": before.value if before else None,
-                "to_state": entry.state.value,
-                "cause": cause.value,
-                "attempt": entry.attempt,
-                "code": entry.code,
-            }
-        )
-
-
-_SELECT_ENTRY = select(payout, clock().label("clock"))
-_SELECT_KEYS = _SELECT_ENTRY.where(
-    payout.c.merchant_no == bindparam("merchant"), payout.c.trade_no.in_(bindparam("numbers", expanding=True))
-)
-
-
-def _now(connection: Connection) -> float:
-    now: float = connection.execute(select(clock())).scalar_one()
-    return now
-
-
-def _find(connection: Connection, keys: Sequence[_Key]) -> dict[_Key, Entry]:
-    by_merchant: dict[str, list[str]] = {}
-    for merchant_no, trade_no in keys:
-        by_merchant.setdefault(merchant_no, []).append(trade_no)
-    return {
-        (row.merchant_no, row.trade_no): _entry(row)
-        for merchant_no, numbers in by_merchant.items()
-        for row in connection.execute(_SELECT_KEYS, {"merchant": merchant_no, "numbers": numbers})
-    }
-
-
-def _bind(connection: Connection, who: Account) -> Exception | None:
-    connection.execute(
-        sqlite.insert(account).values(merchant_no=who.merchant_no, environment=who.environment).on_conflict_do_nothing()
-    )
-    known = connection.execute(
-        select(account.c.environment).where(account.c.merchant_no == who.merchant_no)
-    ).scalar_one()
-    try:
-        refuse_other_environment(known, who)
-    except Exception as error:  # noqa: BLE001  it is the answer to this caller, not a failure of the group
-        return error
-    return None
-
-
-def _mutable(entry: Entry, now: float) -> dict[str, Any]:
-    return {
-        "state": entry.state.value,
-        "attempt": entry.attempt,
-        "sent_at": entry.sent_at.timestamp(),
-        "doubt": entry.doubt,
-        "reply": entry.reply.value if entry.reply else None,
-        "code": entry.code,
-        "message": entry.message and entry.message.encode("utf-8", "replace").decode(),
-        "platform_trade_no": entry.platform_trade_no,
-        "utr": entry.utr,
-        "updated_at": now,
-    }
-
-
-def _entry(row: Row[Any]) -> Entry:
-    return Entry(
-        merchant_no=row.merchant_no,
-        trade_no=row.trade_no,
-        region=row.region,
-        fingerprint=row.fingerprint,
-        amount=Decimal(row.amount),
-        currency=row.currency,
-        content=json.loads(row.content),
-        state=State(row.state),
-        attempt=row.attempt,
-        sent_at=datetime.fromtimestamp(row.sent_at, UTC),
-        age=row.clock - row.sent_at,
-        doubt=row.doubt,
-        reply=Reply(row.reply) if row.reply else None,
-        code=row.code,
-        message=row.message,
-        platform_trade_no=row.platform_trade_no,
-        utr=row.utr,
-    )
+    def _carry_out(self, requests: Sequence[Any]) -> list[Any]:
+        payouts = [request for request in requests if not isinstance(request, Request)]
+        writes = bool(payouts) or any(request.writes for request in requests)
+        database = self._database
+        last_event = database.continuity.last_event
+        with database.transaction(write=writes) as connection:
+            answers: list[Any] = []
+            if payouts:
+                answers = Group(connection, payouts, database.continuity.forgetful_since).carry_out()
+                last_event = last_event_of(connection)
+            # Readings come last, so that they see what the group wrote.
+            in_order = iter(answers)
+            results = [
+                request.run(connection) if isinstance(request, Request) else next(in_order) for request in requests
+            ]
+        if payouts:
+            database.committed(last_event)
+            self._crowd.see(payouts, answers)
+        return results

@@ -7,6 +7,7 @@ with the disk. The thread is a daemon: a script that fails must end, and an unfi
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any
@@ -19,6 +20,8 @@ from paypro_async.errors import LedgerUnavailableError, PayProError
 __all__ = ["GroupCommit"]
 
 _MOST = 500
+_LONGEST_WAIT = 0.01
+"""Seconds that a group waits for company at most."""
 
 
 @define(eq=False)
@@ -35,10 +38,19 @@ class GroupCommit:
         work: Called in the thread with a group of requests. It returns one result a request, in their order, once all
             are durable; a result that is an exception is raised to that caller alone. What it raises goes to all.
         name: Of the thread.
+        worth_waiting_for: Called in the thread with the size of a group that nothing more waits for; whether the group
+            should wait a little for more.
     """
 
-    def __init__(self, work: Callable[[Sequence[Any]], Sequence[Any]], *, name: str) -> None:
+    def __init__(
+        self,
+        work: Callable[[Sequence[Any]], Sequence[Any]],
+        *,
+        name: str,
+        worth_waiting_for: Callable[[int], bool] = lambda _: False,
+    ) -> None:
         self._work = work
+        self._worth_waiting_for = worth_waiting_for
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closing = False
@@ -78,11 +90,17 @@ class GroupCommit:
 
     def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
         group = [first]
+        until = time.monotonic() + _LONGEST_WAIT
         while len(group) < _MOST:
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
-                break
+                if (wait := until - time.monotonic()) <= 0 or not self._worth_waiting_for(len(group)):
+                    break
+                try:
+                    job = self._jobs.get(timeout=wait)
+                except queue.Empty:
+                    break
             if job is None:
                 return group, True
             group.append(job)

@@ -10,17 +10,19 @@ from paypro_async._core.learning import after_absence, after_attempt, after_quer
 from paypro_async._core.lifecycle import FINAL, LEGAL, Cause, Change, Entry, Reply, State, applies, changed, first_entry
 from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.wire import Phase
 from tests.core.samples import NOW, TRADE_NO, entry, intent, outcome
 
-ASKED = (Cause.QUERY, Cause.CALLBACK, Cause.PERSON)
+ASKED = (Cause.QUERY, Cause.CALLBACK, Cause.RECONCILE, Cause.PERSON)
 TABLE = {
-    "new": "new->sending: attempt; new->processing, new->succeeded: all; new->failed: later",
-    "sending": "sending->sending: attempt; sending->new: attempt query; "
+    "new": "new->sending: attempt restore; new->processing, new->succeeded: all; new->failed: later; "
+    "new->review: person",
+    "sending": "sending->sending: attempt restore; sending->new: attempt query reconcile; "
     "sending->processing, sending->succeeded, sending->failed: all; sending->review: later",
     "processing": "processing->succeeded: all; processing->failed, processing->review: later",
     "succeeded": "succeeded->reversed: later",
     "failed": "failed->review: all",
-    "review": "review->processing, review->succeeded, review->failed, review->new: person",
+    "review": "review->review: all; review->processing, review->succeeded, review->failed, review->new: person",
 }
 ENTRIES = [
     entry(state=state, attempt=2, reply=reply, doubt=doubt)
@@ -35,7 +37,7 @@ def change(state: State, to: State, cause: Cause, *, attempt: int | None = 1, **
 
 def test_the_table_is_as_documented():
     """Every way from state to state, written out a second time: no one is added or lost unnoticed."""
-    who = {"all": set(Cause), "later": set(ASKED), "person": {Cause.PERSON}}
+    who = {"all": {*ASKED, Cause.ATTEMPT}, "later": set(ASKED), "person": {Cause.PERSON}}
     expected = {}
     for rule in "; ".join(TABLE.values()).split("; "):
         pairs, _, causes = rule.partition(": ")
@@ -103,10 +105,15 @@ def test_every_entry_that_is_believed_absent_has_a_step(one: Entry):
             assert step is not None or (resend and not exhausted and one.reply is None)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.UNKNOWN, Verdict.NO_SUCH_ORDER, Verdict.FOREIGN])
-def test_what_proves_nothing_changes_nothing(verdict: Verdict):
-    """After an attempt the entry stays unknown."""
-    assert after_attempt(entry(), outcome(verdict), sent=1) is None
+@pytest.mark.parametrize(("lost", "phase"), [(True, Phase.MAYBE_SENT), (False, Phase.ANSWERED)])
+def test_an_attempt_that_proves_nothing_leaves_the_payout_unknown(*, lost: bool, phase: Phase):
+    """How far it got is noted, once, for whoever looks into it; the state says nothing else than before."""
+    step = after_attempt(entry(), outcome(Verdict.UNKNOWN, lost=lost), sent=1)
+    assert step is not None
+    assert (step.to, step.phase, step.begins, step.doubt, step.reply) == (State.SENDING, phase, False, None, None)
+    noted = changed(entry(), step, NOW)
+    assert not applies(noted, step)
+    assert after_attempt(noted, outcome(Verdict.UNKNOWN), sent=1) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from paypro_async._core.learning import after_absence, after_attempt, after_query, next_attempt
+from paypro_async._core.learning import (
+    Decision,
+    after_absence,
+    after_attempt,
+    after_decision,
+    after_query,
+    next_attempt,
+)
 from paypro_async._core.lifecycle import FINAL, LEGAL, Cause, Change, Reply, State, applies, changed
 from paypro_async._core.outcome import Outcome, Verdict
 from tests.core.samples import NOW, entry
@@ -87,18 +94,10 @@ class Life(RuleBasedStateMachine):
         self.write(next_attempt(self.seen), saw=self.seen.state)
         assert self.entry.attempt == attempt or current
 
-    @precondition(lambda self: self.entry.state is State.REVIEW)
-    @rule(to=st.sampled_from([State.PROCESSING, State.SUCCEEDED, State.FAILED, State.NEW]))
-    def a_person_decides(self, to: State) -> None:
-        decision = Change(
-            merchant_no=self.entry.merchant_no,
-            trade_no=self.entry.trade_no,
-            state=State.REVIEW,
-            attempt=self.entry.attempt,
-            to=to,
-            cause=Cause.PERSON,
-        )
-        self.write(decision, saw=State.REVIEW)
+    @rule(decision=st.sampled_from(Decision), stale=st.booleans())
+    def a_person_decides(self, decision: Decision, *, stale: bool) -> None:
+        saw = self.seen if stale else self.entry
+        self.write(after_decision(saw, decision, by="asha", note="looked it up"), saw=saw.state)
 
     @rule()
     def the_process_is_killed(self) -> None:
@@ -116,12 +115,16 @@ class Life(RuleBasedStateMachine):
             assert self.entry.doubt
 
     @invariant()
-    def nothing_is_written_after_a_person_was_asked_for(self) -> None:
+    def only_a_person_ends_a_review(self) -> None:
+        """What the platform says meanwhile is at most noted."""
         if self.entry.state is State.REVIEW:
             for verdict in Verdict:
-                outcome = Outcome(verdict=verdict)
-                assert after_query(self.entry, outcome) is None
-                assert after_attempt(self.entry, outcome, sent=self.entry.attempt) is None
+                outcome = Outcome(verdict=verdict, platform_trade_no="P-2")
+                for change in (
+                    after_query(self.entry, outcome),
+                    after_attempt(self.entry, outcome, sent=self.entry.attempt),
+                ):
+                    assert change is None or change.to is State.REVIEW
 
 
 TestLife = Life.TestCase

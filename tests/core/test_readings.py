@@ -144,7 +144,7 @@ def test_a_system_error_is_never_final(code: str):
     """As outer code and as status it proves nothing about the money: ask."""
     for found in (paid(reply(code=code)), paid(reply(order(code)))):
         assert found.verdict is Verdict.UNKNOWN
-        assert after_attempt(entry(), found, sent=1) is None
+        assert stored(entry(), after_attempt(entry(), found, sent=1)).state is State.SENDING
     assert paid(reply(code="E1"), codes=Codes(system={"E1"})).verdict is Verdict.UNKNOWN
 
 
@@ -170,7 +170,8 @@ def test_429_means_not_accepted_wait():
 def test_any_other_status_without_an_envelope_is_unknown(status: int):
     """4xx included: a gateway may answer for a request that went through."""
     assert paid(b"<html></html>", status=status).verdict is Verdict.UNKNOWN
-    assert after_attempt(entry(), paid(b"<html></html>", status=status), sent=1) is None
+    found = after_attempt(entry(), paid(b"<html></html>", status=status), sent=1)
+    assert stored(entry(), found).state is State.SENDING
 
 
 # --- clock

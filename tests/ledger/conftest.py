@@ -1,5 +1,7 @@
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,6 +9,10 @@ from paypro_async.ledger import Ledger, open_ledger
 from paypro_async.ledger.sql import SqlLedger
 from tests.ledger.machine import Make
 from tests.ledger.payouts import ACCOUNT
+from tests.ledger.postgres import Server
+
+STORES = ["memory", "sqlite", "postgresql"]
+DATABASES = ["sqlite", "postgresql"]
 
 
 @pytest.fixture
@@ -15,10 +21,36 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def ledger(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Ledger]:
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL that stays up; a test that stops one starts its own."""
+    # Not pytest's folder: the server runs as a user of its own, who may not enter that.
+    with tempfile.TemporaryDirectory(prefix="paypro-pg-") as folder:
+        server = Server(Path(folder))
+        yield server
+        server.close()
+
+
+async def _url_of(store: str, request: pytest.FixtureRequest) -> str:
+    if store == "memory":
+        return "memory"
+    if store == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('path')}"
+    url: str = request.getfixturevalue("server").database()
+    await SqlLedger(url).migrate()
+    return url
+
+
+@pytest.fixture(params=DATABASES)
+async def database_url(request: pytest.FixtureRequest) -> str:
+    """Each durable store in turn, empty and ready."""
+    return await _url_of(request.param, request)
+
+
+@pytest.fixture(params=STORES)
+async def ledger(request: pytest.FixtureRequest) -> AsyncIterator[Ledger]:
     """Each store in turn: what holds for one holds for all."""
-    ledger = open_ledger("memory" if request.param == "memory" else f"sqlite:///{path}")
+    ledger = open_ledger(await _url_of(request.param, request))
     await ledger.open(ACCOUNT)
     yield ledger
     await ledger.aclose()
@@ -29,8 +61,8 @@ async def make() -> AsyncIterator[Make]:
     """Makes ledgers for URLs, and closes them."""
     made: list[SqlLedger] = []
 
-    def one(url: str, *, busy_timeout: float = 0.05) -> SqlLedger:
-        made.append(SqlLedger(url, busy_timeout=busy_timeout))
+    def one(url: str, *, busy_timeout: float = 0.05, **settings: Any) -> SqlLedger:
+        made.append(SqlLedger(url, busy_timeout=busy_timeout, **settings))
         return made[-1]
 
     yield one

@@ -14,6 +14,8 @@ Make = Callable[..., SqlLedger]
 """Makes a ledger for a URL; the fixture closes it."""
 
 NOBODY = 65534
+LATER = "UPDATE payout SET sent_at = sent_at - 120, sent_steady = sent_steady - 120"
+"""As if every attempt had been announced two minutes earlier, on the wall clock and on the machine's steady one."""
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from paypro_async._core.lifecycle import State
 from paypro_async.ledger import Ledger, open_ledger
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
 from tests.ledger.clock import Hurried
-from tests.ledger.machine import execute
+from tests.ledger.machine import LATER, execute
 from tests.ledger.payer import BATCH_SETTINGS, REMARK, SETTINGS
 from tests.ledger.payouts import ACCOUNT, FIELDS, MERCHANT
 from tests.ledger.programs import finished, program
@@ -76,7 +76,7 @@ async def test_a_payout_survives_a_kill(
         entry = await store.get(MERCHANT, "T1")
         assert (entry and (entry.state, entry.attempt)) == left
         # The settle window passes.
-        execute(path, "UPDATE payout SET sent_at = sent_at - 120")
+        execute(path, LATER)
 
         async with PayProClient(base_url=sandbox.base_url, ledger=store, runtime=Hurried(), **SETTINGS) as client:
             result = await client.payout(FIELDS | {"trade_no": "T1", "remark": REMARK})

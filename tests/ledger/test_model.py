@@ -5,9 +5,6 @@ what it leaves, and keeps the history that the file must hold in the end.
 """
 
 import asyncio
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -19,9 +16,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import LEGAL, Cause, Change, Entry, Reply, State
+from paypro_async._core.wire import Phase
 from paypro_async.ledger import Ledger, MemoryLedger, Moved
 from paypro_async.ledger.sql import SqlLedger
+from tests.ledger.conftest import STORES
 from tests.ledger.payouts import ACCOUNT, MERCHANT, OTHER_MERCHANT, intent
+from tests.ledger.postgres import Server
 
 NUMBERS = ("A", "B", "C")
 MERCHANTS = (MERCHANT, OTHER_MERCHANT)
@@ -39,6 +39,7 @@ class Row:
     state: State = State.SENDING
     attempt: int = 1
     doubt: bool = False
+    phase: Phase | None = None
     reply: Reply | None = None
     told: dict[str, str] = field(factory=dict)
 
@@ -56,6 +57,7 @@ class Row:
             "state": self.state,
             "attempt": self.attempt,
             "doubt": self.doubt,
+            "phase": self.phase,
             "reply": self.reply,
         }
 
@@ -71,7 +73,7 @@ class Model:
         if isinstance(request, Intent):
             if row is None:
                 self.rows[key] = row = Row(request)
-                self.history.append((*key, None, "sending", "attempt", 1, None))
+                self.history.append((key, None, State.SENDING, Cause.ATTEMPT, 1, None, None))
                 return True, row.seen()
             return False, row.seen()
         return self._change(row, request) if row else None
@@ -79,12 +81,16 @@ class Model:
     def _change(self, row: Row, change: Change) -> tuple[bool, dict[str, Any]]:
         if row.state != change.state or (change.attempt is not None and change.attempt != row.attempt):
             return False, row.seen()
+        noting = change.state is change.to is State.SENDING and not change.begins and change.phase is not None
+        if noting and row.phase is not None:
+            return False, row.seen()
         row.state = change.to
         if change.begins:
             row.attempt += 1
-            row.reply = None
-        elif change.reply is not None:
-            row.reply = change.reply
+            row.reply = row.phase = None
+        else:
+            row.reply = change.reply or row.reply
+            row.phase = change.phase or row.phase
         if change.doubt is not None:
             row.doubt = change.doubt
         if change.code is not None:
@@ -93,8 +99,8 @@ class Model:
             if getattr(change, name) is not None:
                 row.told[name] = getattr(change, name)
         key = change.merchant_no, change.trade_no
-        step = change.state.value, change.to.value, change.cause.value
-        self.history.append((*key, *step, row.attempt, row.told.get("code")))
+        step = change.state, change.to, change.cause
+        self.history.append((key, *step, row.attempt, change.phase, change.code))
         return True, row.seen()
 
 
@@ -122,6 +128,7 @@ def changes(draw: st.DrawFn, rows: dict[Key, Row]) -> Change:
         cause=cause,
         begins=begins,
         doubt=draw(st.sampled_from([None, True, False])),
+        phase=None if begins else draw(st.sampled_from([None, *Phase])),
         reply=None if begins else draw(st.sampled_from([None, *Reply])),
         code=code,
         message=code and draw(WORDS),
@@ -186,6 +193,14 @@ class LedgerMachine(RuleBasedStateMachine):
             same = self.runner.run(self.ledger.same_content(merchant, [one.fingerprint for one in INTENTS]))
             assert {content: sorted(numbers) for content, numbers in same.items()} == by_content
 
+    @invariant()
+    def tells_what_the_model_has_seen(self) -> None:
+        """The history of each payout, step by step, with every cause."""
+        for key in self.model.rows:
+            steps = [one[1:] for one in self.model.history if one[0] == key]
+            told = self.runner.run(self.ledger.history(*key))
+            assert [(one.before, one.to, one.cause, one.attempt, one.phase, one.code) for one in told] == steps
+
     async def pages(self, merchant: str) -> list[list[str]]:
         pages = [[""]]
         while page := await self.ledger.open_entries(merchant, after=pages[-1][-1], limit=2):
@@ -204,30 +219,46 @@ class MemoryMachine(LedgerMachine):
 
 
 class SqlMachine(LedgerMachine):
+    url: str
+
     def make(self) -> Ledger:
+        self.url = self.empty()
+        return SqlLedger(self.url)
+
+    def empty(self) -> str:
         self.directory = TemporaryDirectory()
-        self.path = Path(self.directory.name) / "ledger.db"
-        return SqlLedger(f"sqlite:///{self.path}")
+        return f"sqlite:///{self.directory.name}/ledger.db"
 
     @rule()
     def reopen(self) -> None:
-        """Closing and opening the file forgets nothing."""
+        """Closing and opening forgets nothing."""
         self.runner.run(self.ledger.aclose())
-        self.ledger = SqlLedger(f"sqlite:///{self.path}")
+        self.ledger = SqlLedger(self.url)
         self.open()
 
     def teardown(self) -> None:
         super().teardown()
-        with closing(sqlite3.connect(self.path)) as file:
-            stored = file.execute(
-                "SELECT merchant_no, trade_no, from_state, to_state, cause, attempt, code FROM event ORDER BY id"
-            ).fetchall()
         self.directory.cleanup()
-        assert stored == self.model.history
 
 
-@pytest.mark.parametrize("machine", [MemoryMachine, SqlMachine])
-def test_any_sequence_of_calls_does_what_the_model_does(machine: type[LedgerMachine]):
-    """Claims, changes, bursts and readings; for the file also its append-only history, with every cause."""
+def postgres_machine(server: Server) -> type[LedgerMachine]:
+    """The same over one database of *server*, which is emptied before each example."""
+    url = server.database()
+    asyncio.run(SqlLedger(url).migrate())
+
+    class PostgresMachine(SqlMachine):
+        def empty(self) -> str:
+            self.directory = TemporaryDirectory()
+            server.run("TRUNCATE payout, event, account, batch, pace", url=url)
+            return url
+
+    return PostgresMachine
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_any_sequence_of_calls_does_what_the_model_does(store: str, request: pytest.FixtureRequest):
+    """Claims, changes, bursts and readings; and the append-only history."""
+    machines = {"memory": MemoryMachine, "sqlite": SqlMachine}
+    machine = machines.get(store) or postgres_machine(request.getfixturevalue("server"))
     few = settings(max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(machine, settings=few)

@@ -1,0 +1,170 @@
+"""A ledger in an SQLite file: its settings, its file, and its errors in words."""
+
+import os
+import sqlite3
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from paypro_async.errors import LedgerUnavailableError
+from paypro_async.ledger.database import Database, last_event_of
+from paypro_async.ledger.mark import Mark
+from paypro_async.ledger.migrations import schema_version
+from paypro_async.ledger.schema import meta
+
+__all__ = ["SqliteDatabase"]
+
+# What SQLite says, by its beginning, and what a user should hear.
+_WORDS = (
+    ("no write-ahead log", "its file system cannot do write-ahead logs; put the file on a local disk"),
+    ("database is locked", "another process has been writing to it for too long; end that process or try again"),
+    ("database or disk is full", "the disk is full; make room"),
+    ("attempt to write a readonly database", "the file may not be written; mend its permissions"),
+    ("unable to open database file", "the file cannot be opened; make its folder, or mend the permissions"),
+    ("file is not a database", "the file is not a ledger; name another one"),
+    ("database disk image is malformed", "the file is damaged; restore it from a backup"),
+    ("disk I/O error", "the disk failed to read or write"),
+)
+
+
+class SqliteDatabase(Database):
+    """One file, shared by the processes of one machine.
+
+    Args:
+        url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+        busy_timeout: Seconds to wait for another process that is writing.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float) -> None:
+        self._url = make_url(url)
+        # Absolute: a process that changes its folder later must not begin another ledger there.
+        self._path = Path(self._url.database or "").absolute()
+        super().__init__(str(self._path), patience=0.0, migrates_itself=True)
+        if not (self._url.database or "").startswith("file:"):
+            self._url = self._url.set(database=str(self._path))
+        self._file: tuple[int, int] | None = None
+        self._busy_timeout = busy_timeout
+        self._mark = Mark(self._path)
+        self._ledger_id = ""
+
+    def passing(self, _error: exc.SQLAlchemyError, /) -> bool:
+        """Never: SQLite has waited for the other writer already."""
+        return False
+
+    def close(self) -> None:
+        """Close the file and its mark."""
+        super().close()
+        self._mark.close()
+        self._file = None
+
+    def committed(self, last_event: int) -> None:
+        """What is durable now is what an older copy of the file would lack."""
+        super().committed(last_event)
+        self._mark.write(self._ledger_id, last_event)
+
+    def _check(self) -> None:
+        # What is written to a file that nobody can open again is lost, and a new file in its place knows nothing.
+        try:
+            now = self._path.stat()
+        except OSError:
+            now = None
+        if now is None or (now.st_dev, now.st_ino) != self._file:
+            raise LedgerUnavailableError(
+                f"The ledger {self.name} was taken away or replaced while it was in use. Nothing was sent. Put the "
+                "file back, or end this process and look what became of it."
+            )
+
+    def _before_connecting(self) -> None:
+        # Made by us and not by SQLite, so that from its first moment only its owner can read it.
+        # Once it was there it is never made again: what it knew would be paid a second time.
+        flags = os.O_RDWR if self._file else os.O_RDWR | os.O_CREAT
+        words = None
+        try:
+            descriptor = os.open(self._path, flags, 0o600)
+            try:
+                found = os.fstat(descriptor)
+            finally:
+                os.close(descriptor)
+            self._file = self._file or (found.st_dev, found.st_ino)
+        except OSError as error:
+            words = error.strerror
+        if words is not None:
+            raise LedgerUnavailableError(
+                f"The ledger {self.name} cannot be opened: {words}. Nothing was sent. Make its folder, or "
+                "mend the permissions."
+            )
+
+    def _make_engine(self) -> Engine:
+        engine = create_engine(
+            self._url,
+            # One connection, held by one thread; the thread that closes it at the end is another.
+            poolclass=NullPool,
+            connect_args={"timeout": self._busy_timeout, "check_same_thread": False, "isolation_level": None},
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", partial(_configure, self._busy_timeout))
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _words(self, error: exc.SQLAlchemyError) -> str:
+        original = str(getattr(error, "orig", None) or type(error).__name__)
+        return next((words for said, words in _WORDS if original.startswith(said)), original)
+
+    def _lock_schema(self, connection: Connection) -> None:
+        """Nothing to do: the transaction began with the one lock that a file has."""
+
+    def _migrate(self, connection: Connection) -> None:
+        known = schema_version(connection) is None and self._mark.knows_payouts()
+        super()._migrate(connection)
+        # Before the commit: a crash in between must not leave a ledger without its mark.
+        self._read_identity(connection)
+        if known:
+            self.continuity.begin(connection, "its file is gone, and its mark file knows of payouts")
+        self._mark.write(self._ledger_id, last_event_of(connection))
+
+    def _read_identity(self, connection: Connection) -> None:
+        self._ledger_id = connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar() or ""
+
+    def _believe(self, connection: Connection) -> None:
+        """Nothing yet: the mark is written once the transaction is durable."""
+
+    def _doubt(self, connection: Connection) -> str | None:
+        self._read_identity(connection)
+        return self._mark.doubt(self._ledger_id, last_event_of(connection))
+
+
+def _configure(busy_timeout: float, connection: sqlite3.Connection, _record: Any) -> None:
+    cursor = connection.cursor()
+    try:
+        mode = _write_ahead(cursor, time.monotonic() + busy_timeout)
+        # FULL: a commit survives power loss. NORMAL may roll an intent back, which is a payout sent twice.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA fullfsync=ON")
+        # Kibibytes, negative: the inner pages of the indexes of a large ledger stay in memory.
+        cursor.execute("PRAGMA cache_size=-32768")
+        if mode != "wal":
+            raise sqlite3.OperationalError("no write-ahead log")
+    finally:
+        cursor.close()
+
+
+def _write_ahead(cursor: sqlite3.Cursor, until: float) -> Any:
+    # The change to a write-ahead log is the one lock that SQLite does not wait for by itself.
+    while True:
+        try:
+            return cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+        time.sleep(0.01)
+
+
+def _begin(connection: Connection) -> None:
+    # IMMEDIATE waits for another writer here; a transaction that turns writer later fails at once instead.
+    write = connection.get_execution_options().get("paypro_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
