@@ -38,6 +38,7 @@ if _TYPE_CHECKING:
         ReviewRequiredError,
     )
     from paypro_async.ledger import Ledger, MemoryLedger
+    from paypro_async.reconcile import ReconcileReport
     from paypro_async.transport import Transport
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "QueryResult",
     "QuestionFailedError",
     "RateLimitedError",
+    "ReconcileReport",
     "ReplyLostError",
     "ReplyUnreadableError",
     "ReviewRequiredError",
@@ -143,6 +145,7 @@ _HOMES = _MappingProxyType(
             "Ledger",
             "MemoryLedger",
         ),
+        "paypro_async.reconcile": ("ReconcileReport",),
         "paypro_async.transport": ("Transport",),
     }
 )

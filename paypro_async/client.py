@@ -1,18 +1,15 @@
 """The client."""
 
 import asyncio
-import logging
 import os
 import ssl
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from attrs import evolve
 
 from paypro_async._core.endpoint import check_merchant_no, read_endpoint
-from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
 from paypro_async._core.outcome import Codes
 from paypro_async._core.pacing import Pace, RetryBudget
@@ -21,22 +18,22 @@ from paypro_async._core.report import BatchProgress
 from paypro_async._core.retry import RetryPolicy
 from paypro_async._core.signing import Signer
 from paypro_async._core.stopping import StopRules
-from paypro_async._core.trade_no import RANDOM_BITS, is_trade_no, make_trade_no
+from paypro_async._core.trade_no import is_trade_no
 from paypro_async.batch import Batch, BatchOptions, Source
 from paypro_async.engine import Engine
-from paypro_async.errors import ClientStateError, ConfigurationError, PayProWarning
+from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.flights import SingleFlight
+from paypro_async.intake import Intake
 from paypro_async.ledger import Account, Ledger, open_ledger
 from paypro_async.platform import Platform
 from paypro_async.questions import Questions
+from paypro_async.reconcile import ReconcileReport, Reconciliation
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import settings_from
 from paypro_async.timing import Timing, check_count
-from paypro_async.transport import Transport
+from paypro_async.transport import Transport, open_transport
 
 __all__ = ["PayProClient"]
-
-logger: logging.Logger = logging.getLogger("paypro_async")
 
 
 class PayProClient:
@@ -129,8 +126,13 @@ class PayProClient:
             settle_after=settle_after, ask_spacing=self._timing.ask_spacing, resend=resend == "after_settle"
         )
         self._codes = codes or Codes()
-        self._defaults = {"ip_address": ip_address or "", "notify_url": notify_url or ""}
         self._runtime = runtime or SystemRuntime()
+        self._intake = Intake(
+            spec=self._spec,
+            merchant_no=merchant_no,
+            defaults={"ip_address": ip_address or "", "notify_url": notify_url or ""},
+            runtime=self._runtime,
+        )
         self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
         self._owns_ledger = isinstance(ledger, str)
         self._transport = transport
@@ -177,7 +179,9 @@ class PayProClient:
             raise ClientStateError("The client has been opened before. Make a new one.")
         try:
             if self._transport is None:
-                self._transport = await self._make_transport()
+                self._transport = await open_transport(
+                    self._transport_settings, base_url=self._endpoint.base_url, runtime=self._runtime
+                )
             if self._ledger is not None:
                 environment = self._endpoint.environment
                 await self._ledger.open(
@@ -196,14 +200,6 @@ class PayProClient:
         self._closed = True
         if was_open:
             await self._close_what_is_ours()
-
-    async def _make_transport(self) -> Transport:
-        # httpx costs more to import than all the rest; who only imports the package does not pay for it.
-        from paypro_async.transport.httpx import HttpxTransport  # noqa: PLC0415
-
-        transport = HttpxTransport(**self._transport_settings, runtime=self._runtime)
-        await transport.prepare(self._endpoint.base_url)
-        return transport
 
     async def _close_what_is_ours(self) -> None:
         if self._owns_transport and self._transport is not None:
@@ -247,7 +243,7 @@ class PayProClient:
         """
         engine = self._engine()
         limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
-        intent = self._prepare(self._one_payout(payout, fields))
+        intent = self._intake.intent(payout, fields)
         return await self._flights.run(
             intent, lambda left: engine.pay(intent, evolve(limits, timeout=left)), timeout=limits.timeout
         )
@@ -293,7 +289,7 @@ class PayProClient:
         return Batch(
             payouts,
             engine=engine,
-            prepare=lambda one: self._prepare(self._one_payout(one, {})),
+            prepare=lambda one: self._intake.intent(one, {}),
             codes=self._codes,
             options=BatchOptions(
                 concurrency=concurrency, limits=limits, stop=stop or StopRules(), on_progress=on_progress
@@ -324,29 +320,27 @@ class PayProClient:
         limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
         return await self._questions().balance(timeout=limits.timeout, max_attempts=limits.max_attempts)
 
+    async def reconcile(self, *, concurrency: int = 20, wait: bool = False) -> ReconcileReport:
+        """Ask the platform about every payout in the ledger that is not final, and store what it says. Sends nothing.
+
+        A payout that never arrived, as two questions after its settle window say, becomes one that may be sent again
+        (or waits for a person, with ``resend="never"``).
+
+        Args:
+            concurrency: How many questions may be under way at one time.
+            wait: Wait for the settle window of payouts that were sent just now, instead of leaving them unknown.
+
+        Raises:
+            LedgerUnavailableError: If the ledger cannot be read or written; what was learned until then is stored.
+        """
+        check_count("concurrency", concurrency)
+        attempts = self._timing.max_attempts
+        all_open = Reconciliation(engine=self._engine(), concurrency=concurrency, max_attempts=attempts, wait=wait)
+        return await all_open.run()
+
     def new_trade_no(self) -> str:
         """A new order number in the platform's form: UTC ``YYYYMMDDHHMMSS`` and 18 random digits."""
-        trade_no = make_trade_no(self._runtime.now(), self._runtime.random_bits(RANDOM_BITS))
-        logger.info("A new trade_no: %s", trade_no)
-        return trade_no
-
-    def _one_payout(self, payout: Any, fields: Mapping[str, Any]) -> Any:
-        if payout is None:
-            return build_payout(self._spec, fields, defaults=self._defaults)
-        if fields:
-            raise TypeError("payout() takes a Payout or keyword arguments, not both")
-        if isinstance(payout, self._spec.model):
-            return payout
-        if isinstance(payout, Mapping):
-            return build_payout(self._spec, payout, defaults=self._defaults)
-        raise TypeError(f"payout must be a {self._spec.name} Payout or a mapping of its fields")
-
-    def _prepare(self, payout: Any) -> Intent:
-        trade_no = payout.trade_no or self.new_trade_no()
-        intent = prepare(self._spec, payout, merchant_no=self._merchant_no, trade_no=trade_no, defaults=self._defaults)
-        for problem in intent.warnings:
-            warnings.warn(f"{problem.field} {problem.message} [{problem.code}]", PayProWarning, stacklevel=3)
-        return intent
+        return self._intake.new_trade_no()
 
     def _engine(self) -> Engine:
         platform = self._platform()

@@ -198,6 +198,14 @@ class Engine:
         while pacer is not None and (delay := pacer.take(self.runtime.steady())) > 0:
             await self.runtime.sleep(delay)
 
+    def age(self, entry: Entry, seen_at: float, now: float) -> float:
+        """Seconds since the last attempt of *entry* was announced, as far as this process can be sure."""
+        # The ledger's clock says how old the attempt was when it was read; from there on the steady clock counts.
+        age = entry.age + (now - seen_at)
+        # A wall clock may jump. What this process announced itself is never older than it knows.
+        attempt, announced_at = self.announced.get(entry.trade_no, (-1, 0.0))
+        return min(age, now - announced_at) if attempt == entry.attempt else age
+
     def result(self, flight: Flight) -> PayoutResult:
         """What is known in the end, or the error that says why nothing is."""
         if flight.entry.state is not State.SENDING:
@@ -228,11 +236,7 @@ class Engine:
         return next_step(at, self.policy, self.runtime.chance())
 
     def _age(self, flight: Flight, now: float) -> float:
-        # The ledger's clock says how old the attempt was when it was read; from there on the steady clock counts.
-        age = flight.entry.age + (now - flight.seen_at)
-        # A wall clock may jump. What this process announced itself is never older than it knows.
-        attempt, announced_at = self.announced.get(flight.entry.trade_no, (-1, 0.0))
-        return min(age, now - announced_at) if attempt == flight.entry.attempt else age
+        return self.age(flight.entry, flight.seen_at, now)
 
     async def _send(self, flight: Flight) -> None:
         pace = flight.limits.pace

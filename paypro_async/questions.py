@@ -5,14 +5,13 @@ from collections.abc import Awaitable, Callable
 
 from attrs import frozen
 
-from paypro_async._core.learning import after_query
-from paypro_async._core.lifecycle import Entry, State
+from paypro_async._core.lifecycle import Cause, Entry, State
 from paypro_async._core.models import Balance, PayoutStatus, QueryResult
 from paypro_async._core.outcome import ACCEPTED, PROCESSING, Outcome, Verdict
 from paypro_async._core.pacing import RetryBudget
 from paypro_async._core.retry import RetryPolicy
 from paypro_async.errors import LedgerUnavailableError, QuestionFailedError
-from paypro_async.ledger import Ledger
+from paypro_async.ledger import Ledger, merge
 from paypro_async.platform import Platform
 from paypro_async.runtime import Runtime
 
@@ -118,17 +117,11 @@ class Questions:
             return None
 
     async def _merge(self, ledger: Ledger, entry: Entry, outcome: Outcome) -> Entry:
-        """Write what the answer teaches; somebody else may be writing about the same payout."""
-        while (change := after_query(entry, outcome)) is not None:
-            try:
-                moved = await ledger.move(change)
-            except LedgerUnavailableError as error:
-                logger.warning("The answer about payout %s could not be stored: %s", entry.trade_no, error)
-                break
-            entry = moved.entry
-            if moved.done:
-                break
-        return entry
+        try:
+            return await merge(ledger, entry, outcome, cause=Cause.QUERY)
+        except LedgerUnavailableError as error:
+            logger.warning("The answer about payout %s could not be stored: %s", entry.trade_no, error)
+            return entry
 
 
 def _status(outcome: Outcome) -> PayoutStatus | None:
