@@ -14,13 +14,12 @@ import asyncio
 import heapq
 import itertools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Generator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Generator
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import anyio
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from paypro_async._core.checks import Problem
 from paypro_async._core.intent import Intent
@@ -32,25 +31,26 @@ from paypro_async.engine import Engine, Flight, Limits
 from paypro_async.errors import (
     ClientStateError,
     InvalidPayoutError,
+    LedgerUnavailableError,
     OutcomeUnknownError,
     PayProError,
 )
+from paypro_async.feed import END, NOTHING, Feed, Source
+from paypro_async.ledger import BatchRecord
 
-__all__ = ["Batch", "BatchOptions", "Source"]
+__all__ = ["Batch", "BatchOptions"]
 
 logger: logging.Logger = logging.getLogger("paypro_async")
 
-Source = Iterable[Any] | AsyncIterable[Any]
-
 _MOST_WAITING = 10_000
 _DRAIN_SECONDS = 5.0
-_END = object()
 
 
 @frozen(kw_only=True, eq=False)
 class BatchOptions:
     """How a batch runs; see ``PayProClient.batch_payout``."""
 
+    batch_id: str
     concurrency: int
     limits: Limits
     stop: StopRules
@@ -63,6 +63,7 @@ class _Job:
     payout: Any
     intent: Intent | None = None
     paced: bool = False
+    place: float | None = None
     flight: Flight | None = None
     action: Action | None = None
 
@@ -87,7 +88,6 @@ class Batch:
         running: "set[Batch]",
         check: Callable[[], object],
     ) -> None:
-        self._source = source
         self._engine = engine
         self._prepare = prepare
         self._options = options
@@ -98,13 +98,13 @@ class Batch:
         self._stopped: str | None = None
         self._cancelled = False
         self._positions = itertools.count()
-        self._next: asyncio.Queue[Any] = asyncio.Queue(maxsize=1)
+        self._changed = asyncio.Event()
+        self._feed = Feed(source, on_item=self._changed.set)
         self._waiting: list[tuple[float, int, _Job]] = []
         self._order = itertools.count()
         self._places = asyncio.Semaphore(options.concurrency)
         self._active = 0
         self._unbegun = 0  # of those that wait, how many wait for their place in the rate
-        self._changed = asyncio.Event()
         self._ended: asyncio.Queue[Any] | None = None
         self._runner: asyncio.Task[None] | None = None
         self._began = 0.0
@@ -158,9 +158,9 @@ class Batch:
             )
         ended = self._ended = asyncio.Queue()
         runner = self._start()
-        runner.add_done_callback(lambda _: ended.put_nowait(_END))
+        runner.add_done_callback(lambda _: ended.put_nowait(END))
         try:
-            while (item := await ended.get()) is not _END:
+            while (item := await ended.get()) is not END:
                 self._changed.set()
                 yield item
             await runner
@@ -180,7 +180,8 @@ class Batch:
             self._changed.set()
 
     async def _run(self) -> None:
-        feeder = asyncio.create_task(self._feed(), name="paypro-batch-feeder")
+        self._feed.start()
+        await self._record()
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
@@ -194,11 +195,25 @@ class Batch:
         finally:
             self._elapsed = self._engine.runtime.steady() - self._began
             self._running.discard(self)
-            feeder.cancel()
-            (outcome,) = await asyncio.gather(feeder, return_exceptions=True)
-        if isinstance(outcome, Exception):
+            failure = await self._feed.aclose()
+        await self._record(ended=True)
+        if failure is not None:
             # The source itself failed. Everything that it had given is done and recorded by now.
-            raise outcome
+            raise failure
+
+    async def _record(self, *, ended: bool = False) -> None:
+        """Note in the ledger that the batch runs, or has ended; payouts do not depend on it."""
+        whole = ended and not self._stopped
+        record = BatchRecord(
+            merchant_no=self._engine.platform.merchant_no,
+            batch_id=self._options.batch_id,
+            total=self._tally.counts.total() if whole else None,
+            ended=ended,
+        )
+        try:
+            await self._engine.ledger.record_batch(record)
+        except LedgerUnavailableError as error:
+            logger.warning("Batch %s could not be noted in the ledger: %s", record.batch_id, error)
 
     def _leave_waiting(self) -> None:
         # Only a cancelled batch leaves any. Each is in the ledger as what it is, and is counted as that.
@@ -215,23 +230,6 @@ class Batch:
         except PayProError as error:
             return self._item(job, error=error)
 
-    async def _feed(self) -> None:
-        try:
-            if isinstance(self._source, AsyncIterable):
-                async with _closing(self._source) as source:
-                    async for payout in source:
-                        await self._offer(payout)
-            else:
-                for payout in self._source:
-                    await self._offer(payout)
-        finally:
-            if not self._stopped:
-                await self._offer(_END)
-
-    async def _offer(self, payout: Any) -> None:
-        await self._next.put(payout)
-        self._changed.set()
-
     async def _next_job(self) -> _Job | None:
         """The next job that can begin now; waits for one; None when there will be none."""
         while True:
@@ -245,14 +243,10 @@ class Batch:
                 job = heapq.heappop(self._waiting)[2]
                 self._unbegun -= job.flight is None
                 return job
-            exhausted = False
-            if self._may_begin() and not self._next.empty():
-                payout = self._next.get_nowait()
-                if payout is not _END:
-                    return _Job(next(self._positions), payout)
-                self._next.put_nowait(_END)
-                exhausted = True
-            if not self._waiting and not self._active and (exhausted or self._stopped):
+            payout = self._feed.take() if self._may_begin() else NOTHING
+            if payout is not NOTHING and payout is not END:
+                return _Job(next(self._positions), payout)
+            if not self._waiting and not self._active and (payout is END or self._stopped):
                 return None
             due = self._waiting[0][0] - now if self._waiting else None
             with anyio.move_on_after(due):
@@ -310,26 +304,29 @@ class Batch:
 
     async def _launch(self, job: _Job) -> Flight | None:
         """Store the intent, once the rate allows; None if the job waits for that, or if the batch has stopped."""
-        pace = self._options.limits.pace
+        rate = self._options.limits.rate
         if job.intent is None:
-            intent = job.intent = self._intent(job.payout)
+            intent = job.intent = self._intent(job)
             # Only what will be sent takes a place in the rate; a second run passes over what is done.
-            known = pace is not None and await self._engine.ledger.get(intent.merchant_no, intent.trade_no) is not None
-            job.paced = pace is not None and not known
-        if pace is not None and job.paced and (delay := pace.launch.take(self._engine.runtime.steady())) > 0:
-            self._wait_for(job, delay)
-            return None
+            known = rate is not None and await self._engine.ledger.get(intent.merchant_no, intent.trade_no) is not None
+            job.paced = rate is not None and not known
+        if rate is not None and job.paced:
+            if job.place is None or rate.missed(job.place):
+                job.place = await rate.place()
+            if (delay := job.place - rate.lead - self._engine.runtime.steady()) > 0:
+                self._wait_for(job, delay)
+                return None
         if not self._stopped:
-            job.flight = await self._engine.begin(job.intent, self._options.limits)
+            job.flight = await self._engine.begin(job.intent, self._options.limits, place=job.place)
         return job.flight
 
     def _wait_for(self, job: _Job, delay: float) -> None:
         self._unbegun += job.flight is None
         heapq.heappush(self._waiting, (self._engine.runtime.steady() + delay, next(self._order), job))
 
-    def _intent(self, payout: Any) -> Intent:
+    def _intent(self, job: _Job) -> Intent:
         try:
-            return self._prepare(payout)
+            return evolve(self._prepare(job.payout), batch_id=self._options.batch_id, position=job.position)
         except TypeError as error:
             problem = Problem(
                 "amount" if "amount" in str(error) else "payout", "TYPE", "is of a type that cannot be paid"
@@ -365,17 +362,6 @@ class Batch:
         except Exception:
             # Whoever watches must not touch a payment.
             logger.exception("The progress callback of a batch failed")
-
-
-@asynccontextmanager
-async def _closing(source: AsyncIterable[Any]) -> AsyncIterator[AsyncIterator[Any]]:
-    # An async generator that is left in the middle holds its file or cursor open until somebody closes it.
-    iterator = aiter(source)
-    try:
-        yield iterator
-    finally:
-        if isinstance(iterator, AsyncGenerator):
-            await iterator.aclose()
 
 
 def _unexpected(job: _Job, error: Exception) -> PayProError:

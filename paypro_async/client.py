@@ -12,21 +12,23 @@ from attrs import evolve
 from paypro_async._core.endpoint import check_merchant_no, read_endpoint
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
 from paypro_async._core.outcome import Codes
-from paypro_async._core.pacing import Pace, RetryBudget
+from paypro_async._core.pacing import RetryBudget
 from paypro_async._core.regions import region_named
 from paypro_async._core.report import BatchProgress
 from paypro_async._core.retry import RetryPolicy
 from paypro_async._core.signing import Signer
 from paypro_async._core.stopping import StopRules
 from paypro_async._core.trade_no import is_trade_no
-from paypro_async.batch import Batch, BatchOptions, Source
+from paypro_async.batch import Batch, BatchOptions
 from paypro_async.engine import Engine
 from paypro_async.errors import ClientStateError, ConfigurationError
+from paypro_async.feed import Source
 from paypro_async.flights import SingleFlight
 from paypro_async.intake import Intake
 from paypro_async.ledger import Account, Ledger, open_ledger
 from paypro_async.platform import Platform
 from paypro_async.questions import Questions
+from paypro_async.rate import Rate
 from paypro_async.reconcile import ReconcileReport, Reconciliation
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import settings_from
@@ -248,11 +250,12 @@ class PayProClient:
             intent, lambda left: engine.pay(intent, evolve(limits, timeout=left)), timeout=limits.timeout
         )
 
-    def batch_payout(
+    def batch_payout(  # noqa: PLR0913  each is one that a user may want to set for one batch
         self,
         payouts: Source,
         /,
         *,
+        batch_id: str | None = None,
         concurrency: int = 20,
         rate: float | None = None,
         timeout: float | None = None,
@@ -263,13 +266,13 @@ class PayProClient:
     ) -> Batch:
         """Pay many. Await what this returns for the report, or iterate over it for each item as it ends.
 
-        Give every payout its ``trade_no``: then the same batch again, after a crash or a stop, pays nothing twice and
-        goes on where it was.
+        Give every payout its ``trade_no``: then the same batch again, after a crash or a stop, goes on where it was.
 
         Args:
             payouts: ``Payout`` objects or mappings of their fields; any iterable or async iterable, of any length.
+            batch_id: A name for this batch in the ledger. By default a new one.
             concurrency: How many may be under way at one time. One that waits holds no place.
-            rate: Payouts a second at most; exceeded in no second.
+            rate: Payouts a second at most, for everybody on this ledger together; exceeded in no second.
             timeout: Seconds that one payout may take in all. By default long enough to wait out the settle window.
             max_attempts: How often one payout may be sent. By default 10.
             refresh: Ask for news of payouts that the ledger knows as processing.
@@ -284,7 +287,10 @@ class PayProClient:
         if rate is not None and not rate > 0:
             raise ConfigurationError("rate must be more than zero payouts a second, or None.")
         limits = self._timing.batch_limits(
-            timeout=timeout, max_attempts=max_attempts, ask_anyway=refresh, pace=Pace(rate) if rate else None
+            timeout=timeout,
+            max_attempts=max_attempts,
+            ask_anyway=refresh,
+            rate=Rate(engine.ledger, self._merchant_no, rate, self._runtime) if rate else None,
         )
         return Batch(
             payouts,
@@ -292,7 +298,11 @@ class PayProClient:
             prepare=lambda one: self._intake.intent(one, {}),
             codes=self._codes,
             options=BatchOptions(
-                concurrency=concurrency, limits=limits, stop=stop or StopRules(), on_progress=on_progress
+                batch_id=self._intake.batch_id(batch_id),
+                concurrency=concurrency,
+                limits=limits,
+                stop=stop or StopRules(),
+                on_progress=on_progress,
             ),
             running=self._batches,
             check=self._platform,

@@ -16,7 +16,7 @@ from paypro_async._core.learning import after_absence, after_attempt, after_quer
 from paypro_async._core.lifecycle import Change, Entry, State, changed
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.outcome import Outcome, Verdict
-from paypro_async._core.pacing import Pace, Pacer, RetryBudget
+from paypro_async._core.pacing import RetryBudget
 from paypro_async._core.retry import Action, RetryPolicy, Situation, Step, next_step
 from paypro_async._core.verdicts import not_recorded, unsettled
 from paypro_async._core.wire import WireRequest
@@ -30,6 +30,7 @@ from paypro_async.errors import (
 )
 from paypro_async.ledger import Ledger, Moved
 from paypro_async.platform import Platform
+from paypro_async.rate import Rate
 from paypro_async.runtime import Runtime
 
 __all__ = ["Engine", "Flight", "Limits"]
@@ -49,13 +50,13 @@ class Limits:
         timeout: Seconds for everything: attempts, back-off, questions.
         max_attempts: How often it may be sent by this call.
         ask_anyway: Whether to ask for news of a payout that the ledger knows as processing.
-        pace: The rate that the payouts of one batch keep together.
+        rate: The rate that the payouts of a batch keep, together with everybody else on the ledger.
     """
 
     timeout: float
     max_attempts: int
     ask_anyway: bool = True
-    pace: Pace | None = None
+    rate: Rate | None = None
 
 
 @define(kw_only=True, eq=False)
@@ -66,6 +67,7 @@ class Flight:
         entry: The ledger's, as last seen.
         seen_at: When that was, on the steady clock.
         announced_at: When this call announced an attempt that is not sent yet; else None.
+        place: The place in the rate of the attempt that was announced, if there is a rate to keep.
         last: What the last attempt of this call proved.
         retry_after: Seconds that the platform asked to wait when it last answered.
         refused: Whether the last question was refused because of the credentials.
@@ -76,6 +78,7 @@ class Flight:
     began: float
     seen_at: float
     announced_at: float | None
+    place: float | None = None
     sends: int = 0
     held: int = 0
     asked: int = 0
@@ -124,7 +127,7 @@ class Engine:
             await self.act(flight, step.action)
         return self.result(flight)
 
-    async def begin(self, intent: Intent, limits: Limits) -> Flight:
+    async def begin(self, intent: Intent, limits: Limits, *, place: float | None = None) -> Flight:
         """Store the intent, or find what is stored. Commit before send: a crash between the two must leave a trace."""
         now = self.runtime.steady()
         try:
@@ -141,11 +144,15 @@ class Engine:
                 "by this call. Use a new trade_no for a new payout, or the first content to ask after the first one.",
                 trade_no=intent.trade_no,
             )
+        seen_at = self.runtime.steady()
+        if limits.rate is not None:
+            limits.rate.stored(seen_at - now)
         return Flight(
             entry=moved.entry,
             limits=limits,
             began=now,
-            seen_at=self.runtime.steady(),
+            seen_at=seen_at,
+            place=place,
             # From before the commit, so that a slow ledger shortens the time to send and never stretches it.
             announced_at=now if moved.done else None,
         )
@@ -193,11 +200,6 @@ class Engine:
                 raise LedgerUnavailableError(str(error), trade_no=trade_no) from error
             raise
 
-    async def keep_pace(self, pacer: Pacer | None) -> None:
-        """Wait for the next place, if there is a rate to keep."""
-        while pacer is not None and (delay := pacer.take(self.runtime.steady())) > 0:
-            await self.runtime.sleep(delay)
-
     def age(self, entry: Entry, seen_at: float, now: float) -> float:
         """Seconds since the last attempt of *entry* was announced, as far as this process can be sure."""
         # The ledger's clock says how old the attempt was when it was read; from there on the steady clock counts.
@@ -239,9 +241,12 @@ class Engine:
         return self.age(flight.entry, flight.seen_at, now)
 
     async def _send(self, flight: Flight) -> None:
-        pace = flight.limits.pace
+        rate = flight.limits.rate
         if flight.announced_at is None:
-            await self.keep_pace(pace.launch if pace else None)
+            if rate is not None:
+                # Before the announcement, or the wait would run down its send deadline.
+                flight.place = await rate.place()
+                await self._wait_until(min(flight.place - rate.lead, flight.deadline))
             announced_at = self.runtime.steady()
             if announced_at >= flight.deadline:
                 return  # The rate had no place for it in time.
@@ -250,7 +255,10 @@ class Engine:
             if not moved.done:
                 return  # Another process was faster; what it wrote decides.
             flight.announced_at = announced_at
-        await self.keep_pace(pace.send if pace else None)
+        if rate is not None:
+            # Storing it may have taken longer than its place could wait.
+            await rate.keep(await rate.place() if flight.place is None else flight.place)
+            flight.place = None
         number, entry = flight.entry.attempt, flight.entry
         self.announced[entry.trade_no] = number, flight.announced_at
         send_by = flight.announced_at + self.send_within
@@ -313,6 +321,10 @@ class Engine:
         flight.see(moved.entry, self.runtime.steady())
         if not moved.done:
             flight.absences = 0
+
+    async def _wait_until(self, moment: float) -> None:
+        if (delay := moment - self.runtime.steady()) > 0:
+            await self.runtime.sleep(delay)
 
     def _patience(self, flight: Flight) -> float:
         return max(0.0, min(self.request_timeout, flight.deadline - self.runtime.steady()))

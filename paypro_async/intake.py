@@ -10,12 +10,15 @@ from attrs import frozen
 from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.trade_no import RANDOM_BITS, make_trade_no
-from paypro_async.errors import PayProWarning
+from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.runtime import Runtime
 
 __all__ = ["Intake"]
 
 logger: logging.Logger = logging.getLogger("paypro_async")
+
+
+_LONGEST_NAME = 200
 
 
 @frozen(kw_only=True, eq=False)
@@ -36,6 +39,18 @@ class Intake:
         trade_no = make_trade_no(self.runtime.now(), self.runtime.random_bits(RANDOM_BITS))
         logger.info("A new trade_no: %s", trade_no)
         return trade_no
+
+    def batch_id(self, given: Any) -> str:
+        """The name of a batch: the one that is given, or a new one.
+
+        Raises:
+            ConfigurationError: If it is no name.
+        """
+        if given is None:
+            return f"batch-{make_trade_no(self.runtime.now(), self.runtime.random_bits(RANDOM_BITS))}"
+        if not isinstance(given, str) or not 0 < len(given) <= _LONGEST_NAME or not given.isprintable():
+            raise ConfigurationError(f"batch_id must be 1 to {_LONGEST_NAME} printable characters. Nothing was sent.")
+        return given
 
     def intent(self, payout: Any, fields: Mapping[str, Any]) -> Intent:
         """Check a payout, or the fields of one, whole and freeze it, under a new number if it has none."""

@@ -2,9 +2,9 @@
 
 from attrs import frozen
 
-from paypro_async._core.pacing import Pace
 from paypro_async.engine import Limits
 from paypro_async.errors import ConfigurationError
+from paypro_async.rate import Rate
 
 __all__ = ["Timing", "check_count"]
 
@@ -76,12 +76,12 @@ class Timing:
         return self._limits(timeout or self.timeout, max_attempts or self.max_attempts, given=(timeout, max_attempts))
 
     def batch_limits(
-        self, *, timeout: float | None, max_attempts: int | None, ask_anyway: bool, pace: Pace | None
+        self, *, timeout: float | None, max_attempts: int | None, ask_anyway: bool, rate: Rate | None
     ) -> Limits:
         """The bounds of one payout of a batch: long enough to wait out a settle window or two."""
         patient = max(self.timeout, 3 * self.settle_after + 60)
         limits = self._limits(timeout or patient, max_attempts or _BATCH_ATTEMPTS, given=(timeout, max_attempts))
-        return Limits(timeout=limits.timeout, max_attempts=limits.max_attempts, ask_anyway=ask_anyway, pace=pace)
+        return Limits(timeout=limits.timeout, max_attempts=limits.max_attempts, ask_anyway=ask_anyway, rate=rate)
 
     def _limits(self, timeout: float, max_attempts: int, *, given: tuple[float | None, int | None]) -> Limits:
         if given[0] is not None:

@@ -50,6 +50,11 @@ class Plan:
         """The row's own trade number, or the one that follows from the file's content and the row's place."""
         return row.values.get("trade_no") or derived_trade_no(self.digest, row.number)
 
+    @property
+    def batch_id(self) -> str:
+        """The same for every run of the same content."""
+        return f"file-{self.digest.hex()[:32]}"
+
     def owns(self, trade_no: str) -> bool:
         """Whether a trade number belongs to a row of this file."""
         if _short(trade_no) in self.given:

@@ -124,6 +124,7 @@ async def _pay(job: Job, stop: Stop) -> BatchReport:
         async with watching(watcher, quiet=job.quiet) as hide:
             batch = job.client.batch_payout(
                 payouts(job.file, job.plan),
+                batch_id=job.plan.batch_id,
                 concurrency=job.concurrency,
                 rate=job.rate,
                 timeout=job.timeout,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from attrs import evolve
+from attrs import define, evolve
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, applies, changed, claim_of, event_of, first_entry
@@ -11,6 +11,12 @@ from paypro_async.ledger.base import Account, BatchRecord, Moved, Slots, refuse_
 from paypro_async.runtime import Runtime, SystemRuntime
 
 __all__ = ["MemoryLedger"]
+
+
+@define
+class _Record:
+    entry: Entry
+    history: list[Event]
 
 
 class MemoryLedger:
@@ -22,8 +28,7 @@ class MemoryLedger:
 
     def __init__(self, *, runtime: Runtime | None = None) -> None:
         self._runtime = runtime or SystemRuntime()
-        self._entries: dict[tuple[str, str], Entry] = {}
-        self._history: dict[tuple[str, str], list[Event]] = {}
+        self._entries: dict[tuple[str, str], _Record] = {}
         self._environments: dict[str, str] = {}
         self._batches: dict[tuple[str, str], BatchRecord] = {}
         self._paces: dict[str, datetime] = {}
@@ -38,50 +43,50 @@ class MemoryLedger:
         key = intent.merchant_no, intent.trade_no
         if key in self._entries:
             return Moved(self._aged(self._entries[key]), done=False)
-        entry = self._entries[key] = first_entry(intent, self._runtime.now())
-        self._history[key] = [claim_of(entry)]
+        entry = first_entry(intent, self._runtime.now())
+        self._entries[key] = _Record(entry, [claim_of(entry)])
         return Moved(entry, done=True)
 
     async def move(self, change: Change) -> Moved:
         """Carry out *change* if the entry is still as its writer saw it."""
         key = change.merchant_no, change.trade_no
-        entry = self._entries[key]
-        if not applies(entry, change):
-            return Moved(self._aged(entry), done=False)
-        self._entries[key] = changed(entry, change, self._runtime.now())
-        self._history[key].append(event_of(self._entries[key], change))
-        return Moved(self._aged(self._entries[key]), done=True)
+        record = self._entries[key]
+        if not applies(record.entry, change):
+            return Moved(self._aged(record), done=False)
+        record.entry = changed(record.entry, change, self._runtime.now())
+        record.history.append(event_of(record.entry, change))
+        return Moved(self._aged(record), done=True)
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
         """The entry, or None."""
-        entry = self._entries.get((merchant_no, trade_no))
-        return self._aged(entry) if entry else None
+        return (await self.get_many(merchant_no, [trade_no])).get(trade_no)
 
     async def get_many(self, merchant_no: str, trade_nos: Sequence[str]) -> dict[str, Entry]:
         """The entries of those numbers that are there."""
         found = {one: self._entries.get((merchant_no, one)) for one in trade_nos}
-        return {one: self._aged(entry) for one, entry in found.items() if entry}
+        return {one: self._aged(record) for one, record in found.items() if record}
 
     async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
         """A page of the entries that are not final."""
         rest = (
-            entry
-            for (merchant, number), entry in sorted(self._entries.items())
-            if merchant == merchant_no and number > after and entry.state not in FINAL
+            record
+            for (merchant, number), record in sorted(self._entries.items(), key=lambda item: item[0])
+            if merchant == merchant_no and number > after and record.entry.state not in FINAL
         )
-        return [self._aged(entry) for entry, _ in zip(rest, range(limit), strict=False)]
+        return [self._aged(record) for record, _ in zip(rest, range(limit), strict=False)]
 
     async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
         """The trade numbers that pay the same to the same, by fingerprint."""
         found: dict[str, list[str]] = {}
-        for entry in self._entries.values():
+        for entry in (record.entry for record in self._entries.values()):
             if entry.merchant_no == merchant_no and entry.fingerprint in fingerprints:
                 found.setdefault(entry.fingerprint, []).append(entry.trade_no)
         return found
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         """Everything that happened to a payout, oldest first."""
-        return list(self._history.get((merchant_no, trade_no), ()))
+        record = self._entries.get((merchant_no, trade_no))
+        return list(record.history) if record else []
 
     async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
         """Take the next places of a rate."""
@@ -94,10 +99,10 @@ class MemoryLedger:
         """Note that a batch runs, or that it has ended."""
         key = batch.merchant_no, batch.batch_id
         known = self._batches.get(key, batch)
-        self._batches[key] = evolve(batch, source=batch.source or known.source, total=batch.total or known.total)
+        self._batches[key] = evolve(batch, total=batch.total or known.total)
 
     async def aclose(self) -> None:
         """Nothing to close; the entries stay for the next client in this process."""
 
-    def _aged(self, entry: Entry) -> Entry:
-        return evolve(entry, age=(self._runtime.now() - entry.sent_at).total_seconds())
+    def _aged(self, record: _Record) -> Entry:
+        return evolve(record.entry, age=(self._runtime.now() - record.entry.sent_at).total_seconds())

@@ -36,6 +36,6 @@ def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledg
         return SqlLedger("postgresql://" + url.partition("://")[2])
     raise ConfigurationError(
         "The ledger is not understood. Give ledger='sqlite:///payouts.db' (a file, kept across crashes), "
-        "'postgresql://user:password@host/database' (shared by many machines), a Ledger object, or ledger='memory' to "
+        "'postgresql://user@host/database' (shared by many machines), a Ledger object, or ledger='memory' to "
         "forget everything when the process ends."
     )

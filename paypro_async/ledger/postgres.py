@@ -133,7 +133,7 @@ def _driver_url(url: str) -> URL:
     except exc.ArgumentError:
         # The URL may hold a password, so it is not quoted.
         raise ConfigurationError(
-            "The ledger's URL cannot be read. Give ledger='postgresql://user:password@host/database'."
+            "The ledger's URL cannot be read. Give ledger='postgresql://user@host/database'."
         ) from None
 
 

@@ -56,7 +56,6 @@ def record_batch(connection: Connection, record: BatchRecord) -> None:
     values = {
         "merchant_no": record.merchant_no,
         "batch_id": record.batch_id,
-        "source": record.source,
         "total": record.total,
         "created_at": now,
         "ended_at": now if record.ended else None,
@@ -66,7 +65,6 @@ def record_batch(connection: Connection, record: BatchRecord) -> None:
         insert.on_conflict_do_update(
             index_elements=["merchant_no", "batch_id"],
             set_={
-                "source": func.coalesce(insert.excluded.source, batch.c.source),
                 "total": func.coalesce(insert.excluded.total, batch.c.total),
                 "ended_at": insert.excluded.ended_at,
             },
