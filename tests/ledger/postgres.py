@@ -37,9 +37,9 @@ class Server:
         self.run(f"CREATE DATABASE {name}")
         return self.url(name)
 
-    def run(self, statement: str, *, url: str | None = None) -> None:
+    def run(self, statement: str, *values: str, url: str | None = None) -> None:
         with psycopg.connect(url or self.url(), autocommit=True) as connection:
-            connection.execute(statement)
+            connection.execute(statement, values or None)
 
     def stop(self, mode: str = "immediate") -> None:
         """``immediate`` is a crash: nothing is flushed and every session is cut off."""
