@@ -14,6 +14,7 @@ from paypro_async import PayoutStatus, PayProClient
 from paypro_async._core.lifecycle import State
 from paypro_async.ledger import Ledger, open_ledger
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
+from tests.ledger.agreement import agree
 from tests.ledger.clock import Hurried
 from tests.ledger.machine import LATER, execute
 from tests.ledger.payer import BATCH_SETTINGS, REMARK, SETTINGS
@@ -35,14 +36,6 @@ async def die(sandbox: Sandbox, path: Path, point: str, passes: int, trade_nos: 
         code, _, errors = await finished(payer)
     # Its own words first: they say what went wrong if it did not die.
     assert (errors, code) == ("", -signal.SIGKILL)
-
-
-async def agree(sandbox: Sandbox, ledger: Ledger, trade_nos: Sequence[str]) -> None:
-    """Each is booked exactly once, and the ledger says of each what the books say."""
-    assert sandbox.books.booked_once(trade_nos).exact
-    entries = await ledger.get_many(MERCHANT, trade_nos)
-    booked = {one.trade_no: (one.amount, one.platform_trade_no, "succeeded") for one in sandbox.books.orders.values()}
-    assert {number: (one.amount, one.platform_trade_no, one.state) for number, one in entries.items()} == booked
 
 
 # The point, what befalls the first request, what the crash leaves in the ledger, and how many attempts there are in the
