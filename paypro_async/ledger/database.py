@@ -47,7 +47,7 @@ class Database(ABC):
                 yield connection
         except BaseException:
             # Whatever state the connection is in, a new one is in a known state.
-            self._disconnect()
+            self._replace()
             raise
 
     def migrate(self) -> int | None:
@@ -129,6 +129,7 @@ class Database(ABC):
             except BaseException:
                 self._disconnect()
                 raise
+            self._replaced()
         return self._connection
 
     @contextmanager
@@ -138,6 +139,13 @@ class Database(ABC):
             self._engine = self._make_engine()
         with self._engine.connect() as connection:
             yield connection
+
+    def _replace(self) -> None:
+        """The connection has failed; the next transaction gets another one."""
+        self._disconnect()
+
+    def _replaced(self) -> None:  # noqa: B027  most have nothing to do
+        """There is another connection in place of the one that failed."""
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -49,6 +49,7 @@ class SqliteDatabase(Database):
             self._url = self._url.set(database=str(self._path))
         self._file: tuple[int, int] | None = None
         self._busy_timeout = busy_timeout
+        self._failed: Connection | None = None
         self._mark = Mark(self._path)
         self._ledger_id = ""
 
@@ -58,6 +59,8 @@ class SqliteDatabase(Database):
 
     def close(self) -> None:
         """Close the file and its mark."""
+        self._disconnect()
+        self._replaced()
         super().close()
         self._mark.close()
         self._file = None
@@ -111,6 +114,19 @@ class SqliteDatabase(Database):
         event.listen(engine, "begin", _begin)
         return engine
 
+    def _replace(self) -> None:
+        # The failed connection stays open until the new one is, for as long as a file is open SQLite knows which of its
+        # log was committed. The next to open a closed one takes over whatever stands in the log, also what a sync that
+        # failed has not brought to the disk; what is then written behind it is lost with it when the power goes.
+        if self._failed is None and self._connection is not None and _is_idle(self._connection):
+            self._failed, self._connection = self._connection, None
+        self._disconnect()
+
+    def _replaced(self) -> None:
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            failed.close()
+
     def _words(self, error: exc.SQLAlchemyError) -> str:
         original = str(getattr(error, "orig", None) or type(error).__name__)
         return next((words for said, words in _WORDS if original.startswith(said)), original)
@@ -138,6 +154,14 @@ class SqliteDatabase(Database):
         return self._mark.doubt(self._ledger_id, last_event_of(connection))
 
 
+def _is_idle(connection: Connection) -> bool:
+    # One that could not even roll back holds the lock for writing and would keep its successor out.
+    if connection.closed or connection.invalidated:
+        return False
+    driver: Any = connection.connection.dbapi_connection
+    return not driver.in_transaction
+
+
 def _configure(busy_timeout: float, connection: sqlite3.Connection, _record: Any) -> None:
     cursor = connection.cursor()
     try:
@@ -149,6 +173,8 @@ def _configure(busy_timeout: float, connection: sqlite3.Connection, _record: Any
         cursor.execute("PRAGMA cache_size=-32768")
         if mode != "wal":
             raise sqlite3.OperationalError("no write-ahead log")
+        # What a process before this one left in the log may not be on the disk yet. It is after this, or this fails.
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
     finally:
         cursor.close()
 

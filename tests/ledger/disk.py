@@ -88,6 +88,8 @@ class Snapshot:
     """What the disk held at one moment."""
 
     files: dict[str, _File] = Factory(dict)
+    marks: dict[str, bytes] = Factory(dict)
+    """Written by the ledger itself, past SQLite and without a sync; an older one would do as well."""
 
     def restore(self, folder: Path, *, keep: Random | None = None) -> Path:
         """Write the files as they are after a power loss at that moment.
@@ -101,6 +103,8 @@ class Snapshot:
             content = self._content(file, keep)
             if content is not None:
                 (folder / name).write_bytes(content)
+        for name, line in self.marks.items():
+            (folder / name).write_bytes(line)
         return folder
 
     def _content(self, file: _File, keep: Random | None) -> bytearray | None:
@@ -135,7 +139,8 @@ class Disk:
 
     def snapshot(self) -> Snapshot:
         with self._lock:
-            return Snapshot({name: file.copy() for name, file in self._files.items()})
+            marks = {one.name: one.read_bytes() for one in self.folder.glob("*-mark")}
+            return Snapshot({name: file.copy() for name, file in self._files.items()}, marks)
 
     def power_loss(self, folder: Path, *, keep: Random | None = None) -> Path:
         """Write the files as they are after a power loss now; see :meth:`Snapshot.restore`."""

@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
 from paypro_async.ledger.sql import SqlLedger
 from tests.ledger.programs import finished, line, program
 
@@ -38,6 +41,20 @@ def without_privileges() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+@contextmanager
+def pragma(setting: str) -> Iterator[None]:
+    """Every connection has it, whatever the ledger itself has set."""
+
+    def configure(connection: Any, *_: Any) -> None:
+        connection.execute(f"PRAGMA {setting}").close()
+
+    event.listen(Pool, "checkout", configure)
+    try:
+        yield
+    finally:
+        event.remove(Pool, "checkout", configure)
 
 
 def rows(path: Path, query: str, *values: str) -> list[tuple[Any, ...]]:
