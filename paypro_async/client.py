@@ -32,7 +32,7 @@ from paypro_async.questions import Questions
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import settings_from
 from paypro_async.timing import Timing, check_count
-from paypro_async.transport import Transport
+from paypro_async.transport import Transport, check_transport, open_transport
 
 __all__ = ["PayProClient"]
 
@@ -76,7 +76,8 @@ class PayProClient:
         max_connections: Connections at most, and so requests at one time.
         proxy: The URL of a proxy; by default the environment's ``HTTPS_PROXY``.
         ssl_context: For an own CA or a client certificate (mTLS).
-        transport: An own transport instead of httpx; the client does not close it.
+        transport: ``"httpx"``, ``"aiohttp"`` (fast, extra ``aiohttp``), ``"httpx2"`` (extra ``httpx2``), or an own
+            transport, which the client does not close and which the three settings above do not reach.
         runtime: The clocks and dice, for tests.
 
     Raises:
@@ -105,7 +106,7 @@ class PayProClient:
         max_connections: int = 100,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
-        transport: Transport | None = None,
+        transport: str | Transport = "httpx",
         runtime: Runtime | None = None,
     ) -> None:
         check_merchant_no(merchant_no)
@@ -114,6 +115,7 @@ class PayProClient:
         if resend not in ("after_settle", "never"):
             raise ConfigurationError("resend is neither 'after_settle' nor 'never'.")
         check_count("max_connections", max_connections)
+        check_transport(transport)
         self._endpoint = read_endpoint(base_url, environment=environment, allow_plain_http=allow_plain_http)
         self._merchant_no = merchant_no
         self._signer = signer
@@ -133,8 +135,8 @@ class PayProClient:
         self._runtime = runtime or SystemRuntime()
         self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
         self._owns_ledger = isinstance(ledger, str)
-        self._transport = transport
-        self._owns_transport = transport is None
+        self._chosen_transport = transport
+        self._transport: Transport | None = None
         self._transport_settings: dict[str, Any] = {
             "max_connections": max_connections,
             "proxy": proxy,
@@ -176,8 +178,9 @@ class PayProClient:
         if self._loop is not None or self._closed:
             raise ClientStateError("The client has been opened before. Make a new one.")
         try:
-            if self._transport is None:
-                self._transport = await self._make_transport()
+            self._transport = await open_transport(
+                self._chosen_transport, self._endpoint.base_url, runtime=self._runtime, **self._transport_settings
+            )
             if self._ledger is not None:
                 environment = self._endpoint.environment
                 await self._ledger.open(
@@ -197,16 +200,8 @@ class PayProClient:
         if was_open:
             await self._close_what_is_ours()
 
-    async def _make_transport(self) -> Transport:
-        # httpx costs more to import than all the rest; who only imports the package does not pay for it.
-        from paypro_async.transport.httpx import HttpxTransport  # noqa: PLC0415
-
-        transport = HttpxTransport(**self._transport_settings, runtime=self._runtime)
-        await transport.prepare(self._endpoint.base_url)
-        return transport
-
     async def _close_what_is_ours(self) -> None:
-        if self._owns_transport and self._transport is not None:
+        if isinstance(self._chosen_transport, str) and self._transport is not None:
             await self._transport.aclose()
         if self._owns_ledger and self._ledger is not None:
             await self._ledger.aclose()

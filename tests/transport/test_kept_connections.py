@@ -6,7 +6,6 @@ import socket
 import pytest
 
 from paypro_async._core.wire import Phase
-from paypro_async.transport.httpx import HttpxTransport
 from tests.transport.calls import good, number_of, request, until
 from tests.transport.servers import OK, Peer, Script, Server, answer, over_tls
 
@@ -25,9 +24,9 @@ async def test_connection_is_used_again(transport):
         assert [number_of(one) for one in server.requests] == list(range(20))
 
 
-async def test_as_many_connections_as_requests_at_one_time():
+async def test_as_many_connections_as_requests_at_one_time(new_transport):
     """There are never more connections than lanes, and no more than are needed."""
-    transport = HttpxTransport(max_connections=3)
+    transport = new_transport(max_connections=3)
     async with Server(answer) as server:
         await good(transport, server.url, 60)
         assert 1 <= server.accepted <= 3
@@ -131,7 +130,7 @@ async def test_reply_that_closes_the_connection_is_whole(transport):
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("together", [True, False], ids=["in-one", "in-two"])
-async def test_reply_that_nobody_asked_for_answers_nothing(ours, theirs, secure: bool, together: bool):
+async def test_reply_that_nobody_asked_for_answers_nothing(new_transport, ours, theirs, secure: bool, together: bool):
     """A second reply behind the first, as a broken gateway sends it, never answers the next request: that one would be
     called refused while it is paid.
     """
@@ -143,7 +142,7 @@ async def test_reply_that_nobody_asked_for_answers_nothing(ours, theirs, secure:
             await peer.write(part)
         await answer(peer)
 
-    transport = HttpxTransport(max_connections=1, ssl_context=ours)
+    transport = new_transport(max_connections=1, ssl_context=ours)
     script = over_tls(theirs, answer_twice) if secure else answer_twice
     async with Server(script, scheme="https" if secure else "http") as server:
         for number in range(10):

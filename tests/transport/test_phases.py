@@ -7,7 +7,6 @@ import anyio
 import pytest
 
 from paypro_async._core.wire import Phase
-from paypro_async.transport.httpx import HttpxTransport
 from tests.transport.calls import Stopwatch, good, request
 from tests.transport.servers import OK, Peer, Script, Server, answer, no_room, replies, unused_url
 
@@ -207,9 +206,9 @@ async def test_no_time_at_all_sends_nothing(transport):
         assert len(server.requests) == 1
 
 
-async def test_deadline_of_the_caller_counts_too():
+async def test_deadline_of_the_caller_counts_too(new_transport):
     """A cancel scope around send ends it like any cancellation, and the lane is given back."""
-    transport = HttpxTransport(max_connections=1)
+    transport = new_transport(max_connections=1)
     async with Server(hang_after_reading) as server:
         with anyio.move_on_after(0.05) as scope:
             await transport.send(request(server.url), timeout=5)

@@ -6,7 +6,6 @@ import zlib
 import pytest
 
 from paypro_async._core.wire import Phase
-from paypro_async.transport.httpx import HttpxTransport
 from tests.transport.calls import good, request, until
 from tests.transport.servers import CONTINUE, OK, Peer, Server, answer, replies
 
@@ -104,9 +103,9 @@ async def test_no_status_makes_it_send_again(transport, status: bytes):
     ],
     ids=["length", "chunked", "until-close", "gzip-bomb"],
 )
-async def test_too_long_a_reply_is_refused(data: bytes):
+async def test_too_long_a_reply_is_refused(new_transport, data: bytes):
     """A reply longer than the limit, packed or not, is not used, and its connection is closed."""
-    transport = HttpxTransport(max_connections=2, max_reply_bytes=LIMIT)
+    transport = new_transport(max_connections=2, max_reply_bytes=LIMIT)
 
     async def too_much(peer: Peer) -> None:
         await peer.read_request()
@@ -124,9 +123,9 @@ async def test_too_long_a_reply_is_refused(data: bytes):
         await transport.aclose()
 
 
-async def test_endless_reply_is_refused_early():
+async def test_endless_reply_is_refused_early(new_transport):
     """Of a reply that says it is huge only a little is read."""
-    transport = HttpxTransport(max_connections=2, max_reply_bytes=LIMIT)
+    transport = new_transport(max_connections=2, max_reply_bytes=LIMIT)
     written = 0
 
     async def endless(peer: Peer) -> None:
@@ -145,9 +144,9 @@ async def test_endless_reply_is_refused_early():
     await transport.aclose()
 
 
-async def test_longest_allowed_reply_is_read():
+async def test_longest_allowed_reply_is_read(new_transport):
     """The limit itself is allowed."""
-    transport = HttpxTransport(max_reply_bytes=LIMIT)
+    transport = new_transport(max_reply_bytes=LIMIT)
     async with Server(replies(reply(b"a" * LIMIT))) as server:
         exchange = await transport.send(request(server.url), timeout=5)
     assert (exchange.cause, len(exchange.body)) == (None, LIMIT)
