@@ -15,10 +15,8 @@ import select
 import socket
 import ssl
 import struct
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
-from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -32,10 +30,11 @@ from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.transport.authorities import default_context
+from paypro_async.transport.causes import AIOHTTP_CAUSES, NO_REPLY, words
 from paypro_async.transport.encoding import UnreadableEncodingError, decoded
 from paypro_async.transport.proxies import check_http_proxy, environment_proxy, origin, proxy_headers
 
-__all__ = ["CAUSES", "AiohttpTransport"]
+__all__ = ["AiohttpTransport"]
 
 _REST_SECONDS = 15.0  # longer than that a connection is not trusted to be still there
 # The deadline of the whole exchange is one time-out around it.
@@ -43,38 +42,6 @@ _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None,
 # Closing drops what has not left yet. Otherwise the kernel goes on delivering a request that was given up: after a
 # break of the network it would arrive when everybody believes it lost.
 _DROP_UNSENT = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-
-_NO_CONNECTION = "no connection could be made"
-_NO_REPLY = "the connection was closed without a whole reply"
-_NO_HTTP = "the request could not be written as HTTP"
-_UNUSED = "aiohttp reported what this client has no use for"
-CAUSES: Mapping[str, str] = MappingProxyType(
-    {
-        "ClientConnectorError": _NO_CONNECTION,
-        "ClientConnectorDNSError": _NO_CONNECTION,
-        "ClientConnectorSSLError": _NO_CONNECTION,
-        "ClientConnectorCertificateError": _NO_CONNECTION,
-        "ClientProxyConnectionError": "the proxy could not be reached",
-        "ClientHttpProxyError": "the proxy refused",
-        "ClientOSError": "the connection broke",
-        "ClientConnectionResetError": "the connection broke while sending",
-        "ServerDisconnectedError": _NO_REPLY,
-        "ConnectionTimeoutError": "no connection was made in time",
-        "SocketTimeoutError": "no reply came in time",
-        "ServerFingerprintMismatch": "the server's certificate is another one",
-        "ClientPayloadError": _NO_REPLY,
-        "ClientResponseError": _NO_REPLY,
-        "InvalidUrlClientError": _NO_HTTP,
-        "NonHttpUrlClientError": "the URL is neither http nor https",
-        "UnixClientConnectorError": _UNUSED,
-        "ContentTypeError": _UNUSED,
-        "WSServerHandshakeError": _UNUSED,
-        "TooManyRedirects": _UNUSED,
-        "InvalidUrlRedirectClientError": _UNUSED,
-        "NonHttpUrlRedirectClientError": _UNUSED,
-    }
-)
-"""Words for every error of aiohttp. They never decide the phase: what was written does."""
 
 
 class _NoReplyError(Exception):
@@ -108,7 +75,7 @@ class _Handler(ResponseHandler):
     def speak(self, data: bytes) -> None:
         """Write a request. Its reply is the next that comes."""
         if self.transport is None:
-            raise _NoReplyError(_NO_REPLY)
+            raise _NoReplyError(NO_REPLY)
         self.transport.write(data)
 
     def rest(self, end: bytes) -> bool:
@@ -269,7 +236,7 @@ class AiohttpTransport:
         except _NoReplyError as error:
             return progress.broken(str(error))
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-            return progress.broken(_words(error))
+            return progress.broken(words(error, AIOHTTP_CAUSES))
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a connection is not used again.
             if keeper is not None and handler is not None:
@@ -314,7 +281,7 @@ class AiohttpTransport:
             if len(body) > self._max_reply_bytes:
                 return _refused(status, retry_after, self._too_long), None
         if handler.broke and not message.chunked and "Content-Length" not in headers:
-            raise _NoReplyError(_NO_REPLY)  # It would have ended with the connection, which broke instead.
+            raise _NoReplyError(NO_REPLY)  # It would have ended with the connection, which broke instead.
         end = b"\r\n\r\n" if message.chunked else b"\r\n\r\n" + body
         whole = bytes(body)
         if "Content-Encoding" in headers:
@@ -386,12 +353,3 @@ def _is_readable(sock: socket.socket) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _words(error: Exception) -> str:
-    for kind in type(error).__mro__:
-        if kind.__name__ in CAUSES:
-            return CAUSES[kind.__name__]
-    if isinstance(error, HttpProcessingError):
-        return "the reply is not HTTP"
-    return f"the connection failed ({type(error).__name__})"

@@ -12,7 +12,7 @@ import socket
 import ssl
 import struct
 from collections import defaultdict
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
@@ -25,9 +25,10 @@ import httpx
 from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.runtime import Runtime, SystemRuntime
+from paypro_async.transport.causes import HTTPX_CAUSES, words
 from paypro_async.transport.proxies import environment_proxy, origin
 
-__all__ = ["CAUSES", "HttpxTransport"]
+__all__ = ["HttpxTransport"]
 
 _REST_SECONDS = 15.0  # longer than that a connection is not trusted to be still there
 # The time-outs of httpx are per read; the deadline of the whole exchange is a cancel scope around it.
@@ -36,26 +37,6 @@ _CLOSING_SECONDS = 1.0
 # Closing drops what has not left yet. Otherwise the kernel goes on delivering a request that was given up: after a
 # break of the network it would arrive when everybody believes it lost.
 _DROP_UNSENT = ((socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0)),)
-
-CAUSES: Mapping[str, str] = MappingProxyType(
-    {
-        "ConnectTimeout": "no connection was made in time",
-        "ReadTimeout": "no reply came in time",
-        "WriteTimeout": "the request could not be written in time",
-        "PoolTimeout": "no connection was free in time",
-        "ConnectError": "no connection could be made",
-        "ReadError": "the connection broke while waiting for the reply",
-        "WriteError": "the connection broke while sending",
-        "CloseError": "the connection broke while closing",
-        "ProxyError": "the proxy refused",
-        "UnsupportedProtocol": "the URL is neither http nor https",
-        "LocalProtocolError": "the request could not be written as HTTP",
-        "RemoteProtocolError": "the connection was closed without a whole reply",
-        "DecodingError": "the reply's content encoding could not be read",
-        "TooManyRedirects": "the platform redirected",
-    }
-)
-"""Words for every error of httpx. They never decide the phase: what was written does."""
 
 
 class _Closable(Protocol):
@@ -174,7 +155,7 @@ class HttpxTransport:
         except _TooLateError:
             return wire.broken("its send deadline passed before it was written", late=True)
         except (self._httpx.RequestError, OSError) as error:
-            return wire.broken(_words(error))
+            return wire.broken(words(error, HTTPX_CAUSES))
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a lane is not used again.
             if whole and not self._closed:
@@ -206,7 +187,7 @@ class HttpxTransport:
                     cause = f"the reply is longer than {self._max_reply_bytes} bytes"
                     break
         except self._httpx.DecodingError as error:
-            cause = _words(error)
+            cause = words(error, HTTPX_CAUSES)
         if cause is not None:
             return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, cause=cause)
         await response.aclose()
@@ -296,10 +277,3 @@ def _nothing_left(lane: httpx.AsyncHTTPTransport, response: httpx.Response, *, s
     while connection is not None and not hasattr(connection, "_h11_state"):
         connection = getattr(connection, "_connection", None)
     return connection is not None and not connection._h11_state.trailing_data[0]  # noqa: SLF001
-
-
-def _words(error: Exception) -> str:
-    for kind in type(error).__mro__:
-        if kind.__name__ in CAUSES:
-            return CAUSES[kind.__name__]
-    return f"the connection failed ({type(error).__name__})"

@@ -5,9 +5,11 @@ import socket
 
 import pytest
 
-from paypro_async._core.wire import Phase
+from paypro_async._core.wire import Phase, WireRequest
 from tests.transport.calls import good, number_of, request, until
 from tests.transport.servers import OK, Peer, Script, Server, answer, over_tls
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 
 
 async def answer_once(peer: Peer) -> None:
@@ -149,6 +151,62 @@ async def test_reply_that_nobody_asked_for_answers_nothing(new_transport, ours, 
             exchange = await transport.send(request(server.url, number), timeout=5)
             assert exchange.body != b"NO"
         await transport.aclose()
+
+
+@pytest.mark.parametrize("rest", [OK[:30], b"{", b"\x00"], ids=["half-a-reply", "a-letter", "a-zero"])
+@pytest.mark.parametrize("reply", [OK, CHUNKED], ids=["length", "chunked"])
+async def test_anything_behind_a_reply_costs_its_connection(transport, kind: str, reply: bytes, rest: bytes):
+    """Whatever came behind a reply, whole or not, the next request goes over another connection. Before what can never
+    be HTTP, aiohttp's parser gives up the reply as well: then it is unknown, and one asks.
+    """
+    lost = kind == "aiohttp" and not OK.startswith(rest)
+
+    async def too_much(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.write(reply + rest if peer.number == 1 else reply)
+        await answer(peer)
+
+    async with Server(too_much) as server:
+        for number in range(3):
+            exchange = await transport.send(request(server.url, number), timeout=5)
+            expected = (Phase.MAYBE_SENT, b"") if lost and number == 0 else (Phase.ANSWERED, b"{}")
+            assert (exchange.phase, exchange.body) == expected
+        assert server.accepted == 2
+        await until(lambda: server.open == 1)
+
+
+async def test_reply_before_the_request_was_read_costs_its_connection(transport):
+    """What has not left yet of one request would stand before the next."""
+
+    async def hasty(peer: Peer) -> None:
+        await peer.write(OK)
+        await peer.hang_deaf()
+
+    async with Server(hasty) as server:
+        big = WireRequest(url=server.url, body=b" " * 20_000_000, merchant_no="1")
+        await transport.send(big, timeout=0.2)
+        server.script = answer
+        exchange = await transport.send(request(server.url, 2), timeout=5)
+        assert (exchange.phase, exchange.body) == (Phase.ANSWERED, b"{}")
+        assert [number_of(one) for one in server.requests] == [2]
+
+
+async def test_request_that_was_given_up_does_not_arrive_later(transport):
+    """What waited in the kernel when the time was over, as in a break of the network, is never delivered."""
+    given_up = asyncio.Event()
+
+    async def deaf(peer: Peer) -> None:
+        await given_up.wait()
+        await peer.hang()
+
+    async with Server(deaf, buffer=4096) as server:
+        big = WireRequest(url=server.url, body=b" " * 200_000, merchant_no="1")
+        exchange = await transport.send(big, timeout=0.1)
+        assert exchange.phase is Phase.MAYBE_SENT
+        await asyncio.sleep(0.05)
+        given_up.set()
+        await until(lambda: server.open == 0)
+        assert 0 < len(server.received) < 100_000
 
 
 async def test_reply_that_comes_later_answers_nothing(transport):

@@ -189,6 +189,30 @@ async def test_credentials_of_the_proxy_stay_with_it(new_transport, ours, theirs
         await transport.aclose()
 
 
+async def test_credentials_of_the_proxy_go_with_plain_http(new_transport):
+    """Without a tunnel the proxy sees them with each request."""
+    async with Server(answer) as proxy:
+        transport = new_transport(proxy=f"http://user:w%20rd@127.0.0.1:{proxy.port}")
+        await good(transport, "http://payouts.example/", 10)
+        expected = b"proxy-authorization: basic " + base64.b64encode(b"user:w rd").lower()
+        assert all(expected in one.lower() for one in proxy.requests)
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("kind", ["aiohttp"])
+async def test_proxy_that_aiohttp_does_not_speak_names_httpx(ours, new_transport):
+    """SOCKS is what httpx can do."""
+    with pytest.raises(ConfigurationError, match="transport='httpx'"):
+        await new_transport(ssl_context=ours, proxy="socks5://127.0.0.1:1080").prepare(PAYOUTS)
+
+
+@pytest.mark.parametrize("name", ["nonsense://127.0.0.1:1", "http://127.0.0.1:port"])
+async def test_proxy_that_cannot_work_is_refused_beforehand(ours, new_transport, name: str):
+    """Making ready is enough to learn of it: no payout is announced that can never leave."""
+    with pytest.raises(ConfigurationError, match="proxy cannot be used"):
+        await new_transport(ssl_context=ours, proxy=name).prepare(PAYOUTS)
+
+
 @pytest.mark.parametrize(
     ("environment", "url", "proxy"),
     [

@@ -84,6 +84,19 @@ async def test_redirect_is_not_followed(transport, status: bytes):
         assert (elsewhere.accepted, len(server.requests)) == (0, 1)
 
 
+async def test_cookies_are_not_kept(transport):
+    """What the platform sets as a cookie comes back with no request: each stands for itself."""
+
+    async def baker(peer: Peer) -> None:
+        while True:
+            await peer.read_request()
+            await peer.write(reply(b"{}", b"Set-Cookie: a=b"))
+
+    async with Server(baker) as server:
+        await good(transport, server.url, 20)
+        assert not [one for one in server.requests if b"cookie" in one.lower()]
+
+
 @pytest.mark.parametrize("status", [b"401 Who", b"407 Proxy", b"408 Late", b"421 Misdirected", b"425 Early", b"503 No"])
 async def test_no_status_makes_it_send_again(transport, status: bytes):
     """Statuses that other clients answer with a second try are only reported."""

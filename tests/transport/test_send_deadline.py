@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import trustme
 
 from paypro_async._core.wire import Phase
@@ -107,6 +108,21 @@ async def test_deadline_that_passes_in_the_queue_sends_nothing(new_transport):
         await transport.aclose()
 
 
+@pytest.mark.parametrize("kind", ["aiohttp"])
+async def test_no_moment_lies_between_head_and_body(new_transport):
+    """Both go to aiohttp in one write, so that one look at the clock is enough: a second would come too late."""
+    clock = Clock(step=10)
+    transport = new_transport(runtime=clock)
+    async with Server(answer) as server:
+        exchange = await transport.send(request(server.url, send_by=1015), timeout=5)
+        assert (exchange.phase, clock.at) == (Phase.ANSWERED, 1010)
+        late = await transport.send(request(server.url, 77, send_by=1015), timeout=5)
+        assert (late.phase, late.late) == (Phase.NOT_SENT, True)
+        assert b'"T77"' not in server.received
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("kind", ["httpx", "httpx2"])
 async def test_deadline_that_passes_between_head_and_body_sends_no_body(new_transport):
     """A process that froze between the two: without its body the platform cannot act, but a byte has left."""
     transport = new_transport(runtime=Clock(step=10))

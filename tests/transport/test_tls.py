@@ -168,6 +168,13 @@ async def test_authorities_that_cannot_be_read_are_a_wrong_setting(new_transport
         assert server.accepted == 0
 
 
+async def test_authorities_that_cannot_be_read_are_refused_beforehand(new_transport, monkeypatch, tmp_path):
+    """Making ready is enough to learn of it."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+        await new_transport().prepare("https://payouts.example/")
+
+
 async def test_plain_http_first_does_not_spoil_tls_later(
     new_transport, ours, theirs, monkeypatch, tmp_path, authority: trustme.CA
 ):
