@@ -270,8 +270,6 @@ class AiohttpTransport:
         """What came back, and in which bytes it must end for the connection to be used again."""
         message, content = await handler.read()
         while message.code < 200:
-            if message.upgrade:
-                raise _NoReplyError("the platform wants to speak another protocol")
             message, content = await handler.read()
         status, headers = message.code, message.headers
         retry_after = headers.get("Retry-After")
