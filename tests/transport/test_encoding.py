@@ -28,6 +28,7 @@ def bare(data: bytes) -> bytes:
         (zlib.compress(BODY), "deflate"),
         (bare(BODY), "deflate"),
     ],
+    ids=["none", "identity", "gzip", "spelling", "x-gzip", "zlib", "bare"],
 )
 def test_known_encodings_are_unpacked(packed: bytes, encoding: str):
     """What gateways use, as they spell it."""
