@@ -20,7 +20,7 @@ from attrs import define, frozen
 
 from paypro_async import Md5Signer, PayoutStatus, PayProClient
 from paypro_async._core.wire import Exchange, WireRequest
-from paypro_async.transport.httpx import HttpxTransport
+from paypro_async.transport import Transport, open_transport
 
 __all__ = ["CASES", "Load", "Target"]
 
@@ -84,20 +84,27 @@ class Load:
 Case = Callable[[Target], AbstractAsyncContextManager[Load]]
 
 
-class _Counting(HttpxTransport):
-    """The default transport, and how often it was asked to send: more than once a payout costs a merchant money."""
+@define
+class _Counting:
+    """A transport, and how often it was asked to send: more than once a payout costs a merchant money."""
 
-    requests = 0
+    transport: Transport
+    requests: int = 0
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
         self.requests += 1
-        return await super().send(request, timeout=timeout)
+        return await self.transport.send(request, timeout=timeout)
+
+    async def aclose(self) -> None:
+        await self.transport.aclose()
 
 
 @asynccontextmanager
-async def _paypro(target: Target, ledger: str, commits: Callable[[], int] | None = None) -> AsyncIterator[Load]:
+async def _paypro(
+    target: Target, ledger: str, commits: Callable[[], int] | None = None, *, over: str = "httpx"
+) -> AsyncIterator[Load]:
     numbers = itertools.count()
-    transport = _Counting(max_connections=target.concurrency)
+    transport = _Counting(await open_transport(over, target.url, max_connections=target.concurrency))
 
     def counts() -> dict[str, int]:
         return {"requests": transport.requests} | ({"commits": commits()} if commits else {})
@@ -121,6 +128,14 @@ async def _paypro(target: Target, ledger: str, commits: Callable[[], int] | None
 
 def paypro_memory(target: Target) -> AbstractAsyncContextManager[Load]:
     return _paypro(target, "memory")
+
+
+def paypro_memory_aiohttp(target: Target) -> AbstractAsyncContextManager[Load]:
+    return _paypro(target, "memory", over="aiohttp")
+
+
+def paypro_sqlite_aiohttp(target: Target) -> AbstractAsyncContextManager[Load]:
+    return _paypro(target, f"sqlite:///{target.folder / 'ledger.db'}", over="aiohttp")
 
 
 def paypro_sqlite(target: Target) -> AbstractAsyncContextManager[Load]:
@@ -198,6 +213,8 @@ CASES: Mapping[str, Case] = MappingProxyType(
     {
         "paypro, memory ledger": paypro_memory,
         "paypro, SQLite ledger": paypro_sqlite,
+        "paypro, aiohttp, memory": paypro_memory_aiohttp,
+        "paypro, aiohttp, SQLite": paypro_sqlite_aiohttp,
         "httpx, one pool": httpx_pool,
         "httpx, bare lanes": httpx_lanes,
         "aiohttp, bare": aiohttp_bare,

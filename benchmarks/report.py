@@ -11,6 +11,7 @@ from attrs import asdict, define, field, frozen
 __all__ = ["Ratio", "Results", "as_json", "as_text"]
 
 MEMORY, SQLITE, POOL, LANES = "paypro, memory ledger", "paypro, SQLite ledger", "httpx, one pool", "httpx, bare lanes"
+AIOHTTP, AIOHTTP_BARE = "paypro, aiohttp, memory", "aiohttp, bare"
 
 Cell = tuple[str, int]
 """A case and its concurrency."""
@@ -71,6 +72,7 @@ class Results:
         commits = _medians(self.figures.get("commits", {})).get((SQLITE, 128))
         return [
             self._speed("paypro over httpx with one pool, at 128", (MEMORY, 128), (POOL, 128), at_least=2.5),
+            self._speed("paypro on aiohttp over aiohttp, at 128", (AIOHTTP, 128), (AIOHTTP_BARE, 128), at_least=0.65),
             self._speed("paypro at 512 over paypro at 8", (MEMORY, 512), (MEMORY, 8), at_least=0.9),
             self._imports("import paypro_async over import httpx", at_most=1.3),
             self._speed("paypro over bare httpx lanes, at 128", (MEMORY, 128), (LANES, 128)),

@@ -33,7 +33,7 @@ from paypro_async.reconcile import ReconcileReport, Reconciliation
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import settings_from
 from paypro_async.timing import Timing, check_count
-from paypro_async.transport import Transport, open_transport
+from paypro_async.transport import Transport, check_transport, open_transport
 
 __all__ = ["PayProClient"]
 
@@ -75,7 +75,8 @@ class PayProClient:
         max_connections: Connections at most, and so requests at one time.
         proxy: The URL of a proxy; by default the environment's ``HTTPS_PROXY``.
         ssl_context: For an own CA or a client certificate (mTLS).
-        transport: An own transport instead of httpx; the client does not close it.
+        transport: ``"httpx"``, ``"aiohttp"`` (fast, extra ``aiohttp``), ``"httpx2"`` (extra ``httpx2``), or an own
+            transport, which the client does not close and which the three settings above do not reach.
         runtime: The clocks and dice, for tests.
 
     Raises:
@@ -104,7 +105,7 @@ class PayProClient:
         max_connections: int = 100,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
-        transport: Transport | None = None,
+        transport: str | Transport = "httpx",
         runtime: Runtime | None = None,
     ) -> None:
         check_merchant_no(merchant_no)
@@ -113,6 +114,7 @@ class PayProClient:
         if resend not in ("after_settle", "never"):
             raise ConfigurationError("resend is neither 'after_settle' nor 'never'.")
         check_count("max_connections", max_connections)
+        check_transport(transport)
         self._endpoint = read_endpoint(base_url, environment=environment, allow_plain_http=allow_plain_http)
         self._merchant_no = merchant_no
         self._signer = signer
@@ -137,8 +139,8 @@ class PayProClient:
         )
         self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
         self._owns_ledger = isinstance(ledger, str)
-        self._transport = transport
-        self._owns_transport = transport is None
+        self._chosen_transport = transport
+        self._transport: Transport | None = None
         self._transport_settings: dict[str, Any] = {
             "max_connections": max_connections,
             "proxy": proxy,
@@ -180,10 +182,9 @@ class PayProClient:
         if self._loop is not None or self._closed:
             raise ClientStateError("The client has been opened before. Make a new one.")
         try:
-            if self._transport is None:
-                self._transport = await open_transport(
-                    self._transport_settings, base_url=self._endpoint.base_url, runtime=self._runtime
-                )
+            self._transport = await open_transport(
+                self._chosen_transport, self._endpoint.base_url, runtime=self._runtime, **self._transport_settings
+            )
             if self._ledger is not None:
                 environment = self._endpoint.environment
                 await self._ledger.open(
@@ -204,7 +205,7 @@ class PayProClient:
             await self._close_what_is_ours()
 
     async def _close_what_is_ours(self) -> None:
-        if self._owns_transport and self._transport is not None:
+        if isinstance(self._chosen_transport, str) and self._transport is not None:
             await self._transport.aclose()
         if self._owns_ledger and self._ledger is not None:
             await self._ledger.aclose()

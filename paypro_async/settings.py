@@ -24,6 +24,7 @@ VARIABLES: Mapping[str, str] = {
     "PAYPRO_SETTLE_AFTER": "settle_after",
     "PAYPRO_REQUEST_TIMEOUT": "request_timeout",
     "PAYPRO_PROXY": "proxy",
+    "PAYPRO_TRANSPORT": "transport",
 }
 """Each variable and the argument of ``PayProClient`` that it stands for.
 

@@ -18,7 +18,19 @@ from paypro_async import HmacSha256Signer, Md5Signer, MemoryLedger, Payout, PayP
 
 PACKAGE = Path(paypro_async.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-NOT_AT_IMPORT = ["aiohttp", "cattrs", "click", "h11", "httpcore", "httpx", "rich", "sqlalchemy", "sqlite3"]
+NOT_AT_IMPORT = [
+    "aiohttp",
+    "cattrs",
+    "click",
+    "h11",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "rich",
+    "sqlalchemy",
+    "sqlite3",
+]
 
 
 def imported(source: Path) -> set[str]:

@@ -89,7 +89,8 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
 
     url = _ledger(ledger)
     result = _result(file, options.pop("result"), ledger_file(url))
-    settings = client_settings(ledger=url, **{name: options.pop(name) for name in _SETTINGS})
+    # aiohttp carries several times what httpx does; PAYPRO_TRANSPORT says otherwise.
+    settings = {"transport": "aiohttp"} | client_settings(ledger=url, **{name: options.pop(name) for name in _SETTINGS})
     try:
         return _run(file, settings, result=result, **options)
     except PayoutFileError as error:

@@ -1,8 +1,10 @@
-"""The default transport: httpx, one connection a lane. The only file that imports httpx.
+"""The default transport: httpx, one connection a lane. The only file that imports httpx, or httpx2 in its place.
 
 One big httpx pool is not used: it rescans itself at every change, and a request that is cancelled while it connects
 costs it a place for good (docs/architecture.md has the figures). A lane is an ``httpx.AsyncHTTPTransport`` with room
 for one connection. A request takes a free lane; a lane whose request broke or was cancelled is thrown away.
+
+httpx2 continues httpx under another name, with the same classes, so what is said of httpx here holds for either.
 """
 
 import os
@@ -13,48 +15,28 @@ from collections import defaultdict
 from collections.abc import AsyncIterable
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import anyio
 import anyio.to_thread
 import httpx
 
-from paypro_async._core.endpoint import is_loopback
 from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.runtime import Runtime, SystemRuntime
+from paypro_async.transport.causes import HTTPX_CAUSES, words
+from paypro_async.transport.proxies import environment_proxy, origin
 
-__all__ = ["CAUSES", "HttpxTransport"]
+__all__ = ["HttpxTransport"]
 
-_ONE = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=15.0)
+_REST_SECONDS = 15.0  # longer than that a connection is not trusted to be still there
 # The time-outs of httpx are per read; the deadline of the whole exchange is a cancel scope around it.
 _NO_TIMEOUT = MappingProxyType({"connect": None, "read": None, "write": None, "pool": None})
 _CLOSING_SECONDS = 1.0
 # Closing drops what has not left yet. Otherwise the kernel goes on delivering a request that was given up: after a
 # break of the network it would arrive when everybody believes it lost.
 _DROP_UNSENT = ((socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0)),)
-
-CAUSES: MappingProxyType[type[Exception], str] = MappingProxyType(
-    {
-        httpx.ConnectTimeout: "no connection was made in time",
-        httpx.ReadTimeout: "no reply came in time",
-        httpx.WriteTimeout: "the request could not be written in time",
-        httpx.PoolTimeout: "no connection was free in time",
-        httpx.ConnectError: "no connection could be made",
-        httpx.ReadError: "the connection broke while waiting for the reply",
-        httpx.WriteError: "the connection broke while sending",
-        httpx.CloseError: "the connection broke while closing",
-        httpx.ProxyError: "the proxy refused",
-        httpx.UnsupportedProtocol: "the URL is neither http nor https",
-        httpx.LocalProtocolError: "the request could not be written as HTTP",
-        httpx.RemoteProtocolError: "the connection was closed without a whole reply",
-        httpx.DecodingError: "the reply's content encoding could not be read",
-        httpx.TooManyRedirects: "the platform redirected",
-    }
-)
-"""Words for every error of httpx. They never decide the phase: what was written does."""
 
 
 class _Closable(Protocol):
@@ -105,6 +87,7 @@ class HttpxTransport:
             ``SSL_CERT_FILE``.
         proxy: The URL of a proxy. By default the environment's ``HTTPS_PROXY`` and ``NO_PROXY`` are honoured.
         runtime: The clock of the send deadline.
+        library: httpx, or httpx2, which must be installed.
     """
 
     def __init__(
@@ -115,7 +98,10 @@ class HttpxTransport:
         ssl_context: ssl.SSLContext | None = None,
         proxy: str | None = None,
         runtime: Runtime | None = None,
+        library: Literal["httpx", "httpx2"] = "httpx",
     ) -> None:
+        self._httpx = _load(library)
+        self._one = self._httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_REST_SECONDS)
         self._max_reply_bytes = max_reply_bytes
         self._ssl_context = ssl_context
         self._proxy = proxy
@@ -133,7 +119,7 @@ class HttpxTransport:
         Raises:
             ConfigurationError: If the proxy or the authorities for TLS cannot be used.
         """
-        self._free[_origin(url)].append(await self._new_lane(url))
+        self._free[origin(url)].append(await self._new_lane(url))
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
         """Send *request* and read the whole reply within *timeout* seconds in all."""
@@ -157,10 +143,10 @@ class HttpxTransport:
         self._closed = True
         for lanes in self._free.values():
             while lanes:
-                await _close(lanes.pop())
+                await self._close(lanes.pop())
 
     async def _over_a_lane(self, request: WireRequest, wire: _Wire) -> Exchange:
-        free = self._free[_origin(request.url)]
+        free = self._free[origin(request.url)]
         lane = free.pop() if free else await self._new_lane(request.url)
         whole = False
         try:
@@ -168,25 +154,25 @@ class HttpxTransport:
             whole = wire.clean
         except _TooLateError:
             return wire.broken("its send deadline passed before it was written", late=True)
-        except (httpx.RequestError, OSError) as error:
-            return wire.broken(_words(error))
+        except (self._httpx.RequestError, OSError) as error:
+            return wire.broken(words(error, HTTPX_CAUSES))
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a lane is not used again.
             if whole and not self._closed:
                 free.append(lane)
             else:
-                await _close(lane)
+                await self._close(lane)
                 if wire.dialled is not None:
                     # httpcore forgets a connection whose TLS handshake is cancelled; closing twice is no fault.
-                    await _close(wire.dialled)
+                    await self._close(wire.dialled)
         return exchange
 
     async def _exchange(self, lane: httpx.AsyncHTTPTransport, request: WireRequest, wire: _Wire) -> Exchange:
         response = await lane.handle_async_request(
-            httpx.Request(
+            self._httpx.Request(
                 "POST",
-                _url(request.url),
-                headers=_headers(tuple(request.headers)),
+                _url(self._httpx, request.url),
+                headers=_headers(self._httpx, tuple(request.headers)),
                 content=request.body,
                 extensions={"timeout": _NO_TIMEOUT, "trace": wire},
             )
@@ -200,8 +186,8 @@ class HttpxTransport:
                 if len(body) > self._max_reply_bytes:
                     cause = f"the reply is longer than {self._max_reply_bytes} bytes"
                     break
-        except httpx.DecodingError as error:
-            cause = _words(error)
+        except self._httpx.DecodingError as error:
+            cause = words(error, HTTPX_CAUSES)
         if cause is not None:
             return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, cause=cause)
         await response.aclose()
@@ -215,56 +201,62 @@ class HttpxTransport:
             if self._ssl_context is None:
                 # Reading the list of authorities takes some 50 ms, which would stop every other task.
                 try:
-                    self._ssl_context = await anyio.to_thread.run_sync(httpx.create_ssl_context)
+                    context: ssl.SSLContext = await anyio.to_thread.run_sync(self._httpx.create_ssl_context)
                 except OSError as error:
                     raise ConfigurationError(
                         "The authorities for TLS cannot be read. Nothing was sent; mend SSL_CERT_FILE or SSL_CERT_DIR."
                     ) from error
+                self._ssl_context = context
             return self._ssl_context
 
     async def _new_lane(self, url: str) -> httpx.AsyncHTTPTransport:
         context = self._ssl_context or await self._default_context(url)
-        proxy = self._proxy or _environment_proxy(url)
+        proxy = self._proxy or environment_proxy(url)
         try:
-            return httpx.AsyncHTTPTransport(verify=context, limits=_ONE, proxy=proxy, socket_options=_DROP_UNSENT)
-        except (ValueError, ImportError, httpx.InvalidURL) as error:
+            lane: httpx.AsyncHTTPTransport = self._httpx.AsyncHTTPTransport(
+                verify=context, limits=self._one, proxy=proxy, socket_options=_DROP_UNSENT
+            )
+        except (ValueError, ImportError, self._httpx.InvalidURL) as error:
             raise ConfigurationError(
                 "The proxy cannot be used. Nothing was sent; give a URL such as http://proxy.example:3128, by proxy= "
                 "or HTTPS_PROXY (for SOCKS, install httpx[socks])."
             ) from error
+        return lane
+
+    async def _close(self, closable: _Closable) -> None:
+        # Also while the caller is being cancelled: an open socket would leak.
+        with anyio.move_on_after(_CLOSING_SECONDS, shield=True):
+            try:
+                await closable.aclose()
+            except (self._httpx.RequestError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                return  # It is gone, which is all that was wanted.
+
+
+def _load(library: str) -> Any:
+    if library != "httpx2":
+        return httpx
+    import httpx2  # noqa: PLC0415  optional
+
+    return httpx2
 
 
 def _chunks(response: httpx.Response) -> AsyncIterable[bytes]:
     # We ask for no content encoding. Without one, httpx's decoders would only cost time.
-    if "content-encoding" in response.headers or not isinstance(response.stream, httpx.AsyncByteStream):
+    if "content-encoding" in response.headers or not isinstance(response.stream, AsyncIterable):
         return response.aiter_bytes()
     return response.stream
 
 
 @lru_cache(maxsize=64)  # of one merchant they are the same for every request
-def _headers(headers: tuple[tuple[str, str], ...]) -> httpx.Headers:
-    return httpx.Headers(headers)
+def _headers(library: Any, headers: tuple[tuple[str, str], ...]) -> httpx.Headers:
+    made: httpx.Headers = library.Headers(headers)
+    return made
 
 
 @lru_cache(maxsize=64)  # a platform has three
-def _url(url: str) -> httpx.URL:
-    return httpx.URL(url)
-
-
-@lru_cache(maxsize=64)
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _environment_proxy(url: str) -> str | None:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if is_loopback(host) or proxy_bypass(host):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    return f"http://{proxy}" if proxy and "://" not in proxy else proxy
+def _url(library: Any, url: str) -> httpx.URL:
+    made: httpx.URL = library.URL(url)
+    return made
 
 
 def _nothing_left(lane: httpx.AsyncHTTPTransport, response: httpx.Response, *, secure: bool) -> bool:
@@ -285,19 +277,3 @@ def _nothing_left(lane: httpx.AsyncHTTPTransport, response: httpx.Response, *, s
     while connection is not None and not hasattr(connection, "_h11_state"):
         connection = getattr(connection, "_connection", None)
     return connection is not None and not connection._h11_state.trailing_data[0]  # noqa: SLF001
-
-
-def _words(error: Exception) -> str:
-    for kind in type(error).__mro__:
-        if kind in CAUSES:
-            return CAUSES[kind]
-    return f"the connection failed ({type(error).__name__})"
-
-
-async def _close(closable: _Closable) -> None:
-    # Also while the caller is being cancelled: an open socket would leak.
-    with anyio.move_on_after(_CLOSING_SECONDS, shield=True):
-        try:
-            await closable.aclose()
-        except (httpx.RequestError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            return  # It is gone, which is all that was wanted.

@@ -1,5 +1,7 @@
 """`paypro batch`, run as anybody runs it: a process of its own, real HTTP, a real ledger."""
 
+import os
+
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
 from tests.cli.terminal import SECRET, Terminal, account, booked_exactly, payout, until, write_file
 
@@ -222,3 +224,22 @@ async def test_a_ledger_of_another_platform_is_refused(terminal: Terminal) -> No
 
     assert done.code == 2
     assert "--environment='local'" in done.err
+
+
+async def test_the_transport_is_aiohttp_unless_the_environment_says_otherwise(terminal: Terminal, sandbox) -> None:
+    """Without aiohttp the command says what to install and sends nothing; with PAYPRO_TRANSPORT=httpx it pays."""
+    terminal.file(3)
+    (terminal.folder / "without").mkdir()
+    missing = 'raise ModuleNotFoundError("as if it were not installed", name="aiohttp")\n'
+    (terminal.folder / "without" / "aiohttp.py").write_text(missing, encoding="utf-8")
+    places = [str(terminal.folder / "without"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    without = {"PYTHONPATH": os.pathsep.join(places)}
+
+    refused = await terminal.run("batch", "payouts.csv", env=without)
+    assert refused.code == 2
+    assert "pip install 'paypro-async[aiohttp]'" in refused.err
+    assert not sandbox.books.bookings
+
+    paid = await terminal.run("batch", "payouts.csv", env=without | {"PAYPRO_TRANSPORT": "httpx"})
+    assert paid.code == 0, paid.err
+    assert booked_exactly(sandbox, terminal.result())

@@ -51,6 +51,8 @@ BAD: list[tuple[str, Any]] = [
     ("max_connections", 0),
     ("max_connections", -1),
     ("resend", "always"),
+    ("transport", "requests"),
+    ("transport", None),
 ]
 
 
@@ -156,6 +158,7 @@ ENVIRONMENT = {
     "PAYPRO_SETTLE_AFTER": "90",
     "PAYPRO_REQUEST_TIMEOUT": "7",
     "PAYPRO_PROXY": "http://127.0.0.1:3128",
+    "PAYPRO_TRANSPORT": "aiohttp",
 }
 
 
@@ -178,6 +181,7 @@ def test_every_variable_reaches_the_client(environment):
     assert client._intake.defaults == {"ip_address": "198.51.100.9", "notify_url": "https://merchant.example/env"}
     assert (client._timing.timeout, client._timing.settle_after, client._timing.request_timeout) == (12.5, 90.0, 7.0)
     assert client._transport_settings["proxy"] == "http://127.0.0.1:3128"
+    assert client._chosen_transport == "aiohttp"
 
 
 @virtual_time
@@ -186,6 +190,7 @@ async def test_a_client_from_the_environment_pays(environment):
     async with virtual_sandbox(secret="s3cr3t", merchant_no="0000000042", secret_position="prefix") as sandbox:
         environment.setenv("PAYPRO_BASE_URL", sandbox.base_url)
         environment.delenv("PAYPRO_PROXY")
+        environment.delenv("PAYPRO_TRANSPORT")
         async with PayProClient.from_env() as client:
             result = await client.payout(**fields(ip_address=None, notify_url=None))
     assert result.status is PayoutStatus.PROCESSING

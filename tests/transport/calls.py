@@ -3,12 +3,24 @@
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.runtime import SystemRuntime
-from paypro_async.transport.httpx import HttpxTransport
+from paypro_async.transport import Transport
+
+
+def transport_named(name: str) -> Callable[..., Transport]:
+    """What makes a transport by its settings, as the client does."""
+    if name == "aiohttp":
+        from paypro_async.transport.aiohttp import AiohttpTransport
+
+        return AiohttpTransport
+    from paypro_async.transport.httpx import HttpxTransport
+
+    return partial(HttpxTransport, library=name)
 
 
 def request(url: str, number: int = 0, *, send_by: float | None = None) -> WireRequest:
@@ -20,7 +32,7 @@ def number_of(received: bytes) -> int:
     return int(received.rpartition(b'"T')[2][:-2])
 
 
-async def good(transport: HttpxTransport, url: str, count: int) -> None:
+async def good(transport: Transport, url: str, count: int) -> None:
     """*count* requests, eight at a time, that are all answered."""
     numbers = iter(range(count))
 

@@ -1,17 +1,30 @@
 import gc
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 import trustme
 
-from paypro_async.transport.httpx import HttpxTransport
+from paypro_async.transport import TRANSPORTS, Transport
+from tests.transport.calls import transport_named
+
+
+@pytest.fixture(params=TRANSPORTS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Whatever stands here holds for every transport."""
+    return request.param
 
 
 @pytest.fixture
-async def transport() -> AsyncIterator[HttpxTransport]:
-    """Four lanes: a place that leaks is missed soon."""
-    transport = HttpxTransport(max_connections=4)
+def new_transport(kind: str) -> Callable[..., Transport]:
+    """Makes a transport of this kind, with the settings that are given."""
+    return transport_named(kind)
+
+
+@pytest.fixture
+async def transport(new_transport: Callable[..., Transport]) -> AsyncIterator[Transport]:
+    """Four connections: a place that leaks is missed soon."""
+    transport = new_transport(max_connections=4)
     yield transport
     await transport.aclose()
 

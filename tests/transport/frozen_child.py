@@ -1,6 +1,6 @@
 """A process that announces a payout and then sends it, to be frozen in between.
 
-Arguments: the URL, the file of the CA, seconds from the announcement to the send deadline.
+Arguments: the URL, the file of the CA, seconds from the announcement to the send deadline, the transport's name.
 """
 
 import asyncio
@@ -9,11 +9,11 @@ import sys
 
 from paypro_async._core.wire import WireRequest
 from paypro_async.runtime import SystemRuntime
-from paypro_async.transport.httpx import HttpxTransport
+from paypro_async.transport import open_transport
 
 
-async def main(url: str, ca_file: str, send_within: float) -> None:
-    transport = HttpxTransport(ssl_context=ssl.create_default_context(cafile=ca_file))
+async def main(url: str, ca_file: str, send_within: float, name: str) -> None:
+    transport = await open_transport(name, url, ssl_context=ssl.create_default_context(cafile=ca_file))
     send_by = SystemRuntime().steady() + send_within
     print("announced", flush=True)
     sys.stdin.readline()
@@ -23,4 +23,4 @@ async def main(url: str, ca_file: str, send_within: float) -> None:
     await transport.aclose()
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), sys.argv[4]))

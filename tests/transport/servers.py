@@ -132,13 +132,13 @@ class Server:
         requests: Every whole request, over all connections.
     """
 
-    def __init__(self, script: Script, *, scheme: str = "http", backlog: int = 1024) -> None:
+    def __init__(self, script: Script, *, scheme: str = "http", buffer: int | None = None) -> None:
         self.script = script
         self.scheme = scheme
         self.requests: list[bytes] = []
         self.peers: list[Peer] = []
         self.open = 0
-        self._backlog = backlog
+        self._buffer = buffer  # bytes that the kernel takes for the script before it reads them
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -159,7 +159,9 @@ class Server:
         return f"{self.scheme}://127.0.0.1:{self.port}/v1/paypro/payout"
 
     async def __aenter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=self._backlog)
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        if self._buffer is not None:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._buffer)
         self._listener.setblocking(False)
         self._start(self._accept())
         return self

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from paypro_async._core.wire import Phase
-from paypro_async.transport.httpx import HttpxTransport
+from paypro_async.transport import Transport
 from tests.transport.calls import cancel, good, request, sockets, until
 from tests.transport.servers import OK, Peer, Server, answer, no_room, over_tls
 
@@ -20,7 +20,7 @@ async def server() -> AsyncIterator[Server]:
         yield server
 
 
-async def all_is_well(transport: HttpxTransport, server: Server, *, before: int) -> None:
+async def all_is_well(transport: Transport, server: Server, *, before: int) -> None:
     """100 good requests, and then no socket is left that was not there before."""
     await good(transport, server.url, 100)
     await transport.aclose()
@@ -28,10 +28,10 @@ async def all_is_well(transport: HttpxTransport, server: Server, *, before: int)
     await until(lambda: sockets() == before)
 
 
-async def test_cancelled_while_it_waits_for_a_lane(server):
+async def test_cancelled_while_it_waits_for_a_lane(new_transport, server):
     """Who is cancelled in the queue leaves the queue; those behind still get their turn."""
     before = sockets()
-    transport = HttpxTransport(max_connections=1)
+    transport = new_transport(max_connections=1)
     release = asyncio.Event()
 
     async def slow(peer: Peer) -> None:
@@ -54,10 +54,10 @@ async def test_cancelled_while_it_waits_for_a_lane(server):
     await all_is_well(transport, server, before=before)
 
 
-async def test_cancelled_as_its_turn_comes(server):
+async def test_cancelled_as_its_turn_comes(new_transport, server):
     """A turn that comes in the very moment of the cancellation goes to the next in the queue."""
     before = sockets()
-    transport = HttpxTransport(max_connections=1)
+    transport = new_transport(max_connections=1)
     for _ in range(20):
         first = asyncio.create_task(transport.send(request(server.url), timeout=5))
         second = asyncio.create_task(transport.send(request(server.url), timeout=5))
@@ -81,10 +81,10 @@ async def test_cancelled_while_it_connects(transport, server):
     await all_is_well(transport, server, before=before)
 
 
-async def test_cancelled_in_the_tls_handshake(server, ours):
+async def test_cancelled_in_the_tls_handshake(new_transport, server, ours):
     """A server that never ends the handshake loses its connection when the call is cancelled."""
     before = sockets()
-    transport = HttpxTransport(max_connections=4, ssl_context=ours)
+    transport = new_transport(max_connections=4, ssl_context=ours)
     async with Server(lambda peer: peer.hang(), scheme="https") as silent:
         for _ in range(3):
             tasks = [asyncio.create_task(transport.send(request(silent.url), timeout=5)) for _ in range(4)]
@@ -95,10 +95,10 @@ async def test_cancelled_in_the_tls_handshake(server, ours):
     await all_is_well(transport, server, before=before)
 
 
-async def test_handshake_past_the_deadline_leaves_no_connection(server, ours):
+async def test_handshake_past_the_deadline_leaves_no_connection(new_transport, server, ours):
     """The same when the time is over: nothing was sent, and the connection is closed."""
     before = sockets()
-    transport = HttpxTransport(max_connections=4, ssl_context=ours)
+    transport = new_transport(max_connections=4, ssl_context=ours)
     async with Server(lambda peer: peer.hang(), scheme="https") as silent:
         exchange = await transport.send(request(silent.url), timeout=0.1)
         assert exchange.phase is Phase.NOT_SENT
@@ -145,10 +145,10 @@ async def test_cancelled_in_the_reply(transport, server):
     await all_is_well(transport, server, before=before)
 
 
-async def test_cancelled_in_the_reply_over_tls(server, ours, theirs):
+async def test_cancelled_in_the_reply_over_tls(new_transport, server, ours, theirs):
     """The same under TLS, where no farewell is waited for."""
     before = sockets()
-    transport = HttpxTransport(max_connections=4, ssl_context=ours)
+    transport = new_transport(max_connections=4, ssl_context=ours)
 
     async def half(peer: Peer) -> None:
         await peer.read_request()

@@ -1,22 +1,41 @@
-"""Every error of httpx has words of its own."""
+"""Every error of the libraries has words of its own."""
 
+import builtins
+
+import aiohttp
+import aiohttp.http_exceptions
 import httpx
+import httpx2
 
-from paypro_async.transport.httpx import CAUSES
+from paypro_async.transport.causes import AIOHTTP_CAUSES, HTTPX_CAUSES
 
 
-def ends(kind: type[Exception]) -> set[type[Exception]]:
-    """The classes of httpx below *kind* that are raised: those that nothing is derived from."""
-    below = [one for one in kind.__subclasses__() if one.__module__.split(".")[0] == "httpx"]
-    return {kind} if not below else set().union(*(ends(one) for one in below))
+def ends(kind: type[Exception]) -> set[str]:
+    """The classes of the library below *kind* that nothing is derived from: those that are raised."""
+    library = kind.__module__.split(".", maxsplit=1)[0]
+    below = [one for one in kind.__subclasses__() if one.__module__.split(".")[0] == library]
+    return {kind.__name__} if not below else set().union(*(ends(one) for one in below))
 
 
 def test_every_error_of_httpx_has_words():
-    """A class that httpx adds must be given its words, and one that it drops must go."""
-    assert set(CAUSES) == ends(httpx.RequestError)
+    """A class that httpx or httpx2 adds must be given its words, and one that they drop must go."""
+    assert set(HTTPX_CAUSES) == ends(httpx.RequestError) | ends(httpx2.RequestError)
 
 
 def test_words_are_words():
-    """No two errors are told in the same words, and none is told in none."""
-    assert all(CAUSES.values())
-    assert len(set(CAUSES.values())) == len(CAUSES)
+    """No two errors of httpx are told in the same words, and none is told in none."""
+    assert all(HTTPX_CAUSES.values())
+    assert len(set(HTTPX_CAUSES.values())) == len(HTTPX_CAUSES)
+
+
+def test_every_error_of_aiohttp_has_words():
+    """A class that aiohttp adds must be given its words; an older aiohttp may lack some."""
+    assert ends(aiohttp.ClientError) <= set(AIOHTTP_CAUSES)
+    assert all(AIOHTTP_CAUSES.values())
+
+
+def test_words_of_aiohttp_belong_to_classes():
+    """What is told in words is a class that is there, so that none is misspelt."""
+    places = (aiohttp.client_exceptions, aiohttp.http_exceptions, builtins)
+    unknown = {name for name in AIOHTTP_CAUSES if not any(hasattr(place, name) for place in places)}
+    assert unknown <= {"UploadAbortedError"}  # younger than the oldest aiohttp that is allowed

@@ -1,4 +1,4 @@
-"""The client over its default transport: what is cancelled costs the next calls nothing."""
+"""The client over each transport: what is cancelled costs the next calls nothing."""
 
 import asyncio
 import itertools
@@ -20,7 +20,7 @@ PAYEE = {
 }
 
 
-def client_of(sandbox: Sandbox) -> PayProClient:
+def client_of(sandbox: Sandbox, transport: str) -> PayProClient:
     return PayProClient(
         base_url=sandbox.base_url,
         merchant_no="0000000001",
@@ -29,18 +29,19 @@ def client_of(sandbox: Sandbox) -> PayProClient:
         ip_address="203.0.113.7",
         notify_url="https://merchant.example/paypro",
         max_connections=8,
+        transport=transport,
     )
 
 
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("fault", [None, Fault.SILENCE], ids=["answered", "silent"])
-async def test_a_hundred_cancelled_payouts_then_a_thousand(fault: Fault | None):
+async def test_a_hundred_cancelled_payouts_then_a_thousand(kind: str, fault: Fault | None):
     """After 100 cancelled payouts the same client makes 1,000, each booked once, and holds no connection too many."""
     before = sockets()
     dice = random.Random(11)
     plan = FaultPlan.script({f"C{number}": [fault] for number in range(1000)})
     async with Sandbox(faults=plan) as sandbox:
-        async with client_of(sandbox) as client:
+        async with client_of(sandbox, kind) as client:
             cancelled, unused = 0, itertools.count()
             while cancelled < 100:
                 tasks = [asyncio.create_task(client.payout(**PAYEE, trade_no=f"C{next(unused)}")) for _ in range(10)]

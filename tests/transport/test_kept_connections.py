@@ -5,10 +5,11 @@ import socket
 
 import pytest
 
-from paypro_async._core.wire import Phase
-from paypro_async.transport.httpx import HttpxTransport
+from paypro_async._core.wire import Phase, WireRequest
 from tests.transport.calls import good, number_of, request, until
 from tests.transport.servers import OK, Peer, Script, Server, answer, over_tls
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 
 
 async def answer_once(peer: Peer) -> None:
@@ -25,9 +26,9 @@ async def test_connection_is_used_again(transport):
         assert [number_of(one) for one in server.requests] == list(range(20))
 
 
-async def test_as_many_connections_as_requests_at_one_time():
+async def test_as_many_connections_as_requests_at_one_time(new_transport):
     """There are never more connections than lanes, and no more than are needed."""
-    transport = HttpxTransport(max_connections=3)
+    transport = new_transport(max_connections=3)
     async with Server(answer) as server:
         await good(transport, server.url, 60)
         assert 1 <= server.accepted <= 3
@@ -131,7 +132,7 @@ async def test_reply_that_closes_the_connection_is_whole(transport):
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("together", [True, False], ids=["in-one", "in-two"])
-async def test_reply_that_nobody_asked_for_answers_nothing(ours, theirs, secure: bool, together: bool):
+async def test_reply_that_nobody_asked_for_answers_nothing(new_transport, ours, theirs, secure: bool, together: bool):
     """A second reply behind the first, as a broken gateway sends it, never answers the next request: that one would be
     called refused while it is paid.
     """
@@ -143,7 +144,7 @@ async def test_reply_that_nobody_asked_for_answers_nothing(ours, theirs, secure:
             await peer.write(part)
         await answer(peer)
 
-    transport = HttpxTransport(max_connections=1, ssl_context=ours)
+    transport = new_transport(max_connections=1, ssl_context=ours)
     script = over_tls(theirs, answer_twice) if secure else answer_twice
     async with Server(script, scheme="https" if secure else "http") as server:
         for number in range(10):
@@ -152,8 +153,66 @@ async def test_reply_that_nobody_asked_for_answers_nothing(ours, theirs, secure:
         await transport.aclose()
 
 
-async def test_reply_that_comes_later_answers_nothing(transport):
-    """The same when the second reply arrives while the connection rests."""
+@pytest.mark.parametrize("rest", [OK[:30], b"{", b"\x00"], ids=["half-a-reply", "a-letter", "a-zero"])
+@pytest.mark.parametrize("reply", [OK, CHUNKED], ids=["length", "chunked"])
+async def test_anything_behind_a_reply_costs_its_connection(transport, kind: str, reply: bytes, rest: bytes):
+    """Whatever came behind a reply, whole or not, the next request goes over another connection. Before what can never
+    be HTTP, aiohttp's parser gives up the reply as well: then it is unknown, and one asks.
+    """
+    lost = kind == "aiohttp" and not OK.startswith(rest)
+
+    async def too_much(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.write(reply + rest if peer.number == 1 else reply)
+        await answer(peer)
+
+    async with Server(too_much) as server:
+        for number in range(3):
+            exchange = await transport.send(request(server.url, number), timeout=5)
+            expected = (Phase.MAYBE_SENT, b"") if lost and number == 0 else (Phase.ANSWERED, b"{}")
+            assert (exchange.phase, exchange.body) == expected
+        assert server.accepted == 2
+        await until(lambda: server.open == 1)
+
+
+async def test_reply_before_the_request_was_read_costs_its_connection(transport):
+    """What has not left yet of one request would stand before the next."""
+
+    async def hasty(peer: Peer) -> None:
+        await peer.write(OK)
+        await peer.hang_deaf()
+
+    async with Server(hasty) as server:
+        big = WireRequest(url=server.url, body=b" " * 8_000_000, merchant_no="1")
+        await transport.send(big, timeout=0.5)
+        server.script = answer
+        exchange = await transport.send(request(server.url, 2), timeout=5)
+        assert (exchange.phase, exchange.body) == (Phase.ANSWERED, b"{}")
+        assert [number_of(one) for one in server.requests] == [2]
+
+
+@pytest.mark.parametrize("size", [200_000, 8_000_000], ids=["in-the-kernel", "in-the-process"])
+async def test_request_that_was_given_up_does_not_arrive_later(transport, size: int):
+    """What had not left when the time was over, as in a break of the network, is never delivered."""
+    given_up = asyncio.Event()
+
+    async def deaf(peer: Peer) -> None:
+        await given_up.wait()
+        await peer.hang()
+
+    async with Server(deaf, buffer=4096) as server:
+        big = WireRequest(url=server.url, body=b" " * size, merchant_no="1")
+        exchange = await transport.send(big, timeout=0.5)
+        assert exchange.phase is Phase.MAYBE_SENT
+        await asyncio.sleep(0.05)
+        given_up.set()
+        await until(lambda: server.open == 0)
+        assert 0 < len(server.received) < size / 2
+
+
+@pytest.mark.parametrize("rest", [OK.replace(b"{}", b"NO"), OK[:30]], ids=["whole", "half"])
+async def test_reply_that_comes_later_answers_nothing(transport, rest: bytes):
+    """The same when the second reply, or a part of it, arrives while the connection rests."""
     late = asyncio.Event()
 
     async def answer_later(peer: Peer) -> None:
@@ -161,7 +220,7 @@ async def test_reply_that_comes_later_answers_nothing(transport):
         await peer.write(OK)
         if peer.number == 1:
             await asyncio.sleep(0.02)
-            await peer.write(OK.replace(b"{}", b"NO"))
+            await peer.write(rest)
             late.set()
         await answer(peer)
 

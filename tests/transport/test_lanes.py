@@ -6,7 +6,6 @@ import pytest
 
 from paypro_async._core.wire import Exchange, Phase
 from paypro_async.errors import ClientStateError
-from paypro_async.transport.httpx import HttpxTransport
 from tests.transport.calls import Stopwatch, cancel, good, number_of, request, until
 from tests.transport.servers import OK, Peer, Server, answer
 
@@ -16,18 +15,18 @@ async def silent(peer: Peer) -> None:
     await peer.hang()
 
 
-async def test_waiters_are_served_in_order():
+async def test_waiters_are_served_in_order(new_transport):
     """Who came first is sent first."""
-    transport = HttpxTransport(max_connections=1)
+    transport = new_transport(max_connections=1)
     async with Server(answer) as server:
         await asyncio.gather(*(transport.send(request(server.url, number), timeout=5) for number in range(50)))
         assert [number_of(one) for one in server.requests] == list(range(50))
         await transport.aclose()
 
 
-async def test_newcomer_does_not_overtake():
+async def test_newcomer_does_not_overtake(new_transport):
     """Who has just been served goes to the end of the queue, even when it asks before the next waiter has woken."""
-    transport = HttpxTransport(max_connections=1)
+    transport = new_transport(max_connections=1)
 
     async def greedy(url: str, number: int) -> None:
         for turn in range(3):
@@ -39,9 +38,9 @@ async def test_newcomer_does_not_overtake():
         await transport.aclose()
 
 
-async def test_busy_lanes_are_a_pool_timeout():
+async def test_busy_lanes_are_a_pool_timeout(new_transport):
     """A request that finds no free lane in time was not sent, and says that this was why."""
-    transport = HttpxTransport(max_connections=2)
+    transport = new_transport(max_connections=2)
     async with Server(silent) as server:
         busy = [asyncio.create_task(transport.send(request(server.url), timeout=5)) for _ in range(2)]
         await until(lambda: len(server.requests) == 2)
@@ -57,9 +56,9 @@ async def test_busy_lanes_are_a_pool_timeout():
         await transport.aclose()
 
 
-async def test_wait_for_a_lane_counts_towards_the_deadline():
+async def test_wait_for_a_lane_counts_towards_the_deadline(new_transport):
     """The time in the queue and the time on the wire together are the total deadline."""
-    transport = HttpxTransport(max_connections=1)
+    transport = new_transport(max_connections=1)
     async with Server(silent) as server:
         first = asyncio.create_task(transport.send(request(server.url, 1), timeout=0.3))
         await until(lambda: len(server.requests) == 1)
@@ -71,9 +70,9 @@ async def test_wait_for_a_lane_counts_towards_the_deadline():
         await transport.aclose()
 
 
-async def test_closing_closes_every_connection():
+async def test_closing_closes_every_connection(new_transport):
     """After aclose the server has no connection left."""
-    transport = HttpxTransport(max_connections=8)
+    transport = new_transport(max_connections=8)
     async with Server(answer) as server:
         await good(transport, server.url, 40)
         assert server.open > 0
@@ -82,9 +81,9 @@ async def test_closing_closes_every_connection():
         await transport.aclose()  # again is no fault
 
 
-async def test_request_under_way_survives_the_closing():
+async def test_request_under_way_survives_the_closing(new_transport):
     """A request that is under way when the transport is closed gets its answer, and its connection goes then."""
-    transport = HttpxTransport()
+    transport = new_transport()
     release = asyncio.Event()
 
     async def slow(peer: Peer) -> None:
@@ -102,9 +101,9 @@ async def test_request_under_way_survives_the_closing():
         await until(lambda: server.open == 0)
 
 
-async def test_closed_transport_says_so():
+async def test_closed_transport_says_so(new_transport):
     """A closed transport sends nothing."""
-    transport = HttpxTransport()
+    transport = new_transport()
     await transport.aclose()
     async with Server(answer) as server:
         with pytest.raises(ClientStateError):

@@ -8,7 +8,7 @@ import pytest
 
 from paypro_async._core.wire import Phase
 from paypro_async.errors import ConfigurationError
-from paypro_async.transport.httpx import HttpxTransport, _environment_proxy
+from paypro_async.transport.proxies import environment_proxy
 from tests.transport.calls import Clock, Stopwatch, cancel, good, request, sockets, until
 from tests.transport.servers import GoneError, Peer, Script, Server, answer, over_tls
 
@@ -49,10 +49,10 @@ def tunnel(to: Callable[[], int]) -> Script:
     return script
 
 
-async def test_accepted_tunnel_carries_the_request(ours, theirs):
+async def test_accepted_tunnel_carries_the_request(new_transport, ours, theirs):
     """Through a proxy that opens the tunnel the request reaches the server; the proxy sees where to, and no more."""
     async with Server(over_tls(theirs), scheme="https") as server, Server(tunnel(lambda: server.port)) as proxy:
-        transport = HttpxTransport(max_connections=2, ssl_context=ours, proxy=address(proxy))
+        transport = new_transport(max_connections=2, ssl_context=ours, proxy=address(proxy))
         await good(transport, PAYOUTS, 20)
         assert proxy.requests[0].startswith(b"CONNECT payouts.example:443 HTTP/1.1\r\n")
         assert len(server.requests) == 20
@@ -103,11 +103,11 @@ async def open_and_hang(peer: Peer) -> None:
 
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("script", [hang, reset, close, refuse, garbage, open_and_reset, open_and_hang])
-async def test_proxy_that_fails_is_not_sent(ours, theirs, script: Script):
+async def test_proxy_that_fails_is_not_sent(new_transport, ours, theirs, script: Script):
     """As long as the tunnel does not stand, nothing was sent to the platform, and no connection is left behind."""
     before = sockets()
     async with Server(over_tls(theirs), scheme="https") as server, Server(script) as proxy:
-        transport = HttpxTransport(max_connections=1, ssl_context=ours, proxy=address(proxy))
+        transport = new_transport(max_connections=1, ssl_context=ours, proxy=address(proxy))
         with Stopwatch() as watch:
             exchange = await transport.send(request(PAYOUTS), timeout=0.2)
         assert (exchange.phase, exchange.pool_timeout) == (Phase.NOT_SENT, False)
@@ -121,21 +121,21 @@ async def test_proxy_that_fails_is_not_sent(ours, theirs, script: Script):
     await until(lambda: sockets() == before)
 
 
-async def test_refused_tunnel_is_said(ours):
+async def test_refused_tunnel_is_said(new_transport, ours):
     """A proxy that refuses is named as the cause."""
     async with Server(refuse) as proxy:
-        transport = HttpxTransport(ssl_context=ours, proxy=address(proxy))
+        transport = new_transport(ssl_context=ours, proxy=address(proxy))
         assert (await transport.send(request(PAYOUTS), timeout=5)).cause == "the proxy refused"
         await transport.aclose()
 
 
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("script", [hang, open_and_hang])
-async def test_cancelled_while_the_tunnel_is_made(ours, theirs, script: Script):
+async def test_cancelled_while_the_tunnel_is_made(new_transport, ours, theirs, script: Script):
     """A call that is cancelled before the tunnel stands leaves no connection to the proxy."""
     before = sockets()
     async with Server(over_tls(theirs), scheme="https") as server, Server(script) as proxy:
-        transport = HttpxTransport(max_connections=4, ssl_context=ours, proxy=address(proxy))
+        transport = new_transport(max_connections=4, ssl_context=ours, proxy=address(proxy))
         tasks = [asyncio.create_task(transport.send(request(PAYOUTS), timeout=5)) for _ in range(4)]
         await until(lambda: len(proxy.requests) == 4)
         await asyncio.sleep(0.02)
@@ -148,7 +148,7 @@ async def test_cancelled_while_the_tunnel_is_made(ours, theirs, script: Script):
     await until(lambda: sockets() == before)
 
 
-async def test_send_deadline_that_passes_in_the_tunnel_sends_nothing(ours, theirs):
+async def test_send_deadline_that_passes_in_the_tunnel_sends_nothing(new_transport, ours, theirs):
     """A proxy that takes too long: the send deadline is looked at behind it."""
     clock = Clock()
     async with Server(over_tls(theirs), scheme="https") as server:
@@ -158,7 +158,7 @@ async def test_send_deadline_that_passes_in_the_tunnel_sends_nothing(ours, their
             await tunnel(lambda: server.port)(peer)
 
         async with Server(slow) as proxy:
-            transport = HttpxTransport(ssl_context=ours, proxy=address(proxy), runtime=clock)
+            transport = new_transport(ssl_context=ours, proxy=address(proxy), runtime=clock)
             exchange = await transport.send(request(PAYOUTS, send_by=clock.at + 10), timeout=5)
             assert exchange.phase is Phase.NOT_SENT
             assert len(proxy.requests) == 1
@@ -167,10 +167,10 @@ async def test_send_deadline_that_passes_in_the_tunnel_sends_nothing(ours, their
             await transport.aclose()
 
 
-async def test_plain_http_through_a_proxy_is_maybe_sent():
+async def test_plain_http_through_a_proxy_is_maybe_sent(new_transport):
     """Without a tunnel the proxy gets the request itself: from its first byte on nobody knows."""
     async with Server(close) as proxy:
-        transport = HttpxTransport(proxy=address(proxy))
+        transport = new_transport(proxy=address(proxy))
         exchange = await transport.send(request("http://payouts.example/v1/paypro/payout"), timeout=5)
         assert exchange.phase is Phase.MAYBE_SENT
         assert proxy.requests[0].startswith(b"POST http://payouts.example/v1/paypro/payout HTTP/1.1\r\n")
@@ -179,14 +179,38 @@ async def test_plain_http_through_a_proxy_is_maybe_sent():
         await transport.aclose()
 
 
-async def test_credentials_of_the_proxy_stay_with_it(ours, theirs):
+async def test_credentials_of_the_proxy_stay_with_it(new_transport, ours, theirs):
     """The user and the password of a proxy's URL go to the proxy, and not to the platform."""
     async with Server(over_tls(theirs), scheme="https") as server, Server(tunnel(lambda: server.port)) as proxy:
-        transport = HttpxTransport(ssl_context=ours, proxy=f"http://user:word@127.0.0.1:{proxy.port}")
+        transport = new_transport(ssl_context=ours, proxy=f"http://user:word@127.0.0.1:{proxy.port}")
         await good(transport, PAYOUTS, 1)
         assert base64.b64encode(b"user:word") in proxy.received
         assert b"roxy" not in server.received
         await transport.aclose()
+
+
+async def test_credentials_of_the_proxy_go_with_plain_http(new_transport):
+    """Without a tunnel the proxy sees them with each request."""
+    async with Server(answer) as proxy:
+        transport = new_transport(proxy=f"http://user:w%20rd@127.0.0.1:{proxy.port}")
+        await good(transport, "http://payouts.example/", 10)
+        expected = b"proxy-authorization: basic " + base64.b64encode(b"user:w rd").lower()
+        assert all(expected in one.lower() for one in proxy.requests)
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("kind", ["aiohttp"])
+async def test_proxy_that_aiohttp_does_not_speak_names_httpx(ours, new_transport):
+    """SOCKS is what httpx can do."""
+    with pytest.raises(ConfigurationError, match="transport='httpx'"):
+        await new_transport(ssl_context=ours, proxy="socks5://127.0.0.1:1080").prepare(PAYOUTS)
+
+
+@pytest.mark.parametrize("name", ["nonsense://127.0.0.1:1", "http://127.0.0.1:port"])
+async def test_proxy_that_cannot_work_is_refused_beforehand(ours, new_transport, name: str):
+    """Making ready is enough to learn of it: no payout is announced that can never leave."""
+    with pytest.raises(ConfigurationError, match="proxy cannot be used"):
+        await new_transport(ssl_context=ours, proxy=name).prepare(PAYOUTS)
 
 
 @pytest.mark.parametrize(
@@ -210,7 +234,7 @@ def test_environment_names_the_proxy(monkeypatch, environment: dict[str, str], u
     """HTTPS_PROXY, ALL_PROXY and NO_PROXY mean what they mean to other programs."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert _environment_proxy(url) == proxy
+    assert environment_proxy(url) == proxy
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "[::1]", "localhost", "LOCALHOST"])
@@ -219,15 +243,15 @@ def test_loopback_needs_no_proxy(monkeypatch, host: str, scheme: str):
     """A sandbox on this machine is never looked for behind the proxy of the environment."""
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://proxy.example:3128")
-    assert _environment_proxy(f"{scheme}://{host}:8443/v1") is None
+    assert environment_proxy(f"{scheme}://{host}:8443/v1") is None
 
 
 @pytest.mark.parametrize("prefix", ["http://", ""])
-async def test_proxy_of_the_environment_is_used(monkeypatch, ours, theirs, prefix: str):
+async def test_proxy_of_the_environment_is_used(new_transport, monkeypatch, ours, theirs, prefix: str):
     """The proxy of the environment is asked, with or without ``http://`` before it as other programs allow."""
     async with Server(over_tls(theirs), scheme="https") as server, Server(tunnel(lambda: server.port)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"{prefix}127.0.0.1:{proxy.port}")
-        transport = HttpxTransport(ssl_context=ours)
+        transport = new_transport(ssl_context=ours)
         await good(transport, PAYOUTS, 5)
         assert proxy.accepted > 0
         await transport.aclose()
@@ -235,13 +259,13 @@ async def test_proxy_of_the_environment_is_used(monkeypatch, ours, theirs, prefi
 
 @pytest.mark.parametrize("name", ["nonsense://127.0.0.1:1", "socks9://127.0.0.1:1", "http://127.0.0.1:port"])
 @pytest.mark.parametrize("given", [True, False])
-async def test_proxy_that_cannot_work_is_a_wrong_setting(monkeypatch, ours, name: str, given: bool):
+async def test_proxy_that_cannot_work_is_a_wrong_setting(new_transport, monkeypatch, ours, name: str, given: bool):
     """A proxy that nobody can use is said to be a wrong setting, not an error of a library that is not ours."""
     if not given:
         monkeypatch.setenv("HTTPS_PROXY", name)
 
     async def send() -> None:
-        transport = HttpxTransport(ssl_context=ours, proxy=name if given else None)
+        transport = new_transport(ssl_context=ours, proxy=name if given else None)
         await transport.send(request(PAYOUTS), timeout=1)
 
     with pytest.raises(ConfigurationError):

@@ -6,7 +6,6 @@ import zlib
 import pytest
 
 from paypro_async._core.wire import Phase
-from paypro_async.transport.httpx import HttpxTransport
 from tests.transport.calls import good, request, until
 from tests.transport.servers import CONTINUE, OK, Peer, Server, answer, replies
 
@@ -85,6 +84,19 @@ async def test_redirect_is_not_followed(transport, status: bytes):
         assert (elsewhere.accepted, len(server.requests)) == (0, 1)
 
 
+async def test_cookies_are_not_kept(transport):
+    """What the platform sets as a cookie comes back with no request: each stands for itself."""
+
+    async def baker(peer: Peer) -> None:
+        while True:
+            await peer.read_request()
+            await peer.write(reply(b"{}", b"Set-Cookie: a=b"))
+
+    async with Server(baker) as server:
+        await good(transport, server.url, 20)
+        assert not [one for one in server.requests if b"cookie" in one.lower()]
+
+
 @pytest.mark.parametrize("status", [b"401 Who", b"407 Proxy", b"408 Late", b"421 Misdirected", b"425 Early", b"503 No"])
 async def test_no_status_makes_it_send_again(transport, status: bytes):
     """Statuses that other clients answer with a second try are only reported."""
@@ -104,9 +116,9 @@ async def test_no_status_makes_it_send_again(transport, status: bytes):
     ],
     ids=["length", "chunked", "until-close", "gzip-bomb"],
 )
-async def test_too_long_a_reply_is_refused(data: bytes):
+async def test_too_long_a_reply_is_refused(new_transport, data: bytes):
     """A reply longer than the limit, packed or not, is not used, and its connection is closed."""
-    transport = HttpxTransport(max_connections=2, max_reply_bytes=LIMIT)
+    transport = new_transport(max_connections=2, max_reply_bytes=LIMIT)
 
     async def too_much(peer: Peer) -> None:
         await peer.read_request()
@@ -124,9 +136,9 @@ async def test_too_long_a_reply_is_refused(data: bytes):
         await transport.aclose()
 
 
-async def test_endless_reply_is_refused_early():
+async def test_endless_reply_is_refused_early(new_transport):
     """Of a reply that says it is huge only a little is read."""
-    transport = HttpxTransport(max_connections=2, max_reply_bytes=LIMIT)
+    transport = new_transport(max_connections=2, max_reply_bytes=LIMIT)
     written = 0
 
     async def endless(peer: Peer) -> None:
@@ -145,9 +157,9 @@ async def test_endless_reply_is_refused_early():
     await transport.aclose()
 
 
-async def test_longest_allowed_reply_is_read():
+async def test_longest_allowed_reply_is_read(new_transport):
     """The limit itself is allowed."""
-    transport = HttpxTransport(max_reply_bytes=LIMIT)
+    transport = new_transport(max_reply_bytes=LIMIT)
     async with Server(replies(reply(b"a" * LIMIT))) as server:
         exchange = await transport.send(request(server.url), timeout=5)
     assert (exchange.cause, len(exchange.body)) == (None, LIMIT)

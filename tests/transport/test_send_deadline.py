@@ -8,20 +8,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 import trustme
 
 from paypro_async._core.wire import Phase
-from paypro_async.transport.httpx import HttpxTransport
 from tests.transport.calls import Clock, Stopwatch, good, request, until
 from tests.transport.servers import OK, Peer, Server, answer, over_tls
 
 TOO_LATE = "its send deadline passed before it was written"
 
 
-async def test_deadline_in_the_past_sends_nothing():
+async def test_deadline_in_the_past_sends_nothing(new_transport):
     """A deadline that has passed already: no byte, on a new connection and on a kept one, and the lane stays good."""
     clock = Clock()
-    transport = HttpxTransport(max_connections=1, runtime=clock)
+    transport = new_transport(max_connections=1, runtime=clock)
     async with Server(answer) as server:
         new = await transport.send(request(server.url, send_by=clock.at - 0.001), timeout=5)
         assert (new.phase, new.cause) == (Phase.NOT_SENT, TOO_LATE)
@@ -34,20 +34,20 @@ async def test_deadline_in_the_past_sends_nothing():
         await transport.aclose()
 
 
-async def test_deadline_in_the_future_sends():
+async def test_deadline_in_the_future_sends(new_transport):
     """A deadline that has not passed is none."""
     clock = Clock()
-    transport = HttpxTransport(runtime=clock)
+    transport = new_transport(runtime=clock)
     async with Server(answer) as server:
         exchange = await transport.send(request(server.url, send_by=clock.at + 0.001), timeout=5)
         assert exchange.phase is Phase.ANSWERED
         await transport.aclose()
 
 
-async def test_deadline_that_passes_while_it_connects_sends_nothing(ours, theirs):
+async def test_deadline_that_passes_while_it_connects_sends_nothing(new_transport, ours, theirs):
     """The delay lies between the connection and the first byte: TLS that takes too long."""
     clock = Clock()
-    transport = HttpxTransport(ssl_context=ours, runtime=clock)
+    transport = new_transport(ssl_context=ours, runtime=clock)
 
     async def slow_handshake(peer: Peer) -> None:
         clock.at += 100
@@ -61,9 +61,9 @@ async def test_deadline_that_passes_while_it_connects_sends_nothing(ours, theirs
         await transport.aclose()
 
 
-async def test_deadline_that_passes_in_real_time_sends_nothing(ours, theirs):
+async def test_deadline_that_passes_in_real_time_sends_nothing(new_transport, ours, theirs):
     """The same by the real clock."""
-    transport = HttpxTransport(ssl_context=ours)
+    transport = new_transport(ssl_context=ours)
 
     async def slow_handshake(peer: Peer) -> None:
         await asyncio.sleep(0.15)
@@ -80,10 +80,10 @@ async def test_deadline_that_passes_in_real_time_sends_nothing(ours, theirs):
         await transport.aclose()
 
 
-async def test_deadline_that_passes_in_the_queue_sends_nothing():
+async def test_deadline_that_passes_in_the_queue_sends_nothing(new_transport):
     """The delay lies in the wait for a lane."""
     clock = Clock()
-    transport = HttpxTransport(max_connections=1, runtime=clock)
+    transport = new_transport(max_connections=1, runtime=clock)
     release = asyncio.Event()
 
     async def slow(peer: Peer) -> None:
@@ -108,9 +108,24 @@ async def test_deadline_that_passes_in_the_queue_sends_nothing():
         await transport.aclose()
 
 
-async def test_deadline_that_passes_between_head_and_body_sends_no_body():
+@pytest.mark.parametrize("kind", ["aiohttp"])
+async def test_no_moment_lies_between_head_and_body(new_transport):
+    """Both go to aiohttp in one write, so that one look at the clock is enough: a second would come too late."""
+    clock = Clock(step=10)
+    transport = new_transport(runtime=clock)
+    async with Server(answer) as server:
+        exchange = await transport.send(request(server.url, send_by=1015), timeout=5)
+        assert (exchange.phase, clock.at) == (Phase.ANSWERED, 1010)
+        late = await transport.send(request(server.url, 77, send_by=1015), timeout=5)
+        assert (late.phase, late.late) == (Phase.NOT_SENT, True)
+        assert b'"T77"' not in server.received
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("kind", ["httpx", "httpx2"])
+async def test_deadline_that_passes_between_head_and_body_sends_no_body(new_transport):
     """A process that froze between the two: without its body the platform cannot act, but a byte has left."""
-    transport = HttpxTransport(runtime=Clock(step=10))
+    transport = new_transport(runtime=Clock(step=10))
     async with Server(answer) as server:
         exchange = await transport.send(request(server.url, send_by=1015), timeout=5)
         assert (exchange.phase, exchange.cause) == (Phase.MAYBE_SENT, TOO_LATE)
@@ -120,9 +135,9 @@ async def test_deadline_that_passes_between_head_and_body_sends_no_body():
         await transport.aclose()
 
 
-async def test_question_has_no_deadline():
+async def test_question_has_no_deadline(new_transport):
     """A request without a send deadline may leave at any time."""
-    transport = HttpxTransport(runtime=Clock(step=1e9))
+    transport = new_transport(runtime=Clock(step=1e9))
     async with Server(answer) as server:
         assert (await transport.send(request(server.url), timeout=5)).phase is Phase.ANSWERED
         await transport.aclose()
@@ -130,7 +145,7 @@ async def test_question_has_no_deadline():
 
 @asynccontextmanager
 async def child(
-    url: str, authority: trustme.CA, folder: Path, send_within: float
+    kind: str, url: str, authority: trustme.CA, folder: Path, send_within: float
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     ca_file = folder / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
@@ -141,6 +156,7 @@ async def child(
         url,
         str(ca_file),
         str(send_within),
+        kind,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
@@ -163,11 +179,11 @@ async def frozen(process: asyncio.subprocess.Process, seconds: float, meanwhile:
     process.send_signal(signal.SIGCONT)
 
 
-async def test_process_frozen_after_its_announcement_never_sends(authority, theirs, tmp_path):
+async def test_process_frozen_after_its_announcement_never_sends(kind, authority, theirs, tmp_path):
     """Frozen between intent and send, thawed after the deadline: not even a connection is needed to say so."""
     async with (
         Server(over_tls(theirs), scheme="https") as server,
-        child(server.url, authority, tmp_path, 0.2) as process,
+        child(kind, server.url, authority, tmp_path, 0.2) as process,
     ):
         assert await process.stdout.readline() == b"announced\n"
         await frozen(process, 0.25, lambda: process.stdin.write(b"go\n"))
@@ -177,7 +193,7 @@ async def test_process_frozen_after_its_announcement_never_sends(authority, thei
         assert server.received == b""
 
 
-async def test_process_frozen_while_it_connects_never_sends(authority, theirs, tmp_path):
+async def test_process_frozen_while_it_connects_never_sends(kind, authority, theirs, tmp_path):
     """Frozen in the middle of the TLS handshake, thawed after the deadline: the handshake ends and nothing follows."""
     stopped = asyncio.Event()
 
@@ -187,7 +203,7 @@ async def test_process_frozen_while_it_connects_never_sends(authority, theirs, t
 
     async with (
         Server(wait_for_the_frost, scheme="https") as server,
-        child(server.url, authority, tmp_path, 0.6) as process,
+        child(kind, server.url, authority, tmp_path, 0.6) as process,
     ):
         assert await process.stdout.readline() == b"announced\n"
         process.stdin.write(b"go\n")
@@ -199,11 +215,11 @@ async def test_process_frozen_while_it_connects_never_sends(authority, theirs, t
         assert server.received == b""
 
 
-async def test_process_frozen_and_thawed_in_time_sends(authority, theirs, tmp_path):
+async def test_process_frozen_and_thawed_in_time_sends(kind, authority, theirs, tmp_path):
     """The same process, thawed before its deadline, does send: the tests above see what they say."""
     async with (
         Server(over_tls(theirs), scheme="https") as server,
-        child(server.url, authority, tmp_path, 30) as process,
+        child(kind, server.url, authority, tmp_path, 30) as process,
     ):
         assert await process.stdout.readline() == b"announced\n"
         await frozen(process, 0.05, lambda: process.stdin.write(b"go\n"))

@@ -1,0 +1,353 @@
+"""The fast transport: aiohttp's connections and parser, without its session. The only file that imports aiohttp.
+
+A session may send a request a second time, follows redirects and keeps cookies. Here one request is one write of ours,
+on a connection that aiohttp made, and the reply is what its parser reads; so the line before the write knows whether
+anything was sent, and looks at the send deadline. Connections rest here and not in aiohttp's pool, which would hand
+them out with whatever came behind a reply.
+
+``BaseConnector.connect``, ``Connection``, ``ClientRequest`` and ``ResponseHandler`` have public names and little
+documentation; ``_factory`` is private. A connection whose protocol is not ours is refused before anything is written.
+"""
+
+import asyncio
+import os
+import select
+import socket
+import ssl
+import struct
+from contextlib import suppress
+from functools import lru_cache, partial
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http_exceptions import HttpProcessingError
+from attrs import define, field
+from yarl import URL
+
+from paypro_async._core.wire import Exchange, Phase, WireRequest
+from paypro_async.errors import ClientStateError, ConfigurationError
+from paypro_async.runtime import Runtime, SystemRuntime
+from paypro_async.transport.authorities import default_context
+from paypro_async.transport.causes import AIOHTTP_CAUSES, NO_REPLY, words
+from paypro_async.transport.encoding import UnreadableEncodingError, decoded
+from paypro_async.transport.proxies import check_http_proxy, environment_proxy, origin, proxy_headers
+
+__all__ = ["AiohttpTransport"]
+
+_REST_SECONDS = 15.0  # longer than that a connection is not trusted to be still there
+# The deadline of the whole exchange is one time-out around it.
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+# Closing drops what has not left yet. Otherwise the kernel goes on delivering a request that was given up: after a
+# break of the network it would arrive when everybody believes it lost.
+_DROP_UNSENT = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+
+
+class _NoReplyError(Exception):
+    """No usable reply can come any more; the text says why."""
+
+
+class _Handler(ResponseHandler):
+    """One connection, and every byte that came since the last request."""
+
+    connection: Connection | None = None
+    broke = False
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.received = bytearray()
+        self._resting_since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        with suppress(OSError):  # gone already
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_UNSENT)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.broke = exc is not None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        super().data_received(data)
+
+    def speak(self, data: bytes) -> None:
+        """Write a request. Its reply is the next that comes."""
+        if self.transport is None:
+            raise _NoReplyError(NO_REPLY)
+        self.transport.write(data)
+
+    def rest(self, end: bytes) -> bool:
+        """Get ready for the next request, if the reply whose bytes end in *end* was all that came."""
+        transport = self.transport
+        if transport is None or self.should_close or not self.received.endswith(end):
+            return False
+        if transport.get_write_buffer_size():
+            return False  # The platform answered before it had read all.
+        self.received.clear()
+        self._resting_since = self._loop.time()
+        return True
+
+    def is_trusted(self) -> bool:
+        """Whether the next request may go over it: nothing came that nobody asked for, not even to the kernel."""
+        transport = self.transport
+        return (
+            transport is not None
+            and not transport.is_closing()
+            and not self.received
+            and not self.should_close
+            and self._loop.time() - self._resting_since <= _REST_SECONDS
+            and not _is_readable(transport.get_extra_info("socket"))
+        )
+
+    def drop(self) -> None:
+        """Close at once, whatever has not left yet."""
+        if self.transport is not None:
+            self.transport.abort()
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Makes connections; :class:`AiohttpTransport` keeps and counts them."""
+
+    def __init__(self) -> None:
+        super().__init__(limit=0, resolver=aiohttp.ThreadedResolver())
+        # Private. If aiohttp stops to use it, no connection is one of ours, and each is refused.
+        self._factory: Any = partial(_Handler, loop=asyncio.get_running_loop())
+
+
+@define(eq=False)
+class _Origin:
+    """Where connections lead, and those that rest.
+
+    Args:
+        target: What the connector needs to know of a request: the host, the proxy, the TLS context. Never sent.
+        proxy_headers: For requests that a proxy reads. Over TLS it reads none.
+        asks_proxy: Whether requests go to a proxy and not through it.
+    """
+
+    target: aiohttp.ClientRequest
+    proxy_headers: tuple[tuple[str, str], ...] = ()
+    asks_proxy: bool = False
+    resting: list[_Handler] = field(factory=list)
+
+    def written(self, request: WireRequest) -> bytes:
+        """The bytes of *request*."""
+        headers = (*request.headers, *self.proxy_headers)
+        head = _head(request.url, headers, asks_proxy=self.asks_proxy)
+        return b"%b%d\r\n\r\n%b" % (head, len(request.body), request.body)
+
+
+@define(eq=False)
+class _Progress:
+    """How far one request got."""
+
+    placed: bool = False
+    touched: bool = False
+
+    def broken(self, cause: str) -> Exchange:
+        return Exchange(phase=Phase.MAYBE_SENT if self.touched else Phase.NOT_SENT, cause=cause)
+
+
+class AiohttpTransport:
+    """Connections of aiohttp, one request at a time on each.
+
+    Args:
+        max_connections: How many requests there are at one time. Those beyond wait in the order they came.
+        max_reply_bytes: A longer reply is refused, which leaves the payout unknown.
+        ssl_context: For an own CA or a client certificate (mTLS). The default verifies by certifi's list, or by
+            ``SSL_CERT_FILE``.
+        proxy: The URL of a proxy. By default the environment's ``HTTPS_PROXY`` and ``NO_PROXY`` are honoured.
+        runtime: The clock of the send deadline.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 100,
+        max_reply_bytes: int = 1024 * 1024,
+        ssl_context: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        runtime: Runtime | None = None,
+    ) -> None:
+        self._max_reply_bytes = max_reply_bytes
+        self._too_long = f"the reply is longer than {max_reply_bytes} bytes"
+        self._ssl_context = ssl_context
+        self._proxy = proxy
+        self._runtime = runtime or SystemRuntime()
+        self._origins: dict[str, _Origin] = {}
+        self._by_url: dict[str, _Origin] = {}
+        self._places = asyncio.Semaphore(max_connections)  # wakes its waiters in the order they came
+        self._context_lock = asyncio.Lock()
+        self._connector: _Connector | None = None
+        self._closed = False
+
+    async def prepare(self, url: str) -> None:
+        """Make ready for *url*, without connecting, so that wrong settings show before anything is stored.
+
+        Raises:
+            ConfigurationError: If the proxy or the authorities for TLS cannot be used.
+        """
+        with suppress(ValueError):  # a host that is no name: every request will say so
+            await self._new_origin(url)
+
+    async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
+        """Send *request* and read the whole reply within *timeout* seconds in all."""
+        if self._closed:
+            raise ClientStateError("The transport is closed. Nothing was sent; open a new client.")
+        progress = _Progress()
+        if timeout > 0:  # else the first wait would come behind the write
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout), self._places:
+                    progress.placed = True
+                    return await self._exchange(request, progress)
+        if not progress.placed:
+            return Exchange(phase=Phase.NOT_SENT, cause="every connection was busy", pool_timeout=True)
+        return progress.broken(f"no whole reply came within {timeout:.3g} s")
+
+    async def aclose(self) -> None:
+        """Close every connection. A request that is under way finishes and then closes its own."""
+        # The connector is left to itself: closing it would cut what is under way, and no connection rests in it.
+        self._closed = True
+        for one in self._origins.values():
+            while one.resting:
+                one.resting.pop().drop()
+
+    async def _exchange(self, request: WireRequest, progress: _Progress) -> Exchange:
+        handler = keeper = None
+        try:
+            to = self._by_url.get(request.url) or await self._new_origin(request.url)
+            data = to.written(request)
+            handler = await self._connect(to)
+            handler.set_response_params(read_until_eof=True, auto_decompress=False)
+            # Here and not earlier: the wait for a place, DNS, TCP and TLS lie before, and a frozen process wakes
+            # anywhere. Head and body are one write, so that no moment lies between them.
+            if request.send_by is not None and self._runtime.steady() > request.send_by:
+                cause = "its send deadline passed before it was written"
+                return Exchange(phase=Phase.NOT_SENT, cause=cause, late=True)
+            progress.touched = True
+            handler.speak(data)
+            exchange, end = await self._reply(handler)
+            if end is not None and not self._closed and handler.rest(end):
+                keeper = to.resting
+        except _NoReplyError as error:
+            return progress.broken(str(error))
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
+            return progress.broken(words(error, AIOHTTP_CAUSES))
+        finally:
+            # Broken, cancelled, or with the rest of a reply in it: such a connection is not used again.
+            if keeper is not None and handler is not None:
+                keeper.append(handler)
+            elif handler is not None:
+                handler.drop()
+        return exchange
+
+    async def _connect(self, to: _Origin) -> _Handler:
+        while to.resting:
+            resting = to.resting.pop()
+            if resting.is_trusted():
+                return resting
+            resting.drop()
+        if self._connector is None:
+            self._connector = _Connector()
+        connection = await self._connector.connect(to.target, [], _NO_TIMEOUT)
+        handler = connection.protocol
+        if not isinstance(handler, _Handler):
+            connection.close()
+            raise ConfigurationError(
+                "This version of aiohttp is not understood. Nothing was sent; install another one, or use httpx."
+            )
+        handler.connection = connection
+        if handler.transport is None or handler.received:
+            handler.drop()
+            raise _NoReplyError("the connection was closed, or spoken on, before it was used")
+        return handler
+
+    async def _reply(self, handler: _Handler) -> tuple[Exchange, bytes | None]:
+        """What came back, and in which bytes it must end for the connection to be used again."""
+        message, content = await handler.read()
+        while message.code < 200:
+            message, content = await handler.read()
+        status, headers = message.code, message.headers
+        retry_after = headers.get("Retry-After")
+        body = bytearray()
+        while chunk := await content.readany():
+            body += chunk
+            if len(body) > self._max_reply_bytes:
+                return _refused(status, retry_after, self._too_long), None
+        if handler.broke and not message.chunked and "Content-Length" not in headers:
+            raise _NoReplyError(NO_REPLY)  # It would have ended with the connection, which broke instead.
+        end = b"\r\n\r\n" if message.chunked else b"\r\n\r\n" + body
+        whole = bytes(body)
+        if "Content-Encoding" in headers:
+            try:
+                whole = decoded(whole, headers["Content-Encoding"], limit=self._max_reply_bytes)
+            except UnreadableEncodingError:
+                return _refused(status, retry_after, "the reply's content encoding could not be read"), end
+            if len(whole) > self._max_reply_bytes:
+                return _refused(status, retry_after, self._too_long), None
+        return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=whole), end
+
+    async def _new_origin(self, url: str) -> _Origin:
+        context = await self._context(url)
+        one = self._origins.get(origin(url))
+        if one is None:
+            one = self._origins[origin(url)] = _origin(url, context, self._proxy or environment_proxy(url))
+        self._by_url[url] = one
+        return one
+
+    async def _context(self, url: str) -> ssl.SSLContext | None:
+        if not url.startswith("https:"):
+            return None
+        async with self._context_lock:
+            if self._ssl_context is None:
+                # Reading the list of authorities takes some 50 ms, which would stop every other task.
+                try:
+                    self._ssl_context = await asyncio.to_thread(default_context)
+                except OSError as error:
+                    raise ConfigurationError(
+                        "The authorities for TLS cannot be read. Nothing was sent; mend SSL_CERT_FILE or SSL_CERT_DIR."
+                    ) from error
+            return self._ssl_context
+
+
+def _origin(url: str, context: ssl.SSLContext | None, proxy: str | None) -> _Origin:
+    if proxy is not None:
+        check_http_proxy(proxy)
+    target = aiohttp.ClientRequest(
+        "POST",
+        URL(url),
+        loop=asyncio.get_running_loop(),
+        ssl=context or True,
+        proxy=None if proxy is None else URL(proxy),
+    )
+    if proxy is None or context is not None:
+        return _Origin(target)
+    return _Origin(target, asks_proxy=True, proxy_headers=proxy_headers(proxy))
+
+
+@lru_cache(maxsize=64)  # a platform has three URLs, and of one merchant the headers are the same for every request
+def _head(url: str, headers: tuple[tuple[str, str], ...], *, asks_proxy: bool) -> bytes:
+    """The request up to the length of its body."""
+    parsed = URL(url)
+    path = str(parsed) if asks_proxy else parsed.raw_path_qs
+    lines = [f"POST {path} HTTP/1.1", f"Host: {parsed.host_port_subcomponent}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if not all(line.isascii() and line.isprintable() for line in lines):
+        raise ValueError("a header holds what HTTP does not allow")
+    return "".join(f"{line}\r\n" for line in lines).encode() + b"Content-Length: "
+
+
+def _refused(status: int, retry_after: str | None, cause: str) -> Exchange:
+    return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, cause=cause)
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
