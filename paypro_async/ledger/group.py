@@ -5,12 +5,13 @@ one UPDATE per kind write it. The order in which rows are locked is the same in 
 number; then new ones, by number; then the rates), so that two groups never wait for each other in a circle.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from attrs import field, frozen
-from sqlalchemy import Connection, Select, bindparam, exc, select
+from sqlalchemy import Connection, Select, String, bindparam, exc, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from paypro_async._core.intent import Intent
@@ -18,6 +19,7 @@ from paypro_async._core.lifecycle import Change, Entry, applies, changed, claim_
 from paypro_async.ledger.base import Moved
 from paypro_async.ledger.rows import MUTABLE, Stamp, announced, entry_of, event_row, fixed, mutable
 from paypro_async.ledger.schema import clock, event, payout
+from paypro_async.ledger.statements import Statement
 
 __all__ = ["SELECT_ENTRY", "Claim", "Group", "Key", "Move", "Request", "find"]
 
@@ -57,11 +59,24 @@ class Move:
 
 
 SELECT_ENTRY: Select[Any] = select(payout, clock().label("clock"))
-_SELECT_KEYS = SELECT_ENTRY.where(
-    payout.c.merchant_no == bindparam("merchant"), payout.c.trade_no.in_(bindparam("numbers", expanding=True))
+_OF_MERCHANT = SELECT_ENTRY.where(payout.c.merchant_no == bindparam("merchant", type_=String))
+# A list as one value, so that the text is the same however long it is.
+_KEYS = {
+    "sqlite": _OF_MERCHANT.where(text("trade_no IN (SELECT value FROM json_each(:numbers))")),
+    "postgresql": _OF_MERCHANT.where(text("trade_no = ANY(:numbers)")),
+}
+_SELECT_KEYS = Statement(_KEYS)
+_LOCK_KEYS = Statement({name: one.order_by(payout.c.trade_no).with_for_update() for name, one in _KEYS.items()})
+_INSERT_PAYOUT = Statement(
+    {
+        "sqlite": sqlite.insert(payout).on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(payout).on_conflict_do_nothing(),
+    }
 )
-_LOCK_KEYS = _SELECT_KEYS.order_by(payout.c.trade_no).with_for_update()
-_UPDATE_PAYOUT = (
+_INSERT_EVENT = Statement.everywhere(
+    event.insert().values({column.name: bindparam(column.name) for column in event.c if column.name != "id"})
+)
+_UPDATE_PAYOUT = Statement.everywhere(
     payout.update()
     .where(
         payout.c.merchant_no == bindparam("key_merchant"),
@@ -72,11 +87,8 @@ _UPDATE_PAYOUT = (
     )
     .values({name: bindparam(f"new_{name}") for name in MUTABLE})
 )
-_INSERT_EVENT = event.insert()
-_INSERT_PAYOUT = {
-    "sqlite": sqlite.insert(payout).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(payout).on_conflict_do_nothing(),
-}
+_NOW = Statement.everywhere(select(clock()))
+_LAST_EVENT = Statement({"sqlite": text("SELECT last_insert_rowid()"), "postgresql": text("SELECT lastval()")})
 
 
 @frozen
@@ -95,10 +107,11 @@ def _find(connection: Connection, keys: Iterable[Key], *, lock: bool) -> dict[Ke
     for merchant_no, trade_no in sorted(keys):
         by_merchant.setdefault(merchant_no, []).append(trade_no)
     query = _LOCK_KEYS if lock else _SELECT_KEYS
+    as_text = connection.dialect.name == "sqlite"
     return {
         (row.merchant_no, row.trade_no): _Row(entry_of(row), (row.owner, row.sent_boot, row.sent_steady))
         for merchant_no, numbers in by_merchant.items()
-        for row in connection.execute(query, {"merchant": merchant_no, "numbers": numbers})
+        for row in query.run(connection, merchant=merchant_no, numbers=json.dumps(numbers) if as_text else numbers)
     }
 
 
@@ -108,6 +121,9 @@ class Group:
     Args:
         requests: Claims and changes, in the order in which they were asked for.
         forgetful_since: Since when the ledger is known to be a restored backup, in seconds since 1970; else None.
+
+    Attributes:
+        last_event: After ``carry_out``, the number of the last step of history that it wrote; None if it wrote none.
     """
 
     def __init__(self, connection: Connection, requests: Sequence[Claim | Move], forgetful_since: float | None) -> None:
@@ -120,6 +136,7 @@ class Group:
         self._updates: list[dict[str, Any]] = []
         self._events: list[tuple[Key, dict[str, Any]]] = []
         self._now = datetime.fromtimestamp(0, UTC)
+        self.last_event: int | None = None
 
     def carry_out(self) -> list[Moved | KeyError]:
         """Do it all, but for the commit; an answer for each request, in their order."""
@@ -127,13 +144,14 @@ class Group:
         claiming = {request.key for request in self._requests if isinstance(request, Claim)} - moving
         self._rows = _find(self._connection, moving, lock=self._shared) | _find(self._connection, claiming, lock=False)
         # After the locks: who waited for one must not write a time from before.
-        self._now = datetime.fromtimestamp(self._connection.execute(select(clock())).scalar_one(), UTC)
+        self._now = datetime.fromtimestamp(_NOW.run(self._connection).scalar_one(), UTC)
         answers = [self._decide(request) for request in self._requests]
         lost = self._insert()
         self._update()
         events = [values for key, values in self._events if key not in lost]
         if events:
-            self._connection.execute(_INSERT_EVENT, events)
+            _INSERT_EVENT.run_many(self._connection, events)
+            self.last_event = _LAST_EVENT.run(self._connection).scalar_one()
         return [
             Moved(lost[request.key], done=False) if request.key in lost else answer
             for request, answer in zip(self._requests, answers, strict=True)
@@ -182,8 +200,7 @@ class Group:
         if not self._inserts:
             return {}
         rows = [self._inserts[key] for key in sorted(self._inserts)]
-        insert = _INSERT_PAYOUT[self._connection.dialect.name]
-        done = self._connection.execute(insert, rows, execution_options={"preserve_rowcount": True})
+        done = _INSERT_PAYOUT.run_many(self._connection, rows)
         if not self._shared or done.rowcount == len(rows):
             return {}
         found = _find(self._connection, self._inserts, lock=False)
@@ -192,6 +209,6 @@ class Group:
     def _update(self) -> None:
         if not self._updates:
             return
-        done = self._connection.execute(_UPDATE_PAYOUT, self._updates)
+        done = _UPDATE_PAYOUT.run_many(self._connection, self._updates)
         if done.rowcount != len(self._updates):
             raise exc.OperationalError("an entry changed under its own transaction", None, Exception("changed"))

@@ -50,7 +50,7 @@ def entry_of(row: Row[Any]) -> Entry:
         attempt=row.attempt,
         sent_at=_utc(row.sent_at),
         age=_age(row),
-        doubt=row.doubt,
+        doubt=bool(row.doubt),
         phase=Phase(row.phase) if row.phase else None,
         reply=Reply(row.reply) if row.reply else None,
         code=row.code,

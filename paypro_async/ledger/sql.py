@@ -15,7 +15,7 @@ from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger import tables
 from paypro_async.ledger.base import Account, BatchRecord, Moved, Slots
 from paypro_async.ledger.crowd import Crowd
-from paypro_async.ledger.database import Database, last_event_of
+from paypro_async.ledger.database import Database
 from paypro_async.ledger.group import SELECT_ENTRY, Claim, Group, Move, Request, find
 from paypro_async.ledger.machine import process_name
 from paypro_async.ledger.postgres import PostgresDatabase
@@ -230,8 +230,9 @@ class SqlLedger:
         with database.transaction(write=writes) as connection:
             answers: list[Any] = []
             if payouts:
-                answers = Group(connection, payouts, database.continuity.forgetful_since).carry_out()
-                last_event = last_event_of(connection)
+                group = Group(connection, payouts, database.continuity.forgetful_since)
+                answers = group.carry_out()
+                last_event = group.last_event or last_event
             # Readings come last, so that they see what the group wrote.
             in_order = iter(answers)
             results = [
