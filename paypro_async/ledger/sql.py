@@ -226,19 +226,20 @@ class SqlLedger:
         payouts = [request for request in requests if not isinstance(request, Request)]
         writes = bool(payouts) or any(request.writes for request in requests)
         database = self._database
-        last_event = database.continuity.last_event
+        last_event: int | None = None
         with database.transaction(write=writes) as connection:
             answers: list[Any] = []
             if payouts:
                 group = Group(connection, payouts, database.continuity.forgetful_since)
                 answers = group.carry_out()
-                last_event = group.last_event or last_event
+                last_event = group.last_event
             # Readings come last, so that they see what the group wrote.
             in_order = iter(answers)
             results = [
                 request.run(connection) if isinstance(request, Request) else next(in_order) for request in requests
             ]
-        if payouts:
+        if last_event is not None:
             database.committed(last_event)
+        if payouts:
             self._crowd.see(payouts, answers)
         return results
