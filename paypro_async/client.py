@@ -7,8 +7,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from attrs import evolve
-
 from paypro_async._core.endpoint import check_merchant_no, read_endpoint
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
 from paypro_async._core.outcome import Codes
@@ -248,7 +246,7 @@ class PayProClient:
         limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
         intent = self._intake.intent(payout, fields)
         return await self._flights.run(
-            intent, lambda left: engine.pay(intent, evolve(limits, timeout=left)), timeout=limits.timeout
+            intent, lambda left: engine.pay(intent, limits.within(left)), timeout=limits.timeout
         )
 
     def batch_payout(  # noqa: PLR0913  each is one that a user may want to set for one batch

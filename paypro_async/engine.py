@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.learning import after_absence, after_attempt, after_query, next_attempt
@@ -17,7 +17,7 @@ from paypro_async._core.lifecycle import Change, Entry, State, changed
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.pacing import RetryBudget
-from paypro_async._core.retry import Action, RetryPolicy, Situation, Step, next_step
+from paypro_async._core.retry import Action, RetryPolicy, Situation, Step, is_over, next_step
 from paypro_async._core.verdicts import not_recorded, unsettled
 from paypro_async._core.wire import WireRequest
 from paypro_async.errors import (
@@ -28,7 +28,7 @@ from paypro_async.errors import (
     OutcomeUnknownError,
     PayProError,
 )
-from paypro_async.ledger import Ledger, Moved
+from paypro_async.ledger import Ledger, MemoryLedger, Moved
 from paypro_async.platform import Platform
 from paypro_async.rate import Rate
 from paypro_async.runtime import Runtime
@@ -40,6 +40,7 @@ logger: logging.Logger = logging.getLogger("paypro_async")
 logger.addHandler(logging.NullHandler())
 T = TypeVar("T")
 _RECORDING_SECONDS = 5.0
+_SEND, _FINISH = Step(Action.SEND), Step(Action.FINISH)
 
 
 @frozen(kw_only=True, eq=False)
@@ -57,6 +58,10 @@ class Limits:
     max_attempts: int
     ask_anyway: bool = True
     rate: Rate | None = None
+
+    def within(self, timeout: float) -> "Limits":
+        """The same, but for the time."""
+        return self if timeout == self.timeout else evolve(self, timeout=timeout)
 
 
 @define(kw_only=True, eq=False)
@@ -92,6 +97,11 @@ class Flight:
         """The moment of the steady clock at which the call must end."""
         return self.began + self.limits.timeout
 
+    @property
+    def wants_news(self) -> bool:
+        """Whether to ask about one that an earlier call knew as processing; what this call was told is news enough."""
+        return self.limits.ask_anyway and not self.sends and not self.asked
+
     def see(self, entry: Entry, now: float) -> None:
         """Take over what the ledger holds now."""
         if entry.attempt != self.entry.attempt:
@@ -117,6 +127,12 @@ class Engine:
     request_timeout: float
     send_within: float
     announced: dict[str, tuple[int, float]] = field(factory=dict, init=False)
+    _ledger_waits: bool = field(init=False)
+
+    @_ledger_waits.default
+    def _(self) -> bool:
+        # A dictionary answers at once, and a time-out around each answer would cost a tenth of a payout.
+        return type(self.ledger) is not MemoryLedger
 
     async def pay(self, intent: Intent, limits: Limits) -> PayoutResult:
         """Take one payout as far as the limits allow."""
@@ -162,7 +178,9 @@ class Engine:
         now = self.runtime.steady()
         if flight.announced_at is not None:
             # Also when there is no time left: only the transport can say for certain that it never left.
-            return Step(Action.SEND)
+            return _SEND
+        if is_over(flight.entry.state, wants_news=flight.wants_news):
+            return _FINISH
         step = self._decide(flight, now)
         if step.action is Action.FINISH or (step.action is Action.BELIEVE and now < flight.deadline):
             return step
@@ -172,7 +190,7 @@ class Engine:
             return Step(step.action, delay)
         if retrying:
             self.budget.give_back()
-        return Step(Action.FINISH)
+        return _FINISH
 
     async def act(self, flight: Flight, action: Action) -> None:
         """Carry out one step and store what it taught."""
@@ -233,7 +251,7 @@ class Engine:
             last=last.verdict if last else None,
             retry_after=flight.retry_after,
             refused=flight.refused,
-            ask_anyway=flight.limits.ask_anyway,
+            wants_news=flight.wants_news,
         )
         return next_step(at, self.policy, self.runtime.chance())
 
@@ -384,6 +402,8 @@ class Engine:
                 await self.runtime.sleep(delay)
 
     async def _within(self, seconds: float, answer: Awaitable[T]) -> T:
+        if not self._ledger_waits:
+            return await answer
         try:
             async with asyncio.timeout(max(0.0, seconds)):
                 return await answer

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import anyio
-from attrs import define, field
+from attrs import define
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult
@@ -22,7 +22,7 @@ __all__ = ["SingleFlight"]
 @define(eq=False)
 class _Call:
     fingerprint: str
-    done: asyncio.Event = field(factory=asyncio.Event)
+    done: asyncio.Event | None = None  # there once somebody waits for it
     result: PayoutResult | None = None
     error: PayProError | None = None
 
@@ -37,24 +37,22 @@ class SingleFlight:
     async def run(
         self, intent: Intent, work: Callable[[float], Awaitable[PayoutResult]], *, timeout: float
     ) -> PayoutResult:
-        """Do *work* within the seconds that it is given, or wait for the call that does it already.
+        """Do *work*, with the seconds that are left for it, or wait for the call that does it already.
 
         Raises:
             IdempotencyConflictError: If the call under way pays something else under the same number.
         """
+        if intent.trade_no not in self._calls:
+            return await self._lead(intent, work, timeout)
         deadline = self._runtime.steady() + timeout
-        joined = False
         while (call := self._calls.get(intent.trade_no)) is not None:
             result = await self._join(call, intent, deadline - self._runtime.steady())
             if result is not None:
                 return result
             # The one that worked was cancelled; one of those that waited takes over and asks.
-            joined = True
         try:
-            return await self._lead(intent, lambda: work(deadline - self._runtime.steady()))
+            return await self._lead(intent, work, deadline - self._runtime.steady())
         except LedgerUnavailableError as error:
-            if not joined:
-                raise
             # The call that was cancelled may have sent it.
             raise OutcomeUnknownError(
                 f"Payout {intent.trade_no} may have been made by a call that was cancelled, and the ledger cannot say "
@@ -62,10 +60,12 @@ class SingleFlight:
                 trade_no=intent.trade_no,
             ) from error
 
-    async def _lead(self, intent: Intent, work: Callable[[], Awaitable[PayoutResult]]) -> PayoutResult:
+    async def _lead(
+        self, intent: Intent, work: Callable[[float], Awaitable[PayoutResult]], left: float
+    ) -> PayoutResult:
         call = self._calls[intent.trade_no] = _Call(intent.fingerprint)
         try:
-            call.result = await work()
+            call.result = await work(left)
         except PayProError as error:
             call.error = error
             raise
@@ -73,7 +73,8 @@ class SingleFlight:
             return call.result
         finally:
             del self._calls[intent.trade_no]
-            call.done.set()
+            if call.done is not None:
+                call.done.set()
 
     async def _join(self, call: _Call, intent: Intent, timeout: float) -> PayoutResult | None:
         if call.fingerprint != intent.fingerprint:
@@ -82,6 +83,7 @@ class SingleFlight:
                 "was sent by this call. Use a new trade_no for a new payout.",
                 trade_no=intent.trade_no,
             )
+        call.done = call.done or asyncio.Event()
         with anyio.move_on_after(max(0.0, timeout)):
             await call.done.wait()
             if call.error is not None:

@@ -45,7 +45,7 @@ class Platform:
         """
         fields = {**content, "timestamp": str(int(self.runtime.now().timestamp() * 1000))}
         signature: Any = self.signer.sign(fields)
-        if isawaitable(signature):
+        if not isinstance(signature, str) and isawaitable(signature):
             with anyio.fail_after(timeout):
                 signature = await signature
         if not isinstance(signature, str):

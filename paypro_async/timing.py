@@ -1,6 +1,6 @@
 """The times of a client, put together so that they cannot contradict each other."""
 
-from attrs import frozen
+from attrs import field, frozen
 
 from paypro_async.engine import Limits
 from paypro_async.errors import ConfigurationError
@@ -28,6 +28,11 @@ class Timing:
     send_within: float
     timeout: float
     max_attempts: int
+    _usual: Limits = field(init=False)
+
+    @_usual.default
+    def _(self) -> Limits:
+        return Limits(timeout=self.timeout, max_attempts=self.max_attempts)
 
     @classmethod
     def of(
@@ -73,6 +78,8 @@ class Timing:
 
     def limits(self, *, timeout: float | None, max_attempts: int | None) -> Limits:
         """The bounds of one call."""
+        if timeout is None and max_attempts is None:
+            return self._usual
         return self._limits(timeout or self.timeout, max_attempts or self.max_attempts, given=(timeout, max_attempts))
 
     def batch_limits(

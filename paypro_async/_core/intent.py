@@ -1,7 +1,6 @@
 """From a payout to an intent: everything checked, everything that identifies it fixed."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
@@ -16,6 +15,7 @@ from paypro_async._core.checks import (
     check_text,
     check_trade_no,
 )
+from paypro_async._core.jsontext import json_bytes
 from paypro_async._core.money import amount_text, parse_amount
 from paypro_async._core.regions import Field, RegionSpec
 from paypro_async.errors import InvalidPayoutError
@@ -86,13 +86,14 @@ def _check_amount(spec: RegionSpec, value: Any) -> tuple[str, str] | None:
 
 
 def _problems(spec: RegionSpec, payout: Any, values: Mapping[str, Any]) -> list[Problem]:
-    found = [("amount", _check_amount(spec, payout.amount))]
-    found += [(one.name, _check_field(one, values[one.name])) for one in spec.fields]
-    return [Problem(name, *problem) for name, problem in found if problem]
+    amount = _check_amount(spec, payout.amount)
+    problems = [Problem("amount", *amount)] if amount else []
+    problems.extend(Problem(one.name, *found) for one in spec.fields if (found := _check_field(one, values[one.name])))
+    return problems
 
 
 def _check_field(one: Field, value: Any) -> tuple[str, str] | None:
-    if value in (None, ""):
+    if value is None or value == "":
         if not one.required:
             return None
         where = " here and in the client" if one.default_by_client else ""
@@ -137,12 +138,8 @@ def prepare(spec: RegionSpec, payout: Any, *, merchant_no: str, trade_no: Any, d
     )
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
 def _fingerprint(spec: RegionSpec, sent: Mapping[str, str]) -> str:
     # The order of the pairs and the separators are a contract with every ledger ever written: never change them.
     names = ["amount", *(one.wire for one in spec.fields if one.identifies)]
     pairs = [[name, sent[name]] for name in sorted(names) if name in sent]
-    text = _ENCODER.encode(["1", spec.name, pairs])
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return hashlib.sha256(json_bytes(["1", spec.name, pairs])).hexdigest()

@@ -6,6 +6,7 @@ from decimal import Context, Decimal
 
 __all__ = ["amount_text", "decimals", "parse_amount", "total"]
 
+_FEWEST_DIGITS = -20
 _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
@@ -35,6 +36,9 @@ def parse_amount(value: object) -> Decimal | None:
 
 def decimals(amount: Decimal) -> int:
     """How many decimals an amount really has: none for ``300.00``."""
+    if amount.adjusted() > _FEWEST_DIGITS:
+        # As text, which is quick; the digits of a tiny number would be many.
+        return len(f"{amount:f}".partition(".")[2].rstrip("0"))
     _, digits, exponent = amount.as_tuple()
     # By hand: every arithmetic on a Decimal rounds to the application's own context.
     zeros = next((zeros for zeros, digit in enumerate(reversed(digits)) if digit), len(digits))

@@ -18,7 +18,7 @@ from paypro_async._core.lifecycle import State
 from paypro_async._core.outcome import Verdict
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["BELIEVED_ABSENCES", "Action", "RetryPolicy", "Situation", "Step", "next_step"]
+__all__ = ["BELIEVED_ABSENCES", "Action", "RetryPolicy", "Situation", "Step", "is_over", "next_step"]
 
 _ROUNDING = 1e-6
 
@@ -76,7 +76,7 @@ class Situation:
         last: What the last exchange of this call proved, if there was one.
         retry_after: Seconds that the platform asked to wait.
         refused: The last question was refused because of who asked.
-        ask_anyway: The caller wants fresh news of a payout that is processing.
+        wants_news: The caller wants fresh news of a payout that is processing.
     """
 
     state: State
@@ -89,7 +89,7 @@ class Situation:
     last: Verdict | None = None
     retry_after: float | None = None
     refused: bool = False
-    ask_anyway: bool = False
+    wants_news: bool = False
 
 
 class Action(Enum):
@@ -109,6 +109,11 @@ class Step:
     delay: float = 0.0
 
 
+def is_over(state: State, *, wants_news: bool) -> bool:
+    """Whether nothing is to be done about a payout in that state."""
+    return state not in (State.NEW, State.SENDING) and not (wants_news and state is State.PROCESSING)
+
+
 def next_step(at: Situation, policy: RetryPolicy, chance: float) -> Step:
     """Decide.
 
@@ -117,14 +122,13 @@ def next_step(at: Situation, policy: RetryPolicy, chance: float) -> Step:
         policy: The rules.
         chance: Drawn evenly from 0 to 1, for the jitter.
     """
+    if is_over(at.state, wants_news=at.wants_news):
+        return Step(Action.FINISH)
     if at.state is State.NEW:
         return _send(at, policy, chance)
     if at.state is State.SENDING:
         return Step(Action.BELIEVE) if at.absences >= BELIEVED_ABSENCES else _ask(at, policy, chance)
-    if at.state is State.PROCESSING and at.ask_anyway and not at.sends and not at.asked:
-        # Known from an earlier call, so there may be news; what this call was told a moment ago is news enough.
-        return Step(Action.ASK)
-    return Step(Action.FINISH)
+    return Step(Action.ASK)
 
 
 def _send(at: Situation, policy: RetryPolicy, chance: float) -> Step:

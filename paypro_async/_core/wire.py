@@ -1,6 +1,5 @@
 """The bytes of a request and the envelope of a reply. The platform's names live here and in ``regions``."""
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import Enum
@@ -9,6 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from paypro_async._core.converter import Note, ReadingError, read, read_json
+from paypro_async._core.jsontext import json_bytes
 
 __all__ = [
     "BalanceData",
@@ -85,12 +85,9 @@ class Exchange:
     late: bool = False
 
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
 def request_body(fields: Mapping[str, str], signature: str) -> bytes:
     """The JSON of a signed request: every value as text, so that what is signed is what is read."""
-    return _ENCODER.encode({**fields, "sign": signature}).encode("utf-8")
+    return json_bytes({**fields, "sign": signature})
 
 
 @frozen

@@ -53,9 +53,11 @@ class MemoryLedger:
         record = self._entries[key]
         if not applies(record.entry, change):
             return Moved(self._aged(record), done=False)
-        record.entry = changed(record.entry, change, self._runtime.now())
+        now = self._runtime.now()
+        age = (now - record.entry.sent_at).total_seconds()
+        record.entry = changed(record.entry, change, now, age=age)
         record.history.append(event_of(record.entry, change))
-        return Moved(self._aged(record), done=True)
+        return Moved(record.entry, done=True)
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
         """The entry, or None."""

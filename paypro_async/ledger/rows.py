@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from paypro_async._core.jsontext import json_bytes
 from paypro_async._core.lifecycle import Cause, Entry, Event, Reply, State
 from paypro_async._core.money import amount_text
 from paypro_async._core.wire import Phase
@@ -80,7 +81,7 @@ def fixed(entry: Entry) -> dict[str, Any]:
         "fingerprint": entry.fingerprint,
         "amount": amount_text(entry.amount),
         "currency": entry.currency,
-        "content": json.dumps(dict(entry.content), ensure_ascii=False, separators=(",", ":")),
+        "content": json_bytes(dict(entry.content)).decode(),
         "batch_id": entry.batch_id,
         "position": entry.position,
         "created_at": entry.created_at.timestamp(),
