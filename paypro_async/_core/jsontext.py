@@ -1,8 +1,8 @@
 """Values to JSON, the same bytes with or without orjson.
 
 orjson is optional: it makes a request's body in a tenth of the time, which is one part in fifteen of a payout, and
-there are machines for which it has no wheel. Replies are always read by the standard library: orjson knows neither exact
-numbers nor things that are said twice.
+there are machines for which it has no wheel. Replies are always read by the standard library: orjson knows neither
+exact numbers nor things that are said twice.
 """
 
 import json
