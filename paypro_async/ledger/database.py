@@ -110,6 +110,10 @@ class Database(ABC):
     def _before_connecting(self) -> None: ...
 
     @abstractmethod
+    def _before_looking_back(self) -> None:
+        """Note what must be older than the reading of the ledger to be compared with it."""
+
+    @abstractmethod
     def _doubt(self, connection: Connection) -> str | None:
         """Why this ledger may be older than what was last written to it; None if nothing says so."""
 
@@ -160,6 +164,7 @@ class Database(ABC):
 
     def _look_back(self, connection: Connection) -> None:
         """Notice a ledger that has forgotten what was written to it: a restored backup, a standby that lagged."""
+        self._before_looking_back()
         with connection.execution_options(paypro_write=False).begin():
             self.continuity.read(connection)
             if not self.continuity.watching:

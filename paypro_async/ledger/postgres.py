@@ -116,6 +116,9 @@ class PostgresDatabase(Database):
         super()._migrate(connection)
         self._believe(connection)
 
+    def _before_looking_back(self) -> None:
+        """Nothing to do: the server tells who it is within the reading."""
+
     def _doubt(self, connection: Connection) -> str | None:
         known = connection.execute(select(meta.c.value).where(meta.c.key == "server")).scalar()
         if known is not None and known != _server(connection):

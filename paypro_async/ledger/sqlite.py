@@ -133,6 +133,9 @@ class SqliteDatabase(Database):
     def _believe(self, connection: Connection) -> None:
         """Nothing yet: the mark is written once the transaction is durable."""
 
+    def _before_looking_back(self) -> None:
+        self._mark.look()
+
     def _doubt(self, connection: Connection) -> str | None:
         self._read_identity(connection)
         return self._mark.doubt(self._ledger_id, last_event_of(connection))
