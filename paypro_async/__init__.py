@@ -7,6 +7,7 @@ from typing import Any as _Any
 
 if _TYPE_CHECKING:
     from paypro_async._core.checks import Problem
+    from paypro_async._core.learning import Decision
     from paypro_async._core.lifecycle import Entry, State
     from paypro_async._core.models import Balance, PayoutResult, PayoutStatus, QueryResult
     from paypro_async._core.outcome import Codes
@@ -21,6 +22,7 @@ if _TYPE_CHECKING:
         ConfigurationError,
         ConnectionFailedError,
         CredentialsRefusedError,
+        DecisionRefusedError,
         IdempotencyConflictError,
         InvalidPayoutError,
         LedgerUnavailableError,
@@ -38,6 +40,7 @@ if _TYPE_CHECKING:
         ReviewRequiredError,
     )
     from paypro_async.ledger import Ledger, MemoryLedger
+    from paypro_async.review import decide
     from paypro_async.transport import Transport
 
 __all__ = [
@@ -51,6 +54,8 @@ __all__ = [
     "ConfigurationError",
     "ConnectionFailedError",
     "CredentialsRefusedError",
+    "Decision",
+    "DecisionRefusedError",
     "Entry",
     "HmacSha256Signer",
     "IdempotencyConflictError",
@@ -83,6 +88,7 @@ __all__ = [
     "StopRules",
     "Transport",
     "__version__",
+    "decide",
     "signing_string",
 ]
 
@@ -91,6 +97,7 @@ __all__ = [
 _HOMES = _MappingProxyType(
     {
         "paypro_async._core.checks": ("Problem",),
+        "paypro_async._core.learning": ("Decision",),
         "paypro_async._core.lifecycle": (
             "Entry",
             "State",
@@ -123,6 +130,7 @@ _HOMES = _MappingProxyType(
             "ConfigurationError",
             "ConnectionFailedError",
             "CredentialsRefusedError",
+            "DecisionRefusedError",
             "IdempotencyConflictError",
             "InvalidPayoutError",
             "LedgerUnavailableError",
@@ -143,6 +151,7 @@ _HOMES = _MappingProxyType(
             "Ledger",
             "MemoryLedger",
         ),
+        "paypro_async.review": ("decide",),
         "paypro_async.transport": ("Transport",),
     }
 )

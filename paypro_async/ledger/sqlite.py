@@ -11,8 +11,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from paypro_async.errors import LedgerUnavailableError
-from paypro_async.ledger.database import Database, last_event_of
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.ledger.copying import backup_made_at, copy_file, forget_backup, rewrite_file
+from paypro_async.ledger.database import Database, Purpose, last_event_of
 from paypro_async.ledger.mark import Mark
 from paypro_async.ledger.migrations import schema_version
 from paypro_async.ledger.schema import meta
@@ -28,6 +29,7 @@ _WORDS = (
     ("unable to open database file", "the file cannot be opened; make its folder, or mend the permissions"),
     ("file is not a database", "the file is not a ledger; name another one"),
     ("database disk image is malformed", "the file is damaged; restore it from a backup"),
+    ("log in use", "another process is reading it, so its log still holds what was erased; do the same again"),
     ("disk I/O error", "the disk failed to read or write"),
 )
 
@@ -67,6 +69,20 @@ class SqliteDatabase(Database):
         super().committed(last_event)
         self._mark.write(self._ledger_id, last_event)
 
+    def copy_to(self, target: Path) -> None:
+        """Make a consistent copy, while others write."""
+        with self._bare_connection() as connection:
+            if schema_version(connection) is None:
+                self._refuse_version(None)
+            connection.rollback()
+            copy_file(connection, target)
+
+    def rewrite(self) -> bool:
+        """Write the file anew without what was erased, and empty its write-ahead log."""
+        with self._bare_connection() as connection:
+            rewrite_file(connection)
+        return True
+
     def _check(self) -> None:
         # What is written to a file that nobody can open again is lost, and a new file in its place knows nothing.
         try:
@@ -82,7 +98,14 @@ class SqliteDatabase(Database):
     def _before_connecting(self) -> None:
         # Made by us and not by SQLite, so that from its first moment only its owner can read it.
         # Once it was there it is never made again: what it knew would be paid a second time.
-        flags = os.O_RDWR if self._file else os.O_RDWR | os.O_CREAT
+        flags = os.O_RDWR if self._file or self.purpose is Purpose.TEND else os.O_RDWR | os.O_CREAT
+        if self.purpose is Purpose.READ:
+            flags = os.O_RDONLY
+        if self.purpose is not Purpose.PAY and not self._path.exists():
+            raise ConfigurationError(
+                f"There is no ledger {self.name}. Nothing was made and nothing was sent. Name the file that payouts "
+                "are paid with."
+            )
         words = None
         try:
             descriptor = os.open(self._path, flags, 0o600)
@@ -100,16 +123,29 @@ class SqliteDatabase(Database):
             )
 
     def _make_engine(self) -> Engine:
+        reading = self.purpose is Purpose.READ
         engine = create_engine(
             self._url,
             # One connection, held by one thread; the thread that closes it at the end is another.
             poolclass=NullPool,
             connect_args={"timeout": self._busy_timeout, "check_same_thread": False, "isolation_level": None},
             hide_parameters=True,
+            **({"creator": self._connect_to_read} if reading else {}),
         )
-        event.listen(engine, "connect", partial(_configure, self._busy_timeout))
+        if not reading:
+            event.listen(engine, "connect", partial(_configure, self._busy_timeout))
         event.listen(engine, "begin", _begin)
         return engine
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        # The file system's own promise: whatever is asked of this connection, the file stays as it is.
+        return sqlite3.connect(
+            f"{self._path.as_uri()}?mode=ro",
+            uri=True,
+            timeout=self._busy_timeout,
+            check_same_thread=False,
+            isolation_level=None,
+        )
 
     def _words(self, error: exc.SQLAlchemyError) -> str:
         original = str(getattr(error, "orig", None) or type(error).__name__)
@@ -131,13 +167,17 @@ class SqliteDatabase(Database):
         self._ledger_id = connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar() or ""
 
     def _believe(self, connection: Connection) -> None:
-        """Nothing yet: the mark is written once the transaction is durable."""
+        # The mark follows once the transaction is durable.
+        forget_backup(connection)
 
     def _before_looking_back(self) -> None:
         self._mark.look()
 
     def _doubt(self, connection: Connection) -> str | None:
         self._read_identity(connection)
+        made_at = backup_made_at(connection)
+        if made_at is not None:
+            return f"it is the backup that was made at {made_at}"
         return self._mark.doubt(self._ledger_id, last_event_of(connection))
 
 
@@ -170,4 +210,6 @@ def _write_ahead(cursor: sqlite3.Cursor, until: float) -> Any:
 def _begin(connection: Connection) -> None:
     # IMMEDIATE waits for another writer here; a transaction that turns writer later fails at once instead.
     write = connection.get_execution_options().get("paypro_write", True)
+    if write is None:
+        return  # What SQLite does only outside of a transaction.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
