@@ -13,11 +13,13 @@ import click
 
 from paypro_async.cli.exits import Exit, note
 from paypro_async.cli.ledgers import (
+    json_option,
     ledger_options,
     merchant_option,
     moment,
     open_to,
     places_of,
+    print_json,
     run_async,
     state_option,
     the_merchant,
@@ -59,6 +61,7 @@ _COLUMNS = (
 @click.option("--unmasked", is_flag=True, help="With names, account numbers and all; whoever has FILE can read them.")
 @ledger_options
 @merchant_option
+@json_option
 def export(file: Path, ledger: str | None, merchant: str | None, **options: Any) -> int:
     """Write every payout to FILE (- for standard output) as CSV or JSON lines, by trade number.
 
@@ -78,11 +81,14 @@ async def _export(
     since: datetime | None,
     force: bool,
     unmasked: bool,
+    as_json: bool,
 ) -> int:
     from paypro_async._core.lifecycle import State
     from paypro_async.ledger.reading import Which
 
     by_ending = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+    if as_json and str(file) == "-":
+        raise click.UsageError("--json tells of a file. For payouts as JSON on standard output say --format jsonl.")
     kind = kind or by_ending.get(file.suffix.lower(), "csv")
     async with open_to(url, "read") as ledger:
         which = Which(
@@ -99,7 +105,10 @@ async def _export(
             count = await _write(ledger, which, text, kind, unmasked=unmasked)
             text.flush()
             os.fsync(text.fileno())
-    note(f"{count:,} payouts in {file}.")
+    if as_json:
+        print_json({"file": str(file), "payouts": count})
+    else:
+        note(f"{count:,} payouts in {file}.")
     return Exit.OK
 
 

@@ -79,20 +79,7 @@ def print_overview(
     else:
         click.echo("No payout waits for a person or has been unknown for long.")
     if batches:
-        runs = [
-            (
-                one.batch_id,
-                one.source,
-                one.total,
-                one.claimed,
-                one.final,
-                one.created_at,
-                one.ended_at or "runs, or was cut off",
-            )
-            for one in batches
-        ]
-        names = ["batch", "source", "rows", "in the ledger", "final", "begun", "ended"]
-        print_table(names, runs, numbers=["rows", "in the ledger", "final"])
+        _print_batches(batches)
 
 
 def print_list(records: "Sequence[Record]") -> None:
@@ -117,3 +104,20 @@ def print_record(record: dict[str, Any]) -> None:
 def _order(key: tuple[str, str]) -> tuple[int, str, str]:
     states = list(MEANING)
     return (states.index(key[0]) if key[0] in states else len(states), *key)
+
+
+def _print_batches(batches: "list[BatchState]") -> None:
+    runs = [
+        (
+            one.batch_id,
+            one.source,
+            one.total,
+            one.claimed,
+            one.final,
+            one.created_at,
+            one.ended_at or "runs, or was cut off",
+        )
+        for one in batches
+    ]
+    names = ["batch", "source", "rows", "in the ledger", "final", "begun", "ended"]
+    print_table(names, runs, numbers=["rows", "in the ledger", "final"])

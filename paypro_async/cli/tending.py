@@ -143,12 +143,13 @@ def restored(change: str | None, yes: bool, ledger: str | None, as_json: bool) -
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @ledger_options
-def backup(file: Path, ledger: str | None) -> int:
+@json_option
+def backup(file: Path, ledger: str | None, as_json: bool) -> int:
     """Copy a ledger file to FILE, consistently and while others pay.
 
     The copy knows that it is a backup: whoever pays from it later asks the platform first.
     """
-    return run_async(_backup(file, ledger))
+    return run_async(_backup(file, ledger, as_json=as_json))
 
 
 async def _migrate(url: str | None, *, as_json: bool) -> int:
@@ -262,10 +263,13 @@ def _confirm(name: str, *, yes: bool) -> None:
     click.confirm(text, abort=True, err=True)
 
 
-async def _backup(file: Path, url: str | None) -> int:
+async def _backup(file: Path, url: str | None, *, as_json: bool) -> int:
     ledger = ledger_of(url)
     refuse_place(file, places_of(ledger), replace=None)
     with put_whole(file) as part:
         await ledger.copy_to(part)
-    click.echo(f"The ledger {ledger.name} was copied to {file}.")
+    if as_json:
+        print_json({"ledger": ledger.name, "file": str(file)})
+    else:
+        click.echo(f"The ledger {ledger.name} was copied to {file}.")
     return Exit.OK

@@ -130,6 +130,8 @@ async def test_an_export_destroys_nothing(used: str, ledger_command: Commands, t
     assert file.read_text() == "mine"
     await ledger_command("export", str(file), "--force")
     assert file.read_text().startswith("merchant_no,")
+    assert await ledger_command.json("export", str(file), "--force") == {"file": str(file), "payouts": 6}
+    assert "--format jsonl" in (await ledger_command("export", "-", "--json", code=2)).err
     for taken in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-mark")):
         assert "belongs to the ledger" in (await ledger_command("export", str(taken), "--force", code=2)).err
     assert "cannot be written" in (await ledger_command("export", str(tmp_path / "no" / "all.csv"), code=2)).err

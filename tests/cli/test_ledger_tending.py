@@ -156,6 +156,8 @@ async def test_a_backup_is_private_whole_and_replaces_nothing(
     assert f"copied to {copy}" in (await ledger_command("backup", str(copy))).out
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert "is there already" in (await ledger_command("backup", str(copy), code=2)).err
+    second = tmp_path / "second.db"
+    assert await ledger_command.json("backup", str(second)) == {"ledger": str(path), "file": str(second)}
     for taken in (path, path.with_name(f"{path.name}-wal")):
         assert "belongs to the ledger" in (await ledger_command("backup", str(taken), code=2)).err
     await ledger_command("check", "--ledger", str(copy))
