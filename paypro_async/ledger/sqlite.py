@@ -1,8 +1,12 @@
 """A ledger in an SQLite file: its settings, its file, and its errors in words."""
 
+import errno
 import os
 import sqlite3
+import stat
+import threading
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,9 @@ from paypro_async.ledger.migrations import schema_version
 from paypro_async.ledger.schema import meta
 
 __all__ = ["SqliteDatabase"]
+
+# A file that is just being made is opened and closed; no other thread may have a connection to it by then.
+_MAKING = threading.Lock()
 
 # What SQLite says, by its beginning, and what a user should hear.
 _WORDS = (
@@ -96,24 +103,17 @@ class SqliteDatabase(Database):
             )
 
     def _before_connecting(self) -> None:
-        # Made by us and not by SQLite, so that from its first moment only its owner can read it.
-        # Once it was there it is never made again: what it knew would be paid a second time.
-        flags = os.O_RDWR if self._file or self.purpose is Purpose.TEND else os.O_RDWR | os.O_CREAT
-        if self.purpose is Purpose.READ:
-            flags = os.O_RDONLY
-        if self.purpose is not Purpose.PAY and not self._path.exists():
-            raise ConfigurationError(
-                f"There is no ledger {self.name}. Nothing was made and nothing was sent. Name the file that payouts "
-                "are paid with."
-            )
         words = None
         try:
-            descriptor = os.open(self._path, flags, 0o600)
-            try:
-                found = os.fstat(descriptor)
-            finally:
-                os.close(descriptor)
+            found = self._found_or_made()
             self._file = self._file or (found.st_dev, found.st_ino)
+        except FileNotFoundError as error:
+            if self.purpose is not Purpose.PAY:
+                raise ConfigurationError(
+                    f"There is no ledger {self.name}. Nothing was made and nothing was sent. Name the file that "
+                    "payouts are paid with."
+                ) from None
+            words = error.strerror
         except OSError as error:
             words = error.strerror
         if words is not None:
@@ -121,6 +121,28 @@ class SqliteDatabase(Database):
                 f"The ledger {self.name} cannot be opened: {words}. Nothing was sent. Make its folder, or "
                 "mend the permissions."
             )
+
+    def _found_or_made(self) -> os.stat_result:
+        # Nothing here opens a file that is there: on POSIX its closing would take away the locks that every other
+        # connection of this process has on it. Another process would then think itself alone and delete the log that
+        # they write to, and with it payouts.
+        with _MAKING:
+            try:
+                found = self._path.stat()
+            except FileNotFoundError:
+                # Once it was there it is never made again: what it knew would be paid a second time.
+                if self._file or self.purpose is not Purpose.PAY:
+                    raise
+                # Made by us and not by SQLite, so that from its first moment only its owner can read it.
+                with suppress(FileExistsError):
+                    os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                found = self._path.stat()
+        wanted = os.R_OK if self.purpose is Purpose.READ else os.R_OK | os.W_OK
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(self._path, wanted, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return found
 
     def _make_engine(self) -> Engine:
         reading = self.purpose is Purpose.READ

@@ -54,7 +54,7 @@ async def test_all_of_a_payout(used: str, ledger_command: Commands):
     assert found["message"].endswith("paid to A••••, ••••8292")
     shown = (await ledger_command("show", "T1", "T3")).out
     assert "\x1b" not in shown
-    assert "[bold]paid to A••••" in shown
+    assert "�[31m[bold]paid to A••••" in shown
     assert "T3: failed (not paid)" in shown
 
 

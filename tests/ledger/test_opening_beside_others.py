@@ -1,5 +1,7 @@
 """Opening a ledger while other processes write to it."""
 
+import asyncio
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from paypro_async.ledger import sqlite
 from paypro_async.ledger.mark import Mark
 from paypro_async.ledger.sql import SqlLedger
-from tests.ledger.machine import Make, rows
+from tests.ledger.machine import Make, numbers, rows
 from tests.ledger.payouts import ACCOUNT, intent
 
 
@@ -29,3 +31,23 @@ async def test_a_ledger_that_others_carry_on_while_it_is_opened_is_no_backup(
     await second.open(ACCOUNT)
 
     assert second.forgetful_since is None
+
+
+async def test_a_second_ledger_in_this_process_takes_no_lock_from_the_first(durable: SqlLedger, make: Make, path: Path):
+    """Else another process would think itself alone at its end, and delete the log that the first one writes to."""
+    await durable.claim(intent("T1"))
+    for purpose in ("open", "open_to_read", "open_to_tend"):
+        beside = make(f"sqlite:///{path}")
+        await (beside.open(ACCOUNT) if purpose == "open" else getattr(beside, purpose)())
+        await beside.aclose()
+    # A process that opens the ledger as SQLite does, and is the last to close it as far as it can tell.
+    command = (
+        "import sqlite3, sys; file = sqlite3.connect(sys.argv[1]); file.execute('SELECT * FROM meta'); file.close()"
+    )
+    async with asyncio.timeout(30):
+        other = await asyncio.create_subprocess_exec(sys.executable, "-c", command, str(path))
+        assert await other.wait() == 0
+
+    assert (await durable.claim(intent("T2"))).done
+
+    assert numbers(path) == {"T1", "T2"}
