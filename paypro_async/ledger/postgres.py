@@ -92,8 +92,13 @@ class PostgresDatabase(Database):
         """Nothing to do: only its administrator makes a database."""
 
     def _make_engine(self) -> Engine:
-        reading = {"default_transaction_read_only": "on"} if self.purpose is Purpose.READ else {}
-        options = " ".join(f"-c {name}={value}" for name, value in (_SETTINGS | reading).items())
+        settings = dict(_SETTINGS)
+        if self.purpose is not Purpose.PAY:
+            # No payout waits for it, and a look through all of a large ledger takes its time.
+            settings["statement_timeout"] = "10min"
+        if self.purpose is Purpose.READ:
+            settings["default_transaction_read_only"] = "on"
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         given = self._url.query.get("options")
         engine = create_engine(
             self._url.difference_update_query(["options"]),
