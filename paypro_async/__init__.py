@@ -7,6 +7,7 @@ from typing import Any as _Any
 
 if _TYPE_CHECKING:
     from paypro_async._core.checks import Problem
+    from paypro_async._core.learning import Decision
     from paypro_async._core.lifecycle import Entry, State
     from paypro_async._core.models import Balance, PayoutResult, PayoutStatus, QueryResult
     from paypro_async._core.outcome import Codes
@@ -21,6 +22,7 @@ if _TYPE_CHECKING:
         ConfigurationError,
         ConnectionFailedError,
         CredentialsRefusedError,
+        DecisionRefusedError,
         IdempotencyConflictError,
         InvalidPayoutError,
         LedgerUnavailableError,
@@ -39,6 +41,7 @@ if _TYPE_CHECKING:
     )
     from paypro_async.ledger import Ledger, MemoryLedger
     from paypro_async.reconcile import ReconcileReport
+    from paypro_async.review import decide
     from paypro_async.transport import Transport
 
 __all__ = [
@@ -52,6 +55,8 @@ __all__ = [
     "ConfigurationError",
     "ConnectionFailedError",
     "CredentialsRefusedError",
+    "Decision",
+    "DecisionRefusedError",
     "Entry",
     "HmacSha256Signer",
     "IdempotencyConflictError",
@@ -85,6 +90,7 @@ __all__ = [
     "StopRules",
     "Transport",
     "__version__",
+    "decide",
     "signing_string",
 ]
 
@@ -93,6 +99,7 @@ __all__ = [
 _HOMES = _MappingProxyType(
     {
         "paypro_async._core.checks": ("Problem",),
+        "paypro_async._core.learning": ("Decision",),
         "paypro_async._core.lifecycle": (
             "Entry",
             "State",
@@ -125,6 +132,7 @@ _HOMES = _MappingProxyType(
             "ConfigurationError",
             "ConnectionFailedError",
             "CredentialsRefusedError",
+            "DecisionRefusedError",
             "IdempotencyConflictError",
             "InvalidPayoutError",
             "LedgerUnavailableError",
@@ -146,6 +154,7 @@ _HOMES = _MappingProxyType(
             "MemoryLedger",
         ),
         "paypro_async.reconcile": ("ReconcileReport",),
+        "paypro_async.review": ("decide",),
         "paypro_async.transport": ("Transport",),
     }
 )

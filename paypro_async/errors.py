@@ -21,6 +21,7 @@ An exception means "the SDK could not tell you"; a payout that the platform refu
     │   └── ReviewRequiredError       only a person can decide what happened
     ├── OutcomeNotRecordedError       the platform answered, the ledger could not store it; carries the result
     ├── IdempotencyConflictError      the trade_no belongs to another payout; nothing was sent
+    ├── DecisionRefusedError          a person's decision does not fit what is known; nothing was changed
     ├── QuestionFailedError           a query or a balance got no usable answer; it moves no money
     └── PayoutFailedError             only from raise_for_status()
 
@@ -36,6 +37,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectionFailedError",
     "CredentialsRefusedError",
+    "DecisionRefusedError",
     "IdempotencyConflictError",
     "InvalidPayoutError",
     "LedgerUnavailableError",
@@ -208,6 +210,27 @@ class OutcomeNotRecordedError(PayProError):
 
 class IdempotencyConflictError(PayProError):
     """The trade_no was used before with other content. Nothing was sent; use a new trade_no for a new payout."""
+
+
+class DecisionRefusedError(PayProError):
+    """A person's decision does not fit what the ledger knows of the payout. Nothing was changed and nothing was sent.
+
+    Attributes:
+        state: The payout's state, if the ledger holds it.
+        allowed: The decisions that can be made about it now.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        trade_no: str | None = None,
+        state: str | None = None,
+        allowed: Sequence[str] = (),
+    ) -> None:
+        super().__init__(message, trade_no=trade_no)
+        self.state = state
+        self.allowed = tuple(allowed)
 
 
 class QuestionFailedError(PayProError):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -38,8 +39,10 @@ def test_each_shown_command_and_option_exists(shown: str) -> None:
     from paypro_async.cli.app import paypro
 
     for line in re.findall(r"^\$ paypro (.*)$", shown, re.MULTILINE):
-        name, *words = line.partition("#")[0].split()
-        command = paypro.commands[name]
+        words = line.partition("#")[0].split()
+        command: click.Command = paypro
+        while isinstance(command, click.Group):
+            command = command.commands[words.pop(0)]
         known = {option for parameter in command.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known
 

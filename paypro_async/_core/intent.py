@@ -20,7 +20,7 @@ from paypro_async._core.money import amount_text, parse_amount
 from paypro_async._core.regions import Field, RegionSpec
 from paypro_async.errors import InvalidPayoutError
 
-__all__ = ["Intent", "build_payout", "prepare"]
+__all__ = ["Intent", "build_payout", "fingerprint_of", "prepare"]
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -133,12 +133,13 @@ def prepare(spec: RegionSpec, payout: Any, *, merchant_no: str, trade_no: Any, d
         amount=amount,
         currency=spec.currency,
         content=sent,
-        fingerprint=_fingerprint(spec, sent),
+        fingerprint=fingerprint_of(spec, sent),
         warnings=(Problem("amount", *warning),) if warning else (),
     )
 
 
-def _fingerprint(spec: RegionSpec, sent: Mapping[str, str]) -> str:
+def fingerprint_of(spec: RegionSpec, sent: Mapping[str, str]) -> str:
+    """What is paid to whom, of a payout whose *sent* fields are known by their wire names."""
     # The order of the pairs and the separators are a contract with every ledger ever written: never change them.
     names = ["amount", *(one.wire for one in spec.fields if one.identifies)]
     pairs = [[name, sent[name]] for name in sorted(names) if name in sent]

@@ -20,7 +20,7 @@ from paypro_async.bulk.plan import Plan, Prepare, numbered
 from paypro_async.bulk.reading import PayoutFile, Row
 from paypro_async.ledger import Ledger
 
-__all__ = ["WORDS", "Count", "ResultFile", "RowOutcome", "row_outcomes"]
+__all__ = ["WORDS", "Count", "ResultFile", "RowOutcome", "defused", "row_outcomes"]
 
 NOT_SENT, CONFLICT = "not_sent", "conflict"
 
@@ -54,7 +54,7 @@ class RowOutcome:
             return [self.trade_no, self.status, "", _CONFLICT if self.status == CONFLICT else "", "", "", ""]
         entry = self.entry
         said = (entry.code, entry.message, entry.platform_trade_no, entry.utr)
-        return [self.trade_no, self.status, *(_defused(text) for text in said), str(entry.attempt)]
+        return [self.trade_no, self.status, *(defused(text) for text in said), str(entry.attempt)]
 
 
 async def row_outcomes(
@@ -139,7 +139,7 @@ class ResultFile:
         self._writer.writerow([*kept, *added])
 
 
-def _defused(text: str | None) -> str:
-    """Text of the platform's, which a spreadsheet must not take for a formula."""
+def defused(text: str | None) -> str:
+    """Text of somebody else's, which a spreadsheet must not take for a formula."""
     text = text or ""
     return f"'{text}" if text.startswith(_FORMULA) else text

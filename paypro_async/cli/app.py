@@ -11,6 +11,7 @@ from paypro_async.cli.ask import balance, query
 from paypro_async.cli.batch import batch
 from paypro_async.cli.demo import demo
 from paypro_async.cli.exits import Exit, code_of, explain, note
+from paypro_async.cli.ledger import ledger
 from paypro_async.cli.sandbox import sandbox
 from paypro_async.cli.sign import sign
 
@@ -30,7 +31,7 @@ def paypro() -> None:
     """
 
 
-for _command in (demo, batch, query, balance, sandbox, sign):
+for _command in (demo, batch, query, balance, ledger, sandbox, sign):
     paypro.add_command(_command)
 
 

@@ -3,16 +3,30 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
 from typing import NoReturn
 
 from sqlalchemy import Connection, Engine, exc, func, select
 
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError
-from paypro_async.ledger.migrations import SCHEMA_VERSION, migrate, schema_version
+from paypro_async.ledger.guards import missing_guards
+from paypro_async.ledger.migrations import SCHEMA_VERSION, make_guards, migrate, schema_version
 from paypro_async.ledger.restore import Continuity
 from paypro_async.ledger.schema import event
 
-__all__ = ["Database", "last_event_of"]
+__all__ = ["Database", "Purpose", "last_event_of"]
+
+
+class Purpose(Enum):
+    """What a ledger is opened for."""
+
+    PAY = "pay"
+    """A file is made if it is not there, and an older one is brought up to date."""
+    TEND = "tend"
+    """It is changed as it is, and not made."""
+    READ = "read"
+    """Nothing is written, not even that it looks like a restored backup."""
 
 
 class Database(ABC):
@@ -27,6 +41,7 @@ class Database(ABC):
     def __init__(self, name: str, *, patience: float, migrates_itself: bool) -> None:
         self.name = name
         self.patience = patience
+        self.purpose = Purpose.PAY
         self.continuity = Continuity(name)
         self._migrates_itself = migrates_itself
         self._engine: Engine | None = None
@@ -59,7 +74,17 @@ class Database(ABC):
                 self._migrate(connection)
             elif before > SCHEMA_VERSION:
                 self._refuse_version(before)
+            elif missing_guards(connection):
+                make_guards(connection)
         return before
+
+    @abstractmethod
+    def copy_to(self, target: Path) -> None:
+        """Make a consistent copy in the empty file *target*, marked as a backup."""
+
+    @abstractmethod
+    def rewrite(self) -> bool:
+        """Give back what erased values take up, so that no byte of them is left; False if the server does that."""
 
     def committed(self, last_event: int) -> None:
         """A group is durable; *last_event* is the number of its last step of history."""
@@ -110,6 +135,10 @@ class Database(ABC):
     def _before_connecting(self) -> None: ...
 
     @abstractmethod
+    def _before_looking_back(self) -> None:
+        """Note what must be older than the reading of the ledger to be compared with it."""
+
+    @abstractmethod
     def _doubt(self, connection: Connection) -> str | None:
         """Why this ledger may be older than what was last written to it; None if nothing says so."""
 
@@ -157,7 +186,8 @@ class Database(ABC):
         # Reading first: a ledger that is there can be read while another process writes.
         with connection.execution_options(paypro_write=False).begin():
             version = schema_version(connection)
-        if self._migrates_itself and (version is None or 0 < version < SCHEMA_VERSION):
+        migrates = self._migrates_itself and self.purpose is Purpose.PAY
+        if migrates and (version is None or 0 < version < SCHEMA_VERSION):
             with connection.execution_options(paypro_write=True).begin():
                 version = schema_version(connection)
                 if version is None or version < SCHEMA_VERSION:
@@ -168,9 +198,11 @@ class Database(ABC):
 
     def _look_back(self, connection: Connection) -> None:
         """Notice a ledger that has forgotten what was written to it: a restored backup, a standby that lagged."""
+        self._before_looking_back()
         with connection.execution_options(paypro_write=False).begin():
             self.continuity.read(connection)
-            if not self.continuity.watching:
+            if self.purpose is Purpose.READ:
+                self.continuity.suspicion = self._doubt(connection)
                 return
             lost = self.continuity.has_lost(connection)
             why = "what this process wrote is not there any more" if lost else self._doubt(connection)

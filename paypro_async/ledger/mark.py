@@ -39,6 +39,7 @@ class Mark:
     def __init__(self, ledger: Path) -> None:
         self._path = ledger.with_name(f"{ledger.name}-mark")
         self._descriptor: int | None = None
+        self._seen: _Line | None = None
 
     def write(self, ledger_id: str, last_event: int) -> None:
         """Note how far the history has come."""
@@ -51,9 +52,16 @@ class Mark:
             if time.time_ns() - now < _SECONDS * 5e8:
                 return  # Else this process was frozen in between, and the line would look like a copy.
 
+    def look(self) -> None:
+        """Remember what the mark says now. Before the ledger is read: others may carry both on in between."""
+        self._seen = self._read()
+
     def doubt(self, ledger_id: str, last_event: int) -> str | None:
-        """Why the ledger, which has come as far as *last_event*, may be an old copy; None if nothing says so."""
-        line = self._read()
+        """Why the ledger, which has come as far as *last_event*, may be an old copy; None if nothing says so.
+
+        The mark is as it was at the last :meth:`look`.
+        """
+        line = self._seen
         if line is None:
             return "its mark file is missing" if last_event else None
         if line.ledger_id != ledger_id:

@@ -14,7 +14,7 @@ from sqlalchemy.schema import CreateColumn
 from paypro_async.ledger.guards import guards
 from paypro_async.ledger.schema import batch, event, meta, metadata, pace, payout
 
-__all__ = ["SCHEMA_VERSION", "migrate", "schema_version"]
+__all__ = ["SCHEMA_VERSION", "make_guards", "migrate", "schema_version"]
 
 SCHEMA_VERSION = 2
 
@@ -38,6 +38,11 @@ def migrate(connection: Connection) -> None:
         for step in range(version, SCHEMA_VERSION):
             _STEPS[step](connection)
             _set(connection, "schema_version", str(step + 1))
+    make_guards(connection)
+
+
+def make_guards(connection: Connection) -> None:
+    """Make the triggers, replacing those that are there."""
     for statement in guards(connection.dialect.name):
         connection.exec_driver_sql(statement)
 

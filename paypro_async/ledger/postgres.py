@@ -1,7 +1,8 @@
 """A ledger in PostgreSQL: its settings, its identity, and its errors in words."""
 
 import logging
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, select, text
 from sqlalchemy.engine import make_url
@@ -9,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from paypro_async.errors import ConfigurationError
-from paypro_async.ledger.database import Database
+from paypro_async.ledger.database import Database, Purpose
 from paypro_async.ledger.schema import meta
 
 __all__ = ["PostgresDatabase"]
@@ -73,6 +74,17 @@ class PostgresDatabase(Database):
         # An error of the driver without a state: there is no server to tell one.
         return isinstance(error, exc.OperationalError) and hasattr(error.orig, "sqlstate")
 
+    def copy_to(self, _target: Path) -> NoReturn:
+        """Refuse: a server has tools of its own for that."""
+        raise ConfigurationError(
+            "A ledger in PostgreSQL is backed up by the server's own tools; nothing was copied. Use pg_basebackup "
+            "(with an archive of its log, so that nothing is lost) or pg_dump."
+        )
+
+    def rewrite(self) -> bool:
+        """Nothing to do: the server frees the space when it sees fit."""
+        return False
+
     def _check(self) -> None:
         """Nothing to do: a server that was replaced breaks the connection."""
 
@@ -80,12 +92,19 @@ class PostgresDatabase(Database):
         """Nothing to do: only its administrator makes a database."""
 
     def _make_engine(self) -> Engine:
-        options = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
+        settings = dict(_SETTINGS)
+        if self.purpose is not Purpose.PAY:
+            # No payout waits for it, and a look through all of a large ledger takes its time.
+            settings["statement_timeout"] = "10min"
+        if self.purpose is Purpose.READ:
+            settings["default_transaction_read_only"] = "on"
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         given = self._url.query.get("options")
         engine = create_engine(
             self._url.difference_update_query(["options"]),
             poolclass=NullPool,
-            isolation_level="READ COMMITTED",
+            # Who only reads sees one moment throughout a transaction, so that a payout and its history fit together.
+            isolation_level="REPEATABLE READ" if self.purpose is Purpose.READ else "READ COMMITTED",
             hide_parameters=True,
             connect_args={
                 "options": f"{options} {given}" if given else options,
@@ -116,7 +135,12 @@ class PostgresDatabase(Database):
         super()._migrate(connection)
         self._believe(connection)
 
+    def _before_looking_back(self) -> None:
+        """Nothing to do: the server tells who it is within the reading."""
+
     def _doubt(self, connection: Connection) -> str | None:
+        if self.purpose is Purpose.READ and connection.execute(text("SELECT pg_is_in_recovery()")).scalar():
+            return None  # A standby is a good place to read.
         known = connection.execute(select(meta.c.value).where(meta.c.key == "server")).scalar()
         if known is not None and known != _server(connection):
             return "the server is another one, or was rolled back, or a standby took over"

@@ -30,13 +30,13 @@ class Continuity:
 
     Args:
         name: The ledger's, for people.
-        watching: Whether a loss is noted in the ledger. Who only reads leaves it as it is.
+        suspicion: Why the ledger looks like a restored backup to somebody who only reads and notes nothing.
         last_event: The number of the last step of history that this process wrote; 0 for none.
         forgetful_since: Since when the ledger asks first, in seconds since 1970 on its own clock; None if it does not.
     """
 
     name: str
-    watching: bool = False
+    suspicion: str | None = None
     last_event: int = 0
     forgetful_since: float | None = None
     _to_tell: str | None = field(default=None, init=False)

@@ -2,8 +2,9 @@
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -15,7 +16,7 @@ from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger import tables
 from paypro_async.ledger.base import Account, BatchRecord, Moved, Slots
 from paypro_async.ledger.crowd import Crowd
-from paypro_async.ledger.database import Database
+from paypro_async.ledger.database import Database, Purpose
 from paypro_async.ledger.group import SELECT_ENTRY, Claim, Group, Move, Request, find
 from paypro_async.ledger.machine import process_name
 from paypro_async.ledger.postgres import PostgresDatabase
@@ -57,19 +58,57 @@ class SqlLedger:
             LedgerUnavailableError: If the database cannot be read or written.
             ConfigurationError: If it holds the merchant's payouts on another environment, or another schema.
         """
-        self._database.continuity.watching = True
-        self._start()
+        self._start(Purpose.PAY)
         await self._submit(Request(lambda connection: tables.bind(connection, account), writes=True))
         self._database.continuity.tell()
 
     async def open_to_read(self) -> None:
-        """Start the writer for looking into the ledger: nothing is noted about who reads, and nothing is claimed."""
-        self._start()
+        """Make ready for looking into a ledger that is there, while others pay from it. Nothing is written to it.
+
+        Raises:
+            LedgerUnavailableError: If it cannot be read.
+            ConfigurationError: If there is none, or one with another schema.
+        """
+        self._start(Purpose.READ)
         await self._submit(Request(lambda _: None))
+
+    async def open_to_tend(self) -> None:
+        """Make ready for work on a ledger that is there, as a whole; no merchant is bound and nothing is claimed.
+
+        Raises:
+            LedgerUnavailableError: If it cannot be read or written.
+            ConfigurationError: If there is none, or one with another schema.
+        """
+        self._start(Purpose.TEND)
+        await self._submit(Request(lambda _: None))
+        self._database.continuity.tell()
 
     async def migrate(self) -> int | None:
         """Make the tables or bring them up to date; the version that was there before, or None for a new ledger."""
-        return await anyio.to_thread.run_sync(self._migrate)
+        self._database.purpose = Purpose.PAY
+        version: int | None = await anyio.to_thread.run_sync(self._alone, self._database.migrate)
+        return version
+
+    async def copy_to(self, target: Path) -> None:
+        """Copy a ledger file consistently into the empty file *target*, while others write; not while this is open.
+
+        The copy says of itself that it is a backup: who pays from it asks the platform first.
+
+        Raises:
+            ConfigurationError: If the ledger is a server's, or there is none.
+        """
+        self._database.purpose = Purpose.READ
+        await anyio.to_thread.run_sync(self._alone, self._database.copy_to, target)
+
+    async def rewrite(self) -> bool:
+        """Leave no byte of what was erased in a ledger's file; not while this is open.
+
+        Returns:
+            Whether that was done; a server frees the space by itself, some time later.
+        """
+        self._database.purpose = Purpose.TEND
+        done: bool = await anyio.to_thread.run_sync(self._alone, self._database.rewrite)
+        return done
 
     @property
     def name(self) -> str:
@@ -81,6 +120,11 @@ class SqlLedger:
         """Since when this ledger is known to be a restored backup, and asks before it sends; None if it is not."""
         since = self._database.continuity.forgetful_since
         return datetime.fromtimestamp(since, UTC) if since else None
+
+    @property
+    def suspicion(self) -> str | None:
+        """Why the ledger looks like a restored backup that nobody has paid from yet; after opening it to read."""
+        return self._database.continuity.suspicion
 
     async def claim(self, intent: Intent) -> Moved:
         """Store *intent* as attempt 1, unless its trade number is there already."""
@@ -175,8 +219,9 @@ class SqlLedger:
             await anyio.to_thread.run_sync(self._database.close)  # it may flush what the log holds
             self._writer = None
 
-    def _start(self) -> None:
+    def _start(self, purpose: Purpose) -> None:
         if self._writer is None:
+            self._database.purpose = purpose
             self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._crowd.wanted)
 
     async def _page(self, merchant_no: str, *conditions: Any, after: str, limit: int) -> list[Entry]:
@@ -196,9 +241,10 @@ class SqlLedger:
     def _name_attempt(self) -> str:
         return f"{self._owner}:{next(self._counter)}"
 
-    def _migrate(self) -> int | None:
+    def _alone(self, work: Callable[..., Any], *given: Any) -> Any:
+        """Do *work* on a connection of its own, without the writer."""
         try:
-            return self._database.migrate()
+            return work(*given)
         except exc.SQLAlchemyError as error:
             unavailable = self._database.unavailable(error)
         finally:

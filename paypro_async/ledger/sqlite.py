@@ -1,8 +1,12 @@
 """A ledger in an SQLite file: its settings, its file, and its errors in words."""
 
+import errno
 import os
 import sqlite3
+import stat
+import threading
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +15,17 @@ from sqlalchemy import Connection, Engine, create_engine, event, exc, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from paypro_async.errors import LedgerUnavailableError
-from paypro_async.ledger.database import Database, last_event_of
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.ledger.copying import backup_made_at, copy_file, forget_backup, rewrite_file
+from paypro_async.ledger.database import Database, Purpose, last_event_of
 from paypro_async.ledger.mark import Mark
 from paypro_async.ledger.migrations import schema_version
 from paypro_async.ledger.schema import meta
 
 __all__ = ["SqliteDatabase"]
+
+# A file that is just being made is opened and closed; no other thread may have a connection to it by then.
+_MAKING = threading.Lock()
 
 # What SQLite says, by its beginning, and what a user should hear.
 _WORDS = (
@@ -28,6 +36,7 @@ _WORDS = (
     ("unable to open database file", "the file cannot be opened; make its folder, or mend the permissions"),
     ("file is not a database", "the file is not a ledger; name another one"),
     ("database disk image is malformed", "the file is damaged; restore it from a backup"),
+    ("log in use", "another process is reading it, so its log still holds what was erased; do the same again"),
     ("disk I/O error", "the disk failed to read or write"),
 )
 
@@ -70,6 +79,20 @@ class SqliteDatabase(Database):
         super().committed(last_event)
         self._mark.write(self._ledger_id, last_event)
 
+    def copy_to(self, target: Path) -> None:
+        """Make a consistent copy, while others write."""
+        with self._bare_connection() as connection:
+            if schema_version(connection) is None:
+                self._refuse_version(None)
+            connection.rollback()
+            copy_file(connection, target)
+
+    def rewrite(self) -> bool:
+        """Write the file anew without what was erased, and empty its write-ahead log."""
+        with self._bare_connection() as connection:
+            rewrite_file(connection)
+        return True
+
     def _check(self) -> None:
         # What is written to a file that nobody can open again is lost, and a new file in its place knows nothing.
         try:
@@ -83,17 +106,17 @@ class SqliteDatabase(Database):
             )
 
     def _before_connecting(self) -> None:
-        # Made by us and not by SQLite, so that from its first moment only its owner can read it.
-        # Once it was there it is never made again: what it knew would be paid a second time.
-        flags = os.O_RDWR if self._file else os.O_RDWR | os.O_CREAT
         words = None
         try:
-            descriptor = os.open(self._path, flags, 0o600)
-            try:
-                found = os.fstat(descriptor)
-            finally:
-                os.close(descriptor)
+            found = self._found_or_made()
             self._file = self._file or (found.st_dev, found.st_ino)
+        except FileNotFoundError as error:
+            if self.purpose is not Purpose.PAY:
+                raise ConfigurationError(
+                    f"There is no ledger {self.name}. Nothing was made and nothing was sent. Name the file that "
+                    "payouts are paid with."
+                ) from None
+            words = error.strerror
         except OSError as error:
             words = error.strerror
         if words is not None:
@@ -102,15 +125,40 @@ class SqliteDatabase(Database):
                 "mend the permissions."
             )
 
+    def _found_or_made(self) -> os.stat_result:
+        # Nothing here opens a file that is there: on POSIX its closing would take away the locks that every other
+        # connection of this process has on it. Another process would then think itself alone and delete the log that
+        # they write to, and with it payouts.
+        with _MAKING:
+            try:
+                found = self._path.stat()
+            except FileNotFoundError:
+                # Once it was there it is never made again: what it knew would be paid a second time.
+                if self._file or self.purpose is not Purpose.PAY:
+                    raise
+                # Made by us and not by SQLite, so that from its first moment only its owner can read it.
+                with suppress(FileExistsError):
+                    os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                found = self._path.stat()
+        wanted = os.R_OK if self.purpose is Purpose.READ else os.R_OK | os.W_OK
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(self._path, wanted, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return found
+
     def _make_engine(self) -> Engine:
+        reading = self.purpose is Purpose.READ
         engine = create_engine(
             self._url,
             # One connection, held by one thread; the thread that closes it at the end is another.
             poolclass=NullPool,
             connect_args={"timeout": self._busy_timeout, "check_same_thread": False, "isolation_level": None},
             hide_parameters=True,
+            **({"creator": self._connect_to_read} if reading else {}),
         )
-        event.listen(engine, "connect", partial(_configure, self._busy_timeout))
+        if not reading:
+            event.listen(engine, "connect", partial(_configure, self._busy_timeout))
         event.listen(engine, "begin", _begin)
         return engine
 
@@ -126,6 +174,16 @@ class SqliteDatabase(Database):
         failed, self._failed = self._failed, None
         if failed is not None:
             failed.close()
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        # The file system's own promise: whatever is asked of this connection, the file stays as it is.
+        return sqlite3.connect(
+            f"{self._path.as_uri()}?mode=ro",
+            uri=True,
+            timeout=self._busy_timeout,
+            check_same_thread=False,
+            isolation_level=None,
+        )
 
     def _words(self, error: exc.SQLAlchemyError) -> str:
         original = str(getattr(error, "orig", None) or type(error).__name__)
@@ -147,10 +205,17 @@ class SqliteDatabase(Database):
         self._ledger_id = connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar() or ""
 
     def _believe(self, connection: Connection) -> None:
-        """Nothing yet: the mark is written once the transaction is durable."""
+        # The mark follows once the transaction is durable.
+        forget_backup(connection)
+
+    def _before_looking_back(self) -> None:
+        self._mark.look()
 
     def _doubt(self, connection: Connection) -> str | None:
         self._read_identity(connection)
+        made_at = backup_made_at(connection)
+        if made_at is not None:
+            return f"it is the backup that was made at {made_at}"
         return self._mark.doubt(self._ledger_id, last_event_of(connection))
 
 
@@ -193,4 +258,6 @@ def _write_ahead(cursor: sqlite3.Cursor, until: float) -> Any:
 def _begin(connection: Connection) -> None:
     # IMMEDIATE waits for another writer here; a transaction that turns writer later fails at once instead.
     write = connection.get_execution_options().get("paypro_write", True)
+    if write is None:
+        return  # What SQLite does only outside of a transaction.
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -322,7 +322,7 @@ def lose_a_table(path: Path) -> None:
 
 
 def lose_a_column(path: Path) -> None:
-    execute(path, "ALTER TABLE payout DROP COLUMN content")
+    execute(path, "ALTER TABLE payout DROP COLUMN utr")
 
 
 @pytest.mark.parametrize("fault", [fail_at_insert, lose_a_table, lose_a_column])
