@@ -1,0 +1,186 @@
+"""What the merchant's programs call, and what they check of what comes back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from paypro_async import (
+    BatchItem,
+    BatchReport,
+    LedgerUnavailableError,
+    PayProClient,
+    PayProError,
+    QuestionFailedError,
+    ReconcileReport,
+    State,
+    StopRules,
+)
+from tests.simulation.loop import Process
+from tests.simulation.processes import CALL
+
+Job = Callable[[], Coroutine[Any, Any, None]]
+
+_STATUS_OF = {
+    State.SUCCEEDED: "succeeded",
+    State.PROCESSING: "processing",
+    State.FAILED: "failed",
+    State.REVERSED: "reversed",
+    State.SENDING: "unknown",
+    State.REVIEW: "review",
+    State.NEW: "not_sent",
+}
+
+
+class Call:
+    """One call of a program, by which its requests are known."""
+
+    def __init__(self, name: str, rows: list[Any]) -> None:
+        self.name = name
+        self.rows = rows
+        self._amounts = {row.trade_no: str(row.amount) for row in rows}
+
+    def __str__(self) -> str:
+        return self.name
+
+    def content(self, trade_no: str) -> str:
+        """What tells this payout's content from the edited one."""
+        return self._amounts[trade_no]
+
+
+def draw(world: Any, process: Process, client: PayProClient) -> list[Job]:
+    """What one process does: mostly pay the file, in ways that differ."""
+    dice = world.dice
+    jobs: list[Job] = []
+    way = dice.choice(("batch", "batch", "twins", "payouts", "both"))
+    world.trace.met["program: " + way] += 1
+    for number in range(2 if way == "twins" else way in ("batch", "both")):
+        call = Call(f"{process.name} batch {number}", _rows(world))
+        jobs.append(partial(_after, world, batch, call, client, **_options(world)))
+    for row in _rows(world) if way in ("payouts", "both") else ():
+        for number in range(dice.choice((1, 1, 2))):
+            call = Call(f"{process.name} payout {number}", [row])
+            jobs.append(partial(_after, world, _payout, call, client))
+    if dice.random() < 0.3:
+        jobs.append(partial(_after, world, _reconcile, client))
+    if dice.random() < 0.1:
+        jobs.append(partial(_after, world, _query, client, dice.choice(world.rows)[0].trade_no))
+    return jobs
+
+
+async def batch(world: Any, call: Call, client: PayProClient, *, check_states: bool = False, **options: Any) -> None:
+    """Pay the rows; look at each item, or at the report alone."""
+    CALL.set(call)
+    running = client.batch_payout(call.rows, concurrency=world.dice.choice((1, 2, 4)), **options)
+    seen: list[BatchItem] = []
+    if world.dice.random() < 0.5:
+        async with running:
+            async for item in running:
+                seen.append(item)
+                _item(world, call, item)
+        report = running.report
+    else:
+        report = await running
+        for item in report.failures:
+            _item(world, call, item)
+    world.note(str(call), "ends:", ", ".join(f"{count} {status}" for status, count in report.counts.items()))
+    _adds_up(world, call, report, seen)
+    if check_states:
+        _says_what_is_stored(world, call, report)
+
+
+def check_reconciliation(world: Any, report: ReconcileReport) -> None:
+    """Its numbers contradict neither each other nor, at rest, the store."""
+    left = report.still_unknown + report.review
+    if sum(report.changed.values()) > report.checked or left > report.checked or report.ok != (left == 0):
+        world.oracle.violate("report", f"a reconciliation says {report}")
+
+
+def _item(world: Any, call: Call, item: BatchItem) -> None:
+    if item.result is not None:
+        world.oracle.result(call, item.result)
+    elif item.error is not None:
+        world.oracle.error(call, str(item.trade_no), item.error)
+
+
+def _adds_up(world: Any, call: Call, report: BatchReport, seen: list[BatchItem]) -> None:
+    whole = report.stopped is None
+    amounts = sum(report.amounts.values(), Decimal(0))
+    wrong = report.total > len(call.rows) or (whole and report.total != len(call.rows))
+    wrong |= whole and amounts != sum(Decimal(row.amount) for row in call.rows)
+    wrong |= bool(seen) and whole and sorted(item.position for item in seen) != list(range(len(call.rows)))
+    wrong |= report.ok != (whole and report.accepted == report.total)
+    wrong |= report.total - report.accepted != sum(report.codes.values())
+    if wrong:
+        world.oracle.violate("report", f"{call} says {report} of {len(call.rows)} rows")
+
+
+def _says_what_is_stored(world: Any, call: Call, report: BatchReport) -> None:
+    expected: dict[str, int] = {}
+    for row in call.rows:
+        entry = world.store.entry(row.trade_no)
+        status = _STATUS_OF[entry.state] if entry else "not_sent"
+        expected[status] = expected.get(status, 0) + 1
+    told = {status.value: count for status, count in report.counts.items()}
+    # What is processing may have settled since, by a callback.
+    moving = {"processing", "succeeded", "failed", "reversed", "review"}
+    if {k: v for k, v in told.items() if k not in moving} != {k: v for k, v in expected.items() if k not in moving}:
+        world.oracle.violate("report", f"{call} says {told}, and stored is {expected}")
+
+
+async def _after(world: Any, job: Callable[..., Awaitable[None]], *about: Any, **options: Any) -> None:
+    delay = world.dice.choice((0.0, 0.0, world.dice.random() * world.weather.settle_after))
+    if delay:
+        await asyncio.sleep(delay)
+    await job(world, *about, **options)
+
+
+async def _payout(world: Any, call: Call, client: PayProClient) -> None:
+    CALL.set(call)
+    (row,) = call.rows
+    patient = world.dice.choice((None, None, 3 * world.weather.settle_after, 0.5 * world.weather.request_timeout))
+    try:
+        result = await client.payout(row, timeout=patient, max_attempts=world.dice.choice((None, 1, 2)))
+    except PayProError as error:
+        world.note(str(call), "gets", row.trade_no, type(error).__name__)
+        world.trace.met["error: " + type(error).__name__] += 1
+        world.oracle.error(call, row.trade_no, error)
+    else:
+        world.note(str(call), "gets", row.trade_no, result.status.value)
+        world.oracle.result(call, result)
+
+
+async def _reconcile(world: Any, client: PayProClient) -> None:
+    try:
+        report = await client.reconcile(wait=world.dice.random() < 0.5, concurrency=world.dice.choice((1, 2, 20)))
+    except LedgerUnavailableError:
+        return
+    check_reconciliation(world, report)
+
+
+async def _query(world: Any, client: PayProClient, trade_no: str) -> None:
+    try:
+        await client.query(trade_no)
+    except QuestionFailedError:
+        return
+
+
+def _rows(world: Any) -> list[Any]:
+    """The file in some order, in some worlds with rows that somebody has edited."""
+    dice = world.dice
+    rows = [row[dice.random() < 0.4 if world.weather.edits else 0] for row in world.rows]
+    if dice.random() < 0.5:
+        dice.shuffle(rows)
+    return rows
+
+
+def _options(world: Any) -> dict[str, Any]:
+    dice = world.dice
+    options = {
+        "rate": dice.choice((None, None, 2.0, 50.0)),
+        "timeout": dice.choice((None, None, None, 0.7 * world.weather.settle_after)),
+        "max_attempts": dice.choice((None, None, 1, 3)),
+        "refresh": dice.random() < 0.5,
+    }
+    return options | ({"stop": StopRules.off()} if dice.random() < 0.5 else {})

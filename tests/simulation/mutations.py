@@ -1,0 +1,197 @@
+"""Defects planted into the product, each the removal of one thing that keeps a payout from being paid twice or lost.
+
+A mutation is a change of the product's own text, so that it cannot outlive the line that it breaks.
+"""
+
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from attrs import frozen
+
+from paypro_async import batch, engine, reconcile
+from paypro_async._core import learning, lifecycle, outcome, report, retry
+from paypro_async._core.lifecycle import first_entry
+
+
+@frozen
+class Mutation:
+    """In *function* the text *old* becomes *new*.
+
+    Args:
+        owner: The module or the class that holds the function.
+        name: The function's name.
+        finds: The kinds of violation that it leads to; the first of them that the simulation meets is its finding.
+    """
+
+    owner: Any
+    name: str
+    old: str
+    new: str
+    finds: tuple[str, ...]
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """The product with this defect, wherever it was imported to."""
+        original = getattr(self.owner, self.name)
+        source = textwrap.dedent(inspect.getsource(original))
+        assert source.count(self.old) == 1, f"{self.name} has changed; the mutation must change with it"
+        made: dict[str, Any] = {}
+        scope = {**vars(sys.modules[original.__module__]), "first_entry": first_entry}
+        exec(compile(source.replace(self.old, self.new), f"<mutated {self.name}>", "exec"), scope, made)
+        with _everywhere(self.owner, self.name, original, made[self.name]):
+            yield
+
+
+@contextmanager
+def _everywhere(owner: Any, name: str, original: Any, mutated: Any) -> Iterator[None]:
+    holders = [owner]
+    if inspect.ismodule(owner):
+        package = [module for path, module in sorted(sys.modules.items()) if path.startswith("paypro_async")]
+        holders = [module for module in package if vars(module).get(name) is original]
+    patches = [mock.patch.object(holder, name, mutated) for holder in holders]
+    for patch in patches:
+        patch.start()
+    try:
+        yield
+    finally:
+        for patch in patches:
+            patch.stop()
+
+
+_PAID_TWICE = ("announced twice", "sent twice", "booked twice", "sent though not announced", "booked though not announced")
+
+MUTATIONS = {
+    "an unknown attempt is sent again at once": Mutation(
+        retry,
+        "_ask",
+        "    if at.refused:",
+        "    if at.last is Verdict.UNKNOWN and at.sends < at.max_attempts:\n"
+        "        return Step(Action.SEND)\n"
+        "    if at.refused:",
+        _PAID_TWICE,
+    ),
+    "the intent is stored behind the send": Mutation(
+        engine.Engine,
+        "begin",
+        "await self._within(limits.timeout, self.ledger.claim(intent))",
+        "await self.ledger.get(intent.merchant_no, intent.trade_no)\n"
+        "        if moved is None:\n"
+        "            asyncio.get_running_loop().call_later(1, asyncio.ensure_future, self.ledger.claim(intent))\n"
+        "            moved = first_entry(intent, self.runtime.now())\n"
+        "            moved = Moved(moved, done=True)\n"
+        "        else:\n"
+        "            moved = Moved(moved, done=False)",
+        ("sent before stored",),
+    ),
+    "a ledger that fails is worked around": Mutation(
+        engine.Engine,
+        "begin",
+        "    except LedgerUnavailableError as error:\n",
+        "    except LedgerUnavailableError as error:\n"
+        "        moved = Moved(first_entry(intent, self.runtime.now()), done=True)\n"
+        "    except ZeroDivisionError as error:\n",
+        ("sent before stored", *_PAID_TWICE),
+    ),
+    "the content is not compared": Mutation(
+        engine.Engine,
+        "begin",
+        "moved.entry.fingerprint != intent.fingerprint",
+        "False",
+        ("told about another payout",),
+    ),
+    "who loses the claim sends anyway": Mutation(
+        engine.Engine, "begin", "now if moved.done else None", "now", _PAID_TWICE
+    ),
+    "who loses the announcement sends anyway": Mutation(
+        engine.Engine, "_send", "if not moved.done:", "if False:", _PAID_TWICE
+    ),
+    "the send deadline is not handed on": Mutation(
+        engine.Engine, "_send", "flight.announced_at + self.send_within", 'float("inf")', _PAID_TWICE
+    ),
+    "the settle window is ignored": Mutation(
+        retry.RetryPolicy, "settled", "age >= self.settle_after - _ROUNDING", "True", (*_PAID_TWICE, "called unsent")
+    ),
+    "one absence is enough": Mutation(
+        retry, "next_step", ">= BELIEVED_ABSENCES", ">= 1", (*_PAID_TWICE, "called unsent", "called failed")
+    ),
+    "one absence is enough to reconcile": Mutation(
+        reconcile.Reconciliation, "_ask", ">= BELIEVED_ABSENCES", ">= 1", ("called unsent", "called failed")
+    ),
+    "reconciling does not wait for the settle window": Mutation(
+        reconcile.Reconciliation, "_ask", "if settled else 0", "", ("called unsent", "called failed")
+    ),
+    "the two questions are not spaced": Mutation(
+        retry, "_ask", "max(policy.ask_spacing, _hint(at, policy))", "0.0", (*_PAID_TWICE, "called unsent")
+    ),
+    "compare-and-set does not compare": Mutation(
+        lifecycle,
+        "applies",
+        "entry.state is not change.state or change.attempt not in (None, entry.attempt)",
+        "False",
+        (*_PAID_TWICE, "final moved", "called unsent", "review left"),
+    ),
+    "a late word of an old attempt counts for the new one": Mutation(
+        learning, "after_attempt", "entry.attempt != sent", "False", ("called unsent", *_PAID_TWICE)
+    ),
+    "a belief takes back a newer attempt": Mutation(
+        learning, "after_absence", "attempt=entry.attempt,", "attempt=None,", ("called unsent", "called failed")
+    ),
+    "a refusal in doubt is final": Mutation(learning, "after_attempt", "if entry.doubt:", "if False:", ("called failed",)),
+    "unknown is failed": Mutation(
+        learning,
+        "after_attempt",
+        "case Verdict.FAILED | Verdict.REFUSED:",
+        "case Verdict.FAILED | Verdict.REFUSED | Verdict.UNKNOWN:",
+        ("called failed",),
+    ),
+    "no such order is failed": Mutation(
+        learning,
+        "after_query",
+        "    return _said(entry, outcome, cause)",
+        "    if entry.state is State.SENDING and outcome.verdict is Verdict.NO_SUCH_ORDER:\n"
+        "        return _change(entry, State.FAILED, cause, outcome)\n"
+        "    return _said(entry, outcome, cause)",
+        ("called failed",),
+    ),
+    "resend='never' sends again": Mutation(
+        learning, "after_absence", " or not resend", "", ("sent again unasked",)
+    ),
+    "maybe sent is not sent": Mutation(
+        outcome,
+        "_before_the_envelope",
+        "exchange.phase is Phase.NOT_SENT",
+        "exchange.phase is not Phase.ANSWERED",
+        ("called unsent",),
+    ),
+    "a server error over a refusal is a refusal": Mutation(
+        outcome,
+        "_before_the_envelope",
+        'return _unknown(exchange, f"HTTP {status}", envelope)',
+        "return envelope",
+        ("called failed",),
+    ),
+    "a system error is a refusal": Mutation(
+        outcome, "_refused", "codes.proves_nothing(envelope.code)", "False", ("called failed",)
+    ),
+    "a duplicate is a refusal": Mutation(
+        outcome, "_refused", "verdict = Verdict.DUPLICATE", "verdict = Verdict.REFUSED", ("called failed",)
+    ),
+    "a reply about another order is believed": Mutation(
+        outcome, "_order", "order.tradeNo != trade_no", "False", ("called processing", "called succeeded", "called failed")
+    ),
+    "another amount is the same payout": Mutation(
+        outcome, "classify_query", "outcome.amount != amount", "False", ("called succeeded",)
+    ),
+    "a batch counts an item twice": Mutation(
+        report.Tally, "add", "self.counts[status] += 1", "self.counts[status] += 2", ("report",)
+    ),
+    "a batch forgets those that wait": Mutation(
+        batch.Batch, "_wait_for", "heapq.heappush(self._waiting, ", "print(end='', *", ("report", "stuck")
+    ),
+}
+"""Each by what it does."""

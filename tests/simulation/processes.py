@@ -1,0 +1,175 @@
+"""What a process has of its own: a transport, clocks and dice, and its connection to the store."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from paypro_async import LedgerUnavailableError
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import Change, Entry, Event
+from paypro_async._core.wire import Exchange, WireRequest
+from paypro_async.ledger import Account, BatchRecord, Moved, Slots
+from tests.simulation import replies
+from tests.simulation.loop import Process
+
+CALL: ContextVar[object] = ContextVar("CALL", default=None)
+EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+class Clocks:
+    """The runtime of one process: a steady clock of its own, a wall clock that jumps, and the world's dice."""
+
+    def __init__(self, world: Any, process: Process) -> None:
+        self._world, self._process = world, process
+
+    def steady(self) -> float:
+        return self._world.loop.now + self._process.steady_offset
+
+    def now(self) -> datetime:
+        return EPOCH + timedelta(seconds=self._world.loop.now + self._process.wall_offset)
+
+    async def sleep(self, seconds: float) -> None:
+        self._process.doing = "waiting"
+        await asyncio.sleep(seconds)
+
+    def chance(self) -> float:
+        return self._world.dice.random()
+
+    def random_bits(self, count: int) -> int:
+        return self._world.dice.getrandbits(count)
+
+
+class SimulatedTransport:
+    """Says how far a request got, as the protocol asks: the send deadline is checked where the first byte is written."""
+
+    def __init__(self, world: Any, process: Process) -> None:
+        self._world, self._process = world, process
+
+    async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
+        world, process = self._world, self._process
+        fields = json.loads(request.body)
+        pays = request.url.endswith("/payout")
+        process.doing = "connecting"
+        if world.over:
+            return replies.REFUSED_CONNECTION
+        gives_up = world.loop.now + timeout
+        unsent = await self._connect(timeout, pays)
+        if unsent is not None:
+            return unsent
+        if request.send_by is not None and process.steady_offset + world.loop.now >= request.send_by:
+            world.note(process.name, "is late for", fields["tradeNo"])
+            world.trace.met["fault: send deadline passed"] += 1
+            return replies.LATE
+        waiter = world.loop.create_future()
+        world.loop.call_at(gives_up, _give_up, waiter)
+        world.note(process.name, "writes", "payout" if pays else "question", fields["tradeNo"])
+        process.doing = "awaiting the reply to a payout" if pays else "awaiting the reply to a question"
+        if pays:
+            world.oracle.written(fields, process)
+            world.platform.pay(fields, waiter, CALL.get())
+        else:
+            world.platform.ask(fields["tradeNo"], waiter)
+        exchange = await waiter
+        process.doing = "reading a reply"
+        world.note(process.name, "reads", fields["tradeNo"], exchange.phase.name, exchange.status or "")
+        return exchange
+
+    async def _connect(self, timeout: float, pays: bool) -> Exchange | None:
+        world = self._world
+        calm = world.platform.calm
+        if not calm and pays and world.dice.random() < world.weather.unsent:
+            unsent = world.dice.choice((replies.REFUSED_CONNECTION, replies.POOL))
+            world.trace.met["fault: " + str(unsent.cause)] += 1
+            await asyncio.sleep(world.dice.random() * 0.1)
+            return unsent
+        takes = 0.0 if calm else world.dice.choice((0.0, 0.0, 0.01, world.dice.random() * timeout * 0.5))
+        await asyncio.sleep(min(takes, timeout))
+        return None
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def _give_up(waiter: "asyncio.Future[Exchange]") -> None:
+    if not waiter.done():
+        waiter.set_result(replies.SILENT)
+
+
+class Connection:
+    """A ledger as one process sees it: slow, refusing, or silent about whether it has written."""
+
+    def __init__(self, world: Any, process: Process) -> None:
+        self._world, self._process = world, process
+
+    async def _do(self, name: str, *about: Any) -> Any:
+        world, process = self._world, self._process
+        if world.over:
+            raise LedgerUnavailableError("The world is over.")
+        process.doing = "before " + name
+        weather, dice, calm = world.weather, world.dice, world.platform.calm
+        if not calm and weather.slow_ledger and dice.random() < weather.slow_ledger:
+            return await self._slowly(name, *about)
+        await asyncio.sleep(0)
+        fault = None if calm or dice.random() >= weather.ledger else dice.choice(("refuses", "is in doubt"))
+        if fault is not None:
+            world.note(process.name, f"ledger {fault}:", name)
+            world.trace.met["fault: ledger " + fault] += 1
+        if fault == "refuses":
+            raise LedgerUnavailableError("The store refuses.")
+        result = world.store.carry_out(process.name, name, about)
+        process.doing = "after " + name
+        await asyncio.sleep(0)
+        if fault is not None:
+            raise LedgerUnavailableError("The store does not answer.")
+        return result
+
+    async def _slowly(self, name: str, *about: Any) -> Any:
+        """The effect comes some time later and the reply later still, whether or not anybody waits by then."""
+        world = self._world
+        world.trace.met["fault: ledger is slow"] += 1
+        waiter = world.loop.create_future()
+        longest = world.dice.choice((0.1, 1.0, 1.2 * world.weather.send_within, world.weather.settle_after))
+        before, after = world.dice.random() * longest, world.dice.random() * longest
+
+        def happens() -> None:
+            result = world.store.carry_out(self._process.name, name, about)
+            world.loop.happen(after, lambda: None if waiter.done() else waiter.set_result(result))
+
+        world.loop.happen(before, happens)
+        return await waiter
+
+    async def open(self, account: Account) -> None:
+        """It is open."""
+
+    async def claim(self, intent: Intent) -> Moved:
+        return await self._do("claim", intent)
+
+    async def move(self, change: Change) -> Moved:
+        return await self._do("move", change)
+
+    async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
+        return await self._do("get", merchant_no, trade_no)
+
+    async def get_many(self, merchant_no: str, trade_nos: Sequence[str]) -> dict[str, Entry]:
+        return await self._do("get_many", merchant_no, trade_nos)
+
+    async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
+        return await self._do("open_entries", merchant_no, after, limit)
+
+    async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
+        return await self._do("same_content", merchant_no, fingerprints)
+
+    async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
+        return await self._do("history", merchant_no, trade_no)
+
+    async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
+        raise NotImplementedError
+
+    async def record_batch(self, batch: BatchRecord) -> None:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """Nothing to close."""

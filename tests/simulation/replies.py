@@ -1,0 +1,100 @@
+"""What the platform puts on the wire, by the name of its shape."""
+
+import json
+import random
+from typing import Any
+
+from paypro_async._core.wire import Exchange, Phase
+
+LOST = Exchange(phase=Phase.MAYBE_SENT, cause="the connection broke while waiting for the reply")
+SILENT = Exchange(phase=Phase.MAYBE_SENT, cause="no reply came in time")
+CUT = Exchange(phase=Phase.MAYBE_SENT, cause="the reply stopped half-way")
+REFUSED_CONNECTION = Exchange(phase=Phase.NOT_SENT, cause="the connection was refused")
+POOL = Exchange(phase=Phase.NOT_SENT, cause="every connection was busy", pool_timeout=True)
+LATE = Exchange(phase=Phase.NOT_SENT, cause="its send deadline had passed", late=True)
+
+PAID, PROCESSING = "0000", "0015"
+FAILING = ("R101", "60030", "0100007", "0099")
+_NUMBERS = ("platFormTradeNo", "kiliTradeNo", "serialNumber")
+
+
+def envelope(
+    data: Any = None, *, code: Any = PAID, msg: str = "ok", status: int = 200, retry_after: str | None = None
+) -> Exchange:
+    body = json.dumps({"code": code, "msg": msg, "success": code == PAID, "data": data}).encode()
+    return Exchange(phase=Phase.ANSWERED, status=status, body=body, retry_after=retry_after)
+
+
+def page(status: int, *, body: bytes = b"<html>", retry_after: str | None = None) -> Exchange:
+    return Exchange(phase=Phase.ANSWERED, status=status, body=body, retry_after=retry_after)
+
+
+def order(trade_no: str, status: str, number: str, dice: random.Random, amount: str | None = None) -> dict[str, Any]:
+    """An order as the pages of the different countries show it."""
+    shown: dict[str, Any] = {"status": status, dice.choice(_NUMBERS): number, "desc": "words"}
+    if dice.random() < 0.5:
+        shown["tradeNo"] = trade_no
+    if amount is not None:
+        shown["orderAmount"] = amount
+    return shown
+
+
+# Made once; the rest shows an order and is made for each.
+_FIXED_PAYOUT = {
+    "page 500": page(500),
+    "page 502": page(502),
+    "page 503": page(503, retry_after="1"),
+    "page 403": page(403),
+    "garbage": page(200, body=b'{"code": "0000", "data": {"sta'),
+    "cut": CUT,
+    "no data": envelope(),
+    "system code": envelope(code="5000", msg="system error"),
+    "gateway code": envelope(code="504", msg="gateway time-out"),
+    "500 over refusal": envelope(code="1001", msg="refused", status=500),
+    "408 over refusal": envelope(code="1408", msg="time-out", status=408),
+    "refused": envelope(code="1001", msg="the beneficiary's bank is closed"),
+    "unknown code": envelope(code="E-777", msg="x"),
+    "funds": envelope(code="60019", msg="INSUFFICIENT_FUNDS"),
+    "sign error": envelope(code="1002", msg="sign error"),
+    "merchant words": envelope(code="1003", msg="merchant is disabled"),
+    "429": envelope(code="429", msg="slow down", status=429, retry_after="1"),
+    "429 page": page(429),
+    "failed, no order": envelope({"status": "R102", "desc": "refused by the bank"}),
+    "duplicate code": envelope(code="0100024", msg="x"),
+    "duplicate words": envelope(code="E-900", msg="the order already exists"),
+    "409": envelope(code="E-901", msg="x", status=409),
+    "unknown words": envelope(code="E-902", msg="not allowed"),
+}
+_FIXED_QUERY = {
+    "null": envelope(),
+    "missing": page(200, body=b'{"code": "0000", "msg": "ok"}'),
+    "empty": envelope({}),
+    "bare code": envelope({"status": "0404", "message": "no such order"}),
+    "code": envelope(code="E404", msg="x"),
+    "page 500": page(500),
+    "page 429": page(429, retry_after="2"),
+    "garbage": page(200, body=b"{"),
+    "unknown code": envelope(code="E-5", msg="x"),
+    "sign error": envelope(code="1002", msg="sign error"),
+}
+
+
+def of_payout(shape: str, data: dict[str, Any]) -> Exchange:
+    """The reply to a payout; *data* is the order as it would be shown."""
+    fixed = _FIXED_PAYOUT.get(shape)
+    if fixed is not None:
+        return fixed
+    if shape == "refusal with an order":
+        return envelope({**data, "status": PROCESSING}, code="1001", msg="refused")
+    changes = {"other order": {"tradeNo": "ANOTHER"}, "no status": {"status": ""}, "system status": {"status": "00032"}}
+    status = {"400 over accepted": 400, "429 over accepted": 429}.get(shape, 200)
+    return envelope({**data, **changes.get(shape, {})}, status=status)
+
+
+def of_query(shape: str, data: dict[str, Any] | None) -> Exchange:
+    """The reply to a question; *data* is None if the platform finds no such order."""
+    fixed = _FIXED_QUERY.get(shape)
+    if fixed is not None:
+        return fixed
+    changes = {"other order": {"tradeNo": "ANOTHER"}, "duplicate": {"status": "0100024"}, "system": {"status": "5000"}}
+    return envelope({**(data or {"status": PROCESSING}), **changes.get(shape, {})})

@@ -1,0 +1,142 @@
+"""What kind of world a seed makes: how many payouts and processes, how bad everything is, and what is true of it."""
+
+import random
+from typing import Any
+
+from attrs import frozen
+
+from paypro_async import Codes
+
+PAYOUT_ACCEPTED = ("processing", "processing", "processing", "paid", "paid", "failed order")
+PAYOUT_LIES = (
+    "page 500",
+    "page 502",
+    "page 403",
+    "garbage",
+    "cut",
+    "no data",
+    "other order",
+    "no status",
+    "system code",
+    "system status",
+    "gateway code",
+    "500 over refusal",
+    "400 over accepted",
+    "429 over accepted",
+    "408 over refusal",
+    "refusal with an order",
+)
+PAYOUT_REFUSED = (
+    "refused",
+    "unknown code",
+    "funds",
+    "sign error",
+    "merchant words",
+    "429",
+    "429 page",
+    "failed, no order",
+    "system code",
+    "page 503",
+    "garbage",
+)
+QUERY_LIES = ("page 500", "page 429", "garbage", "unknown code", "sign error", "other order", "duplicate", "system")
+ABSENT = ("null", "missing", "empty", "bare code", "code")
+REPEATED = ("duplicate code", "duplicate words", "409", "unknown words")
+
+
+@frozen(kw_only=True)
+class Weather:
+    """Drawn once per world. Rates are shares between 0 and 1; times are seconds.
+
+    Args:
+        lag: From the arrival of a payout until a question finds it, at most. Together with *send_within* and
+            *request_timeout* it is shorter than *settle_after*, as is documented; unless *laggard*.
+        unique: Whether the platform refuses a second order of one number.
+        laggard: A platform that keeps numbers unique and books later than documented: sending again is then harmless.
+    """
+
+    payouts: int
+    processes: int
+    settle_after: float
+    request_timeout: float
+    send_within: float
+    lag: float
+    resend: bool
+    unique: bool
+    repeated: str
+    laggard: bool
+    foreign: bool
+    edits: bool
+    blips: bool
+    network: float
+    unsent: float
+    lies: float
+    refusals: float
+    questions: float
+    ledger: float
+    slow_ledger: float
+    kills: float
+    freezes: float
+    cancels: float
+    clocks: float
+    copies: float
+    codes: Codes
+
+    @property
+    def spacing(self) -> float:
+        return min(3.0, self.settle_after / 10)
+
+
+def forecast(dice: random.Random) -> Weather:
+    """The weather of one world."""
+    settle = dice.choice((6.0, 6.0, 10.0, 20.0, 60.0))
+    request = settle * dice.choice((0.1, 0.25, 1 / 3, 0.45))
+    send = settle * dice.choice((0.05, 1 / 6, 0.3))
+    unique = dice.random() < 0.35
+    laggard = unique and dice.random() < 0.3
+    repeated = dice.choice(REPEATED)
+    calm = dice.random() < 0.05
+
+    def rate(*choices: float) -> float:
+        drawn = dice.choice(choices)
+        return 0.0 if calm else drawn
+
+    return Weather(
+        payouts=dice.choice((1, 1, 1, 1, 2, 2, 3, 5)),
+        processes=dice.choice((1, 1, 1, 2, 2, 3)),
+        settle_after=settle,
+        request_timeout=request,
+        send_within=send,
+        lag=(settle - request - send) * dice.choice((0.02, 0.5, 0.98)),
+        resend=dice.random() < 0.85,
+        unique=unique,
+        repeated=repeated,
+        laggard=laggard,
+        foreign=unique and repeated != "unknown words" and dice.random() < 0.1,
+        edits=dice.random() < 0.2,
+        blips=dice.random() < 0.3,
+        network=rate(0, 0.1, 0.3, 0.6),
+        unsent=rate(0, 0, 0.1, 0.3),
+        lies=rate(0, 0.05, 0.2, 0.5),
+        refusals=rate(0, 0.05, 0.2, 0.4),
+        questions=rate(0, 0, 0.1, 0.3),
+        ledger=rate(0, 0, 0, 0.03, 0.15),
+        slow_ledger=rate(0, 0, 0.05, 0.2),
+        kills=rate(0, 0, 0.5, 1),
+        freezes=rate(0, 0, 0.5, 1),
+        cancels=rate(0, 0, 0.5, 1),
+        clocks=rate(0, 0.5),
+        copies=rate(0, 0, 0.3) if unique and repeated != "unknown words" else 0.0,
+        codes=Codes(no_such_order={"E404"}),
+    )
+
+
+def settings(weather: Weather) -> dict[str, Any]:
+    """The arguments of a client in that weather."""
+    return {
+        "settle_after": weather.settle_after,
+        "request_timeout": weather.request_timeout,
+        "send_within": weather.send_within,
+        "resend": "after_settle" if weather.resend else "never",
+        "codes": weather.codes,
+    }

@@ -1,0 +1,243 @@
+"""One seed: a world of its own, brought to its end, with every rule looked at on the way."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from paypro_async import LedgerUnavailableError, PayProClient, State, StopRules
+from paypro_async._core.lifecycle import Cause
+from paypro_async._core.outcome import classify_query
+from paypro_async._core.wire import Exchange
+from paypro_async.ledger import merge
+from tests.client.merchant import MERCHANT_NO, payout
+from tests.simulation import calls
+from tests.simulation.loop import Process, SimulatedLoop, Stuck
+from tests.simulation.oracle import Oracle
+from tests.simulation.platform import Platform
+from tests.simulation.processes import Clocks, Connection, SimulatedTransport
+from tests.simulation.store import Store
+from tests.simulation.trace import Trace, Violation
+from tests.simulation.weather import forecast, settings
+
+_ROUNDS = 8
+_MOST_LIVES = 6
+
+
+class _Signer:
+    """The simulated platform believes anybody, so signing may be cheap."""
+
+    def sign(self, fields: Any) -> str:
+        return "signed"
+
+
+_SIGNER = _Signer()
+_ROWS = [[payout(f"T{number}", amount=str(100 + 10 * number + edit)) for edit in range(2)] for number in range(6)]
+
+
+class World:
+    """Everything there is."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.dice = random.Random(seed)
+        self.weather = forecast(self.dice)
+        self.loop = SimulatedLoop()
+        self.trace = Trace()
+        self.oracle = Oracle(self)
+        self.store = Store(self)
+        self.platform = Platform(self)
+        self.over = False
+        self.rows = _ROWS[: self.weather.payouts]
+        self.processes: list[Process] = []
+        self.clients: dict[Process, tuple[PayProClient, Connection]] = {}
+        self.open_jobs = 0
+        if self.weather.foreign:
+            self.platform.foreign.add("T0")
+
+    def note(self, who: str, what: str, *about: Any) -> None:
+        self.trace.add(self.loop.now, who, what, *about)
+
+    def run(self) -> None:
+        """From the first call to the last check."""
+        self.note("world", "has", self.weather)
+        try:
+            self._chaos()
+            self._rest()
+        except Stuck as stuck:
+            self.oracle.violate("stuck", str(stuck))
+            assert self.loop.broken is not None
+            raise self.loop.broken from None
+        except Violation:
+            raise
+        except Exception as error:
+            # The simulation itself, or the product where nobody catches: a finding all the same.
+            self.loop.broken = None
+            self.oracle.violate("unexpected error", repr(error))
+            raise self.loop.broken from error
+        finally:
+            self.over = True
+            self.loop.bury(self.processes)
+
+    def _chaos(self) -> None:
+        for number in range(self.weather.processes):
+            self.open_jobs += 1
+            delay = self.dice.choice((0.0, self.dice.random() * self.weather.settle_after * 1.5))
+            self.loop.happen(delay, self.start, f"p{number}")
+        if self.weather.clocks and self.dice.random() < self.weather.clocks:
+            self.loop.happen(self.dice.random() * self.weather.settle_after, self._put_clocks)
+        horizon = self.loop.now + 12 * self.weather.settle_after + 200
+        self.loop.drive(lambda: self.open_jobs <= 0 or self.loop.now > horizon)
+
+    def _rest(self) -> None:
+        """No more faults; one clean process after, or beside, those that are left."""
+        self.note("world", "calms down")
+        self.platform.calm = True
+        leave = self.open_jobs <= 0 and self.dice.random() < 0.5
+        for process in self.processes:
+            process.plan = {}
+            if not leave:
+                process.alive = False
+        process = self._born("clean")
+        task = self.loop.spawn(process, self._clean(process))
+        self.loop.drive(task.done)
+        task.result()
+        for row in self.rows:
+            self.oracle.ends(row[0].trade_no)
+            entry = self.store.entry(row[0].trade_no)
+            self.trace.met[f"end: {entry.state if entry else None}"] += 1
+        if self.loop.broken is not None:
+            raise self.loop.broken
+
+    async def _clean(self, process: Process) -> None:
+        client, _ = self.clients[process]
+        await client.open()
+        for _ in range(_ROUNDS):
+            found = await client.reconcile(wait=True, concurrency=self.dice.choice((1, 3)))
+            calls.check_reconciliation(self, found)
+            rows = [self._as_stored(number) for number in range(len(self.rows))]
+            call = calls.Call("clean", rows)
+            await calls.batch(self, call, client, refresh=True, stop=StopRules.off(), check_states=True)
+            if all(self._explained(row.trade_no) for row in rows):
+                return
+            await asyncio.sleep(self.weather.settle_after)
+
+    def _explained(self, trade_no: str) -> bool:
+        entry = self.store.entry(trade_no)
+        return entry is not None and entry.state not in (State.NEW, State.SENDING, State.PROCESSING)
+
+    def _as_stored(self, number: int) -> Any:
+        entry = self.store.entry(f"T{number}")
+        variants = self.rows[number]
+        return next((one for one in variants if entry and str(one.amount) == entry.content["amount"]), variants[0])
+
+    def _put_clocks(self) -> None:
+        # Only ever back: a store whose clock runs ahead makes attempts look older than they are.
+        back = self.dice.random() * self.weather.settle_after * 0.5
+        self.store.clock.offset -= back
+        for process in self.processes:
+            process.wall_offset = self.dice.choice((-86400.0, 86400.0)) * self.dice.random()
+        self.note("world", "puts the clocks", f"store back by {back:.3f} s")
+        self.trace.met["fault: clocks jump"] += 1
+
+    def start(self, name: str) -> None:
+        """A process begins its life."""
+        process = self._born(name)
+        weather, dice = self.weather, self.dice
+        if dice.random() < weather.kills and len(self.processes) < _MOST_LIVES:
+            process.plan[self._some_step()] = self._kill
+        if dice.random() < weather.freezes:
+            process.plan.setdefault(self._some_step(), self._freeze)
+        for _ in range(dice.choice((1, 2))):
+            if dice.random() < weather.cancels:
+                process.plan.setdefault(self._some_step(), self._cancel)
+        self.loop.spawn(process, self._live(process))
+
+    def _born(self, name: str) -> Process:
+        process = Process(name, {})
+        process.steady_offset = self.dice.random() * 1e5
+        self.processes.append(process)
+        connection = Connection(self, process)
+        client = PayProClient(
+            base_url="https://paypro.example/in",
+            merchant_no=MERCHANT_NO,
+            signer=_SIGNER,
+            transport=SimulatedTransport(self, process),
+            ledger=connection,
+            runtime=Clocks(self, process),
+            **settings(self.weather),
+        )
+        self.clients[process] = client, connection
+        self.note(name, "starts")
+        return process
+
+    def _some_step(self) -> int:
+        return self.dice.randint(3, self.dice.choice((12, 30, 80, 250)))
+
+    async def _live(self, process: Process) -> None:
+        client, _ = self.clients[process]
+        await client.open()
+        jobs = calls.draw(self, process, client)
+        process.calls = [asyncio.create_task(job()) for job in jobs]
+        await asyncio.wait(process.calls)
+        self.open_jobs -= 1
+        for task in process.calls:
+            if not task.cancelled() and task.exception() is not None:
+                raise task.exception()  # type: ignore[misc]  # it is not None
+
+    def _kill(self, process: Process) -> None:
+        process.alive = False
+        self.note(process.name, "is killed", process.doing)
+        self.trace.met["killed while " + process.doing] += 1
+        # Somebody starts it again.
+        name = process.name + "'"
+        self.loop.happen(self.dice.random() * 1.5 * self.weather.settle_after, self.start, name)
+
+    def _freeze(self, process: Process) -> None:
+        process.frozen = True
+        seconds = self.dice.random() * self.weather.settle_after * self.dice.choice((0.5, 1.5, 4))
+        self.note(process.name, "is stopped for", f"{seconds:.3f} s", process.doing)
+        self.trace.met["stopped while " + process.doing] += 1
+        self.loop.happen(seconds, self._go_on, process)
+
+    def _go_on(self, process: Process) -> None:
+        self.note(process.name, "goes on")
+        self.loop.thaw(process)
+
+    def _cancel(self, process: Process) -> None:
+        left = [task for task in process.calls if not task.done()]
+        if left:
+            self.note(process.name, "cancels a call", process.doing)
+            self.trace.met["cancelled while " + process.doing] += 1
+            self.dice.choice(left).cancel()
+
+    def receive(self, trade_no: str, exchange: Exchange) -> None:
+        """A callback arrives at one of those that live, if anybody does."""
+        alive = [process for process in self.processes if process.alive]
+        if alive and not self.over:
+            process = self.dice.choice(alive)
+            self.trace.met["callback"] += 1
+            self.loop.spawn(process, self._merge(process, trade_no, exchange))
+
+    async def _merge(self, process: Process, trade_no: str, exchange: Exchange) -> None:
+        _, ledger = self.clients[process]
+        with suppress(LedgerUnavailableError):
+            entry = await ledger.get(MERCHANT_NO, trade_no)
+            if entry is not None:
+                outcome = classify_query(exchange, self.weather.codes, trade_no=trade_no, amount=entry.amount)
+                self.note(process.name, "gets a callback about", trade_no, outcome.verdict.value)
+                await merge(ledger, entry, outcome, cause=Cause.CALLBACK)
+
+
+def run_seed(seed: int, watch: Callable[[World], None] | None = None) -> World:
+    """Run one world.
+
+    Raises:
+        Violation: If anything in it must never be.
+    """
+    world = World(seed)
+    if watch is not None:
+        watch(world)
+    world.run()
+    return world
