@@ -112,7 +112,8 @@ class Platform:
         weather, dice = self.weather, self.dice
         share = 0.01 if self.calm else dice.choice((0.01, 0.3, 1.0))
         arrives = dice.random() * weather.request_timeout * share
-        lag = weather.lag * (0.05 if self.calm else dice.choice((0.0, 0.1, dice.random(), 1.0)))
+        late = 1.0 if dice.random() < weather.late else dice.choice((0.0, 0.1, dice.random()))
+        lag = weather.lag * (0.05 if self.calm else late)
         if weather.laggard and not self.calm:
             lag = dice.random() * 0.9 * (2 * weather.settle_after - weather.request_timeout - weather.send_within)
         books = arrives + (lag * dice.random() if request.accepted else 0.0)

@@ -1,9 +1,10 @@
 """What kind of world a seed makes: how many payouts and processes, how bad everything is, and what is true of it."""
 
 import random
+from collections.abc import Callable
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from paypro_async import Codes
 
@@ -51,6 +52,8 @@ class Weather:
     Args:
         lag: From the arrival of a payout until a question finds it, at most. Together with *send_within* and
             *request_timeout* it is shorter than *settle_after*, as is documented; unless *laggard*.
+        early: Whether processes are stopped where a payout is announced and not yet written.
+        late: Share of the bookings that are found as late as can be.
         unique: Whether the platform refuses a second order of one number.
         laggard: A platform that keeps numbers unique and books later than documented: sending again is then harmless.
     """
@@ -62,6 +65,7 @@ class Weather:
     send_within: float
     lag: float
     resend: bool
+    late: float
     unique: bool
     repeated: str
     laggard: bool
@@ -77,6 +81,7 @@ class Weather:
     slow_ledger: float
     kills: float
     freezes: float
+    early: bool
     cancels: float
     clocks: float
     copies: float
@@ -101,13 +106,14 @@ def forecast(dice: random.Random) -> Weather:
         drawn = dice.choice(choices)
         return 0.0 if calm else drawn
 
-    return Weather(
+    drawn = Weather(
         payouts=dice.choice((1, 1, 1, 1, 2, 2, 3, 5)),
         processes=dice.choice((1, 1, 1, 2, 2, 3)),
         settle_after=settle,
         request_timeout=request,
         send_within=send,
         lag=(settle - request - send) * dice.choice((0.02, 0.5, 0.98)),
+        late=0.25,
         resend=dice.random() < 0.85,
         unique=unique,
         repeated=repeated,
@@ -124,11 +130,60 @@ def forecast(dice: random.Random) -> Weather:
         slow_ledger=rate(0, 0, 0.05, 0.2),
         kills=rate(0, 0, 0.5, 1),
         freezes=rate(0, 0, 0.5, 1),
+        early=False,
         cancels=rate(0, 0, 0.5, 1),
         clocks=rate(0, 0.5),
         copies=rate(0, 0, 0.3) if unique and repeated != "unknown words" else 0.0,
-        codes=Codes(no_such_order={"E404"}),
+        codes=_CODES,
     )
+    return drawn if calm else evolve(drawn, **_THEMES[dice.choice(sorted(_THEMES))](dice, drawn))
+
+
+_CODES = Codes(no_such_order={"E404"})
+# Half of the worlds have a bit of everything. In the others one thing is bad enough that what guards against it is used.
+_THEMES: dict[str, Callable[[random.Random, Weather], dict[str, Any]]] = {
+    "all 1": lambda dice, drawn: {},
+    "all 2": lambda dice, drawn: {},
+    "all 3": lambda dice, drawn: {},
+    "booked late": lambda dice, drawn: {
+        "payouts": dice.choice((1, 2)),
+        "lag": 0.98 * (drawn.settle_after - drawn.request_timeout - drawn.send_within),
+        "late": 0.8,
+        "unique": False,
+        "laggard": False,
+        "foreign": False,
+        "copies": 0.0,
+        "network": 0.6,
+        "blips": True,
+    },
+    "stopped": lambda dice, drawn: {
+        "payouts": 1,
+        "processes": dice.choice((2, 3)),
+        "freezes": 1.0,
+        "early": True,
+        "kills": 0.0,
+        "ledger": 0.0,
+        "network": 0.6,
+        "resend": True,
+    },
+    "unique numbers": lambda dice, drawn: {
+        "payouts": dice.choice((1, 2)),
+        "unique": True,
+        "laggard": False,
+        "copies": 0.0 if drawn.repeated == "unknown words" else 0.4,
+        "network": dice.choice((0.3, 0.6)),
+    },
+    "unique numbers, booked too late": lambda dice, drawn: {
+        "payouts": 1,
+        "unique": True,
+        "laggard": True,
+        "repeated": dice.choice((drawn.repeated, "unknown words")),
+        "foreign": False,
+        "copies": 0.0,
+        "network": 0.6,
+        "resend": True,
+    },
+}
 
 
 def settings(weather: Weather) -> dict[str, Any]:

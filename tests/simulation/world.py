@@ -148,7 +148,7 @@ class World:
         if dice.random() < weather.kills and len(self.processes) < _MOST_LIVES:
             process.plan[self._some_step()] = self._kill
         if dice.random() < weather.freezes:
-            process.plan.setdefault(self._some_step(), self._freeze)
+            process.plan.setdefault(dice.randint(4, 14) if weather.early else self._some_step(), self._freeze)
         for _ in range(dice.choice((1, 2))):
             if dice.random() < weather.cancels:
                 process.plan.setdefault(self._some_step(), self._cancel)
@@ -196,7 +196,10 @@ class World:
 
     def _freeze(self, process: Process) -> None:
         process.frozen = True
-        seconds = self.dice.random() * self.weather.settle_after * self.dice.choice((0.5, 1.5, 4))
+        share = self.dice.random() * self.dice.choice((0.5, 1.5, 4))
+        if self.weather.early:
+            share = 1 + 1.5 * self.dice.random()  # it goes on while somebody else sends
+        seconds = share * self.weather.settle_after
         self.note(process.name, "is stopped for", f"{seconds:.3f} s", process.doing)
         self.trace.met["stopped while " + process.doing] += 1
         self.loop.happen(seconds, self._go_on, process)
