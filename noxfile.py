@@ -50,6 +50,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """Search thousands of simulated schedules for one that pays twice; arguments after -- go to it (try --help)."""
+    session.install("-e", ".", "pytest>=9,<10")
+    session.run("python", "-m", "tests.simulation", *(session.posargs or ["--seeds", "2000", "--jobs", "2"]))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check format, rules, layers, spelling, the size of files and functions, and the changelog's fragments."""
     session.install(*LINT_TOOLS)

@@ -42,7 +42,7 @@ class Mutation:
         assert source.count(self.old) == 1, f"{self.name} has changed; the mutation must change with it"
         made: dict[str, Any] = {}
         scope = {**vars(sys.modules[original.__module__]), "first_entry": first_entry}
-        exec(compile(source.replace(self.old, self.new), f"<mutated {self.name}>", "exec"), scope, made)
+        exec(compile(source.replace(self.old, self.new), f"<mutated {self.name}>", "exec"), scope, made)  # noqa: S102  the product's own text
         with _everywhere(self.owner, self.name, original, made[self.name]):
             yield
 
@@ -63,7 +63,14 @@ def _everywhere(owner: Any, name: str, original: Any, mutated: Any) -> Iterator[
             patch.stop()
 
 
-_PAID_TWICE = ("announced twice", "sent twice", "booked twice", "sent though not announced", "booked though not announced")
+_PAID_TWICE = (
+    "announced twice",
+    "sent twice",
+    "booked twice",
+    "sent though not announced",
+    "booked though not announced",
+    "called unsent",
+)
 
 MUTATIONS = {
     "an unknown attempt is sent again at once": Mutation(
@@ -81,7 +88,8 @@ MUTATIONS = {
         "await self._within(limits.timeout, self.ledger.claim(intent))",
         "await self.ledger.get(intent.merchant_no, intent.trade_no)\n"
         "        if moved is None:\n"
-        "            asyncio.get_running_loop().call_later(1, asyncio.ensure_future, self.ledger.claim(intent))\n"
+        "            late = lambda: asyncio.ensure_future(self.ledger.claim(intent))\n"
+        "            asyncio.get_running_loop().call_later(1, late)\n"
         "            moved = first_entry(intent, self.runtime.now())\n"
         "            moved = Moved(moved, done=True)\n"
         "        else:\n"
@@ -114,10 +122,10 @@ MUTATIONS = {
         engine.Engine, "_send", "flight.announced_at + self.send_within", 'float("inf")', _PAID_TWICE
     ),
     "the settle window is ignored": Mutation(
-        retry.RetryPolicy, "settled", "age >= self.settle_after - _ROUNDING", "True", (*_PAID_TWICE, "called unsent")
+        retry.RetryPolicy, "settled", "age >= self.settle_after - _ROUNDING", "True", _PAID_TWICE
     ),
     "one absence is enough": Mutation(
-        retry, "next_step", ">= BELIEVED_ABSENCES", ">= 1", (*_PAID_TWICE, "called unsent", "called failed")
+        retry, "next_step", ">= BELIEVED_ABSENCES", ">= 1", (*_PAID_TWICE, "called failed")
     ),
     "one absence is enough to reconcile": Mutation(
         reconcile.Reconciliation, "_ask", ">= BELIEVED_ABSENCES", ">= 1", ("called unsent", "called failed")
@@ -126,22 +134,24 @@ MUTATIONS = {
         reconcile.Reconciliation, "_ask", "if settled else 0", "", ("called unsent", "called failed")
     ),
     "the two questions are not spaced": Mutation(
-        retry, "_ask", "max(policy.ask_spacing, _hint(at, policy))", "0.0", (*_PAID_TWICE, "called unsent")
+        retry, "_ask", "max(policy.ask_spacing, _hint(at, policy))", "0.0", _PAID_TWICE
     ),
     "compare-and-set does not compare": Mutation(
         lifecycle,
         "applies",
         "entry.state is not change.state or change.attempt not in (None, entry.attempt)",
         "False",
-        (*_PAID_TWICE, "final moved", "called unsent", "review left"),
+        (*_PAID_TWICE, "history", "final moved", "review left"),
     ),
     "a late word of an old attempt counts for the new one": Mutation(
-        learning, "after_attempt", "entry.attempt != sent", "False", ("called unsent", *_PAID_TWICE)
+        learning, "after_attempt", "entry.attempt != sent", "False", _PAID_TWICE
     ),
     "a belief takes back a newer attempt": Mutation(
         learning, "after_absence", "attempt=entry.attempt,", "attempt=None,", ("called unsent", "called failed")
     ),
-    "a refusal in doubt is final": Mutation(learning, "after_attempt", "if entry.doubt:", "if False:", ("called failed",)),
+    "a refusal in doubt is final": Mutation(
+        learning, "after_attempt", "if entry.doubt:", "if False:", ("called failed",)
+    ),
     "unknown is failed": Mutation(
         learning,
         "after_attempt",
@@ -158,9 +168,7 @@ MUTATIONS = {
         "    return _said(entry, outcome, cause)",
         ("called failed",),
     ),
-    "resend='never' sends again": Mutation(
-        learning, "after_absence", " or not resend", "", ("sent again unasked",)
-    ),
+    "resend='never' sends again": Mutation(learning, "after_absence", " or not resend", "", ("sent again unasked",)),
     "maybe sent is not sent": Mutation(
         outcome,
         "_before_the_envelope",
@@ -182,7 +190,11 @@ MUTATIONS = {
         outcome, "_refused", "verdict = Verdict.DUPLICATE", "verdict = Verdict.REFUSED", ("called failed",)
     ),
     "a reply about another order is believed": Mutation(
-        outcome, "_order", "order.tradeNo != trade_no", "False", ("called processing", "called succeeded", "called failed")
+        outcome,
+        "_order",
+        "order.tradeNo != trade_no",
+        "False",
+        ("called processing", "called succeeded", "called failed"),
     ),
     "another amount is the same payout": Mutation(
         outcome, "classify_query", "outcome.amount != amount", "False", ("called succeeded",)
@@ -191,7 +203,7 @@ MUTATIONS = {
         report.Tally, "add", "self.counts[status] += 1", "self.counts[status] += 2", ("report",)
     ),
     "a batch forgets those that wait": Mutation(
-        batch.Batch, "_wait_for", "heapq.heappush(self._waiting, ", "print(end='', *", ("report", "stuck")
+        batch.Batch, "_wait_for", "heapq.heappush(self._waiting, ", "_ = (self._waiting, ", ("report", "stuck")
     ),
 }
 """Each by what it does."""

@@ -43,7 +43,7 @@ class Clocks:
 
 
 class SimulatedTransport:
-    """Says how far a request got, as the protocol asks: the send deadline is checked where the first byte is written."""
+    """Says how far a request got, and checks the send deadline where the first byte is written, as is asked of it."""
 
     def __init__(self, world: Any, process: Process) -> None:
         self._world, self._process = world, process

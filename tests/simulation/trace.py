@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 
-class Violation(BaseException):  # noqa: N818  no `except Exception` of the product may swallow a finding
+class Violation(BaseException):
     """Something that must never be.
 
     Args:
@@ -15,10 +15,11 @@ class Violation(BaseException):  # noqa: N818  no `except Exception` of the prod
     """
 
     def __init__(self, seed: int, kind: str, what: str, story: str) -> None:
-        super().__init__(
-            f"seed {seed}: {kind}: {what}\n{story}\nreplay: python -m tests.simulation --replay {seed}"
-        )
-        self.seed, self.kind, self.what = seed, kind, what
+        super().__init__(f"seed {seed}: {kind}: {what}\n{story}\nreplay: python -m tests.simulation --replay {seed}")
+        self.seed, self.kind, self.what, self.story = seed, kind, what, story
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.seed, self.kind, self.what, self.story)  # out of the process that found it
 
 
 class Trace:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from paypro_async import Codes
 
@@ -85,7 +85,7 @@ class Weather:
     cancels: float
     clocks: float
     copies: float
-    codes: Codes
+    codes: Codes = field(repr=False)  # sets, whose order is that of their hashes
 
     @property
     def spacing(self) -> float:
@@ -94,7 +94,7 @@ class Weather:
 
 def forecast(dice: random.Random) -> Weather:
     """The weather of one world."""
-    settle = dice.choice((6.0, 6.0, 10.0, 20.0, 60.0))
+    settle = dice.choice((6.0, 6.0, 6.0, 10.0, 20.0, 60.0))
     request = settle * dice.choice((0.1, 0.25, 1 / 3, 0.45))
     send = settle * dice.choice((0.05, 1 / 6, 0.3))
     unique = dice.random() < 0.35
@@ -107,7 +107,7 @@ def forecast(dice: random.Random) -> Weather:
         return 0.0 if calm else drawn
 
     drawn = Weather(
-        payouts=dice.choice((1, 1, 1, 1, 2, 2, 3, 5)),
+        payouts=dice.choice((1, 1, 1, 1, 1, 1, 2, 2, 3, 6)),
         processes=dice.choice((1, 1, 1, 2, 2, 3)),
         settle_after=settle,
         request_timeout=request,
@@ -136,11 +136,12 @@ def forecast(dice: random.Random) -> Weather:
         copies=rate(0, 0, 0.3) if unique and repeated != "unknown words" else 0.0,
         codes=_CODES,
     )
-    return drawn if calm else evolve(drawn, **_THEMES[dice.choice(sorted(_THEMES))](dice, drawn))
+    theme = _THEMES[dice.choice(sorted(_THEMES))]
+    return drawn if calm else evolve(drawn, **theme(dice, drawn))
 
 
 _CODES = Codes(no_such_order={"E404"})
-# Half of the worlds have a bit of everything. In the others one thing is bad enough that what guards against it is used.
+# Many worlds have a bit of everything. In the others one thing is so bad that what guards against it is needed.
 _THEMES: dict[str, Callable[[random.Random, Weather], dict[str, Any]]] = {
     "all 1": lambda dice, drawn: {},
     "all 2": lambda dice, drawn: {},

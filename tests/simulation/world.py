@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -231,16 +230,3 @@ class World:
                 outcome = classify_query(exchange, self.weather.codes, trade_no=trade_no, amount=entry.amount)
                 self.note(process.name, "gets a callback about", trade_no, outcome.verdict.value)
                 await merge(ledger, entry, outcome, cause=Cause.CALLBACK)
-
-
-def run_seed(seed: int, watch: Callable[[World], None] | None = None) -> World:
-    """Run one world.
-
-    Raises:
-        Violation: If anything in it must never be.
-    """
-    world = World(seed)
-    if watch is not None:
-        watch(world)
-    world.run()
-    return world

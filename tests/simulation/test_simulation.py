@@ -1,0 +1,131 @@
+"""Thousands of small worlds in virtual time: no schedule of faults pays twice, lies to a caller, or loses a payout."""
+
+import asyncio
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.__main__ import main
+from tests.simulation.loop import Process, SimulatedLoop, Stuck
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.runner import replay, run_range
+
+ROOT = Path(__file__).parents[2]
+SEEDS = 2000
+_PARTS = 4
+
+
+@pytest.mark.parametrize("part", range(_PARTS))
+def test_no_world_breaks_a_rule(part: int):
+    """A finding prints its seed, what happened in its world, and how to see it again."""
+    count = SEEDS // _PARTS
+    summary = run_range(part * count, count, stop=True)
+    assert not summary.found, str(summary.found[0])
+    assert summary.worlds == count
+
+
+def test_the_worlds_are_bad_enough():
+    """Each kind of fault, crash and end comes up, and processes are killed where something is at stake."""
+    met = run_range(0, 400).met
+    for needed in (
+        "killed while awaiting the reply to a payout",
+        "killed while after claim",
+        "killed while before move",
+        "stopped while connecting",
+        "cancelled while awaiting the reply to a payout",
+        "fault: ledger is in doubt",
+        "fault: ledger refuses",
+        "fault: ledger is slow",
+        "fault: send deadline passed",
+        "fault: lost before booking",
+        "fault: reply: late",
+        "fault: arrives twice",
+        "fault: not found for a moment",
+        "fault: clocks jump",
+        "fault: reversed later",
+        "callback",
+        "end: succeeded",
+        "end: failed",
+        "end: review",
+        "end: reversed",
+        "error: IdempotencyConflictError",
+        "error: ReplyLostError",
+    ):
+        assert met[needed], f"never: {needed}"
+    assert len([name for name in met if name.startswith("fault: booked: ")]) > 10
+    assert len([name for name in met if name.startswith("fault: not booked: ")]) > 8
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_each_defect_is_found(name: str):
+    """A defect of the product that would cost money is found within the seeds that every change is tested with."""
+    mutation = MUTATIONS[name]
+    with mutation.planted():
+        summary = run_range(0, SEEDS, stop=True)
+        assert summary.found, f"not found in {SEEDS} worlds: {name}"
+        found = summary.found[0]
+        _, again = replay(found.seed)
+    assert found.kind in mutation.finds, str(found)
+    assert str(again) == str(found)
+    assert replay(found.seed)[1] is None  # without the defect
+
+
+def digest(first: int, count: int) -> str:
+    stories = "\n".join(replay(seed)[0] for seed in range(first, first + count))
+    return hashlib.sha256(stories.encode()).hexdigest()
+
+
+def test_a_seed_is_one_world_to_the_letter():
+    """The same trace again, in another process, and with other hashes: nothing depends on memory, sets or the time."""
+    here = digest(300, 40)
+    assert digest(300, 40) == here
+    program = "from tests.simulation.test_simulation import digest; print(digest(300, 40))"
+    for hashes in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hashes}
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=50
+        )
+        assert done.stdout.strip() == here
+
+
+def test_the_command_says_what_it_met_and_how_to_replay(capsys: pytest.CaptureFixture[str]):
+    """Zero if all is well; else the seed, the story, and the command that tells it again."""
+    assert main(["--seeds", "20"]) == 0
+    assert "schedules a second" in capsys.readouterr().out
+    defect = "maybe sent is not sent"
+    assert main(["--seeds", "20", "--mutation", defect]) == 1
+    told = capsys.readouterr().out
+    assert "called unsent" in told
+    seed = told.partition("--replay ")[2].split()[0]
+    assert main(["--replay", seed, "--mutation", defect]) == 1
+    assert "writes payout" in capsys.readouterr().out
+    assert main(["--replay", seed]) == 0
+
+
+def test_who_is_killed_does_nothing_more_and_who_is_stopped_goes_on():
+    """After a kill not even ``finally`` runs; what came while a process was stopped is there when it goes on."""
+    loop, done = SimulatedLoop(), []
+    killed, stopped = Process("killed", {}), Process("stopped", {})
+
+    async def work(name: str) -> None:
+        try:
+            await asyncio.sleep(1)
+            done.append((name, loop.now))
+        finally:
+            done.append(f"{name} cleans up")
+
+    loop.spawn(killed, work("killed"))
+    loop.spawn(stopped, work("stopped"))
+    loop.happen(0.5, setattr, killed, "alive", False)
+    loop.happen(0.5, setattr, stopped, "frozen", True)
+    loop.happen(5, loop.thaw, stopped)
+    loop.drive(lambda: loop.now >= 1010 or len(done) == 2)
+    assert done == [("stopped", 1005.0), "stopped cleans up"]
+    with pytest.raises(Stuck):
+        loop.drive(lambda: False)
+    loop.bury([killed, stopped])
