@@ -1,19 +1,25 @@
 """What the merchant's programs call, and what they check of what comes back."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from paypro_async import (
+    Batch,
     BatchItem,
     BatchReport,
+    ClientStateError,
+    IdempotencyConflictError,
     LedgerUnavailableError,
+    NotSentError,
     PayProClient,
     PayProError,
     QuestionFailedError,
     ReconcileReport,
+    ReviewRequiredError,
     State,
     StopRules,
 )
@@ -36,8 +42,8 @@ _STATUS_OF = {
 class Call:
     """One call of a program, by which its requests are known."""
 
-    def __init__(self, name: str, rows: list[Any]) -> None:
-        self.name = name
+    def __init__(self, process: Process, name: str, rows: list[Any]) -> None:
+        self.process, self.name = process, f"{process.name} {name}"
         self.rows = rows
         self._amounts = {row.trade_no: str(row.amount) for row in rows}
 
@@ -56,11 +62,11 @@ def draw(world: Any, process: Process, client: PayProClient) -> list[Job]:
     way = dice.choice(("batch", "batch", "twins", "payouts", "both"))
     world.trace.met["program: " + way] += 1
     for number in range(2 if way == "twins" else way in ("batch", "both")):
-        call = Call(f"{process.name} batch {number}", _rows(world))
+        call = Call(process, f"batch {number}", _rows(world))
         jobs.append(partial(_after, world, batch, call, client, **_options(world)))
-    for row in _rows(world) if way in ("payouts", "both") else ():
-        for number in range(dice.choice((1, 1, 2))):
-            call = Call(f"{process.name} payout {number}", [row])
+    for number in range(dice.choice((1, 1, 2))) if way in ("payouts", "both") else ():
+        for row in _rows(world):
+            call = Call(process, f"payout {number}", [row])
             jobs.append(partial(_after, world, _payout, call, client))
     if dice.random() < 0.3:
         jobs.append(partial(_after, world, _reconcile, client))
@@ -72,22 +78,33 @@ def draw(world: Any, process: Process, client: PayProClient) -> list[Job]:
 async def batch(world: Any, call: Call, client: PayProClient, *, check_states: bool = False, **options: Any) -> None:
     """Pay the rows; look at each item, or at the report alone."""
     CALL.set(call)
-    running = client.batch_payout(call.rows, concurrency=world.dice.choice((1, 2, 4)), **options)
+    try:
+        running = client.batch_payout(call.rows, concurrency=world.dice.choice((1, 2, 4)), **options)
+        report, seen = await _run(world, call, running)
+    except ClientStateError:
+        assert call.process.closing
+        return
+    world.note(str(call), "ends:", ", ".join(f"{count} {status}" for status, count in report.counts.items()))
+    _adds_up(world, call, report, seen)
+    if check_states:
+        _says_what_is_stored(world, call, report)
+
+
+async def _run(world: Any, call: Call, running: Batch) -> tuple[BatchReport, list[BatchItem]]:
     seen: list[BatchItem] = []
     if world.dice.random() < 0.5:
         async with running:
             async for item in running:
                 seen.append(item)
                 _item(world, call, item)
+                if not world.platform.calm and world.dice.random() < 0.05:
+                    break
         report = running.report
     else:
         report = await running
         for item in report.failures:
             _item(world, call, item)
-    world.note(str(call), "ends:", ", ".join(f"{count} {status}" for status, count in report.counts.items()))
-    _adds_up(world, call, report, seen)
-    if check_states:
-        _says_what_is_stored(world, call, report)
+    return report, seen
 
 
 def check_reconciliation(world: Any, report: ReconcileReport) -> None:
@@ -104,12 +121,22 @@ def _item(world: Any, call: Call, item: BatchItem) -> None:
         world.oracle.error(call, str(item.trade_no), item.error)
 
 
+def _status_of(item: BatchItem) -> str:
+    if item.result is not None:
+        return item.result.status.value
+    kinds = {IdempotencyConflictError: "conflict", ReviewRequiredError: "review", NotSentError: "not_sent"}
+    certain = item.error is not None and not item.error.money_may_have_moved
+    told = [status for kind, status in kinds.items() if isinstance(item.error, kind)]
+    return told[0] if told else "not_sent" if certain else "unknown"
+
+
 def _adds_up(world: Any, call: Call, report: BatchReport, seen: list[BatchItem]) -> None:
     whole = report.stopped is None
     amounts = sum(report.amounts.values(), Decimal(0))
     wrong = report.total > len(call.rows) or (whole and report.total != len(call.rows))
     wrong |= whole and amounts != sum(Decimal(row.amount) for row in call.rows)
     wrong |= bool(seen) and whole and sorted(item.position for item in seen) != list(range(len(call.rows)))
+    wrong |= bool(seen) and whole and Counter(map(_status_of, seen)) != Counter(report.counts)
     wrong |= report.ok != (whole and report.accepted == report.total)
     wrong |= report.total - report.accepted != sum(report.codes.values())
     if wrong:
@@ -154,7 +181,7 @@ async def _payout(world: Any, call: Call, client: PayProClient) -> None:
 async def _reconcile(world: Any, client: PayProClient) -> None:
     try:
         report = await client.reconcile(wait=world.dice.random() < 0.5, concurrency=world.dice.choice((1, 2, 20)))
-    except LedgerUnavailableError:
+    except (ClientStateError, LedgerUnavailableError):
         return
     check_reconciliation(world, report)
 
@@ -162,7 +189,7 @@ async def _reconcile(world: Any, client: PayProClient) -> None:
 async def _query(world: Any, client: PayProClient, trade_no: str) -> None:
     try:
         await client.query(trade_no)
-    except QuestionFailedError:
+    except (ClientStateError, QuestionFailedError):
         return
 
 

@@ -7,9 +7,10 @@ waits until it goes on; what belongs to one that was killed never runs again, it
 
 import asyncio
 import heapq
+import sys
 from asyncio import events
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextvars import Context, ContextVar
 from typing import Any
 
@@ -32,6 +33,7 @@ class Process:
         self.steady_offset = 0.0
         self.wall_offset = 0.0
         self.doing = "starting"
+        self.closing = False
         self.calls: list[asyncio.Task[Any]] = []
         self.deferred: list[events.Handle] = []
 
@@ -111,14 +113,21 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def drive(self, until: Callable[[], bool]) -> None:
         """Run until that is so."""
+        hooks = sys.get_asyncgen_hooks()
         events._set_running_loop(self)
+        sys.set_asyncgen_hooks(None, self._close_generator)
         try:
             while not until():
                 self._step()
                 if self.broken is not None:
                     raise self.broken
         finally:
+            sys.set_asyncgen_hooks(*hooks)
             events._set_running_loop(None)
+
+    def _close_generator(self, generator: AsyncGenerator[Any, None]) -> None:
+        # As asyncio does with one that is left in the middle.
+        self.call_soon(lambda: self.create_task(generator.aclose()))
 
     def thaw(self, process: Process) -> None:
         """It goes on where it was stopped, and everything that came meanwhile is there at once."""

@@ -6,6 +6,7 @@ It knows what no process can know: what is booked, and what is still under way a
 from typing import Any
 
 from paypro_async import (
+    ClientStateError,
     Entry,
     IdempotencyConflictError,
     NotSentError,
@@ -13,11 +14,12 @@ from paypro_async import (
     OutcomeUnknownError,
     PayoutResult,
     PayoutStatus,
-    PayProError,
     ReviewRequiredError,
     State,
 )
+from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import LEGAL
+from paypro_async._core.outcome import Verdict
 from tests.client.merchant import MERCHANT_NO
 from tests.simulation.loop import Process
 from tests.simulation.platform import Order, Request
@@ -27,6 +29,11 @@ from tests.simulation.trace import Violation
 # Written down here once more, and not taken from the product: what is final moves in no other way.
 _FROM_FINAL = {(State.SUCCEEDED, State.REVERSED), (State.FAILED, State.REVIEW)}
 _FINAL = (State.SUCCEEDED, State.FAILED, State.REVERSED)
+_AFTER = {
+    Verdict.PAID: (State.SUCCEEDED, State.REVERSED, State.REVIEW),
+    Verdict.FAILED: (State.FAILED, State.REVERSED, State.REVIEW),
+    Verdict.PROCESSING: (State.PROCESSING, *_FINAL, State.REVIEW),
+}
 _STATE_OF = {
     PayoutStatus.PROCESSING: State.PROCESSING,
     PayoutStatus.SUCCEEDED: State.SUCCEEDED,
@@ -79,6 +86,8 @@ class Oracle:
         """The store has written."""
         trade_no, strict = now.trade_no, not self.world.weather.laggard
         announced = before is None or now.attempt > before.attempt
+        if before is not None and isinstance(wish, Intent):
+            self.violate("claimed twice", f"{who} claims {trade_no}, which was there")
         if before is not None:
             self._moved(before, now, wish)
         if strict and announced and self._may_exist(trade_no):
@@ -87,6 +96,11 @@ class Oracle:
             self.violate("called unsent", f"{who} puts {trade_no} back to new, and it is booked or may still be")
         if now.state in (*_FINAL, State.PROCESSING) and (before is None or before.state is not now.state):
             self._true(trade_no, now.state, f"{who} stores that {trade_no} is {now.state}")
+
+    def merged(self, now: Entry, verdict: Verdict) -> None:
+        """What a callback says has been brought together with what was stored."""
+        if now.state not in _AFTER.get(verdict, tuple(State)):
+            self.violate("not heard", f"a callback says {verdict.value}, and {now.trade_no} is {now.state}")
 
     def result(self, call: Any, result: PayoutResult) -> None:
         """A caller is told an outcome."""
@@ -106,14 +120,15 @@ class Oracle:
             if booked and not self.world.weather.laggard:
                 self.violate("called unsent", f"{call} gets {type(error).__name__} for {trade_no}, which it sent")
         elif isinstance(error, IdempotencyConflictError):
-            entry = self.world.store.entry(trade_no)
-            if not self.world.weather.edits or entry is None:
+            if not self.world.weather.edits:
                 self.violate("no conflict", f"{call} gets a conflict for {trade_no}, of which there is one content")
         elif isinstance(error, ReviewRequiredError):
             entry = self.world.store.entry(trade_no)
             if entry is None or entry.state is not State.REVIEW:
                 self.violate("no review", f"{call} is told of a review of {trade_no}")
-        elif not isinstance(error, OutcomeUnknownError) or not isinstance(error, PayProError):
+        elif isinstance(error, ClientStateError) and call.process.closing:
+            return
+        elif not isinstance(error, OutcomeUnknownError):
             self.violate("unexpected error", f"{call} gets {error!r} for {trade_no}")
 
     def ends(self, trade_no: str) -> None:

@@ -32,7 +32,10 @@ class _Signer:
 
 
 _SIGNER = _Signer()
-_ROWS = [[payout(f"T{number}", amount=str(100 + 10 * number + edit)) for edit in range(2)] for number in range(6)]
+_ROWS = [
+    [payout(f"T{number}", amount=str(100 + 10 * number + edit), ip_address=None) for edit in range(2)]
+    for number in range(6)
+]
 
 
 class World:
@@ -116,7 +119,7 @@ class World:
             found = await client.reconcile(wait=True, concurrency=self.dice.choice((1, 3)))
             calls.check_reconciliation(self, found)
             rows = [self._as_stored(number) for number in range(len(self.rows))]
-            call = calls.Call("clean", rows)
+            call = calls.Call(process, "batch", rows)
             await calls.batch(self, call, client, refresh=True, stop=StopRules.off(), check_states=True)
             if all(self._explained(row.trade_no) for row in rows):
                 return
@@ -151,6 +154,8 @@ class World:
         for _ in range(dice.choice((1, 2))):
             if dice.random() < weather.cancels:
                 process.plan.setdefault(self._some_step(), self._cancel)
+        if dice.random() < weather.cancels * 0.2:
+            process.plan.setdefault(self._some_step(), self._close)
         self.loop.spawn(process, self._live(process))
 
     def _born(self, name: str) -> Process:
@@ -165,6 +170,8 @@ class World:
             transport=SimulatedTransport(self, process),
             ledger=connection,
             runtime=Clocks(self, process),
+            # Another machine for each process: what was stored first is sent, whoever sends it again.
+            ip_address=f"203.0.113.{len(self.processes)}",
             **settings(self.weather),
         )
         self.clients[process] = client, connection
@@ -214,6 +221,16 @@ class World:
             self.trace.met["cancelled while " + process.doing] += 1
             self.dice.choice(left).cancel()
 
+    def _close(self, process: Process) -> None:
+        """A program that is told to end, and ends in order."""
+        client, _ = self.clients[process]
+        if len(client._batches) > 1 or client._loop is None:
+            return  # They are closed in the order of a set.
+        process.closing = True
+        self.note(process.name, "closes its client", process.doing)
+        self.trace.met["closed while " + process.doing] += 1
+        self.loop.spawn(process, client.aclose())
+
     def receive(self, trade_no: str, exchange: Exchange) -> None:
         """A callback arrives at one of those that live, if anybody does."""
         alive = [process for process in self.processes if process.alive]
@@ -229,4 +246,5 @@ class World:
             if entry is not None:
                 outcome = classify_query(exchange, self.weather.codes, trade_no=trade_no, amount=entry.amount)
                 self.note(process.name, "gets a callback about", trade_no, outcome.verdict.value)
-                await merge(ledger, entry, outcome, cause=Cause.CALLBACK)
+                now = await merge(ledger, entry, outcome, cause=Cause.CALLBACK)
+                self.oracle.merged(now, outcome.verdict)
