@@ -68,7 +68,7 @@ def draw(world: Any, process: Process, client: PayProClient) -> list[Job]:
         for row in _rows(world):
             call = Call(process, f"payout {number}", [row])
             jobs.append(partial(_after, world, _payout, call, client))
-    if dice.random() < 0.3:
+    if dice.random() < 0.5:
         jobs.append(partial(_after, world, _reconcile, client))
     if dice.random() < 0.1:
         jobs.append(partial(_after, world, _query, client, dice.choice(world.rows)[0].trade_no))

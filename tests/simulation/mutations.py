@@ -13,9 +13,10 @@ from unittest import mock
 
 from attrs import frozen
 
-from paypro_async import batch, engine, reconcile
+from paypro_async import batch, engine, flights, reconcile
 from paypro_async._core import learning, lifecycle, outcome, report, retry
 from paypro_async._core.lifecycle import first_entry
+from paypro_async.ledger import memory
 
 
 @frozen
@@ -72,6 +73,8 @@ _PAID_TWICE = (
     "called unsent",
 )
 
+_PAY = "await self.platform.pay(request, trade_no=entry.trade_no, timeout=self._patience(flight))"
+
 MUTATIONS = {
     "an unknown attempt is sent again at once": Mutation(
         retry,
@@ -103,7 +106,7 @@ MUTATIONS = {
         "    except LedgerUnavailableError as error:\n"
         "        moved = Moved(first_entry(intent, self.runtime.now()), done=True)\n"
         "    except ZeroDivisionError as error:\n",
-        ("sent before stored", *_PAID_TWICE),
+        ("sent before stored", "sent with other content", *_PAID_TWICE),
     ),
     "the content is not compared": Mutation(
         engine.Engine,
@@ -198,6 +201,40 @@ MUTATIONS = {
     ),
     "another amount is the same payout": Mutation(
         outcome, "classify_query", "outcome.amount != amount", "False", ("called succeeded",)
+    ),
+    "a new attempt is as old as the one before": Mutation(
+        lifecycle, "changed", "restarts = begins or change.cause is Cause.RESTORE", "restarts = False", _PAID_TWICE
+    ),
+    "the age of an attempt follows the process's wall clock": Mutation(
+        engine.Engine,
+        "age",
+        "age = entry.age + (now - seen_at)",
+        "age = (self.runtime.now() - entry.sent_at).total_seconds()",
+        _PAID_TWICE,
+    ),
+    "that an attempt is in doubt is forgotten": Mutation(
+        learning, "next_attempt", "True if entry.state is State.SENDING else None", "None", ("called failed",)
+    ),
+    "a cancelled call says that nothing was sent": Mutation(
+        engine.Engine,
+        "_send",
+        f"outcome = {_PAY}",
+        f"try:\n        outcome = {_PAY}\n    except asyncio.CancelledError:\n"
+        "        outcome = Outcome(verdict=Verdict.NOT_SENT)",
+        _PAID_TWICE,
+    ),
+    "callbacks are not heard": Mutation(
+        learning,
+        "after_query",
+        "    unclaimed =",
+        "    if cause is Cause.CALLBACK:\n        return None\n    unclaimed =",
+        ("not heard",),
+    ),
+    "a claim replaces what was there": Mutation(
+        memory.MemoryLedger, "claim", "key in self._entries", "False", ("claimed twice", *_PAID_TWICE)
+    ),
+    "calls that join are not compared": Mutation(
+        flights.SingleFlight, "_join", "call.fingerprint != intent.fingerprint", "False", ("told about another payout",)
     ),
     "a batch counts an item twice": Mutation(
         report.Tally, "add", "self.counts[status] += 1", "self.counts[status] += 2", ("report",)

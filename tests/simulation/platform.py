@@ -115,7 +115,11 @@ class Platform:
         late = 1.0 if dice.random() < weather.late else dice.choice((0.0, 0.1, dice.random()))
         lag = weather.lag * (0.05 if self.calm else late)
         if weather.laggard and not self.calm:
-            lag = dice.random() * 0.9 * (2 * weather.settle_after - weather.request_timeout - weather.send_within)
+            lag = (
+                dice.choice((1.0, dice.random()))
+                * 0.9
+                * (2 * weather.settle_after - weather.request_timeout - weather.send_within)
+            )
         books = arrives + (lag * dice.random() if request.accepted else 0.0)
         self.loop.happen(books, self._arrive, request, waiter, self.loop.now + arrives + lag)
 

@@ -55,6 +55,9 @@ class SimulatedTransport:
         process.doing = "connecting"
         if world.over:
             return replies.REFUSED_CONNECTION
+        if pays and world.weather.early and process is world.processes[0] and not world.trace.met["stopped early"]:
+            world.trace.met["stopped early"] += 1
+            world.freeze(process)
         gives_up = world.loop.now + timeout
         unsent = await self._connect(timeout, pays)
         if unsent is not None:

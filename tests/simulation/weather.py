@@ -52,7 +52,7 @@ class Weather:
     Args:
         lag: From the arrival of a payout until a question finds it, at most. Together with *send_within* and
             *request_timeout* it is shorter than *settle_after*, as is documented; unless *laggard*.
-        early: Whether processes are stopped where a payout is announced and not yet written.
+        early: Whether the first process is stopped where a payout is announced and not yet written, until others send.
         late: Share of the bookings that are found as late as can be.
         unique: Whether the platform refuses a second order of one number.
         laggard: A platform that keeps numbers unique and books later than documented: sending again is then harmless.
@@ -141,11 +141,11 @@ def forecast(dice: random.Random) -> Weather:
 
 
 _CODES = Codes(no_such_order={"E404"})
+_CALM = {"kills": 0.0, "freezes": 0.0, "cancels": 0.0, "ledger": 0.0, "lies": 0.0, "refusals": 0.0, "unsent": 0.0}
 # Many worlds have a bit of everything. In the others one thing is so bad that what guards against it is needed.
 _THEMES: dict[str, Callable[[random.Random, Weather], dict[str, Any]]] = {
     "all 1": lambda dice, drawn: {},
     "all 2": lambda dice, drawn: {},
-    "all 3": lambda dice, drawn: {},
     "booked late": lambda dice, drawn: {
         "payouts": dice.choice((1, 2)),
         "lag": 0.98 * (drawn.settle_after - drawn.request_timeout - drawn.send_within),
@@ -158,27 +158,45 @@ _THEMES: dict[str, Callable[[random.Random, Weather], dict[str, Any]]] = {
         "blips": True,
     },
     "stopped": lambda dice, drawn: {
+        **_CALM,
         "payouts": 1,
         "processes": dice.choice((2, 3)),
         "freezes": 1.0,
         "early": True,
-        "kills": 0.0,
-        "ledger": 0.0,
-        "network": 0.6,
+        "request_timeout": 0.45 * drawn.settle_after,
+        "send_within": 0.1 * drawn.settle_after,
+        "lag": 0.3 * drawn.settle_after,
+        "network": 0.5,
         "resend": True,
+        "laggard": False,
+    },
+    "sent again by several": lambda dice, drawn: {
+        **_CALM,
+        "payouts": 1,
+        "processes": 3,
+        "network": 0.9,
+        "slow_ledger": 0.3,
+        "resend": True,
+        "unique": False,
+        "laggard": False,
+        "foreign": False,
+        "copies": 0.0,
     },
     "unique numbers": lambda dice, drawn: {
         "payouts": dice.choice((1, 2)),
         "unique": True,
         "laggard": False,
-        "copies": 0.0 if drawn.repeated == "unknown words" else 0.4,
+        "copies": 0.0 if drawn.repeated == "unknown words" else 0.8,
+        "lies": 0.0,
+        "refusals": 0.0,
         "network": dice.choice((0.3, 0.6)),
     },
     "unique numbers, booked too late": lambda dice, drawn: {
+        **_CALM,
         "payouts": 1,
         "unique": True,
         "laggard": True,
-        "repeated": dice.choice((drawn.repeated, "unknown words")),
+        "repeated": dice.choice((drawn.repeated, "unknown words", "unknown words")),
         "foreign": False,
         "copies": 0.0,
         "network": 0.6,

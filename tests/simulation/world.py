@@ -86,7 +86,8 @@ class World:
         for number in range(self.weather.processes):
             self.open_jobs += 1
             delay = self.dice.choice((0.0, self.dice.random() * self.weather.settle_after * 1.5))
-            self.loop.happen(delay, self.start, f"p{number}")
+            first = self.weather.early and number == 0
+            self.loop.happen(0.0 if first else delay, self.start, f"p{number}")
         if self.weather.clocks and self.dice.random() < self.weather.clocks:
             self.loop.happen(self.dice.random() * self.weather.settle_after, self._put_clocks)
         horizon = self.loop.now + 12 * self.weather.settle_after + 200
@@ -149,8 +150,8 @@ class World:
         weather, dice = self.weather, self.dice
         if dice.random() < weather.kills and len(self.processes) < _MOST_LIVES:
             process.plan[self._some_step()] = self._kill
-        if dice.random() < weather.freezes:
-            process.plan.setdefault(dice.randint(4, 14) if weather.early else self._some_step(), self._freeze)
+        if dice.random() < weather.freezes and not weather.early:
+            process.plan.setdefault(self._some_step(), self.freeze)
         for _ in range(dice.choice((1, 2))):
             if dice.random() < weather.cancels:
                 process.plan.setdefault(self._some_step(), self._cancel)
@@ -161,6 +162,8 @@ class World:
     def _born(self, name: str) -> Process:
         process = Process(name, {})
         process.steady_offset = self.dice.random() * 1e5
+        if self.weather.clocks:
+            process.wall_offset = self.dice.choice((-86400.0, 0.0, 86400.0)) * self.dice.random()
         self.processes.append(process)
         connection = Connection(self, process)
         client = PayProClient(
@@ -200,11 +203,12 @@ class World:
         name = process.name + "'"
         self.loop.happen(self.dice.random() * 1.5 * self.weather.settle_after, self.start, name)
 
-    def _freeze(self, process: Process) -> None:
+    def freeze(self, process: Process) -> None:
+        """SIGSTOP, and some time later SIGCONT."""
         process.frozen = True
         share = self.dice.random() * self.dice.choice((0.5, 1.5, 4))
         if self.weather.early:
-            share = 1 + 1.5 * self.dice.random()  # it goes on while somebody else sends
+            share = 1 + 0.7 * self.dice.random()  # it goes on while somebody else sends
         seconds = share * self.weather.settle_after
         self.note(process.name, "is stopped for", f"{seconds:.3f} s", process.doing)
         self.trace.met["stopped while " + process.doing] += 1
