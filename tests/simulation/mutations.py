@@ -150,7 +150,7 @@ MUTATIONS = {
         learning, "after_attempt", "entry.attempt != sent", "False", _PAID_TWICE
     ),
     "a belief takes back a newer attempt": Mutation(
-        learning, "after_absence", "attempt=entry.attempt,", "attempt=None,", ("called unsent", "called failed")
+        learning, "after_absence", "attempt=entry.attempt,", "attempt=None,", (*_PAID_TWICE, "called failed")
     ),
     "a refusal in doubt is final": Mutation(
         learning, "after_attempt", "if entry.doubt:", "if False:", ("called failed",)
