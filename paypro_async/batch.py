@@ -27,7 +27,7 @@ from paypro_async._core.outcome import Codes
 from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, Tally
 from paypro_async._core.retry import Action
 from paypro_async._core.stopping import StopRules, Watch
-from paypro_async.engine import Engine, Flight, Limits
+from paypro_async.engine import Engine
 from paypro_async.errors import (
     ClientStateError,
     InvalidPayoutError,
@@ -36,6 +36,7 @@ from paypro_async.errors import (
     PayProError,
 )
 from paypro_async.feed import END, NOTHING, Feed, Source
+from paypro_async.flight import Flight, Limits
 from paypro_async.ledger import BatchRecord
 
 __all__ = ["Batch", "BatchOptions"]
@@ -85,7 +86,7 @@ class Batch:
         prepare: Callable[[Any], Intent],
         codes: Codes,
         options: BatchOptions,
-        running: "set[Batch]",
+        running: "dict[Batch, None]",
         check: Callable[[], object],
     ) -> None:
         self._engine = engine
@@ -171,7 +172,7 @@ class Batch:
         self._check()
         self._began = self._engine.runtime.steady()
         self._runner = asyncio.create_task(self._run(), name="paypro-batch")
-        self._running.add(self)
+        self._running[self] = None
         return self._runner
 
     def _stop(self, why: str | None) -> None:
@@ -194,7 +195,7 @@ class Batch:
             self._leave_waiting()
         finally:
             self._elapsed = self._engine.runtime.steady() - self._began
-            self._running.discard(self)
+            self._running.pop(self, None)
             failure = await self._feed.aclose()
         await self._record(ended=True)
         if failure is not None:

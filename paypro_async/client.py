@@ -54,13 +54,11 @@ class PayProClient:
         merchant_no: As PayPro writes it, as text, with its zeros.
         signer: :class:`~paypro_async.Md5Signer` with the app secret, or any :class:`~paypro_async.Signer`.
         region: The country's name.
-        ledger: Where payouts are remembered: ``"sqlite:///payouts.db"``, a :class:`~paypro_async.Ledger`, or
-            ``"memory"`` to forget them when the process ends. There is no default, since a forgotten payout may be
-            paid twice. A client without one can only ask.
-        ip_address: The payer's IP address for payouts that have none of their own.
-        notify_url: The callback URL for payouts that have none of their own.
-        timeout: Seconds that one call may take in all.
-        max_attempts: How often one call may send its payout.
+        ledger: Where payouts are remembered: ``"sqlite:///payouts.db"``, ``"postgresql://…"`` for many machines, a
+            :class:`~paypro_async.Ledger`, or ``"memory"`` to forget them. There is no default, since a forgotten payout
+            may be paid twice. A client without one can only ask.
+        ip_address: The payer's IP address, and *notify_url* the callback URL, for payouts that have none of their own.
+        timeout: Seconds that one call may take in all; *max_attempts*, how often it may send its payout.
         settle_after: Seconds after an attempt within which "no such order" proves nothing. It must be longer than
             *send_within*, *request_timeout* and the platform's booking lag together.
         resend: ``"after_settle"`` sends a payout that never arrived again by itself; ``"never"`` leaves it to a person.
@@ -146,7 +144,7 @@ class PayProClient:
         }
         self._budget = RetryBudget()
         self._flights = SingleFlight(self._runtime)
-        self._batches: set[Batch] = set()
+        self._batches: dict[Batch, None] = {}  # in the order in which they began
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._made_platform: Platform | None = None
@@ -263,7 +261,7 @@ class PayProClient:
         stop: StopRules | None = None,
         on_progress: Callable[[BatchProgress], object] | None = None,
     ) -> Batch:
-        """Pay many. Await what this returns for the report, or iterate over it for each item as it ends.
+        """Pay many. Await the batch for its report, or iterate over it for each item as it ends.
 
         Give every payout its ``trade_no``: then the same batch again, after a crash or a stop, goes on where it was.
 
@@ -291,18 +289,19 @@ class PayProClient:
             ask_anyway=refresh,
             rate=Rate(engine.ledger, self._merchant_no, rate, self._runtime) if rate else None,
         )
+        options = BatchOptions(
+            batch_id=self._intake.batch_id(batch_id),
+            concurrency=concurrency,
+            limits=limits,
+            stop=stop or StopRules(),
+            on_progress=on_progress,
+        )
         return Batch(
             payouts,
             engine=engine,
             prepare=lambda one: self._intake.intent(one, {}),
             codes=self._codes,
-            options=BatchOptions(
-                batch_id=self._intake.batch_id(batch_id),
-                concurrency=concurrency,
-                limits=limits,
-                stop=stop or StopRules(),
-                on_progress=on_progress,
-            ),
+            options=options,
             running=self._batches,
             check=self._platform,
         )

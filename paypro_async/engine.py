@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import field, frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.learning import after_absence, after_attempt, after_query, next_attempt
@@ -28,12 +28,12 @@ from paypro_async.errors import (
     OutcomeUnknownError,
     PayProError,
 )
+from paypro_async.flight import Flight, Limits
 from paypro_async.ledger import Ledger, MemoryLedger, Moved
 from paypro_async.platform import Platform
-from paypro_async.rate import Rate
 from paypro_async.runtime import Runtime
 
-__all__ = ["Engine", "Flight", "Limits"]
+__all__ = ["Engine"]
 
 logger: logging.Logger = logging.getLogger("paypro_async")
 # A library is silent until the application says where its log goes.
@@ -41,72 +41,6 @@ logger.addHandler(logging.NullHandler())
 T = TypeVar("T")
 _RECORDING_SECONDS = 5.0
 _SEND, _FINISH = Step(Action.SEND), Step(Action.FINISH)
-
-
-@frozen(kw_only=True, eq=False)
-class Limits:
-    """The bounds of one call.
-
-    Args:
-        timeout: Seconds for everything: attempts, back-off, questions.
-        max_attempts: How often it may be sent by this call.
-        ask_anyway: Whether to ask for news of a payout that the ledger knows as processing.
-        rate: The rate that the payouts of a batch keep, together with everybody else on the ledger.
-    """
-
-    timeout: float
-    max_attempts: int
-    ask_anyway: bool = True
-    rate: Rate | None = None
-
-    def within(self, timeout: float) -> "Limits":
-        """The same, but for the time."""
-        return self if timeout == self.timeout else evolve(self, timeout=timeout)
-
-
-@define(kw_only=True, eq=False)
-class Flight:
-    """One payout on its way, as one call sees it.
-
-    Args:
-        entry: The ledger's, as last seen.
-        seen_at: When that was, on the steady clock.
-        announced_at: When this call announced an attempt that is not sent yet; else None.
-        place: The place in the rate of the attempt that was announced, if there is a rate to keep.
-        last: What the last attempt of this call proved.
-        retry_after: Seconds that the platform asked to wait when it last answered.
-        refused: Whether the last question was refused because of the credentials.
-    """
-
-    entry: Entry
-    limits: Limits
-    began: float
-    seen_at: float
-    announced_at: float | None
-    place: float | None = None
-    sends: int = 0
-    held: int = 0
-    asked: int = 0
-    absences: int = 0
-    last: Outcome | None = None
-    retry_after: float | None = None
-    refused: bool = False
-
-    @property
-    def deadline(self) -> float:
-        """The moment of the steady clock at which the call must end."""
-        return self.began + self.limits.timeout
-
-    @property
-    def wants_news(self) -> bool:
-        """Whether to ask about one that an earlier call knew as processing; what this call was told is news enough."""
-        return self.limits.ask_anyway and not self.sends and not self.asked
-
-    def see(self, entry: Entry, now: float) -> None:
-        """Take over what the ledger holds now."""
-        if entry.attempt != self.entry.attempt:
-            self.asked = self.absences = 0
-        self.entry, self.seen_at = entry, now
 
 
 @frozen(kw_only=True, eq=False)

@@ -2,8 +2,8 @@
 
 from attrs import field, frozen
 
-from paypro_async.engine import Limits
 from paypro_async.errors import ConfigurationError
+from paypro_async.flight import Limits
 from paypro_async.rate import Rate
 
 __all__ = ["Timing", "check_count"]

@@ -169,10 +169,10 @@ class Connection:
         return await self._do("history", merchant_no, trade_no)
 
     async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
-        raise NotImplementedError
+        return await self._do("reserve", pace, spacing, count)
 
     async def record_batch(self, batch: BatchRecord) -> None:
-        raise NotImplementedError
+        await self._do("record_batch", batch)
 
     async def aclose(self) -> None:
         """Nothing to close."""

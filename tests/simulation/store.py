@@ -31,12 +31,15 @@ class Store:
 
     def entry(self, trade_no: str) -> Entry | None:
         """What is stored now."""
-        return self.ledger._entries.get((MERCHANT_NO, trade_no))
+        record = self.ledger._entries.get((MERCHANT_NO, trade_no))
+        return record.entry if record else None
 
     def carry_out(self, who: str, name: str, about: tuple[Any, ...]) -> Any:
         """One operation, whole."""
         if name == "open_entries":
             return _at_once(self.ledger.open_entries(about[0], after=about[1], limit=min(_PAGE, about[2])))
+        if name == "reserve":
+            return _at_once(self.ledger.reserve(about[0], spacing=about[1], count=about[2]))
         if name not in ("claim", "move"):
             return _at_once(getattr(self.ledger, name)(*about))
         wish = about[0]
