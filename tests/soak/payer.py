@@ -13,8 +13,8 @@ PROGRAM = "tests.soak.payer"
 MERCHANT = "0000000001"
 # What must fit into the settle window: to send, to wait for the reply, and the platform's lag; and room for a machine
 # that is busy, since here the platform's own clock is what runs late.
-SETTINGS: dict[str, Any] = {"settle_after": 2.5, "request_timeout": 0.7, "send_within": 0.6}
-LAG = 0.3
+SETTINGS: dict[str, Any] = {"settle_after": 2.0, "request_timeout": 0.6, "send_within": 0.5}
+LAG = 0.25
 
 
 def number(row: int) -> str:

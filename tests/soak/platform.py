@@ -37,7 +37,8 @@ class FaultyPlatform:
     """Serves on a loopback port from the block's beginning to its end.
 
     Args:
-        faults: Share of the payout requests that something befalls; only the first four of a number.
+        faults: Share of the payout requests that something befalls.
+        tries: How many requests of one number it may befall.
         query_faults: Share of the questions that something befalls.
         lag: Seconds from a request to the moment from which on a question shows its order, at most.
         rejected: Share of the numbers whose payout fails; half of them are refused before there is an order.
@@ -49,6 +50,7 @@ class FaultyPlatform:
         *,
         seed: int,
         faults: float = 0.3,
+        tries: int = 4,
         query_faults: float = 0.15,
         lag: float = 0.3,
         rejected: float = 0.03,
@@ -61,13 +63,8 @@ class FaultyPlatform:
         self.sent: Counter[str] = Counter()
         self.questions = 0
         self.longest_stall = 0.0
-        self._faults, self._query_faults, self._lag, self._rejected, self._slow = (
-            faults,
-            query_faults,
-            lag,
-            rejected,
-            slow,
-        )
+        self._faults, self._tries, self._query_faults = faults, tries, query_faults
+        self._lag, self._rejected, self._slow = lag, rejected, slow
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
@@ -129,7 +126,7 @@ class FaultyPlatform:
         self.arrivals.append(time.monotonic())
         self.sent[trade_no] += 1
         self.contents[trade_no].add(json.dumps({k: v for k, v in fields.items() if k not in ("timestamp", "sign")}))
-        faulty = self.sent[trade_no] <= 4 and self.random.random() < self._faults
+        faulty = self.sent[trade_no] <= self._tries and self.random.random() < self._faults
         if not faulty:
             answer = self._act(fields, 0.0)
             self._after(self.random.random() * self._slow, lambda: connection.reply(200, answer))
