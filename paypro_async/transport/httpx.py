@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 from collections import defaultdict
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
+import anyio.abc
 import anyio.to_thread
 import httpx
 
@@ -65,12 +66,60 @@ class _TooLateError(Exception):
     """The send deadline passed before the next write."""
 
 
+class _Lane(httpx.AsyncHTTPTransport):
+    """Room for one connection, and the request that has it now."""
+
+    wire: "_Wire | None" = None
+
+
+class _Guarded(anyio.abc.ByteStream):
+    """A TCP stream that looks at the clock just before each write.
+
+    Between httpcore's "started" and the write lie a hundred microseconds of Python. A busy process that is frozen is
+    frozen in there every tenth time; so this looks once more, with nothing between the look and the system call.
+    """
+
+    def __init__(self, stream: anyio.abc.ByteStream, lane: _Lane) -> None:
+        self._stream = stream
+        self._lane = lane
+        self._socket = stream.extra(anyio.abc.SocketAttribute.raw_socket)
+
+    async def send(self, item: bytes) -> None:
+        wire, rest = self._lane.wire, memoryview(item)
+        if wire is None or not wire.touched or os.name == "nt":  # there a socket is no file
+            await self._stream.send(item)
+            return
+        # The stream beneath holds nothing back: its send() returns when all is written.
+        while rest:
+            try:
+                wire.look()
+                rest = rest[os.write(self._socket.fileno(), rest) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._socket)
+            except OSError as error:
+                raise anyio.BrokenResourceError from error
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        return await self._stream.receive(max_bytes)
+
+    async def send_eof(self) -> None:
+        await self._stream.send_eof()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    @property
+    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
+        return self._stream.extra_attributes
+
+
 class _Wire:
     """Watches one request being written. httpcore calls it at every step (its ``trace`` extension)."""
 
     def __init__(self, send_by: float | None, runtime: Runtime) -> None:
         self._send_by = send_by
         self._runtime = runtime
+        self.lane: _Lane | None = None
         self.touched = False
         self.clean = False  # whether a whole reply was read, and nothing behind it
         self.dialled: Any = None  # the stream, if a connection was made for this request
@@ -78,15 +127,21 @@ class _Wire:
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith(".connect_tcp.complete"):
             self.dialled = info["return_value"]
+            if self.lane is not None:
+                self.dialled._stream = _Guarded(self.dialled._stream, self.lane)  # noqa: SLF001  nowhere public
         if not event.endswith((".send_request_headers.started", ".send_request_body.started")):
             return
         if info["request"].method == b"CONNECT":
             return  # A proxy's tunnel: nothing of the payout yet.
         # Here and not earlier: the wait for a lane, DNS, TCP and TLS lie before, and a frozen process wakes anywhere.
         # The body is guarded too: without it the platform cannot act on the headers.
+        self.look()
+        self.touched = True
+
+    def look(self) -> None:
+        """Raise if the send deadline has passed."""
         if self._send_by is not None and self._runtime.steady() > self._send_by:
             raise _TooLateError
-        self.touched = True
 
     def broken(self, cause: str, *, pool_timeout: bool = False, late: bool = False) -> Exchange:
         """The exchange that ended without a whole reply."""
@@ -120,7 +175,7 @@ class HttpxTransport:
         self._ssl_context = ssl_context
         self._proxy = proxy
         self._runtime = runtime or SystemRuntime()
-        self._free: defaultdict[str, list[httpx.AsyncHTTPTransport]] = defaultdict(list)  # by origin
+        self._free: defaultdict[str, list[_Lane]] = defaultdict(list)  # by origin
         # A semaphore wakes its waiters in the order they came.
         self._places = anyio.Semaphore(max_connections, fast_acquire=True)
         self._context_lock = anyio.Lock()
@@ -162,6 +217,7 @@ class HttpxTransport:
     async def _over_a_lane(self, request: WireRequest, wire: _Wire) -> Exchange:
         free = self._free[_origin(request.url)]
         lane = free.pop() if free else await self._new_lane(request.url)
+        lane.wire, wire.lane = wire, lane
         whole = False
         try:
             exchange = await self._exchange(lane, request, wire)
@@ -181,7 +237,7 @@ class HttpxTransport:
                     await _close(wire.dialled)
         return exchange
 
-    async def _exchange(self, lane: httpx.AsyncHTTPTransport, request: WireRequest, wire: _Wire) -> Exchange:
+    async def _exchange(self, lane: _Lane, request: WireRequest, wire: _Wire) -> Exchange:
         response = await lane.handle_async_request(
             httpx.Request(
                 "POST",
@@ -222,11 +278,11 @@ class HttpxTransport:
                     ) from error
             return self._ssl_context
 
-    async def _new_lane(self, url: str) -> httpx.AsyncHTTPTransport:
+    async def _new_lane(self, url: str) -> _Lane:
         context = self._ssl_context or await self._default_context(url)
         proxy = self._proxy or _environment_proxy(url)
         try:
-            return httpx.AsyncHTTPTransport(verify=context, limits=_ONE, proxy=proxy, socket_options=_DROP_UNSENT)
+            return _Lane(verify=context, limits=_ONE, proxy=proxy, socket_options=_DROP_UNSENT)
         except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise ConfigurationError(
                 "The proxy cannot be used. Nothing was sent; give a URL such as http://proxy.example:3128, by proxy= "
@@ -267,7 +323,7 @@ def _environment_proxy(url: str) -> str | None:
     return f"http://{proxy}" if proxy and "://" not in proxy else proxy
 
 
-def _nothing_left(lane: httpx.AsyncHTTPTransport, response: httpx.Response, *, secure: bool) -> bool:
+def _nothing_left(lane: _Lane, response: httpx.Response, *, secure: bool) -> bool:
     """Whether nothing came behind the reply. What did would be taken for the answer to the next request."""
     # What still waits in the kernel httpcore sees for itself; what h11 and TLS have taken in already it does not.
     stream = response.extensions.get("network_stream") if secure else None
