@@ -26,6 +26,7 @@ from paypro_async.transport.httpx import HttpxTransport
 from tests.ledger.clock import Hurried
 from tests.ledger.payouts import FIELDS, MERCHANT
 
+PROGRAM = "tests.ledger.payer"
 SETTINGS: dict[str, Any] = {
     "merchant_no": MERCHANT,
     "signer": Md5Signer("sandbox-secret"),
@@ -156,11 +157,7 @@ async def main(base_url: str, ledger_url: str, point: str, passes: int, number: 
     payouts = [FIELDS | {"trade_no": one, "remark": REMARK} for one in trade_nos]
     if not payouts:
         await ledger.migrate()
-    elif len(payouts) == 1:
+    elif len(payouts) == 1 and number == signal.SIGKILL:
         await pay_one(base_url, ledger, payouts[0])
     else:
         await pay_many(base_url, ledger, payouts)
-
-
-PROGRAM = "tests.ledger.payer"
-KILLED = signal.SIGKILL

@@ -42,6 +42,7 @@ class FaultyPlatform:
         query_faults: Share of the questions that something befalls.
         lag: Seconds from a request to the moment from which on a question shows its order, at most.
         rejected: Share of the numbers whose payout fails; half of them are refused before there is an order.
+        processing: Share of the replies that say "under way" of what was paid.
         slow: Seconds that a good reply takes at most.
     """
 
@@ -54,6 +55,7 @@ class FaultyPlatform:
         query_faults: float = 0.15,
         lag: float = 0.3,
         rejected: float = 0.03,
+        processing: float = 0.05,
         slow: float = 0.05,
     ) -> None:
         self.random = Random(seed)
@@ -61,10 +63,11 @@ class FaultyPlatform:
         self.contents: defaultdict[str, set[str]] = defaultdict(set)
         self.arrivals: list[float] = []
         self.sent: Counter[str] = Counter()
+        self.journal: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
         self.questions = 0
         self.longest_stall = 0.0
         self._faults, self._tries, self._query_faults = faults, tries, query_faults
-        self._lag, self._rejected, self._slow = lag, rejected, slow
+        self._lag, self._rejected, self._processing, self._slow = lag, rejected, processing, slow
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
@@ -124,6 +127,7 @@ class FaultyPlatform:
     def _payout(self, connection: "_Connection", fields: dict[str, str]) -> None:
         trade_no = fields["tradeNo"]
         self.arrivals.append(time.monotonic())
+        self.journal[trade_no].append((time.monotonic(), connection.peer))
         self.sent[trade_no] += 1
         self.contents[trade_no].add(json.dumps({k: v for k, v in fields.items() if k not in ("timestamp", "sign")}))
         faulty = self.sent[trade_no] <= self._tries and self.random.random() < self._faults
@@ -154,7 +158,7 @@ class FaultyPlatform:
     def _answer(self, fields: dict[str, str], number: str) -> bytes:
         match self.fate(fields["tradeNo"]):
             case "paid":
-                status = "0015" if self.random.random() < 0.05 else "0000"
+                status = "0015" if self.random.random() < self._processing else "0000"
                 return _envelope({"platFormTradeNo": number, "status": status, "desc": "words", "remark": ""})
             case "failed":
                 return _envelope({"platFormTradeNo": "", "status": "00029", "desc": "REJECTED_TRANSACTION"})
@@ -268,6 +272,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self.peer: int = transport.get_extra_info("peername")[1]
         self._platform._connections.add(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
