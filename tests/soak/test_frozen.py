@@ -2,16 +2,20 @@
 
 import asyncio
 import signal
+import threading
 import time
 
 import pytest
+from sqlalchemy import Connection
 
 from paypro_async import ItemStatus, LedgerUnavailableError, PayProClient
+from paypro_async._core.lifecycle import State
+from paypro_async.ledger import postgres
 from paypro_async.ledger.sql import SqlLedger
 from paypro_async.sandbox import Sandbox
 from tests.ledger.nursery import Child, Nursery
 from tests.ledger.payer import BATCH_SETTINGS, PROGRAM, REMARK
-from tests.ledger.payouts import FIELDS
+from tests.ledger.payouts import ACCOUNT, FIELDS, change, intent
 from tests.soak.audit import audit
 from tests.soak.crowd import Crowd
 from tests.soak.payer import LAG
@@ -65,6 +69,46 @@ async def test_a_frozen_process_does_not_block_the_others(nursery: Nursery, url:
         await thaw(child)
         assert sandbox.books.booked_once(["T1", "T2"]).exact
     assert took < IDLE_SECONDS + SETTLE_SECONDS + 5
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_a_process_that_is_frozen_while_it_sends_statements(url: str, monkeypatch: pytest.MonkeyPatch):
+    """psycopg sends the rows of a group without waiting for each answer; frozen in there, it blocks nobody for long."""
+    monkeypatch.setattr(postgres, "_TRANSACTION_SECONDS", 2.0)
+    thawed, sent = threading.Event(), threading.Event()
+
+    def freeze(connection: Connection) -> None:
+        if thawed.is_set():
+            return  # It is tried again, on another connection.
+        server = connection.connection.dbapi_connection.pgconn  # type: ignore[union-attr]  # psycopg's
+        server.enter_pipeline_mode()
+        server.send_query_params(b"UPDATE payout SET updated_at = updated_at", None)
+        server.send_flush_request()
+        server.flush()
+        while server.is_busy():
+            time.sleep(0.01)
+            server.consume_input()
+        sent.set()
+        thawed.wait(30)
+        server.finish()
+        connection.exec_driver_sql("SELECT 1")
+
+    frozen, other = SqlLedger(url), SqlLedger(url)
+    for ledger in (frozen, other):
+        await ledger.open(ACCOUNT)
+    await frozen.claim(intent("T1"))
+    freezing = asyncio.create_task(frozen.write(freeze))
+    await asyncio.to_thread(sent.wait)
+    began = time.monotonic()
+    moved = await asyncio.wait_for(other.move(change(State.SUCCEEDED)), 20)
+    took = time.monotonic() - began
+    thawed.set()
+    await freezing
+    assert (await frozen.move(change(State.SUCCEEDED))).entry.state is State.SUCCEEDED
+    for ledger in (frozen, other):
+        await ledger.aclose()
+    assert moved.done
+    assert 1.0 < took < 8.0
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
