@@ -180,7 +180,9 @@ class SqlLedger:
             return
         if not await self._writer.aclose(within=_CLOSING_SECONDS):
             # The thread still has the connection, so this object is not opened again; it ends with the process.
-            logger.warning("The ledger %s does not answer; what it was last told to write may not be stored.", self.name)
+            logger.warning(
+                "The ledger %s does not answer; what it was last told to write may not be stored.", self.name
+            )
             return
         await anyio.to_thread.run_sync(self._database.close)  # it may flush what the log holds
         self._writer = None

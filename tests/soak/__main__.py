@@ -21,7 +21,6 @@ from tests.soak.payer import LAG, PROGRAM
 from tests.soak.platform import FaultyPlatform
 
 _ROUND = 1000
-_MOST_RUNS = 1
 
 
 @frozen
@@ -46,7 +45,8 @@ class Trial:
         found = self.audit
         wrong = len(found.differing) + len(found.open) + len(found.rewritten)
         return (
-            f"{self.name:8} {self.store:10} {self.kills:6} {found.payouts:8} {len(found.doubles):7} {len(found.lost):5} "
+            f"{self.name:8} {self.store:10} {self.kills:6} {found.payouts:8} "
+            f"{len(found.doubles):7} {len(found.lost):5} "
             f"{'yes' if not wrong else f'no ({wrong})':>11} {found.sent_again:10} {self.runs:5} {self.seconds:8.1f} "
             f"{self.longest:8.2f} {self.stall:6.2f}  {'ok' if self.fine else 'WRONG'}"
         )
@@ -75,8 +75,11 @@ class Soak:
         return url
 
     @asynccontextmanager
-    async def crowd(self, url: str, *, faults: float, **settings: float) -> AsyncIterator[Crowd]:
-        async with FaultyPlatform(seed=self.options.seed, faults=faults, lag=LAG) as platform:
+    async def crowd(
+        self, url: str, *, faults: float, processing: float = 0.05, **settings: float
+    ) -> AsyncIterator[Crowd]:
+        seed = self.options.seed
+        async with FaultyPlatform(seed=seed, faults=faults, processing=processing, lag=LAG) as platform:
             yield Crowd(self.nursery, platform, {"ledger": url}, **settings)  # type: ignore[arg-type]  # by name
 
     def report(self, name: str, store: str, url: str, crowd: Crowd, payouts: int, *, allowed: float = 0.0) -> Trial:
@@ -118,7 +121,8 @@ class Soak:
         if store == "sqlite":
             return None
         url, payouts = await self.new_ledger(store), self.options.restarts * 300
-        async with self.crowd(url, faults=0.1) as crowd:
+        # Without "under way", since the command shall not be needed a second time.
+        async with self.crowd(url, faults=0.1, processing=0.0) as crowd:
             began = time.monotonic()
             crowd.tally = await pay_through_outages(
                 crowd, self.server(), first=0, count=payouts, restarts=self.options.restarts, within=3600

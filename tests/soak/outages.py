@@ -24,7 +24,7 @@ async def pay_through_outages(
     for _ in range(restarts):
         seen = len(arrivals)
         async with asyncio.timeout(60):
-            while len(arrivals) < seen + 10 and (batch.poll() is None or calls.poll() is None):
+            while len(arrivals) < seen + 10 and None in (batch.poll(), calls.poll()):  # noqa: ASYNC110  other processes
                 await asyncio.sleep(0.02)
         await asyncio.sleep(random.random() * 0.5)
         await asyncio.to_thread(server.restart, pause=random.random())

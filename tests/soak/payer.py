@@ -1,4 +1,4 @@
-"""A process that pays: a list by a batch, or each row by a call of its own, until its list has no row without an end."""
+"""A process that pays: a list by a batch, or each row by a call of its own."""
 
 import asyncio
 import json

@@ -135,7 +135,7 @@ class FaultyPlatform:
             answer = self._act(fields, 0.0)
             self._after(self.random.random() * self._slow, lambda: connection.reply(200, answer))
             return
-        name, books, spoil = self.random.choice(_FAULTS)
+        _name, books, spoil = self.random.choice(_FAULTS)
         after = self.random.random() * self._lag / 2
         answer = b""
         if books == "now":

@@ -73,7 +73,7 @@ async def test_a_frozen_process_does_not_block_the_others(nursery: Nursery, url:
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 async def test_a_process_that_is_frozen_while_it_sends_statements(url: str, monkeypatch: pytest.MonkeyPatch):
-    """psycopg sends the rows of a group without waiting for each answer; frozen in there, it blocks nobody for long."""
+    """The rows of a group are sent without waiting for each answer; who is frozen in there blocks nobody for long."""
     monkeypatch.setattr(postgres, "_TRANSACTION_SECONDS", 2.0)
     thawed, sent = threading.Event(), threading.Event()
 
