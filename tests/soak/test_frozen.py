@@ -24,6 +24,8 @@ from tests.soak.platform import FaultyPlatform
 IDLE_SECONDS = 2.0  # idle_in_transaction_session_timeout, in ledger/postgres.py
 SETTLE_SECONDS = 1.2
 
+pytestmark = pytest.mark.timeout(180)  # a busy machine needs longer than a test of one payout
+
 
 async def frozen_at(nursery: Nursery, sandbox: Sandbox, url: str, point: str, number: str) -> Child:
     child = nursery.start(PROGRAM, sandbox.base_url, url, point, 0, signal.SIGSTOP, [number])
