@@ -99,6 +99,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Kill, freeze and starve paying processes for a long time; arguments after -- go to the trials (try --help)."""
+    session.install(".[cli,postgres]", *TEST_TOOLS)
+    session.run("python", "-m", "tests.soak", *session.posargs)
+
+
 def _oversized(package: Path) -> Iterator[str]:
     """Files and functions that have grown past one screen or one subject."""
     for path in sorted(package.rglob("*.py")):

@@ -244,7 +244,8 @@ class Engine:
     async def _ask(self, flight: Flight) -> None:
         if flight.sends == 0:
             # Somebody else sent it, in another process or before a crash, and may have learned the outcome meanwhile.
-            entry = await self._within(self._patience(flight), self._reload(flight.entry))
+            # As long as there is time: how patient one is with the platform says nothing of the ledger.
+            entry = await self._within(flight.deadline - self.runtime.steady(), self._reload(flight.entry))
             moved_on = (entry.state, entry.attempt) != (flight.entry.state, flight.entry.attempt)
             flight.see(entry, self.runtime.steady())
             if moved_on:

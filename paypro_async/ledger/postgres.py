@@ -25,6 +25,9 @@ _SETTINGS = {
     "statement_timeout": "10s",
     "client_min_messages": "warning",
 }
+# A process that is frozen while it sends one statement after the other is not idle for the server, which then waits for
+# the rest without an end. From version 17 on a server can end that too.
+_TRANSACTION_SECONDS = 10.0
 _SCHEMA_LOCK = 0x706179  # "pay"
 
 # Classes of SQLSTATE after which the same may go through a moment later.
@@ -35,6 +38,7 @@ _PASSING = (
     "55P03",  # a lock was not to be had in time
     "57P",  # the server shuts down, crashed, or starts up
     "25P03",  # this session was idle in a transaction for too long: the process was frozen
+    "25P04",  # its transaction took too long: the process was frozen while it was sending
 )
 _WORDS = {
     "28": "the user or the password is refused; mend the URL",
@@ -188,6 +192,8 @@ def _never_forget(connection: Any, _record: Any) -> None:
         if cursor.execute("SHOW synchronous_commit").fetchone()[0] == "off":
             # A crash of the server could undo a commit, which is a payout sent twice.
             cursor.execute("SET synchronous_commit = on")
+        if connection.info.server_version >= 170_000:
+            cursor.execute(f"SET transaction_timeout = {_TRANSACTION_SECONDS * 1000:.0f}")
         if cursor.execute("SHOW fsync").fetchone()[0] == "off":
             logger.warning("The ledger's server runs with fsync off: after a power loss it may have forgotten payouts.")
     connection.commit()

@@ -1,6 +1,7 @@
 """The durable ledger: SQLAlchemy Core on one writer thread, for SQLite and PostgreSQL."""
 
 import itertools
+import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -26,6 +27,11 @@ from paypro_async.ledger.sqlite import SqliteDatabase
 from paypro_async.ledger.writer import GroupCommit
 
 __all__ = ["SqlLedger"]
+
+logger: logging.Logger = logging.getLogger("paypro_async")
+
+# A server that took a question and never answers would keep the thread, and whoever closes, for good.
+_CLOSING_SECONDS = 40.0
 
 
 class SqlLedger:
@@ -214,10 +220,16 @@ class SqlLedger:
 
     async def aclose(self) -> None:
         """Write what waits and close the database."""
-        if self._writer is not None:
-            await self._writer.aclose()
-            await anyio.to_thread.run_sync(self._database.close)  # it may flush what the log holds
-            self._writer = None
+        if self._writer is None:
+            return
+        if not await self._writer.aclose(within=_CLOSING_SECONDS):
+            # The thread still has the connection, so this object is not opened again; it ends with the process.
+            logger.warning(
+                "The ledger %s does not answer; what it was last told to write may not be stored.", self.name
+            )
+            return
+        await anyio.to_thread.run_sync(self._database.close)  # it may flush what the log holds
+        self._writer = None
 
     def _start(self, purpose: Purpose) -> None:
         if self._writer is None:

@@ -68,13 +68,14 @@ class GroupCommit:
             self._jobs.put(job)
         return await job.future
 
-    async def aclose(self) -> None:
-        """Do what is queued, then end the thread."""
+    async def aclose(self, *, within: float | None = None) -> bool:
+        """Do what is queued, then end the thread; whether it has ended, *within* so many seconds."""
         with self._lock:
             if not self._closing:
                 self._closing = True
                 self._jobs.put(None)
-        await anyio.to_thread.run_sync(self._thread.join)
+        await anyio.to_thread.run_sync(self._thread.join, within)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         while (first := self._jobs.get()) is not None:

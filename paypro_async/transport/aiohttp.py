@@ -15,6 +15,7 @@ import select
 import socket
 import ssl
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any
@@ -48,6 +49,10 @@ class _NoReplyError(Exception):
     """No usable reply can come any more; the text says why."""
 
 
+class _TooLateError(Exception):
+    """The send deadline passed before the write."""
+
+
 class _Handler(ResponseHandler):
     """One connection, and every byte that came since the last request."""
 
@@ -72,11 +77,22 @@ class _Handler(ResponseHandler):
         self.received += data
         super().data_received(data)
 
-    def speak(self, data: bytes) -> None:
-        """Write a request. Its reply is the next that comes."""
-        if self.transport is None:
+    def speak(self, data: bytes, look: Callable[[], None]) -> None:
+        """Write a request, unless *look* raises because it is too late. Its reply is the next that comes."""
+        transport = self.transport
+        if transport is None:
             raise _NoReplyError(NO_REPLY)
-        self.transport.write(data)
+        # Past asyncio, whose own steps lie between a look and the system call: a frozen process wakes in there, too.
+        direct = os.name != "nt" and transport.get_extra_info("sslcontext") is None
+        if direct and not transport.get_write_buffer_size():
+            descriptor = transport.get_extra_info("socket").fileno()
+            look()
+            with suppress(BlockingIOError):
+                data = data[os.write(descriptor, data) :]
+        else:
+            look()
+        if data:
+            transport.write(data)
 
     def rest(self, end: bytes) -> bool:
         """Get ready for the next request, if the reply whose bytes end in *end* was all that came."""
@@ -145,8 +161,18 @@ class _Origin:
 class _Progress:
     """How far one request got."""
 
+    send_by: float | None
+    runtime: Runtime
     placed: bool = False
     touched: bool = False
+
+    def look(self) -> None:
+        """Raise if the send deadline has passed; else it counts as written from here on."""
+        # At the write and not earlier: the wait for a place, DNS, TCP and TLS lie before, and a frozen process wakes
+        # anywhere.
+        if self.send_by is not None and self.runtime.steady() > self.send_by:
+            raise _TooLateError
+        self.touched = True
 
     def broken(self, cause: str) -> Exchange:
         return Exchange(phase=Phase.MAYBE_SENT if self.touched else Phase.NOT_SENT, cause=cause)
@@ -198,7 +224,7 @@ class AiohttpTransport:
         """Send *request* and read the whole reply within *timeout* seconds in all."""
         if self._closed:
             raise ClientStateError("The transport is closed. Nothing was sent; open a new client.")
-        progress = _Progress()
+        progress = _Progress(request.send_by, self._runtime)
         if timeout > 0:  # else the first wait would come behind the write
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout), self._places:
@@ -223,16 +249,14 @@ class AiohttpTransport:
             data = to.written(request)
             handler = await self._connect(to)
             handler.set_response_params(read_until_eof=True, auto_decompress=False)
-            # Here and not earlier: the wait for a place, DNS, TCP and TLS lie before, and a frozen process wakes
-            # anywhere. Head and body are one write, so that no moment lies between them.
-            if request.send_by is not None and self._runtime.steady() > request.send_by:
-                cause = "its send deadline passed before it was written"
-                return Exchange(phase=Phase.NOT_SENT, cause=cause, late=True)
-            progress.touched = True
-            handler.speak(data)
+            # Head and body are one write, so that no moment lies between them.
+            handler.speak(data, progress.look)
             exchange, end = await self._reply(handler)
             if end is not None and not self._closed and handler.rest(end):
                 keeper = to.resting
+        except _TooLateError:
+            cause = "its send deadline passed before it was written"
+            return Exchange(phase=Phase.NOT_SENT, cause=cause, late=True)
         except _NoReplyError as error:
             return progress.broken(str(error))
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:

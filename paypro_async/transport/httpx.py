@@ -12,7 +12,7 @@ import socket
 import ssl
 import struct
 from collections import defaultdict
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
@@ -21,11 +21,13 @@ from urllib.parse import urlsplit
 import anyio
 import anyio.to_thread
 import httpx
+from attrs import define
 
 from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.transport.causes import HTTPX_CAUSES, words
+from paypro_async.transport.guarded import GuardedStream
 from paypro_async.transport.proxies import environment_proxy, origin
 
 __all__ = ["HttpxTransport"]
@@ -47,12 +49,28 @@ class _TooLateError(Exception):
     """The send deadline passed before the next write."""
 
 
+@define(eq=False)
+class _Lane:
+    """Room for one connection, and the request that has it now."""
+
+    inner: httpx.AsyncHTTPTransport
+    wire: "_Wire | None" = None
+
+    def guard(self) -> Callable[[], None] | None:
+        """The look for the request that is being written; none while a proxy or TLS is."""
+        return self.wire.look if self.wire is not None and self.wire.touched else None
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
 class _Wire:
     """Watches one request being written. httpcore calls it at every step (its ``trace`` extension)."""
 
     def __init__(self, send_by: float | None, runtime: Runtime) -> None:
         self._send_by = send_by
         self._runtime = runtime
+        self.lane: _Lane | None = None
         self.touched = False
         self.clean = False  # whether a whole reply was read, and nothing behind it
         self.dialled: Any = None  # the stream, if a connection was made for this request
@@ -60,15 +78,21 @@ class _Wire:
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith(".connect_tcp.complete"):
             self.dialled = info["return_value"]
+            if self.lane is not None:
+                self.dialled._stream = GuardedStream(self.dialled._stream, self.lane.guard)  # noqa: SLF001  nowhere public
         if not event.endswith((".send_request_headers.started", ".send_request_body.started")):
             return
         if info["request"].method == b"CONNECT":
             return  # A proxy's tunnel: nothing of the payout yet.
         # Here and not earlier: the wait for a lane, DNS, TCP and TLS lie before, and a frozen process wakes anywhere.
         # The body is guarded too: without it the platform cannot act on the headers.
+        self.look()
+        self.touched = True
+
+    def look(self) -> None:
+        """Raise if the send deadline has passed."""
         if self._send_by is not None and self._runtime.steady() > self._send_by:
             raise _TooLateError
-        self.touched = True
 
     def broken(self, cause: str, *, pool_timeout: bool = False, late: bool = False) -> Exchange:
         """The exchange that ended without a whole reply."""
@@ -106,7 +130,7 @@ class HttpxTransport:
         self._ssl_context = ssl_context
         self._proxy = proxy
         self._runtime = runtime or SystemRuntime()
-        self._free: defaultdict[str, list[httpx.AsyncHTTPTransport]] = defaultdict(list)  # by origin
+        self._free: defaultdict[str, list[_Lane]] = defaultdict(list)  # by origin
         # A semaphore wakes its waiters in the order they came.
         self._places = anyio.Semaphore(max_connections, fast_acquire=True)
         self._context_lock = anyio.Lock()
@@ -148,6 +172,7 @@ class HttpxTransport:
     async def _over_a_lane(self, request: WireRequest, wire: _Wire) -> Exchange:
         free = self._free[origin(request.url)]
         lane = free.pop() if free else await self._new_lane(request.url)
+        lane.wire, wire.lane = wire, lane
         whole = False
         try:
             exchange = await self._exchange(lane, request, wire)
@@ -167,8 +192,8 @@ class HttpxTransport:
                     await self._close(wire.dialled)
         return exchange
 
-    async def _exchange(self, lane: httpx.AsyncHTTPTransport, request: WireRequest, wire: _Wire) -> Exchange:
-        response = await lane.handle_async_request(
+    async def _exchange(self, lane: _Lane, request: WireRequest, wire: _Wire) -> Exchange:
+        response = await lane.inner.handle_async_request(
             self._httpx.Request(
                 "POST",
                 _url(self._httpx, request.url),
@@ -209,7 +234,7 @@ class HttpxTransport:
                 self._ssl_context = context
             return self._ssl_context
 
-    async def _new_lane(self, url: str) -> httpx.AsyncHTTPTransport:
+    async def _new_lane(self, url: str) -> _Lane:
         context = self._ssl_context or await self._default_context(url)
         proxy = self._proxy or environment_proxy(url)
         try:
@@ -221,7 +246,7 @@ class HttpxTransport:
                 "The proxy cannot be used. Nothing was sent; give a URL such as http://proxy.example:3128, by proxy= "
                 "or HTTPS_PROXY (for SOCKS, install httpx[socks])."
             ) from error
-        return lane
+        return _Lane(lane)
 
     async def _close(self, closable: _Closable) -> None:
         # Also while the caller is being cancelled: an open socket would leak.
@@ -259,7 +284,7 @@ def _url(library: Any, url: str) -> httpx.URL:
     return made
 
 
-def _nothing_left(lane: httpx.AsyncHTTPTransport, response: httpx.Response, *, secure: bool) -> bool:
+def _nothing_left(lane: _Lane, response: httpx.Response, *, secure: bool) -> bool:
     """Whether nothing came behind the reply. What did would be taken for the answer to the next request."""
     # What still waits in the kernel httpcore sees for itself; what h11 and TLS have taken in already it does not.
     stream = response.extensions.get("network_stream") if secure else None
@@ -273,7 +298,7 @@ def _nothing_left(lane: httpx.AsyncHTTPTransport, response: httpx.Response, *, s
             return False
         else:
             return False
-    connection: Any = lane._pool.connections[0] if lane._pool.connections else None  # noqa: SLF001  nowhere public
+    connection: Any = lane.inner._pool.connections[0] if lane.inner._pool.connections else None  # noqa: SLF001  nowhere public
     while connection is not None and not hasattr(connection, "_h11_state"):
         connection = getattr(connection, "_connection", None)
     return connection is not None and not connection._h11_state.trailing_data[0]  # noqa: SLF001

@@ -8,6 +8,7 @@ import pytest
 from paypro_async import (
     CredentialsRefusedError,
     IdempotencyConflictError,
+    MemoryLedger,
     OutcomeUnknownError,
     PayoutStatus,
     PayProClient,
@@ -25,7 +26,7 @@ from tests.client.merchant import (
     virtual_sandbox,
 )
 from tests.client.scripted import LOST, PAID, PROCESSING, Scripted, order, refusal
-from tests.client.virtual import now, virtual_time
+from tests.client.virtual import VirtualRuntime, now, virtual_time
 
 OTHER_CONTENT = [
     {"amount": "301"},
@@ -261,3 +262,22 @@ async def test_an_unknown_payout_of_an_earlier_run_is_asked_for_first():
         result = await later.payout(**fields())
     assert (result.status, result.attempts) == (PayoutStatus.PROCESSING, 1)
     assert len(transport.payouts) == 1
+
+
+class SlowToRead(MemoryLedger):
+    async def get(self, merchant_no: str, trade_no: str):
+        await asyncio.sleep(25)
+        return await super().get(merchant_no, trade_no)
+
+
+@virtual_time
+async def test_a_ledger_that_is_slower_than_a_request_may_be_is_waited_for():
+    """How patient one is with the platform says nothing of the ledger: the call goes on for as long as it has time."""
+    ledger = SlowToRead(runtime=VirtualRuntime())
+    transport = Scripted([LOST, PAID], [LOST, order("0015", amount="300")])
+    async with scripted_client(transport, ledger=ledger) as client:
+        with pytest.raises(OutcomeUnknownError):
+            await client.payout(**fields(), timeout=0.4)
+    async with scripted_client(transport, ledger=ledger, request_timeout=20) as later:
+        result = await later.payout(**fields(), timeout=100)
+    assert (result.status, result.attempts) == (PayoutStatus.PROCESSING, 1)

@@ -4,7 +4,9 @@ import itertools
 import os
 import time
 import warnings
+from contextlib import suppress
 from pathlib import Path
+from subprocess import CalledProcessError
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import psycopg
@@ -60,4 +62,8 @@ class Server:
         pgexec("pg_ctl", words, bin_path=self._server.bin_path, user=self._server.system_user, timeout=60)
 
     def close(self) -> None:
+        # A crash, since nobody needs the data any more; and by hand, since the wheel knows of no restart.
+        with suppress(CalledProcessError):
+            self.stop()
+        self._server._postmaster_info = None
         self._server.cleanup()

@@ -135,6 +135,18 @@ async def test_deadline_that_passes_between_head_and_body_sends_no_body(new_tran
         await transport.aclose()
 
 
+@pytest.mark.parametrize("kind", ["httpx", "httpx2"])
+async def test_deadline_that_passes_after_the_last_look_but_one_sends_no_body(new_transport):
+    """A process that froze after httpcore began with the body: the write itself looks at the clock once more."""
+    transport = new_transport(runtime=Clock(step=10))
+    async with Server(answer) as server:
+        exchange = await transport.send(request(server.url, send_by=1035), timeout=5)
+        assert (exchange.phase, exchange.cause) == (Phase.MAYBE_SENT, TOO_LATE)
+        await until(lambda: server.open == 0)
+        assert b"tradeNo" not in server.received
+        await transport.aclose()
+
+
 async def test_question_has_no_deadline(new_transport):
     """A request without a send deadline may leave at any time."""
     transport = new_transport(runtime=Clock(step=1e9))
