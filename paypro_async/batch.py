@@ -44,6 +44,7 @@ __all__ = ["Batch", "BatchOptions"]
 logger: logging.Logger = logging.getLogger("paypro_async")
 
 _MOST_WAITING = 10_000
+_MOST_PLACING = 4
 _DRAIN_SECONDS = 5.0
 
 
@@ -64,6 +65,7 @@ class _Job:
     payout: Any
     intent: Intent | None = None
     paced: bool = False
+    placed: bool = False
     place: float | None = None
     flight: Flight | None = None
     action: Action | None = None
@@ -106,6 +108,7 @@ class Batch:
         self._places = asyncio.Semaphore(options.concurrency)
         self._active = 0
         self._unbegun = 0  # of those that wait, how many wait for their place in the rate
+        self._placing = 0  # how many look for one
         self._ended: asyncio.Queue[Any] | None = None
         self._runner: asyncio.Task[None] | None = None
         self._began = 0.0
@@ -246,6 +249,7 @@ class Batch:
                 return job
             payout = self._feed.take() if self._may_begin() else NOTHING
             if payout is not NOTHING and payout is not END:
+                self._placing += 1
                 return _Job(next(self._positions), payout)
             if not self._waiting and not self._active and (payout is END or self._stopped):
                 return None
@@ -263,7 +267,9 @@ class Batch:
         piled_up = self._ended is not None and self._ended.qsize() >= self._options.concurrency
         # While nothing gets through, those that wait are the probes, and more of them would only press harder.
         hopeless = self._watch.unsent_in_a_row >= self._options.concurrency and (self._waiting or self._active)
-        crowded = len(self._waiting) >= _MOST_WAITING or self._unbegun
+        # Who takes places in the rate far ahead keeps them from others, and wastes them in a crash.
+        ahead = self._unbegun or (self._options.limits.rate is not None and self._placing >= _MOST_PLACING)
+        crowded = len(self._waiting) >= _MOST_WAITING or ahead
         return not (self._stopped or piled_up or hopeless or crowded)
 
     async def _work(self, job: _Job) -> None:
@@ -306,20 +312,27 @@ class Batch:
     async def _launch(self, job: _Job) -> Flight | None:
         """Store the intent, once the rate allows; None if the job waits for that, or if the batch has stopped."""
         rate = self._options.limits.rate
-        if job.intent is None:
-            intent = job.intent = self._intent(job)
-            # Only what will be sent takes a place in the rate; a second run passes over what is done.
-            known = rate is not None and await self._engine.ledger.get(intent.merchant_no, intent.trade_no) is not None
-            job.paced = rate is not None and not known
-        if rate is not None and job.paced:
-            if job.place is None or rate.missed(job.place):
+        try:
+            if job.intent is None:
+                job.intent = self._intent(job)
+                job.paced = rate is not None and not await self._is_known(job.intent)
+            if rate is not None and job.paced and (job.place is None or rate.missed(job.place)):
                 job.place = await rate.place()
-            if (delay := job.place - rate.lead - self._engine.runtime.steady()) > 0:
-                self._wait_for(job, delay)
-                return None
+        finally:
+            self._placing -= not job.placed
+            job.placed = True
+            self._changed.set()
+        ahead = job.place - rate.lead - self._engine.runtime.steady() if rate and job.place is not None else 0.0
+        if ahead > 0:
+            self._wait_for(job, ahead)
+            return None
         if not self._stopped:
             job.flight = await self._engine.begin(job.intent, self._options.limits, place=job.place)
         return job.flight
+
+    async def _is_known(self, intent: Intent) -> bool:
+        # Only what will be sent takes a place in the rate; a second run passes over what is done.
+        return await self._engine.ledger.get(intent.merchant_no, intent.trade_no) is not None
 
     def _wait_for(self, job: _Job, delay: float) -> None:
         self._unbegun += job.flight is None

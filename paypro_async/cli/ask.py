@@ -57,8 +57,9 @@ def balance(as_json: bool, **account: Any) -> None:
 def _known_ledger(given: str | None) -> str:
     """The ledger that is there; a question makes none."""
     url = ledger_url(given) or "memory"
-    if url != "memory" and not ledger_file(url).exists():
-        note(f"The ledger {ledger_file(url)} does not exist; asking without one.")
+    file = ledger_file(url) if url != "memory" else None
+    if file is not None and not file.exists():
+        note(f"The ledger {file} does not exist; asking without one.")
         return "memory"
     return url
 

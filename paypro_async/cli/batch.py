@@ -122,7 +122,7 @@ def _run(
             name=_name(path),
             client=client,
             merchant_no=settings["merchant_no"],
-            known_ledger=ledger_file(settings["ledger"]).exists(),
+            known_ledger=_exists(settings["ledger"]),
             file=file,
             plan=plan,
             prepare=prepare,
@@ -177,13 +177,18 @@ def _ledger(given: str | None) -> str:
     return url
 
 
-def _result(source: Path, given: Path | None, ledger: Path) -> Path | None:
+def _exists(url: str) -> bool:
+    file = ledger_file(url)
+    return file is None or file.exists()
+
+
+def _result(source: Path, given: Path | None, ledger: Path | None) -> Path | None:
     """Where the result goes; refused now if it could not be written later."""
     if given is None and str(source) == "-":
         note("No result file, since the payouts come from standard input; --result names one.")
         return None
     path = given or source.with_name(f"{source.stem}.result.csv")
-    taken = {source.absolute(), ledger.absolute()}
+    taken = {source.absolute(), *([ledger.absolute()] if ledger else [])}
     if path.absolute() in taken or path.resolve() in {place.resolve() for place in taken}:
         raise click.UsageError(f"The result file cannot be {path}, which is the input or the ledger.")
     if path.is_dir() or not os.access(path.absolute().parent, os.W_OK | os.X_OK):

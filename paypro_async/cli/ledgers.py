@@ -34,7 +34,6 @@ __all__ = [
 ]
 
 _SQLITE = "sqlite:///"
-_EXAMPLE = f"{LEDGER_EXAMPLE}, or postgresql://user@host/database"
 _WIDE = 200
 _STATES = ("new", "sending", "processing", "succeeded", "failed", "reversed", "review")
 _ALIASES = {"unknown": "sending", "not_sent": "new"}
@@ -67,7 +66,7 @@ def _named(_context: click.Context, _parameter: click.Parameter, names: tuple[st
 
 def ledger_options(command: C) -> C:
     """Which ledger."""
-    return click.option("--ledger", metavar="URL", help=f"{_EXAMPLE}.  [default: PAYPRO_LEDGER]")(command)
+    return click.option("--ledger", metavar="URL", help=f"{LEDGER_EXAMPLE}.  [default: PAYPRO_LEDGER]")(command)
 
 
 def merchant_option(command: C) -> C:
@@ -90,10 +89,10 @@ def ledger_of(given: str | None) -> "SqlLedger":
     if url and "://" not in url and url != "memory":
         url = f"{_SQLITE}{url}"
     if not url or url == "memory":
-        raise click.UsageError(f"Which ledger? Give --ledger {_EXAMPLE}, or set PAYPRO_LEDGER.")
+        raise click.UsageError(f"Which ledger? Give --ledger {LEDGER_EXAMPLE}, or set PAYPRO_LEDGER.")
     ledger = open_ledger(url)
     if not isinstance(ledger, SqlLedger):
-        raise click.UsageError(f"Which ledger? Give --ledger {_EXAMPLE}.")
+        raise click.UsageError(f"Which ledger? Give --ledger {LEDGER_EXAMPLE}.")
     return ledger
 
 

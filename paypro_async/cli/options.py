@@ -19,7 +19,8 @@ __all__ = [
     "payout_options",
 ]
 
-LEDGER_EXAMPLE = "sqlite:///payouts.db (or just payouts.db)"
+LEDGER_EXAMPLE = "sqlite:///payouts.db (or just payouts.db), or postgresql://user@host/database"
+POSTGRES = ("postgresql://", "postgres://")
 _SQLITE = "sqlite:///"
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -81,11 +82,13 @@ def ledger_url(given: str | None) -> str | None:
         return url or None
     if "://" not in url:
         return f"{_SQLITE}{url}"
+    if url.startswith(POSTGRES):
+        return url
     if not url.startswith(_SQLITE) or url.removeprefix(_SQLITE) in ("", ":memory:"):
         raise click.UsageError(f"The ledger is not understood. Give --ledger {LEDGER_EXAMPLE}.")
     return url
 
 
-def ledger_file(url: str) -> Path:
-    """The file behind a ledger's URL."""
-    return Path(url.removeprefix(_SQLITE))
+def ledger_file(url: str) -> Path | None:
+    """The file behind a ledger's URL; None for a server."""
+    return None if url.startswith(POSTGRES) else Path(url.removeprefix(_SQLITE))

@@ -25,7 +25,7 @@ from paypro_async.cli.signals import Stop
 from paypro_async.cli.summary import Summary
 from paypro_async.client import PayProClient
 from paypro_async.errors import PayProError, PayProWarning
-from paypro_async.ledger import Ledger
+from paypro_async.ledger import BatchRecord, Ledger
 
 __all__ = ["Job", "pay", "preview"]
 
@@ -99,6 +99,10 @@ async def pay(job: Job) -> int:
             if stop:
                 note("Interrupted. Nothing was sent.")
                 return Exit.INTERRUPTED
+            # So that `paypro ledger show` can name the file.
+            await job.ledger.record_batch(
+                BatchRecord(merchant_no=job.merchant_no, batch_id=job.plan.batch_id, source=job.name)
+            )
             report = await _pay(job, stop)
             try:
                 count, result = await _report(job, job.result)

@@ -53,12 +53,14 @@ class BatchRecord:
 
     Args:
         batch_id: Unique for the merchant.
+        source: Where its payouts come from, in words: a file's name.
         total: How many payouts it has; None until a run came to its end.
         ended: Whether this record tells of its end.
     """
 
     merchant_no: str
     batch_id: str
+    source: str | None = None
     total: int | None = None
     ended: bool = False
 

@@ -101,7 +101,7 @@ class MemoryLedger:
         """Note that a batch runs, or that it has ended."""
         key = batch.merchant_no, batch.batch_id
         known = self._batches.get(key, batch)
-        self._batches[key] = evolve(batch, total=batch.total or known.total)
+        self._batches[key] = evolve(batch, source=batch.source or known.source, total=batch.total or known.total)
 
     async def aclose(self) -> None:
         """Nothing to close; the entries stay for the next client in this process."""

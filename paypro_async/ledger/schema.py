@@ -39,6 +39,7 @@ batch: Table = Table(
     metadata,
     Column("merchant_no", String, nullable=False),
     Column("batch_id", String, nullable=False),
+    Column("source", String),
     Column("total", BigInteger),
     Column("created_at", Double, nullable=False),
     Column("ended_at", Double),

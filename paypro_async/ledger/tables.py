@@ -56,6 +56,7 @@ def record_batch(connection: Connection, record: BatchRecord) -> None:
     values = {
         "merchant_no": record.merchant_no,
         "batch_id": record.batch_id,
+        "source": record.source,
         "total": record.total,
         "created_at": now,
         "ended_at": now if record.ended else None,
@@ -65,6 +66,7 @@ def record_batch(connection: Connection, record: BatchRecord) -> None:
         insert.on_conflict_do_update(
             index_elements=["merchant_no", "batch_id"],
             set_={
+                "source": func.coalesce(insert.excluded.source, batch.c.source),
                 "total": func.coalesce(insert.excluded.total, batch.c.total),
                 "ended_at": insert.excluded.ended_at,
             },

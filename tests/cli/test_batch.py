@@ -4,6 +4,7 @@ import os
 
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
 from tests.cli.terminal import SECRET, Terminal, account, booked_exactly, payout, until, write_file
+from tests.ledger.postgres import Server
 
 
 async def test_a_file_is_paid_and_told_row_by_row(terminal: Terminal, sandbox: Sandbox) -> None:
@@ -243,3 +244,23 @@ async def test_the_transport_is_aiohttp_unless_the_environment_says_otherwise(te
     paid = await terminal.run("batch", "payouts.csv", env=without | {"PAYPRO_TRANSPORT": "httpx"})
     assert paid.code == 0, paid.err
     assert booked_exactly(sandbox, terminal.result())
+
+
+async def test_a_ledger_on_a_server(terminal: Terminal, sandbox: Sandbox, server: Server) -> None:
+    """Once its owner has made the tables; then a second run, perhaps on another machine, pays nothing twice."""
+    terminal.file(5)
+    url = server.database()
+    refused = await terminal.run("batch", "payouts.csv", "--ledger", url)
+    assert refused.code == 2
+    assert "paypro ledger migrate" in refused.err
+
+    assert (await terminal.run("ledger", "migrate", "--ledger", url)).code == 0
+    done = await terminal.run("batch", "payouts.csv", "--ledger", url)
+    assert done.code == 0, done.err
+    again = await terminal.run("batch", "payouts.csv", "--ledger", url)
+    assert "Continuing: 5 of 5" in again.err
+    assert booked_exactly(sandbox, terminal.result())
+    asked = await terminal.run("query", terminal.result()[0]["paypro_trade_no"], "--ledger", url)
+    assert asked.code == 0, asked.err
+    shown = await terminal.run("ledger", "show", "--ledger", url)
+    assert "payouts.csv" in shown.out

@@ -28,9 +28,6 @@ def most_in_a_second(arrivals: list[float]) -> int:
     return most
 
 
-@pytest.mark.skip(
-    reason="batch_payout keeps its rate by itself: Ledger.reserve is not wired into batch.py and engine.py"
-)
 async def test_processes_keep_one_rate_together(nursery: Nursery, url: str):
     """Three pay a list each, one of them dies in the middle; in no second does the platform see more than the rate."""
     async with FaultyPlatform(seed=5, faults=0.0, query_faults=0.0, processing=0.0, slow=0.0, lag=LAG) as platform:
