@@ -281,13 +281,11 @@ class PayProClient:
         """
         engine = self._engine()
         check_count("concurrency", concurrency)
-        if rate is not None and not rate > 0:
-            raise ConfigurationError("rate must be more than zero payouts a second, or None.")
         limits = self._timing.batch_limits(
             timeout=timeout,
             max_attempts=max_attempts,
             ask_anyway=refresh,
-            rate=Rate(engine.ledger, self._merchant_no, rate, self._runtime) if rate else None,
+            rate=None if rate is None else Rate(engine.ledger, self._merchant_no, rate, self._runtime),
         )
         options = BatchOptions(
             batch_id=self._intake.batch_id(batch_id),

@@ -5,10 +5,12 @@ place that was missed is dropped and never made up for, so that no burst follows
 """
 
 import asyncio
+import math
 from collections import deque
 
 from attrs import define, field
 
+from paypro_async.errors import ConfigurationError
 from paypro_async.ledger import Ledger
 from paypro_async.runtime import Runtime
 
@@ -33,6 +35,9 @@ class Rate:
         per_second: Payouts a second at most.
         runtime: Clock and sleep.
         lead: Seconds that storing an intent has lately taken: who starts so much ahead of a place is just in time.
+
+    Raises:
+        ConfigurationError: If the rate makes no sense.
     """
 
     ledger: Ledger
@@ -43,6 +48,10 @@ class Rate:
     _due: deque[float] = field(factory=deque, init=False)
     _count: int = field(default=1, init=False)
     _taking: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if isinstance(self.per_second, bool) or not 0 < self.per_second < math.inf:
+            raise ConfigurationError("rate must be more than zero payouts a second, or None.")
 
     async def place(self) -> float:
         """The next place: a moment of the steady clock, at hand or to be waited for.

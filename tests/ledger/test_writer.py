@@ -215,20 +215,28 @@ async def test_two_event_loops_share_one_ledger(durable: SqlLedger):
     assert theirs | ours == set(wanted)
 
 
-async def test_closing_a_ledger_stores_what_was_asked_for(durable: SqlLedger):
+@pytest.fixture
+def of_others() -> list[threading.Thread]:
+    """Writers of ledgers that other tests have left to the end of the process."""
+    return threads("paypro-ledger")
+
+
+async def test_closing_a_ledger_stores_what_was_asked_for(of_others: list[threading.Thread], durable: SqlLedger):
     """Claims that wait while it closes are durable, and their callers hear of it."""
     claims = [asyncio.create_task(durable.claim(intent(f"T{n}"))) for n in range(300)]
     await asyncio.sleep(0)
     await durable.aclose()
     await durable.aclose()
-    assert threads("paypro-ledger") == []
+    assert set(threads("paypro-ledger")) <= set(of_others)
     assert all(one.done for one in await asyncio.gather(*claims))
 
     await durable.open(ACCOUNT)
     assert len(await durable.open_entries(MERCHANT, limit=1000)) == 300
 
 
-async def test_a_ledger_whose_closing_is_cancelled_can_still_be_closed(durable: SqlLedger):
+async def test_a_ledger_whose_closing_is_cancelled_can_still_be_closed(
+    of_others: list[threading.Thread], durable: SqlLedger
+):
     """The second call ends what the first one left."""
     await durable.claim(intent())
     closing = asyncio.create_task(durable.aclose())
@@ -236,4 +244,4 @@ async def test_a_ledger_whose_closing_is_cancelled_can_still_be_closed(durable: 
     closing.cancel()
     await asyncio.wait({closing})
     await durable.aclose()
-    assert threads("paypro-ledger") == []
+    assert set(threads("paypro-ledger")) <= set(of_others)
