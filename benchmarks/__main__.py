@@ -1,185 +1,126 @@
-"""Measure the client beside its peers: ``python -m benchmarks [--quick] [--rounds N] [--json PATH]``.
+"""Measure the client beside its peers: ``python -m benchmarks [subject ...] [--rounds N] [--quick] [--write]``.
 
 A constant server on one core, one client at a time on another. Every measurement is a process of its own; rounds go
 through all measurements in turn, so that a busy moment of the machine hits all alike, and medians are compared.
 """
 
 import argparse
-import importlib.util
-import itertools
-import os
-import platform
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from statistics import median
+from typing import Any
 
-from benchmarks.cases import CASES
-from benchmarks.constant_server import ConstantServer, constant_server
+from benchmarks import cpu, csv_file, durability, latency, machine, memory, pipeline, throughput
+from benchmarks.constant_server import constant_server, late_server
+from benchmarks.databases import postgres
 from benchmarks.processes import Cores, FailedError, run_python
-from benchmarks.report import Results, as_json, as_text
+from benchmarks.report import PAGE, Report, as_json, as_text, with_figures
+from benchmarks.subject import Found, Measurement, Setting, Subject
 
-CONCURRENCIES = (1, 8, 32, 128, 512)
-QUICK = (8, 128, 512)
-# httpx's pool takes some ten seconds at 512 until its pace is steady, and no goal is set by it.
-LEFT_OUT = frozenset({("httpx, one pool", 512)})
-MODULES = ("httpx", "paypro_async", "paypro_async.transport.httpx")
-OPTIONAL = ("aiohttp",)
-TIME_IMPORT = """
-import json, sys, time
-wall, cpu = time.perf_counter(), time.process_time()
-__import__(sys.argv[1])
-print(json.dumps({"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}))
-"""
+SUBJECTS = {one.SUBJECT.name: one.SUBJECT for one in (throughput, latency, durability, pipeline, memory, cpu, csv_file)}
 
 
 def main() -> int:
     """Run everything, print the report, and return 1 only if something could not run."""
     options = _options()
     began = time.monotonic()
+    subjects = [one for name, one in SUBJECTS.items() if name in (options.subjects or SUBJECTS)]
     cores = Cores.of_this_machine()
-    results = Results(about=_about(options))
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.folder) as name:
         folder = Path(name)
-        results.about["one fsync"] = f"{1000 * _fsync_seconds(folder):.2f} ms, where the ledger's file lies"
+        report = Report(about=machine.about(folder))
         try:
-            with constant_server(folder, core=cores.server, kind=options.server) as server:
-                where = "" if cores.server is None else f" on core {cores.server}, client on core {cores.client}"
-                results.about["server"] = server.name + where
-                _measure_imports(results, cores, rounds=options.import_rounds)
-                done = _measure_cases(results, cores, server, folder, options, give_up=began + options.budget)
+            with _servers(folder, cores, options, report) as setting:
+                _measure(report, subjects, setting, cores, options.rounds)
         except FailedError as error:
-            results.failures.append(str(error))
-            done = 0
-    results.about["rounds"] = f"{done} of {options.seconds:g} s each; {options.import_rounds} imports of each module"
-    results.about["load after"] = _load()
-    results.about["took"] = f"{time.monotonic() - began:.0f} s"
-    print(as_text(results))
+            report.failures.append(str(error))
+    report.about["rounds"] = f"{options.rounds}, each measurement of pace {options.seconds:g} s"
+    report.about["load after"] = machine.load()
+    report.about["took"] = f"{time.monotonic() - began:.0f} s"
+    print(as_text(report))
     if options.json:
-        options.json.write_text(as_json(results) + "\n", encoding="utf-8")
-    return 1 if results.failures else 0
+        options.json.write_text(as_json(report) + "\n", encoding="utf-8")
+    if options.write:
+        PAGE.write_text(with_figures(PAGE.read_text(encoding="utf-8"), report), encoding="utf-8")
+    return 1 if report.failures else 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "--quick", action="store_true", help="one short round of a few: shows the order of things, no more"
-    )
-    parser.add_argument("--rounds", type=int, help="rounds through all measurements (3)")
-    parser.add_argument("--seconds", type=float, help="how long each measurement counts (0.5)")
-    parser.add_argument("--budget", type=float, help="begin no round that would end after so many seconds (175)")
+    parser.add_argument("subjects", nargs="*", metavar="subject", help=f"what to measure: {', '.join(SUBJECTS)} (all)")
+    parser.add_argument("--quick", action="store_true", help="one short round of less: the order of things, no more")
+    parser.add_argument("--rounds", type=int, help="rounds through all measurements (5; 1 with --quick)")
+    parser.add_argument("--seconds", type=float, help="how long each measurement of pace counts (0.6)")
     parser.add_argument("--server", choices=["nginx", "asyncio"], help="the constant server (nginx if installed)")
-    parser.add_argument("--folder", type=Path, help="where the ledger's file lies; its disk matters (temporary folder)")
+    parser.add_argument("--postgres", metavar="URL", help="a database that may be filled (a server of our own)")
+    parser.add_argument("--folder", type=Path, help="where ledgers and files lie; its disk matters (temporary folder)")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write every figure there too")
+    parser.add_argument("--write", action="store_true", help="write the figures into docs/performance.md")
     options = parser.parse_args()
-    rounds, seconds, budget, options.import_rounds = (1, 0.2, 45.0, 5) if options.quick else (3, 0.5, 175.0, 15)
-    options.rounds = options.rounds or rounds
-    options.seconds = options.seconds or seconds
-    # Who asks for more rounds or longer ones wants them all.
-    asked = options.rounds > rounds or options.seconds > seconds
-    options.budget = options.budget or (float("inf") if asked else budget)
+    if unknown := set(options.subjects) - set(SUBJECTS):
+        parser.error(f"no subject: {', '.join(sorted(unknown))}")
+    options.rounds = options.rounds or (1 if options.quick else 5)
+    options.seconds = options.seconds or (0.2 if options.quick else 0.6)
     return options
 
 
-def _measure_imports(results: Results, cores: Cores, *, rounds: int) -> None:
-    for module in MODULES:
-        run_python(["-c", TIME_IMPORT, module], core=cores.client)  # compiles what has no bytecode yet
-    for _, module in itertools.product(range(rounds), MODULES):
-        results.add_import(module, run_python(["-c", TIME_IMPORT, module], core=cores.client))
+@contextmanager
+def _servers(folder: Path, cores: Cores, options: argparse.Namespace, report: Report) -> Iterator[Setting]:
+    with ExitStack() as stack:
+        constant = stack.enter_context(constant_server(folder, core=cores.server, kind=options.server))
+        late = stack.enter_context(late_server(pipeline.LATE_SECONDS, core=cores.server))
+        database = options.postgres or stack.enter_context(postgres(core=cores.server))
+        where = "" if cores.server is None else f" on core {cores.server}, client on core {cores.client}"
+        report.about["server"] = constant.name + where
+        report.about["late server"] = late.name
+        yield Setting(
+            url=constant.url,
+            late_url=late.url,
+            postgres=database,
+            folder=folder,
+            seconds=options.seconds,
+            quick=options.quick,
+        )
 
 
-def _measure_cases(
-    results: Results, cores: Cores, server: ConstantServer, folder: Path, options: argparse.Namespace, *, give_up: float
-) -> int:
-    """Go through all measurements as often as there is time for, at least once; return how often."""
-    done = 0
-    longest = 0.0
-    while done < options.rounds and (not done or time.monotonic() + longest < give_up):
-        began = time.monotonic()
-        for case, concurrency in _cells(QUICK if options.quick else CONCURRENCIES):
-            _note(f"round {done + 1}: {case}, {concurrency} at a time")
-            try:
-                _measure(results, case, concurrency, cores, server, folder, options.seconds)
-            except FailedError as error:
-                results.failures.append(f"{case} at {concurrency}: {error}")
-        done += 1
-        longest = max(longest, time.monotonic() - began)
+def _measure(report: Report, subjects: Sequence[Subject], setting: Setting, cores: Cores, rounds: int) -> None:
+    plans = {subject.name: list(subject.measurements(setting)) for subject in subjects}
+    # Two subjects that ask for the same share one process a round.
+    wanted = {one.arguments: one for plan in plans.values() for one in plan}
+    figures: dict[tuple[str, ...], list[dict[str, Any]]] = {arguments: [] for arguments in wanted}
+    failed: set[tuple[str, ...]] = set()
+    for number, (at, one) in ((number, each) for number in range(rounds) for each in enumerate(wanted.values(), 1)):
+        if number >= one.rounds or one.arguments in failed:
+            continue
+        _note(f"round {number + 1} of {rounds}, {at} of {len(wanted)}: {one.row}, {one.column:,}")
+        try:
+            figures[one.arguments].append(_run(one, setting, cores))
+        except FailedError as error:
+            failed.add(one.arguments)
+            report.failures.append(f"{one.row} at {one.column}: {error}")
     _note("")
-    return done
+    for subject in subjects:
+        found = Found({one.cell: figures[one.arguments] for one in plans[subject.name] if figures[one.arguments]})
+        report.sections.append(subject.section(found))
+        report.raw[subject.name] = {f"{row}, {column}": each for (row, column), each in found.figures.items()}
 
 
-def _cells(concurrencies: Sequence[int]) -> Iterator[tuple[str, int]]:
-    # What is compared stands close together in time.
-    for concurrency, case in itertools.product(concurrencies, CASES):
-        if _can_run(case) and (case, concurrency) not in LEFT_OUT:
-            yield case, concurrency
-
-
-def _can_run(case: str) -> bool:
-    return not case.startswith(OPTIONAL) or importlib.util.find_spec(case.partition(",")[0]) is not None
-
-
-def _measure(
-    results: Results,
-    case: str,
-    concurrency: int,
-    cores: Cores,
-    server: ConstantServer,
-    folder: Path,
-    seconds: float,
-) -> None:
-    with tempfile.TemporaryDirectory(dir=folder) as own:
-        arguments = ["-m", "benchmarks.cases", case, server.url, str(concurrency), str(seconds), own]
-        figures = run_python(arguments, core=cores.client)
-    results.add((case, concurrency), figures)
-
-
-def _about(options: argparse.Namespace) -> dict[str, object]:
-    packages = ["paypro-async", "httpx", "httpcore", "sqlalchemy"]
-    packages += [name for name in OPTIONAL if importlib.util.find_spec(name)]
-    return {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "versions": ", ".join(f"{name} {version(name)}" for name in packages),
-        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
-        "load before": _load(),
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
-
-
-def _load() -> str:
-    return ", ".join(f"{one:.2f}" for one in os.getloadavg()) if hasattr(os, "getloadavg") else "not known"
-
-
-def _fsync_seconds(folder: Path) -> float:
-    """The median of 50, since a ledger cannot be faster than its disk; close to nothing means memory, no disk."""
-    taken = []
-    with (folder / "fsync").open("wb") as file:
-        for _ in range(50):
-            file.write(b"x" * 4096)
-            file.flush()
-            began = time.perf_counter()
-            os.fsync(file.fileno())
-            taken.append(time.perf_counter() - began)
-    return median(taken)
+def _run(one: Measurement, setting: Setting, cores: Cores) -> dict[str, Any]:
+    run: Callable[[Sequence[str]], dict[str, Any]] = lambda words: run_python(  # noqa: E731  one call, two ways
+        words, core=cores.client, timeout=one.timeout
+    )
+    if not one.own_folder:
+        return run(one.arguments)
+    with tempfile.TemporaryDirectory(dir=setting.folder) as own:
+        return run([*one.arguments, own])
 
 
 def _note(text: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r{text:70}", end="" if text else "\r", file=sys.stderr, flush=True)
+        print(f"\r{text:78}", end="" if text else "\r", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,11 @@
-"""What is measured. One measurement is one process: ``python -m benchmarks.cases CASE URL CONCURRENCY SECONDS FOLDER``
-prints its figures as JSON.
-
-Each case opens its client for a number of workers and gives back one call, which sends one payout and reads the reply.
+"""The clients that are compared. Each case opens one for a number of workers and gives back one call, which sends one
+payout and reads the reply.
 """
 
 import asyncio
 import itertools
 import json
 import ssl
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,7 +19,7 @@ from paypro_async import Md5Signer, PayoutStatus, PayProClient
 from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.transport import Transport, open_transport
 
-__all__ = ["CASES", "Load", "Target"]
+__all__ = ["CASES", "FIELDS", "Case", "Load", "Target"]
 
 FIELDS: Mapping[str, Any] = MappingProxyType(
     {
@@ -65,6 +62,7 @@ class Target:
     url: str
     concurrency: int
     folder: Path
+    postgres: str = ""
 
 
 @frozen
@@ -72,13 +70,15 @@ class Load:
     """One call and what to know about it.
 
     Args:
-        counts: What has been counted up to now, by name.
+        counts: What has been counted up to now, by name; it may block, so it is asked for at the end.
         settle: CPU seconds after which the case has reached its own pace.
+        fair: Whether each worker gets its turn. Else nobody waits for the last one to have had its first.
     """
 
     once: Callable[[], Awaitable[object]]
     counts: Callable[[], dict[str, int]] = dict  # nothing
     settle: float = 0.2
+    fair: bool = True
 
 
 Case = Callable[[Target], AbstractAsyncContextManager[Load]]
@@ -100,20 +100,15 @@ class _Counting:
 
 
 @asynccontextmanager
-async def _paypro(
-    target: Target, ledger: str, commits: Callable[[], int] | None = None, *, over: str = "httpx"
-) -> AsyncIterator[Load]:
+async def _paypro(target: Target, *, over: str, ledger: str) -> AsyncIterator[Load]:
     numbers = itertools.count()
     transport = _Counting(await open_transport(over, target.url, max_connections=target.concurrency))
-
-    def counts() -> dict[str, int]:
-        return {"requests": transport.requests} | ({"commits": commits()} if commits else {})
-
+    url, counts = _ledger(target, ledger)
     async with PayProClient(
         base_url=target.url,
         merchant_no="0000000001",
         signer=Md5Signer("not-a-secret"),
-        ledger=ledger,
+        ledger=url,
         transport=transport,
     ) as client:
 
@@ -122,23 +117,23 @@ async def _paypro(
             if result.status is not PayoutStatus.PROCESSING:
                 raise RuntimeError(f"the constant platform was misread: {result}")
 
-        yield Load(once, counts)
+        yield Load(once, lambda: {"requests": transport.requests} | counts())
     await transport.aclose()
 
 
-def paypro_memory(target: Target) -> AbstractAsyncContextManager[Load]:
-    return _paypro(target, "memory")
+def _ledger(target: Target, kind: str) -> tuple[str, Callable[[], dict[str, int]]]:
+    """The URL of a new ledger, and what it has counted up to now."""
+    if kind == "memory":
+        return kind, dict
+    from benchmarks.syncs import count_syncs
+
+    syncs = count_syncs() if kind == "sqlite" else _postgres_syncs(target.postgres)
+    commits = _count_commits()
+    url = f"sqlite:///{target.folder / 'ledger.db'}" if kind == "sqlite" else target.postgres
+    return url, lambda: {"commits": commits()} | ({"fsyncs": syncs()} if syncs else {})
 
 
-def paypro_memory_aiohttp(target: Target) -> AbstractAsyncContextManager[Load]:
-    return _paypro(target, "memory", over="aiohttp")
-
-
-def paypro_sqlite_aiohttp(target: Target) -> AbstractAsyncContextManager[Load]:
-    return _paypro(target, f"sqlite:///{target.folder / 'ledger.db'}", over="aiohttp")
-
-
-def paypro_sqlite(target: Target) -> AbstractAsyncContextManager[Load]:
+def _count_commits() -> Callable[[], int]:
     from sqlalchemy import Engine, event
 
     commits = 0
@@ -148,7 +143,38 @@ def paypro_sqlite(target: Target) -> AbstractAsyncContextManager[Load]:
         commits += 1
 
     event.listen(Engine, "commit", count)
-    return _paypro(target, f"sqlite:///{target.folder / 'ledger.db'}", lambda: commits)
+    return lambda: commits
+
+
+def _postgres_syncs(url: str) -> Callable[[], int] | None:
+    """What the server itself counts; it tells of a connection's work at most a second later."""
+    import psycopg
+
+    def count() -> int:
+        with psycopg.connect(url, autocommit=True) as connection:
+            version = connection.info.server_version
+            query = (
+                "SELECT wal_sync FROM pg_stat_wal"
+                if version < 180000
+                else "SELECT sum(fsyncs)::bigint FROM pg_stat_io WHERE object = 'wal'"
+            )
+            row = connection.execute(query).fetchone()
+            return int(row[0]) if row else 0
+
+    with psycopg.connect(url) as connection:
+        if connection.info.server_version < 140000:
+            return None
+    before = count()
+
+    def since() -> int:
+        time.sleep(1.5)
+        return count() - before
+
+    return since
+
+
+def _paypro_over(over: str, ledger: str) -> Case:
+    return lambda target: _paypro(target, over=over, ledger=ledger)
 
 
 @asynccontextmanager
@@ -209,74 +235,86 @@ async def aiohttp_bare(target: Target) -> AsyncIterator[Load]:
         yield Load(once)
 
 
+def _stripe(http_client: str) -> Case:
+    @asynccontextmanager
+    async def case(target: Target) -> AsyncIterator[Load]:
+        import stripe
+
+        made = getattr(stripe, http_client)()
+        client = stripe.StripeClient(
+            "sk_test_x", http_client=made, base_addresses={"api": target.url}, max_network_retries=0
+        )
+        payout: Any = {
+            "amount": 300,
+            "currency": "inr",
+            "destination": "ba_x",
+            "metadata": {key: value for key, value in FIELDS.items() if key != "amount"},
+        }
+
+        async def once() -> None:
+            await client.v1.payouts.create_async(params=payout)
+
+        # As it comes it has at most 100 connections; whoever waits for one may be passed by others for a minute.
+        # Over httpx they are one pool, which takes as long as httpx's own to reach its pace.
+        settle = 1.0 if http_client == "HTTPXClient" and target.concurrency >= 32 else 0.2
+        yield Load(once, settle=settle, fair=target.concurrency <= 100)
+        await made.close_async()
+
+    return case
+
+
+class _Floor(asyncio.Protocol):
+    """The least that a request can cost: one write, one look for the end of the reply."""
+
+    reply: "asyncio.Future[bytes]"
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: Any = transport
+        self._received = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        end = self._received.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        length = self._received[:end].lower().partition(b"content-length:")[2].partition(b"\r\n")[0]
+        if len(self._received) >= (whole := end + 4 + int(length)):
+            body, self._received = self._received[end + 4 : whole], self._received[whole:]
+            self.reply.set_result(body)
+
+
+@asynccontextmanager
+async def floor(target: Target) -> AsyncIterator[Load]:
+    loop = asyncio.get_running_loop()
+    host, port = target.url.removeprefix("http://").split(":")
+    lines = [f"POST {PATH} HTTP/1.1", f"host: {host}:{port}", *(f"{name}: {value}" for name, value in HEADERS.items())]
+    request = "\r\n".join([*lines, f"content-length: {len(BODY)}", "", ""]).encode() + BODY
+    free = [(await loop.create_connection(_Floor, host, int(port)))[1] for _ in range(target.concurrency)]
+
+    async def once() -> None:
+        connection = free.pop()
+        connection.reply = loop.create_future()
+        connection.transport.write(request)
+        json.loads(await connection.reply)
+        free.append(connection)
+
+    yield Load(once)
+    for connection in free:
+        connection.transport.close()
+
+
 CASES: Mapping[str, Case] = MappingProxyType(
     {
-        "paypro, memory ledger": paypro_memory,
-        "paypro, SQLite ledger": paypro_sqlite,
-        "paypro, aiohttp, memory": paypro_memory_aiohttp,
-        "paypro, aiohttp, SQLite": paypro_sqlite_aiohttp,
-        "httpx, one pool": httpx_pool,
-        "httpx, bare lanes": httpx_lanes,
-        "aiohttp, bare": aiohttp_bare,
+        "raw floor": floor,
+        "bare aiohttp": aiohttp_bare,
+        "paypro, aiohttp": _paypro_over("aiohttp", "memory"),
+        "stripe, aiohttp": _stripe("AIOHTTPClient"),
+        "bare httpx, one pool": httpx_pool,
+        "bare httpx, lanes": httpx_lanes,
+        "paypro, httpx": _paypro_over("httpx", "memory"),
+        "stripe, httpx": _stripe("HTTPXClient"),
+        "paypro, aiohttp, SQLite": _paypro_over("aiohttp", "sqlite"),
+        "paypro, aiohttp, PostgreSQL": _paypro_over("aiohttp", "postgres"),
     }
 )
-
-
-@define
-class _Count:
-    """Where a measurement stands."""
-
-    cold: int
-    done: int = 0
-    running: bool = True
-
-    def now(self) -> tuple[float, float, int]:
-        return time.perf_counter(), time.process_time(), self.done
-
-
-async def measure(case: Case, target: Target, seconds: float) -> dict[str, float]:
-    """Keep all workers busy, and count for *seconds* once each has its connection and the pace is steady.
-
-    CPU seconds are those of this process alone, which a busy machine hardly changes. What is counted for each payout
-    is counted from the first to the last one, warm-up included.
-    """
-    count = _Count(cold=target.concurrency)
-
-    async def worker(load: Load) -> None:
-        await load.once()
-        count.cold -= 1
-        count.done += 1
-        while count.running:
-            await load.once()
-            count.done += 1
-
-    async with case(target) as load:
-        settled = time.process_time() + load.settle
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(target.concurrency - 1):
-                workers.create_task(worker(load))
-            # This task is a worker too, and the one that looks at the clock: workers tend to walk in step, so that only
-            # from one of its own calls to another a whole number of steps goes by.
-            count.cold -= 1
-            while count.cold or time.process_time() < settled:
-                await load.once()
-                count.done += 1
-            began, cpu_began, done_before = count.now()
-            while time.perf_counter() < began + seconds:
-                await load.once()
-                count.done += 1
-            ended, cpu_ended, done = count.now()
-            count.running = False
-        each = {name: total / count.done for name, total in load.counts().items()}
-    calls = done - done_before
-    return {"rate": calls / (ended - began), "cpu_us": 1e6 * (cpu_ended - cpu_began) / calls, **each}
-
-
-def main() -> None:
-    name, url, concurrency, seconds, folder = sys.argv[1:]
-    target = Target(url, int(concurrency), Path(folder))
-    print(json.dumps(asyncio.run(measure(CASES[name], target, float(seconds)))))
-
-
-if __name__ == "__main__":
-    main()
+"""By their names in the tables. What is compared stands together, and runs close together in time."""

@@ -1,7 +1,7 @@
 """The constant platform: every request gets the same reply, as fast as the machine can.
 
 nginx if it is there, else a small asyncio server: ``python -m benchmarks.constant_server`` prints its port and runs
-until it is told to end.
+until it is told to end. With a number of seconds as its argument it answers that late, to any number of connections.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from attrs import frozen
 
 from benchmarks.processes import FailedError, environment, on_core
 
-__all__ = ["ConstantServer", "Kind", "constant_server"]
+__all__ = ["ConstantServer", "Kind", "constant_server", "late_server"]
 
 Kind = Literal["nginx", "asyncio"]
 
@@ -86,6 +86,23 @@ def constant_server(folder: Path, *, core: int | None, kind: Kind | None = None)
         process.communicate()
 
 
+@contextmanager
+def late_server(seconds: float, *, core: int | None) -> Iterator[ConstantServer]:
+    """Run a platform that answers each request after *seconds*.
+
+    Raises:
+        FailedError: If it does not start.
+    """
+    with on_core(core):
+        process, port = _start_asyncio(str(seconds))
+    try:
+        _await(process, port)
+        yield ConstantServer(url=f"http://127.0.0.1:{port}", name=f"asyncio protocol, {seconds:g} s late")
+    finally:
+        process.terminate()
+        process.communicate()
+
+
 def _start_nginx(nginx: str, folder: Path) -> tuple[subprocess.Popen[str], int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -95,8 +112,8 @@ def _start_nginx(nginx: str, folder: Path) -> tuple[subprocess.Popen[str], int]:
     return subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True), port
 
 
-def _start_asyncio() -> tuple[subprocess.Popen[str], int]:
-    command = [sys.executable, "-m", "benchmarks.constant_server"]
+def _start_asyncio(*arguments: str) -> tuple[subprocess.Popen[str], int]:
+    command = [sys.executable, "-m", "benchmarks.constant_server", *arguments]
     process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     line = process.stdout.readline() if process.stdout else ""
     if not line:
@@ -129,9 +146,13 @@ class _Constant(asyncio.Protocol):
         f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(REPLY)}\r\n\r\n{REPLY}"
     ).encode()
 
+    def __init__(self, late: float) -> None:
+        self._late = late
+        self._loop = asyncio.get_running_loop()
+        self._received = b""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        self._received = b""
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -141,15 +162,21 @@ class _Constant(asyncio.Protocol):
             if len(self._received) < whole:
                 return
             self._received = self._received[whole:]
-            self._transport.write(self._answer)  # type: ignore[attr-defined]  # a socket's transport can write
+            if self._late:
+                self._loop.call_later(self._late, self._reply)
+            else:
+                self._reply()
+
+    def _reply(self) -> None:
+        self._transport.write(self._answer)  # type: ignore[attr-defined]  # a socket's transport can write
 
 
-async def _serve() -> None:
-    server = await asyncio.get_running_loop().create_server(_Constant, "127.0.0.1", 0, backlog=4096)
+async def _serve(late: float) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: _Constant(late), "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0))

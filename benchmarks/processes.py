@@ -13,8 +13,6 @@ from attrs import frozen
 
 __all__ = ["Cores", "FailedError", "environment", "on_core", "run_python"]
 
-_LONGEST_SECONDS = 60.0
-
 
 class FailedError(Exception):
     """A child process did not do what it was started for."""
@@ -57,11 +55,11 @@ def environment() -> dict[str, str]:
     }
 
 
-def run_python(arguments: Sequence[str | Path], *, core: int | None) -> Any:
+def run_python(arguments: Sequence[str | Path], *, core: int | None, timeout: float = 60.0) -> Any:
     """Run this Python on *core* and return what it prints, read as JSON.
 
     Raises:
-        FailedError: If it fails or takes longer than a minute; with the end of what it said.
+        FailedError: If it fails or takes longer than *timeout* seconds; with the end of what it said.
     """
     try:
         with on_core(core):
@@ -70,11 +68,11 @@ def run_python(arguments: Sequence[str | Path], *, core: int | None) -> Any:
                 env=environment(),
                 capture_output=True,
                 text=True,
-                timeout=_LONGEST_SECONDS,
+                timeout=timeout,
                 check=True,
             )
     except subprocess.TimeoutExpired:
-        raise FailedError(f"no result after {_LONGEST_SECONDS:.0f} s") from None
+        raise FailedError(f"no result after {timeout:.0f} s") from None
     except subprocess.CalledProcessError as error:
-        raise FailedError(error.stderr.strip()[-2000:] or f"exit code {error.returncode}") from None
+        raise FailedError(error.stderr.strip()[-600:] or f"exit code {error.returncode}") from None
     return json.loads(child.stdout)

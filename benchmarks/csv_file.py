@@ -1,0 +1,104 @@
+"""Reading and validating a file of payouts, beside ``csv.DictReader`` alone.
+
+``python -m benchmarks.csv_file {DictReader,paypro} ROWS FOLDER`` makes the file if it is not there yet.
+"""
+
+import csv
+import json
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.machine import peak_bytes
+from benchmarks.subject import Found, Goal, Measurement, Section, Setting, Subject
+
+__all__ = ["SUBJECT", "write_file"]
+
+READER, PLAN = "csv.DictReader alone", "paypro, read and validate"
+SPREADSHEET = "paypro, without trade_no"
+MEBIBYTE = 2**20
+HEADER = "trade_no,amount,name,mobile,email,bank_number,bank_code,ip_address,notify_url,remark"
+
+
+def _measurements(setting: Setting) -> Iterator[Measurement]:
+    least, most = (5_000, 50_000) if setting.quick else (10_000, 1_000_000)
+    for count in (least, most):
+        for row in (READER, PLAN, SPREADSHEET):
+            arguments = ("-m", "benchmarks.csv_file", row, str(count), str(setting.folder))
+            yield Measurement(row=row, column=count, arguments=arguments, timeout=300)
+
+
+def _section(found: Found) -> Section:
+    tables = [
+        found.table("Rows a second", "rows", "rate", "{:,.0f}"),
+        found.table("Peak memory in MiB", "rows", "peak", "{:.1f}", scale=1 / MEBIBYTE),
+    ]
+    counts = sorted({count for _, count in found.figures})
+    goals = []
+    if counts:
+        least, most = counts[0], counts[-1]
+        for row in (PLAN, SPREADSHEET):
+            over = found.ratio("rate", (row, most), (READER, most))
+            by_cpu = found.ratio("cpu", (READER, most), (row, most))
+            goals.append(Goal(f"{row}, over DictReader", over, by_cpu=by_cpu, at_least=0.25))
+        for row in (PLAN, SPREADSHEET):
+            peaks = [found.median("peak", row, count) for count in (least, most)]
+            growth = None if None in peaks else (peaks[1] - peaks[0]) / MEBIBYTE
+            goals.append(Goal(f"{row}: MiB more at {most:,} rows than at {least:,}", growth, at_most=30.0))
+    return Section("csv", "A file of payouts", [one for one in tables if one], goals)
+
+
+SUBJECT = Subject(name="csv", title="A file of payouts", measurements=_measurements, section=_section)
+
+
+def write_file(path: Path, count: int, *, numbered: bool) -> None:
+    """Valid payouts, no two alike."""
+    header = HEADER if numbered else HEADER.partition(",")[2]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(f"{header}\n")
+        for number in range(count):
+            first = f"T{number}," if numbered else ""
+            file.write(
+                f"{first}{100 + number % 900},Asha Rao,9{number % 10**9:09d},asha{number}@gmail.com,"
+                f"{10**12 + number},IDFB0{number % 10**6:06d},203.0.113.7,https://merchant.example/paypro,salary\n"
+            )
+
+
+def _read(path: Path) -> None:
+    with path.open(encoding="utf-8", newline="") as file:
+        deque(csv.DictReader(file), maxlen=0)
+
+
+def _plan(path: Path, count: int) -> None:
+    from paypro_async._core.regions import region_named
+    from paypro_async.bulk.plan import make_plan, preparer
+    from paypro_async.bulk.reading import PayoutFile
+
+    spec = region_named("india")
+    check = preparer(spec, merchant_no="0000000001", defaults={})
+    with path.open("rb") as source, PayoutFile(source, spec=spec, defaults={}) as file:
+        plan = make_plan(file, check, currency=spec.currency)
+    if plan.rows != count or plan.problems:
+        raise RuntimeError(f"the file was misread: {plan.rows} rows, {plan.problems[:3]}")
+
+
+def _main() -> dict[str, float]:
+    row, count, folder = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
+    numbered = row != SPREADSHEET
+    path = folder / f"payouts-{count}-{'numbered' if numbered else 'plain'}.csv"
+    if not path.exists():
+        write_file(path, count, numbered=numbered)
+    _read(path)  # into the system's cache
+    began, cpu_began = time.perf_counter(), time.process_time()
+    if row == READER:
+        _read(path)
+    else:
+        _plan(path, count)
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu_began
+    return {"rate": count / wall, "cpu": cpu / count, "peak": peak_bytes()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(_main()))

@@ -1,0 +1,35 @@
+"""A platform that answers at once and a ledger that does not grow: what is left is the client itself."""
+
+from paypro_async._core.lifecycle import FINAL, Change
+from paypro_async._core.wire import Exchange, Phase, WireRequest
+from paypro_async.ledger import MemoryLedger
+from paypro_async.ledger.base import Moved
+
+__all__ = ["REPLY", "ForgetfulLedger", "NullTransport"]
+
+REPLY = (
+    b'{"msg":"success","code":"0000","timestamp":1719829933893,"success":true,"data":{"platFormTradeNo":'
+    b'"32e936de44164512abe419a9d1b2449a","status":"0000","desc":"CREDIT_SUCCESS","remark":"000000"}}'
+)
+
+
+class NullTransport:
+    """Says at once that the payout was paid, which is final."""
+
+    exchange = Exchange(phase=Phase.ANSWERED, status=200, body=REPLY)
+
+    async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
+        return self.exchange
+
+    async def aclose(self) -> None:
+        pass
+
+
+class ForgetfulLedger(MemoryLedger):
+    """Forgets what is final, and would pay it again: for measuring only."""
+
+    async def move(self, change: Change) -> Moved:
+        moved = await super().move(change)
+        if moved.entry.state in FINAL:
+            del self._entries[change.merchant_no, change.trade_no]
+        return moved

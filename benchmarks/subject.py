@@ -1,0 +1,150 @@
+"""What one module of this package tells the others: what it measures, and how it reads what was found."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from statistics import median
+
+from attrs import define, field, frozen
+
+__all__ = ["Cell", "Found", "Goal", "Measurement", "Section", "Setting", "Subject", "Table", "divided"]
+
+Cell = tuple[str, int]
+"""A row and a column of a table: a case and its concurrency, or what was measured and how many."""
+
+
+@frozen(kw_only=True)
+class Setting:
+    """Where and how a run measures.
+
+    Args:
+        url: The constant server.
+        late_url: The server that answers late.
+        postgres: A database that may be filled, or None.
+        folder: Where ledgers and files lie; its disk matters.
+        seconds: How long a measurement of pace counts.
+        quick: Whether to show the order of things only.
+    """
+
+    url: str
+    late_url: str
+    postgres: str | None
+    folder: Path
+    seconds: float
+    quick: bool
+
+
+@frozen(kw_only=True)
+class Measurement:
+    """One process, and where its figures belong.
+
+    Args:
+        arguments: Of this Python. Two subjects that ask for the same share one process.
+        rounds: How often at most, for what takes minutes.
+        timeout: Seconds after which it has failed.
+        own_folder: Whether a fresh folder is the last argument.
+    """
+
+    row: str
+    column: int
+    arguments: tuple[str, ...]
+    rounds: int = 1000
+    timeout: float = 90.0
+    own_folder: bool = False
+
+    @property
+    def cell(self) -> Cell:
+        return self.row, self.column
+
+
+@frozen
+class Goal:
+    """A figure to judge by; *value* is None if something that it needs could not be measured.
+
+    Args:
+        by_cpu: The same from CPU seconds instead of the clock: what it would be if nothing else ran on the machine.
+        at_least: The goal, if more is better.
+        at_most: The goal, if less is better.
+    """
+
+    name: str
+    value: float | None
+    by_cpu: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @property
+    def met(self) -> bool | None:
+        if self.value is None or (self.at_least is None and self.at_most is None):
+            return None
+        return self.value >= (self.at_least or 0.0) and (self.at_most is None or self.value <= self.at_most)
+
+
+@frozen
+class Table:
+    """Rows of text under a title; *corner* says what the columns are."""
+
+    title: str
+    corner: str
+    columns: tuple[str, ...]
+    rows: Mapping[str, tuple[str, ...]]
+
+
+@define
+class Section:
+    """What one subject has to say."""
+
+    name: str
+    title: str
+    tables: list[Table] = field(factory=list)
+    goals: list[Goal] = field(factory=list)
+
+
+@define
+class Found:
+    """The figures of one subject, one for each round."""
+
+    figures: dict[Cell, list[Mapping[str, float]]] = field(factory=dict)
+
+    def all(self, figure: str, row: str, column: int) -> list[float]:
+        return [one[figure] for one in self.figures.get((row, column), []) if figure in one]
+
+    def median(self, figure: str, row: str, column: int) -> float | None:
+        values = self.all(figure, row, column)
+        return median(values) if values else None
+
+    def ratio(self, figure: str, one: Cell, other: Cell) -> float | None:
+        """The median of one cell over that of another."""
+        return divided(self.median(figure, *one), self.median(figure, *other))
+
+    def table(self, title: str, corner: str, figure: str, form: str, *, scale: float = 1.0) -> Table | None:
+        """One figure of all cells, with the spread of the rounds, which says how much a figure is worth."""
+        cells = [cell for cell in self.figures if self.all(figure, *cell)]
+        if not cells:
+            return None
+        columns = sorted({column for _, column in cells})
+        rows: dict[str, tuple[str, ...]] = {}
+        for row in dict.fromkeys(row for row, _ in cells):
+            middles = [self.median(figure, row, column) for column in columns]
+            texts = ["-" if one is None else form.format(scale * one) for one in middles]
+            spreads = [self._spread(figure, row, column) for column in columns]
+            rows[row] = (*texts, f"{max(spreads):.0%}")
+        return Table(title, corner, (*(f"{one:,}" for one in columns), "spread"), rows)
+
+    def _spread(self, figure: str, row: str, column: int) -> float:
+        values = self.all(figure, row, column)
+        return (max(values) - min(values)) / (median(values) or 1.0) if values else 0.0
+
+
+@frozen(kw_only=True)
+class Subject:
+    """One module: what it measures in a round, in this order, and what it makes of the figures."""
+
+    name: str
+    title: str
+    measurements: Callable[[Setting], Iterable[Measurement]]
+    section: Callable[[Found], Section]
+
+
+def divided(value: float | None, by: float | None) -> float | None:
+    """The quotient, if there are both."""
+    return value / by if value is not None and by else None
