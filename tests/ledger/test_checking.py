@@ -20,8 +20,8 @@ from tests.ledger.raw import against_all_guards, file_of, fill, run
 
 async def found_in(url: str) -> list[Finding]:
     ledger = SqlLedger(url)
-    await ledger.open_to_read()
     try:
+        await ledger.open_to_read()
         return [one async for one in findings(ledger)]
     finally:
         await ledger.aclose()
