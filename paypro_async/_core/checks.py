@@ -18,10 +18,17 @@ from paypro_async._core.money import decimals
 from paypro_async._core.trade_no import is_trade_no
 
 __all__ = [
+    "CERTAIN_ACCOUNT",
+    "CERTAIN_EMAIL",
+    "CERTAIN_IFSC",
+    "CERTAIN_INDIAN_MOBILE",
+    "CERTAIN_TEXT",
+    "CERTAIN_TRADE_NO",
     "Check",
     "Problem",
     "amount_problem",
     "amount_warning",
+    "certain_amount",
     "check_account",
     "check_email",
     "check_ifsc",
@@ -36,6 +43,7 @@ Check = Callable[[str], "tuple[str, str] | None"]
 """Text in; ``(code, message)`` or None out."""
 
 _MAX_WHOLE_DIGITS = 15
+_MAX_ADDRESS = 254
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+", re.ASCII)
 _ACCOUNT = re.compile(r"[A-Za-z0-9]{1,40}", re.ASCII)
@@ -43,6 +51,26 @@ _IFSC = re.compile(r"[A-Z]{4}0[A-Z0-9]{6}", re.ASCII)
 _MOBILE = re.compile(r"[6-9][0-9]{9}", re.ASCII)
 _MOBILE_WITH_COUNTRY = re.compile(r"(\+|00)?91[6-9][0-9]{9}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@,;<>()\[\]\"]+@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
+
+
+# What matches one of these whole certainly passes its check. They match nothing that JSON would write otherwise,
+# such as a line break or a quote, and never go back.
+CERTAIN_TEXT = r"[!#-\[\]-~\w]++(?: [!#-\[\]-~\w]++)*+"
+CERTAIN_ACCOUNT = r"[0-9]{1,40}+"
+CERTAIN_IFSC = _IFSC.pattern
+CERTAIN_INDIAN_MOBILE = _MOBILE.pattern
+CERTAIN_TRADE_NO = r"[A-Za-z0-9_-]{1,64}+"
+# No longer than 229 characters.
+CERTAIN_EMAIL = (
+    r"[A-Za-z0-9_+-]{1,30}+(?:\.[A-Za-z0-9_+-]{1,30}+){0,2}+"
+    r"@(?:[A-Za-z0-9]{1,20}+(?:-[A-Za-z0-9]{1,20}+)?+\.){1,3}+[A-Za-z]{2,10}+"
+)
+
+
+def certain_amount(max_decimals: int) -> str:
+    """The same for an amount of one unit and more."""
+    decimals_too = rf"(?:\.[0-9]{{1,{max_decimals}}}+)?+" if max_decimals else ""
+    return rf"[1-9][0-9]{{0,{_MAX_WHOLE_DIGITS - 1}}}+{decimals_too}"
 
 
 @frozen
@@ -106,7 +134,7 @@ def check_indian_mobile(value: str) -> tuple[str, str] | None:
 
 def check_email(value: str) -> tuple[str, str] | None:
     """An e-mail address by its form; nothing is looked up."""
-    if _EMAIL.fullmatch(value) and ".." not in value and len(value) <= 254:
+    if _EMAIL.fullmatch(value) and ".." not in value and len(value) <= _MAX_ADDRESS:
         return None
     return "EMAIL_FORMAT", "must be one e-mail address such as asha@gmail.com"
 

@@ -1,26 +1,26 @@
 """A file checked whole, before anything of it is sent: what it will pay, and under which trade numbers."""
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from decimal import Decimal
 
 from attrs import define, field, frozen
 
 from paypro_async._core.checks import Problem
 from paypro_async._core.intent import Intent, build_payout, prepare
+from paypro_async._core.jsontext import json_bytes
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.trade_no import derived_trade_no
+from paypro_async.bulk.columnwise import Certain, Columnwise, content_line, short_fingerprint
 from paypro_async.bulk.problems import FileProblem
-from paypro_async.bulk.reading import PayoutFile, Row
+from paypro_async.bulk.reading import PayoutFile, Row, Stretch
+from paypro_async.bulk.seen import Again, Seen
 from paypro_async.errors import InvalidPayoutError
 
 __all__ = ["Plan", "Prepare", "make_plan", "numbered", "payouts", "preparer"]
 
 Prepare = Callable[[Mapping[str, str], str], Intent]
 """A row's values and its trade number in; an intent out, or :class:`~paypro_async.InvalidPayoutError`."""
-
-_DIGEST_BYTES = 16
 
 
 @frozen(kw_only=True)
@@ -31,7 +31,7 @@ class Plan:
         rows: How many payouts.
         total: Their sum, in major units of *currency*.
         digest: Of the file's content: the same content, the same digest, however it was saved.
-        given: Digests of the trade numbers that stand in the file itself.
+        given: Holds the trade numbers that stand in the file itself, as long as the file is open.
         problems: Everything that is wrong with it; a plan with problems must not be paid.
         with_decimals: Rows whose amount has decimals, which the platform advises against.
         identical: Lines of rows without a trade number that pay the same to the same as a row before them.
@@ -41,7 +41,7 @@ class Plan:
     total: Decimal
     currency: str
     digest: bytes = field(repr=False)
-    given: frozenset[bytes] = field(repr=False)
+    given: Container[str] = field(repr=False)
     problems: tuple[FileProblem, ...] = ()
     with_decimals: int = 0
     identical: tuple[int, ...] = ()
@@ -57,7 +57,7 @@ class Plan:
 
     def owns(self, trade_no: str) -> bool:
         """Whether a trade number belongs to a row of this file."""
-        if _short(trade_no) in self.given:
+        if trade_no in self.given:
             return True
         number = trade_no.rpartition("-")[2]
         in_range = number.isascii() and number.isdigit() and 1 <= int(number) <= self.rows
@@ -84,18 +84,17 @@ def make_plan(file: PayoutFile, prepare_row: Prepare, *, currency: str, run: str
         currency: ISO 4217, of every amount.
         run: Mixed into the digest: the same file under another name of a run has other trade numbers.
     """
-    survey = _Survey()
-    for row in file.rows():
-        survey.add(row, prepare_row)
-    if not survey.rows and not survey.problems:
-        survey.problems.append(FileProblem(line=1, code="NO_PAYOUTS", message="has a header only: no payouts in it"))
+    survey = _Survey(file, prepare_row, Columnwise(file.spec, file.columns), file.held.enter_context(Seen()))
+    for stretch in file.stretches():
+        survey.add(stretch)
+    survey.end()
     digest = survey.content.digest()
     return Plan(
         rows=survey.rows,
         total=survey.total,
         currency=currency,
-        digest=digest if run is None else hashlib.sha256(_line([digest.hex(), run])).digest(),
-        given=frozenset(survey.given),
+        digest=digest if run is None else hashlib.sha256(json_bytes([digest.hex(), run]) + b"\n").digest(),
+        given=survey.seen,
         problems=tuple(survey.problems),
         with_decimals=survey.with_decimals,
         identical=tuple(survey.identical),
@@ -114,54 +113,69 @@ def payouts(file: PayoutFile, plan: Plan) -> Iterator[dict[str, str]]:
 
 @define
 class _Survey:
+    file: PayoutFile
+    prepare_row: Prepare
+    columnwise: Columnwise
+    seen: Seen
     rows: int = 0
     total: Decimal = Decimal(0)
     with_decimals: int = 0
     identical: list[int] = field(factory=list)
     problems: list[FileProblem] = field(factory=list)
     content: "hashlib._Hash" = field(factory=hashlib.sha256)
-    given: dict[bytes, int] = field(factory=dict)
-    seen: set[bytes] = field(factory=set)
+    one_was_right: bool = False
 
-    def add(self, row: Row, prepare_row: Prepare) -> None:
-        self.rows += 1
-        # The shape of these lines is a contract with every ledger ever written: another shape would give the rows of
-        # a half-paid file new trade numbers. Never change it.
-        self.content.update(_line(sorted(row.values.items())))
+    def add(self, stretch: Stretch) -> None:
+        # As soon as one row is right, so are the client's values for all payouts.
+        found = self.columnwise.certain(stretch.records) if self.one_was_right and not stretch.problem else None
+        if found is not None:
+            self._add_certain(stretch, found)
+        else:
+            keys = [(row.number, row.line, key) for row in self.file.rows_of(stretch) if (key := self._add(row))]
+            self.seen.add(keys)
+            self.rows += len(stretch.lines)
+
+    def end(self) -> None:
+        if not self.rows:
+            self.problems.append(FileProblem(line=1, code="NO_PAYOUTS", message="has a header only: no payouts in it"))
+        for again in self.seen.again():
+            if isinstance(again.key, str):
+                self.problems.append(_twice(again))
+            else:
+                self.identical.append(again.line)
+        self.problems.sort(key=lambda problem: problem.line)
+
+    def _add_certain(self, stretch: Stretch, found: Certain) -> None:
+        self.rows += len(stretch.lines)
+        self.content.update(found.content)
+        self.total += sum(found.amounts)
+        self.with_decimals += found.with_decimals
+        keys = found.trade_nos or found.fingerprints or ()
+        numbers = range(stretch.first, stretch.first + len(stretch.lines))
+        self.seen.add(zip(numbers, stretch.lines, keys, strict=True))
+
+    def _add(self, row: Row) -> str | bytes | None:
+        """Check a row by itself; what it is known by."""
+        self.content.update(content_line(sorted(row.values.items())))
         if row.problem is not None:
             self.problems.append(row.problem)
-            return
+            return None
         given = row.values.get("trade_no")
-        if given is not None:
-            self._check_number(row, given)
         try:
-            intent = prepare_row(row.values, given or f"row-{row.number}")
+            intent = self.prepare_row(row.values, given or f"row-{row.number}")
         except InvalidPayoutError as error:
             self.problems += [_placed(row, problem) for problem in error.problems]
-            return
+            return given
+        self.one_was_right = True
         self.total += intent.amount
         self.with_decimals += bool(intent.warnings)
-        if given is None:
-            same = _short(intent.fingerprint)
-            if same in self.seen:
-                self.identical.append(row.line)
-            self.seen.add(same)
+        return given or short_fingerprint(bytes.fromhex(intent.fingerprint))
 
-    def _check_number(self, row: Row, trade_no: str) -> None:
-        first = self.given.setdefault(_short(trade_no), row.number)
-        if first != row.number:
-            message = f"is that of row {first} too; two payouts cannot share a trade number"
-            self.problems.append(_placed(row, Problem("trade_no", "DUPLICATE_TRADE_NO", message)))
+
+def _twice(again: Again) -> FileProblem:
+    message = f"is that of row {again.first} too; two payouts cannot share a trade number"
+    return FileProblem(line=again.line, row=again.row, field="trade_no", code="DUPLICATE_TRADE_NO", message=message)
 
 
 def _placed(row: Row, problem: Problem) -> FileProblem:
     return FileProblem(line=row.line, row=row.number, field=problem.field, code=problem.code, message=problem.message)
-
-
-def _line(value: object) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _short(text: str) -> bytes:
-    """A digest in place of the text, so that a file of any length costs little memory."""
-    return hashlib.blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()

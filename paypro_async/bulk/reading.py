@@ -1,7 +1,8 @@
 """A CSV file of payouts, row by row, as often as needed, in constant memory."""
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -12,7 +13,9 @@ from paypro_async.bulk.columns import Columns, read_header
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.snapshot import Snapshot
 
-__all__ = ["PayoutFile", "Row"]
+__all__ = ["PayoutFile", "Row", "Stretch"]
+
+_STRETCH = 1000
 
 
 @frozen(kw_only=True)
@@ -34,6 +37,22 @@ class Row:
     problem: FileProblem | None = None
 
 
+@frozen
+class Stretch:
+    """Rows that follow each other, as they stand in the file.
+
+    Args:
+        first: The number of the first one.
+        lines: Where each begins.
+        problem: What is wrong with the file from here on, or None.
+    """
+
+    first: int
+    lines: Sequence[int]
+    records: Sequence[Sequence[str]] = field(repr=False)
+    problem: str | None = None
+
+
 class PayoutFile:
     """A file of payouts, held as a snapshot that nobody can change.
 
@@ -49,14 +68,15 @@ class PayoutFile:
     """
 
     def __init__(self, source: BinaryIO, *, spec: RegionSpec, defaults: Mapping[str, str]) -> None:
+        self.spec = spec
         self._snapshot = Snapshot(source)
-        try:
+        with ExitStack() as held:
+            held.callback(self._snapshot.close)
             self.delimiter: str = self._find_delimiter()
             line, names = self._find_header()
             self.columns: Columns = read_header(names, line=line, spec=spec, defaults=defaults)
-        except BaseException:
-            self._snapshot.close()
-            raise
+            self.held = held.pop_all()
+            """What is closed with the file."""
 
     def __enter__(self) -> Self:
         return self
@@ -68,14 +88,25 @@ class PayoutFile:
 
     def close(self) -> None:
         """Forget the snapshot."""
-        self._snapshot.close()
+        self.held.close()
 
     def rows(self) -> Iterator[Row]:
         """All rows that are not empty, from the first one."""
-        records = self._records(self.delimiter)
-        next(records)  # the header
-        for number, (line, cells, problem) in enumerate(records, start=1):
-            yield self._row(number, line, cells, problem)
+        return (row for stretch in self.stretches() for row in self.rows_of(stretch))
+
+    def stretches(self) -> Iterator[Stretch]:
+        """The same in stretches, for whoever looks at many rows at a time."""
+        first, header = 1, 1
+        for stretch in self._stretches(self.delimiter):
+            lines, records = stretch.lines[header:], stretch.records[header:]
+            if lines:
+                yield Stretch(first, lines, records, stretch.problem)
+            first, header = first + len(lines), 0
+
+    def rows_of(self, stretch: Stretch) -> Iterator[Row]:
+        """The rows of a stretch, one by one."""
+        for number, (line, cells) in enumerate(zip(stretch.lines, stretch.records, strict=True), stretch.first):
+            yield self._row(number, line, tuple(cells), stretch.problem)
 
     def _row(self, number: int, line: int, cells: tuple[str, ...], problem: str | None) -> Row:
         code, width = "CSV_FORMAT", len(self.columns.names)
@@ -99,27 +130,40 @@ class PayoutFile:
         return values
 
     def _find_delimiter(self) -> str:
-        _, header, _ = next(self._records(","), (0, (), None))
+        header = next(self._stretches(",", size=1)).records[0]
         found = [one for one in (";", "\t") if len(header) == 1 and one in header[0]]
         return found[0] if found else ","
 
     def _find_header(self) -> tuple[int, tuple[str, ...]]:
-        records = self._records(self.delimiter)
-        line, names, problem = next(records, (1, (), "is empty: no payouts in it"))
-        if problem is not None:
-            raise PayoutFileError([FileProblem(line=line, code="NOT_CSV" if names else "EMPTY_FILE", message=problem)])
+        stretch = next(self._stretches(self.delimiter, size=1))
+        line, names = stretch.lines[0], tuple(stretch.records[0])
+        if stretch.problem is not None:
+            code = "NOT_CSV" if names else "EMPTY_FILE"
+            raise PayoutFileError([FileProblem(line=line, code=code, message=stretch.problem)])
         return line, names
 
-    def _records(self, delimiter: str) -> Iterator[tuple[int, tuple[str, ...], str | None]]:
-        """The line, the cells and what is wrong with them, for every record that is not empty."""
+    def _stretches(self, delimiter: str, size: int = _STRETCH) -> Iterator[Stretch]:
+        """Every record that is not empty, the header too; never nothing at all."""
+        lines: list[int] = []
+        records: list[list[str]] = []
         with self._snapshot.text() as text:
             reader = csv.reader(text, delimiter=delimiter, strict=True)
-            line = 1
+            line, broken, none = 1, None, True
             try:
                 for cells in reader:
-                    if any(cell.strip() for cell in cells):
-                        yield line, tuple(cells), None
+                    if any(map(str.strip, cells)):
+                        lines.append(line)
+                        records.append(cells)
+                        if len(lines) == size:
+                            yield Stretch(0, lines, records)
+                            lines, records, none = [], [], False
                     line = reader.line_num + 1
             except csv.Error as error:
                 # What follows a broken quote cannot be told apart, so the reading ends here.
-                yield line, ("",), f"is not CSV ({error}); is a quote missing or one too many? Rows below were not read"
+                broken = f"is not CSV ({error}); is a quote missing or one too many? Rows below were not read"
+        if lines:
+            yield Stretch(0, lines, records)
+        if broken:
+            yield Stretch(0, [line], [[""]], broken)
+        elif none and not lines:
+            yield Stretch(0, [1], [[]], "is empty: no payouts in it")

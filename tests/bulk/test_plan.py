@@ -104,16 +104,16 @@ def test_a_plan_knows_its_own_numbers() -> None:
         found = plan_of(file)
         own = [trade_no for _, trade_no in numbered(file, found)]
 
-    assert own[0] == "GIVEN"
-    assert all(found.owns(one) for one in own)
-    beyond = own[1].replace("0000002", "0000003")
-    assert not any(found.owns(one) for one in (beyond, "other", "other-0000001", "other-²", ""))
+        assert own[0] == "GIVEN"
+        assert all(found.owns(one) for one in own)
+        beyond = own[1].replace("0000002", "0000003")
+        assert not any(found.owns(one) for one in (beyond, "other", "other-0000001", "other-²", ""))
 
 
 def test_payouts_are_what_the_client_takes() -> None:
     """Fields by name and the number, and no other column."""
     with open_file(csv_text(f"{row()},ops", header=f"{HEADER},department")) as file:
         (payout,) = payouts(file, found := plan_of(file))
+        assert found.owns(payout["trade_no"])
 
     assert set(payout) == {"amount", "name", "mobile", "email", "bank_number", "bank_code", "trade_no"}
-    assert found.owns(payout["trade_no"])

@@ -260,5 +260,5 @@ def test_any_sequence_of_calls_does_what_the_model_does(store: str, request: pyt
     """Claims, changes, bursts and readings; and the append-only history."""
     machines = {"memory": MemoryMachine, "sqlite": SqlMachine}
     machine = machines.get(store) or postgres_machine(request.getfixturevalue("server"))
-    few = settings(max_examples=20, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    few = settings(max_examples=14, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     run_state_machine_as_test(machine, settings=few)

@@ -5,6 +5,11 @@ from decimal import Decimal
 from attrs import field, frozen
 
 from paypro_async._core.checks import (
+    CERTAIN_ACCOUNT,
+    CERTAIN_EMAIL,
+    CERTAIN_IFSC,
+    CERTAIN_INDIAN_MOBILE,
+    CERTAIN_TEXT,
     check_account,
     check_email,
     check_ifsc,
@@ -69,17 +74,17 @@ SPEC = RegionSpec(
     max_decimals=2,
     warn_decimals=True,
     fields=(
-        Field(name="name", wire="name", check=check_text),
-        Field(name="mobile", wire="mobile", check=check_indian_mobile),
+        Field(name="name", wire="name", check=check_text, certain=CERTAIN_TEXT),
+        Field(name="mobile", wire="mobile", check=check_indian_mobile, certain=CERTAIN_INDIAN_MOBILE),
         # The row of the page's table that has no name is this one.
-        Field(name="email", wire="email", check=check_email),
-        Field(name="bank_number", wire="bankNumber", check=check_account),
+        Field(name="email", wire="email", check=check_email, certain=CERTAIN_EMAIL),
+        Field(name="bank_number", wire="bankNumber", check=check_account, certain=CERTAIN_ACCOUNT),
         # The table says bankNCode, the example bankCode: the example is what somebody has run.
-        Field(name="bank_code", wire="bankCode", check=check_ifsc),
+        Field(name="bank_code", wire="bankCode", check=check_ifsc, certain=CERTAIN_IFSC),
         # Required by the table, missing in the example: we send it.
         Field(name="ip_address", wire="ipAddress", check=check_ip_address, default_by_client=True, identifies=False),
         Field(name="notify_url", wire="notifyUrl", check=check_url, default_by_client=True, identifies=False),
-        Field(name="remark", wire="remark", check=check_text, required=False),
+        Field(name="remark", wire="remark", check=check_text, certain=CERTAIN_TEXT, required=False),
     ),
     model=Payout,
 )

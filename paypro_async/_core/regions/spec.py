@@ -18,6 +18,9 @@ class Field:
         name: The field's name in the model.
         wire: The platform's name for it.
         check: Text in, a problem or None out.
+        certain: A pattern, if there is one: what matches it whole passes *check* and has no blanks around it. So a
+            column of a file is checked at once. It matches nothing that JSON has to escape; what it does not match may
+            be right too.
         required: Whether the platform wants it.
         default_by_client: Whether the client may carry one value for all payouts.
         identifies: Whether it is part of what is paid to whom. Two payouts under one trade_no that differ in such a
@@ -27,6 +30,7 @@ class Field:
     name: str
     wire: str
     check: Check
+    certain: str | None = None
     required: bool = True
     default_by_client: bool = False
     identifies: bool = True
