@@ -16,7 +16,7 @@ from attrs import evolve
 
 from benchmarks.cases import FIELDS
 from benchmarks.machine import has
-from benchmarks.null import ForgetfulLedger, NullTransport
+from benchmarks.null import NullTransport
 from benchmarks.subject import Found, Goal, Measurement, Section, Setting, Subject, Table, divided
 
 __all__ = ["SUBJECT"]
@@ -99,14 +99,14 @@ async def _best_of(work: Callable[[], Awaitable[object]], count: int) -> float:
 
 
 async def _steps(count: int) -> dict[str, float]:
-    from paypro_async import Md5Signer, PayProClient
-    from paypro_async._core import intent as intents
+    from paypro_async import Md5Signer, MemoryLedger, PayProClient
+    from paypro_async._core.intent import fingerprint_of
     from paypro_async._core.learning import after_attempt
     from paypro_async._core.outcome import Codes, classify_payout
     from paypro_async._core.wire import request_body
 
     numbers = itertools.count()
-    ledger, transport, signer = ForgetfulLedger(), NullTransport(), Md5Signer("not-a-secret")
+    ledger, transport, signer = MemoryLedger(), NullTransport(), Md5Signer("not-a-secret")
 
     def payout() -> dict[str, Any]:
         return {**FIELDS, "trade_no": f"bench-{next(numbers)}"}
@@ -142,7 +142,7 @@ async def _steps(count: int) -> dict[str, float]:
             "classify": _best(
                 lambda: classify_payout(transport.exchange, platform.codes, trade_no=intent.trade_no), count
             ),
-            "the fingerprint alone": _best(lambda: intents._fingerprint(platform.spec, intent.content), count),
+            "the fingerprint alone": _best(lambda: fingerprint_of(platform.spec, intent.content), count),
             "the signature alone": _best(lambda: signer.sign(signed), count),
             "the body alone": _best(lambda: request_body(signed, "677550dd9156c8ba942bcf096f57df50"), count),
         }

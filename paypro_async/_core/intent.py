@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -63,16 +64,21 @@ def build_payout(spec: RegionSpec, values: Mapping[str, Any], *, defaults: Mappi
         InvalidPayoutError: If a name is not a field of the region's payout; every other wrong field is named too.
         TypeError: If the amount is a float.
     """
-    known = fields_dict(spec.model)
-    # A missing field becomes an empty one, so that it is reported together with all the others.
-    missing = {name: "" for name, one in known.items() if one.default is NOTHING}
+    known, missing = _names(spec)
     payout = spec.model(**missing | {name: value for name, value in values.items() if name in known})
-    unknown = sorted(set(values) - set(known))
-    if unknown:
+    if unknown := sorted(values.keys() - known.keys()):
         names = ", ".join(known)
         problems = [Problem(one, "UNKNOWN_FIELD", f"is not a field of this region; it has {names}") for one in unknown]
         raise InvalidPayoutError(problems + _problems(spec, payout, spec.content(payout, defaults)))
     return payout
+
+
+@lru_cache(maxsize=16)  # one for each region
+def _names(spec: RegionSpec) -> tuple[dict[str, None], dict[str, str]]:
+    """The names of the model's fields, and empty texts for those that it wants."""
+    fields = fields_dict(spec.model)
+    # A missing field becomes an empty one, so that it is reported together with all the others.
+    return dict.fromkeys(fields), {name: "" for name, one in fields.items() if one.default is NOTHING}
 
 
 def _check_trade_no(value: Any) -> tuple[str, str] | None:
