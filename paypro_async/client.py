@@ -14,7 +14,7 @@ from paypro_async._core.pacing import RetryBudget
 from paypro_async._core.regions import region_named
 from paypro_async._core.report import BatchProgress
 from paypro_async._core.retry import RetryPolicy
-from paypro_async._core.signing import Signer
+from paypro_async._core.signing import Signer, check_signer
 from paypro_async._core.stopping import StopRules
 from paypro_async._core.trade_no import is_trade_no
 from paypro_async.batch import Batch, BatchOptions
@@ -105,8 +105,7 @@ class PayProClient:
         runtime: Runtime | None = None,
     ) -> None:
         check_merchant_no(merchant_no)
-        if not isinstance(signer, Signer):
-            raise ConfigurationError("signer has no sign(). Give Md5Signer(secret).")
+        check_signer(signer)
         if resend not in ("after_settle", "never"):
             raise ConfigurationError("resend is neither 'after_settle' nor 'never'.")
         check_count("max_connections", max_connections)
@@ -137,11 +136,7 @@ class PayProClient:
         self._owns_ledger = isinstance(ledger, str)
         self._chosen_transport = transport
         self._transport: Transport | None = None
-        self._transport_settings: dict[str, Any] = {
-            "max_connections": max_connections,
-            "proxy": proxy,
-            "ssl_context": ssl_context,
-        }
+        self._transport_settings = {"max_connections": max_connections, "proxy": proxy, "ssl_context": ssl_context}
         self._budget = RetryBudget()
         self._flights = SingleFlight(self._runtime)
         self._batches: dict[Batch, None] = {}  # in the order in which they began

@@ -230,7 +230,7 @@ class DecisionRefusedError(PayProError):
     ) -> None:
         super().__init__(message, trade_no=trade_no)
         self.state = state
-        self.allowed = tuple(allowed)
+        self.allowed: tuple[str, ...] = tuple(allowed)
 
 
 class QuestionFailedError(PayProError):

@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["HmacSha256Signer", "Md5Signer", "SecretPosition", "Signer", "signing_string", "verify"]
+__all__ = ["HmacSha256Signer", "Md5Signer", "SecretPosition", "Signer", "check_signer", "signing_string", "verify"]
 
 SecretPosition = Literal["suffix", "prefix"]
 
@@ -30,6 +30,16 @@ class Signer(Protocol):
     def sign(self, fields: Mapping[str, str]) -> str | Awaitable[str]:
         """Return the signature of *fields* (wire names, without ``sign``)."""
         ...
+
+
+def check_signer(signer: object) -> None:
+    """Refuse what cannot sign.
+
+    Raises:
+        ConfigurationError: If it has no ``sign``.
+    """
+    if not isinstance(signer, Signer):
+        raise ConfigurationError("signer has no sign(). Give Md5Signer(secret).")
 
 
 def signing_string(fields: Mapping[str, object]) -> str:

@@ -75,7 +75,7 @@ class PayoutFile:
             self.delimiter: str = self._find_delimiter()
             line, names = self._find_header()
             self.columns: Columns = read_header(names, line=line, spec=spec, defaults=defaults)
-            self.held = held.pop_all()
+            self.held: ExitStack[bool | None] = held.pop_all()
             """What is closed with the file."""
 
     def __enter__(self) -> Self:

@@ -42,7 +42,7 @@ class Database(ABC):
         self.name = name
         self.patience = patience
         self.purpose = Purpose.PAY
-        self.continuity = Continuity(name)
+        self.continuity: Continuity = Continuity(name)
         self._migrates_itself = migrates_itself
         self._engine: Engine | None = None
         self._connection: Connection | None = None

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from paypro_async.runtime import SystemRuntime
 
 __all__ = ["boot_id", "process_name", "steady"]
 
-steady = SystemRuntime().steady
+steady: Callable[[], float] = SystemRuntime().steady
 
 
 @lru_cache(maxsize=1)
