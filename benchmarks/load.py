@@ -114,9 +114,9 @@ async def _main() -> dict[str, float]:
     target = Target(url, int(concurrency), Path(folder), postgres)
     async with CASES[name](target) as load:
         figures = await (full if kind == "full" else offered)(load, target.concurrency, float(seconds))
-        # For each payout from the first to the last one, warm-up included.
-        for counted, total in load.counts().items():
-            figures[counted] = total / figures["calls"]
+    # For each payout from the first to the last one, warm-up included.
+    for counted, total in load.counts().items():
+        figures[counted] = total / figures["calls"]
     return figures
 
 
