@@ -6,8 +6,9 @@
                              ▲                          │
                              └── waiting, by due time ◀─┘   whoever must wait gives its place back
 
-A place is held only while something is being done. What waits for a back-off, a question or its settle window lies in
-a heap by due time; it is in the ledger anyway, so a crash loses nothing of it.
+A place is held until an attempt has its answer: while that is stored the next payout has the place, and its intent
+waits for the same commit or a later one. What waits for a back-off, a question or its settle window lies in a heap by
+due time; it is in the ledger anyway, so a crash loses nothing of it.
 """
 
 import asyncio
@@ -43,8 +44,7 @@ __all__ = ["Batch", "BatchOptions"]
 
 logger: logging.Logger = logging.getLogger("paypro_async")
 
-_MOST_WAITING = 10_000
-_MOST_PLACING = 4
+_MOST_WAITING, _MOST_PLACING = 10_000, 4
 _DRAIN_SECONDS = 5.0
 
 
@@ -69,6 +69,7 @@ class _Job:
     place: float | None = None
     flight: Flight | None = None
     action: Action | None = None
+    holds_place: bool = True
 
 
 class Batch:
@@ -194,6 +195,7 @@ class Batch:
                     if job is None:
                         break
                     self._active += 1
+                    job.holds_place = True
                     group.create_task(self._work(job))
             self._leave_waiting()
         finally:
@@ -287,22 +289,30 @@ class Batch:
             item = self._item(job, error=_unexpected(job, error))
         finally:
             self._active -= 1
-            self._places.release()
+            self._give_back(job)
             if item is not None:
                 self._end(job, item)
             self._changed.set()
+
+    def _give_back(self, job: _Job) -> None:
+        if job.flight is not None:
+            job.flight.on_reply = None  # or the two would keep each other
+        if job.holds_place:
+            job.holds_place = False
+            self._places.release()
 
     async def _advance(self, job: _Job) -> BatchItem | None:
         """Take the job as far as it goes without waiting; None if it waits now."""
         flight = job.flight or await self._launch(job)
         if flight is None:
             return None
+        flight.on_reply = lambda: self._give_back(job)
         if job.action is not None:
             await self._act(flight, job.action)
         while (step := self._engine.next(flight)).action is not Action.FINISH:
             if self._cancelled and flight.announced_at is None:
                 break  # What was announced still goes out: unsent, it would be unknown for a settle window.
-            if step.delay > 0:
+            if step.delay > 0 or not job.holds_place:
                 job.action = step.action
                 self._wait_for(job, step.delay)
                 return None
@@ -342,10 +352,8 @@ class Batch:
         try:
             return evolve(self._prepare(job.payout), batch_id=self._options.batch_id, position=job.position)
         except TypeError as error:
-            problem = Problem(
-                "amount" if "amount" in str(error) else "payout", "TYPE", "is of a type that cannot be paid"
-            )
-            raise InvalidPayoutError([problem]) from error
+            field = "amount" if "amount" in str(error) else "payout"
+            raise InvalidPayoutError([Problem(field, "TYPE", "is of a type that cannot be paid")]) from error
 
     async def _act(self, flight: Flight, action: Action) -> None:
         sends = flight.sends

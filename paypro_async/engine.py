@@ -220,6 +220,8 @@ class Engine:
         request = await self._sign(flight, send_by)
         outcome = await self.platform.pay(request, trade_no=entry.trade_no, timeout=self._patience(flight))
         self._note(flight, outcome)
+        if flight.on_reply is not None:
+            flight.on_reply()
         if outcome.pool_timeout or outcome.late:
             flight.sends, flight.held = flight.sends - 1, flight.held + 1
         await self._store(flight, lambda now_there: after_attempt(now_there, outcome, sent=number))

@@ -1,5 +1,7 @@
 """One call's view of one payout, and the bounds of the call."""
 
+from collections.abc import Callable
+
 from attrs import define, evolve, frozen
 
 from paypro_async._core.lifecycle import Entry
@@ -42,6 +44,7 @@ class Flight:
         last: What the last attempt of this call proved.
         retry_after: Seconds that the platform asked to wait when it last answered.
         refused: Whether the last question was refused because of the credentials.
+        on_reply: Called when an attempt has its answer, or none, and nothing is left but to store that.
     """
 
     entry: Entry
@@ -57,6 +60,7 @@ class Flight:
     last: Outcome | None = None
     retry_after: float | None = None
     refused: bool = False
+    on_reply: Callable[[], object] | None = None
 
     @property
     def deadline(self) -> float:

@@ -19,8 +19,9 @@ from paypro_async.errors import LedgerUnavailableError, PayProError
 
 __all__ = ["GroupCommit"]
 
-_MOST = 500
-_LONGEST_WAIT = 0.01
+_MOST = 64
+"""Requests that one commit carries at most: in larger groups payouts begin and end in waves, and the network idles."""
+_LONGEST_WAIT = 0.006
 """Seconds that a group waits for company at most."""
 
 

@@ -55,12 +55,12 @@ async def test_what_waits_is_one_group():
     work = Work()
     writer = GroupCommit(work, name=NAME)
     first = await held_back(work, writer)
-    waiting = [asyncio.create_task(writer.submit(n)) for n in range(700)]
+    waiting = [asyncio.create_task(writer.submit(n)) for n in range(100)]
     await asyncio.sleep(0)
     work.may_go_on.set()
     await asyncio.gather(first, *waiting)
     await writer.aclose()
-    assert [len(group) for group in work.groups] == [1, 500, 200]
+    assert [len(group) for group in work.groups] == [1, 64, 36]
 
 
 async def test_an_error_in_the_results_is_for_one_caller():
