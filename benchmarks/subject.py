@@ -76,7 +76,8 @@ class Goal:
     def met(self) -> bool | None:
         if self.value is None or (self.at_least is None and self.at_most is None):
             return None
-        return self.value >= (self.at_least or 0.0) and (self.at_most is None or self.value <= self.at_most)
+        enough = self.at_least is None or self.value >= self.at_least
+        return enough and (self.at_most is None or self.value <= self.at_most)
 
 
 @frozen
