@@ -18,7 +18,7 @@ _PACKAGES = ("paypro-async", "httpx", "httpcore", "aiohttp", "stripe", "sqlalche
 def about(folder: Path) -> dict[str, str]:
     """The machine and the versions."""
     return {
-        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "command": " ".join(["python -m benchmarks", *_words()]),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -26,6 +26,13 @@ def about(folder: Path) -> dict[str, str]:
         "load before": load(),
         "one fsync": f"{1000 * _fsync_seconds(folder):.2f} ms, where the ledger's file lies",
     }
+
+
+def _words() -> list[str]:
+    """What was asked for, without what belongs to this machine, and no database's password."""
+    places = ("--json", "--folder", "--postgres")
+    pairs = zip(["", *sys.argv[1:]], sys.argv[1:], strict=False)
+    return [word for before, word in pairs if before not in places and not word.startswith(places)]
 
 
 def has(package: str) -> bool:

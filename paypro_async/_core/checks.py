@@ -23,7 +23,6 @@ __all__ = [
     "CERTAIN_IFSC",
     "CERTAIN_INDIAN_MOBILE",
     "CERTAIN_TEXT",
-    "CERTAIN_TRADE_NO",
     "Check",
     "Problem",
     "amount_problem",
@@ -59,7 +58,6 @@ CERTAIN_TEXT = r"[!#-\[\]-~\w]++(?: [!#-\[\]-~\w]++)*+"
 CERTAIN_ACCOUNT = r"[0-9]{1,40}+"
 CERTAIN_IFSC = _IFSC.pattern
 CERTAIN_INDIAN_MOBILE = _MOBILE.pattern
-CERTAIN_TRADE_NO = r"[A-Za-z0-9_-]{1,64}+"
 # No longer than 229 characters.
 CERTAIN_EMAIL = (
     r"[A-Za-z0-9_+-]{1,30}+(?:\.[A-Za-z0-9_+-]{1,30}+){0,2}+"

@@ -4,9 +4,10 @@ import hashlib
 import re
 from datetime import UTC, datetime
 
-__all__ = ["RANDOM_BITS", "derived_trade_no", "is_trade_no", "make_trade_no"]
+__all__ = ["RANDOM_BITS", "TRADE_NO_PATTERN", "derived_trade_no", "is_trade_no", "make_trade_no"]
 
-_SHAPE = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+TRADE_NO_PATTERN = r"[A-Za-z0-9_-]{1,64}"
+_SHAPE = re.compile(TRADE_NO_PATTERN, re.ASCII)
 _RANDOM_DIGITS = 18
 
 RANDOM_BITS = 64

@@ -7,10 +7,11 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
-from paypro_async._core.checks import CERTAIN_TRADE_NO, Check, certain_amount
+from paypro_async._core.checks import Check, certain_amount
 from paypro_async._core.jsontext import json_bytes
 from paypro_async._core.money import amount_text, decimals
 from paypro_async._core.regions import Field, RegionSpec
+from paypro_async._core.trade_no import TRADE_NO_PATTERN
 from paypro_async.bulk.columns import Columns
 
 __all__ = ["Certain", "Columnwise", "content_line", "short_fingerprint"]
@@ -64,11 +65,12 @@ class Columnwise:
         self._width = len(columns.names)
         # Of a result file that is fed back each row has two trade numbers to compare.
         self._usable = columns.numbered is None
-        self._names = sorted(columns.fields)
-        self._positions = [columns.fields[name] for name in self._names]
+        self._positions = dict(sorted(columns.fields.items()))
+        # A field without a column has the client's value.
+        self._wanted = {"amount", *(one.name for one in spec.fields if one.required)} & columns.fields.keys()
         self._tests: dict[str, Callable[[_Column], bool]] = {
             "amount": _each_matches(certain_amount(spec.max_decimals)),
-            "trade_no": _each_matches(CERTAIN_TRADE_NO),
+            "trade_no": _each_matches(TRADE_NO_PATTERN),
         }
         self._tests |= {one.name: _test(one) for one in spec.fields}
         pairs = [("amount", "amount"), *((one.wire, one.name) for one in spec.fields if one.identifies)]
@@ -79,13 +81,8 @@ class Columnwise:
         if not self._usable or {*map(len, records)} != {self._width}:
             return None
         columns = list(zip(*records, strict=True))
-        filled = {
-            name: column
-            for name, at in zip(self._names, self._positions, strict=True)
-            if any(column := columns[at]) or name == "amount"
-        }
-        wanted = {one.name for one in self._spec.fields if one.name in self._names and one.required}
-        if not wanted <= filled.keys() or not all(self._tests[name](column) for name, column in filled.items()):
+        filled = {name: columns[at] for name, at in self._positions.items() if any(columns[at])}
+        if not self._wanted <= filled.keys() or not all(self._tests[name](column) for name, column in filled.items()):
             return None
         return self._found(filled)
 

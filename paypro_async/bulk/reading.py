@@ -16,6 +16,8 @@ from paypro_async.bulk.snapshot import Snapshot
 __all__ = ["PayoutFile", "Row", "Stretch"]
 
 _STRETCH = 1000
+_HEADER = 0
+"""The header's number, since rows are counted from 1."""
 
 
 @frozen(kw_only=True)
@@ -44,6 +46,7 @@ class Stretch:
     Args:
         first: The number of the first one.
         lines: Where each begins.
+        records: The cells of each.
         problem: What is wrong with the file from here on, or None.
     """
 
@@ -51,6 +54,9 @@ class Stretch:
     lines: Sequence[int]
     records: Sequence[Sequence[str]] = field(repr=False)
     problem: str | None = None
+
+
+_EMPTY = Stretch(_HEADER, [1], [[]], "is empty: no payouts in it")
 
 
 class PayoutFile:
@@ -96,12 +102,11 @@ class PayoutFile:
 
     def stretches(self) -> Iterator[Stretch]:
         """The same in stretches, for whoever looks at many rows at a time."""
-        first, header = 1, 1
         for stretch in self._stretches(self.delimiter):
-            lines, records = stretch.lines[header:], stretch.records[header:]
-            if lines:
-                yield Stretch(first, lines, records, stretch.problem)
-            first, header = first + len(lines), 0
+            if stretch.first > _HEADER:
+                yield stretch
+            elif len(stretch.lines) > 1:
+                yield Stretch(_HEADER + 1, stretch.lines[1:], stretch.records[1:])
 
     def rows_of(self, stretch: Stretch) -> Iterator[Row]:
         """The rows of a stretch, one by one."""
@@ -130,12 +135,12 @@ class PayoutFile:
         return values
 
     def _find_delimiter(self) -> str:
-        header = next(self._stretches(",", size=1)).records[0]
+        header = next(self._stretches(",", size=1), _EMPTY).records[0]
         found = [one for one in (";", "\t") if len(header) == 1 and one in header[0]]
         return found[0] if found else ","
 
     def _find_header(self) -> tuple[int, tuple[str, ...]]:
-        stretch = next(self._stretches(self.delimiter, size=1))
+        stretch = next(self._stretches(self.delimiter, size=1), _EMPTY)
         line, names = stretch.lines[0], tuple(stretch.records[0])
         if stretch.problem is not None:
             code = "NOT_CSV" if names else "EMPTY_FILE"
@@ -143,27 +148,25 @@ class PayoutFile:
         return line, names
 
     def _stretches(self, delimiter: str, size: int = _STRETCH) -> Iterator[Stretch]:
-        """Every record that is not empty, the header too; never nothing at all."""
+        """Every record that is not empty; the header has the number 0."""
+        first, line, broken = _HEADER, 1, None
         lines: list[int] = []
         records: list[list[str]] = []
         with self._snapshot.text() as text:
             reader = csv.reader(text, delimiter=delimiter, strict=True)
-            line, broken, none = 1, None, True
             try:
                 for cells in reader:
                     if any(map(str.strip, cells)):
                         lines.append(line)
                         records.append(cells)
                         if len(lines) == size:
-                            yield Stretch(0, lines, records)
-                            lines, records, none = [], [], False
+                            yield Stretch(first, lines, records)
+                            first, lines, records = first + size, [], []
                     line = reader.line_num + 1
             except csv.Error as error:
                 # What follows a broken quote cannot be told apart, so the reading ends here.
                 broken = f"is not CSV ({error}); is a quote missing or one too many? Rows below were not read"
         if lines:
-            yield Stretch(0, lines, records)
+            yield Stretch(first, lines, records)
         if broken:
-            yield Stretch(0, [line], [[""]], broken)
-        elif none and not lines:
-            yield Stretch(0, [1], [[]], "is empty: no payouts in it")
+            yield Stretch(first + len(lines), [line], [[""]], broken)

@@ -293,7 +293,7 @@ def _nothing_left(lane: _Lane, response: httpx.Response, *, secure: bool) -> boo
         try:
             tls.read(1)
         except ssl.SSLWantReadError:
-            pass
+            pass  # nothing is there, as it should be
         except ssl.SSLError:
             return False
         else:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async._core.checks import CERTAIN_TRADE_NO, amount_problem, certain_amount, check_trade_no
+from paypro_async._core.checks import amount_problem, certain_amount, check_trade_no
 from paypro_async._core.regions import Field
+from paypro_async._core.trade_no import TRADE_NO_PATTERN
 from paypro_async.bulk.columnwise import Columnwise
 from paypro_async.bulk.plan import Plan, make_plan
 from paypro_async.bulk.reading import PayoutFile
@@ -35,7 +36,7 @@ def test_a_certain_amount_is_one(text: str) -> None:
     assert amount_problem(Decimal(text), max_decimals=2) is None
 
 
-@given(st.from_regex(re.compile(CERTAIN_TRADE_NO), fullmatch=True))
+@given(st.from_regex(re.compile(TRADE_NO_PATTERN), fullmatch=True))
 def test_a_certain_trade_number_is_one(text: str) -> None:
     """Whatever the pattern matches."""
     assert check_trade_no(text) is None

@@ -6,90 +6,25 @@ sync and deletion before they do it. https://sqlite.org/vfs.html
 
 import ctypes
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.vfs import Close, Delete, Handle, Methods, Open, Sync, Truncate, Vfs, Write, sqlite_library
 from tests.ledger.disk import Disk
 
 _CREATE, _MAIN_DB, _MAIN_JOURNAL, _WAL = 0x4, 0x100, 0x800, 0x80000
 
-_Close = CFUNCTYPE(c_int, c_void_p)
-_Write = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int, c_int64)
-_Truncate = CFUNCTYPE(c_int, c_void_p, c_int64)
-_Sync = CFUNCTYPE(c_int, c_void_p, c_int)
-_Open = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_int, c_void_p)
-_Delete = CFUNCTYPE(c_int, c_void_p, c_char_p, c_int)
 
-
-def _others(*names: str) -> list[tuple[str, Any]]:
-    return [(name, c_void_p) for name in names]
-
-
-class _Methods(Structure):
-    """``sqlite3_io_methods``; what is passed through has no type."""
-
-    _fields_ = (
-        ("iVersion", c_int),
-        ("xClose", _Close),
-        ("xRead", c_void_p),
-        ("xWrite", _Write),
-        ("xTruncate", _Truncate),
-        ("xSync", _Sync),
-        *_others("xFileSize", "xLock", "xUnlock", "xCheckReservedLock", "xFileControl"),
-        *_others("xSectorSize", "xDeviceCharacteristics"),
-        *_others("xShmMap", "xShmLock", "xShmBarrier", "xShmUnmap", "xFetch", "xUnfetch"),
-    )
-
-
-class _Handle(Structure):
-    """``sqlite3_file``."""
-
-    _fields_ = (("methods", POINTER(_Methods)),)
-
-
-class _Vfs(Structure):
-    """``sqlite3_vfs``."""
-
-    _fields_ = (
-        ("iVersion", c_int),
-        ("szOsFile", c_int),
-        ("mxPathname", c_int),
-        ("pNext", c_void_p),
-        ("zName", c_char_p),
-        ("pAppData", c_void_p),
-        ("xOpen", _Open),
-        ("xDelete", _Delete),
-        *_others("xAccess", "xFullPathname", "xDlOpen", "xDlError", "xDlSym", "xDlClose", "xRandomness", "xSleep"),
-        *_others("xCurrentTime", "xGetLastError", "xCurrentTimeInt64"),
-        *_others("xSetSystemCall", "xGetSystemCall", "xNextSystemCall"),
-    )
-
-
-@cache
 def _library() -> ctypes.CDLL:
-    """The library behind ``sqlite3``: that of its extension module, or within the interpreter itself."""
-    import _sqlite3
-
-    for place in (getattr(_sqlite3, "__file__", None), None):
-        library = ctypes.CDLL(place)
-        if not hasattr(library, "sqlite3_vfs_find"):
-            continue
-        library.sqlite3_libversion.restype = c_char_p
-        if library.sqlite3_libversion().decode() != sqlite3.sqlite_version:
-            continue
-        library.sqlite3_vfs_find.restype = POINTER(_Vfs)
-        library.sqlite3_vfs_find.argtypes = [c_char_p]
-        library.sqlite3_vfs_register.argtypes = [POINTER(_Vfs), c_int]
-        library.sqlite3_vfs_unregister.argtypes = [POINTER(_Vfs)]
-        return library
-    pytest.skip("this Python holds SQLite where nobody can reach it")
+    library = sqlite_library()
+    if library is None:
+        pytest.skip("this Python holds SQLite where nobody can reach it")
+    return library
 
 
 class _Shim:
@@ -97,14 +32,14 @@ class _Shim:
 
     def __init__(self) -> None:
         self._default = _library().sqlite3_vfs_find(None)
-        self._vfs = _Vfs.from_buffer_copy(self._default.contents)
+        self._vfs = Vfs.from_buffer_copy(self._default.contents)
         self._vfs.zName = b"tests-disk"
-        self._vfs.xOpen = _Open(self._open)
-        self._vfs.xDelete = _Delete(self._delete)
+        self._vfs.xOpen = Open(self._open)
+        self._vfs.xDelete = Delete(self._delete)
         self._disks: list[Disk] = []
         self._files: dict[int, _OpenFile] = {}
         # By the address of the methods that they wrap.
-        self._methods: dict[int, tuple[_Methods, _Methods]] = {}
+        self._methods: dict[int, tuple[Methods, Methods]] = {}
 
     @contextmanager
     def over(self, disk: Disk) -> Iterator[None]:
@@ -130,7 +65,7 @@ class _Shim:
         code: int = self._default.contents.xOpen(ctypes.addressof(self._default.contents), name, handle, flags, given)
         if code == 0 and disk is not None:
             disk.opened(path.name, before)
-            head = _Handle.from_address(handle)
+            head = Handle.from_address(handle)
             original, wrapped = self._wrapped(head.methods)
             # SQLite syncs the folder at the first sync of a log that it has made.
             makes = bool(flags & _CREATE and flags & (_MAIN_JOURNAL | _WAL))
@@ -138,15 +73,15 @@ class _Shim:
             head.methods = ctypes.pointer(wrapped)
         return code
 
-    def _wrapped(self, methods: Any) -> tuple[_Methods, _Methods]:
+    def _wrapped(self, methods: Any) -> tuple[Methods, Methods]:
         address = ctypes.addressof(methods.contents)
         if address not in self._methods:
-            wrapped = _Methods.from_buffer_copy(methods.contents)
-            wrapped.xClose = _Close(self._close)
-            wrapped.xWrite = _Write(lambda handle, *given: self._files[handle].write(handle, *given))
-            wrapped.xTruncate = _Truncate(lambda handle, size: self._files[handle].truncate(handle, size))
-            wrapped.xSync = _Sync(lambda handle, flags: self._files[handle].sync(handle, flags))
-            self._methods[address] = _Methods.from_buffer_copy(methods.contents), wrapped
+            wrapped = Methods.from_buffer_copy(methods.contents)
+            wrapped.xClose = Close(self._close)
+            wrapped.xWrite = Write(lambda handle, *given: self._files[handle].write(handle, *given))
+            wrapped.xTruncate = Truncate(lambda handle, size: self._files[handle].truncate(handle, size))
+            wrapped.xSync = Sync(lambda handle, flags: self._files[handle].sync(handle, flags))
+            self._methods[address] = Methods.from_buffer_copy(methods.contents), wrapped
         return self._methods[address]
 
     def _close(self, handle: int) -> int:
@@ -167,7 +102,7 @@ class _Shim:
 class _OpenFile:
     """One open file of SQLite's, with the methods that it had."""
 
-    def __init__(self, disk: Disk, name: str, methods: _Methods, *, with_folder: bool) -> None:
+    def __init__(self, disk: Disk, name: str, methods: Methods, *, with_folder: bool) -> None:
         self.methods = methods
         self._disk = disk
         self._name = name
