@@ -74,7 +74,7 @@ def _read(path: Path) -> None:
 def _plan(path: Path, count: int) -> None:
     from paypro_async._core.regions import region_named
     from paypro_async.bulk.plan import make_plan, preparer
-    from paypro_async.bulk.reading import PayoutFile
+    from paypro_async.bulk.readers.csv import PayoutFile
 
     spec = region_named("india")
     check = preparer(spec, merchant_no="0000000001", defaults={})

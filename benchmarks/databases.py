@@ -14,7 +14,7 @@ __all__ = ["postgres"]
 
 _MIGRATE = """
 import asyncio, sys
-from paypro_async.ledger.sql import SqlLedger
+from paypro_async.ledger.sql.ledger import SqlLedger
 asyncio.run(SqlLedger(sys.argv[1]).migrate())
 print("null")
 """

@@ -32,7 +32,7 @@ nitpick_ignore_regex = [
     # Other projects' names lead nowhere: the build needs no network, so it has no inventories of them.
     (r"py:.*", r"(?!paypro_async\b).*"),
     # What a batch is made of is no business of who awaits it.
-    (r"py:class", r"paypro_async\.(engine\.Engine|batch\.BatchOptions)"),
+    (r"py:class", r"paypro_async\.(engine\.payout\.Engine|batch\.batch\.BatchOptions)"),
     # Private names may show in a signature, but have no page.
     (r"py:.*", r"paypro_async\.(.*\.)?_.*"),
 ]

@@ -7,7 +7,6 @@ from typing import Any as _Any
 
 if _TYPE_CHECKING:
     from paypro_async._core.checks import Problem
-    from paypro_async._core.learning import Decision
     from paypro_async._core.lifecycle import Entry, State
     from paypro_async._core.models import Balance, PayoutResult, PayoutStatus, QueryResult
     from paypro_async._core.outcome import Codes
@@ -15,8 +14,10 @@ if _TYPE_CHECKING:
     from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, ItemStatus
     from paypro_async._core.signing import HmacSha256Signer, Md5Signer, Signer, signing_string
     from paypro_async._core.stopping import StopRules
-    from paypro_async.batch import Batch
+    from paypro_async._core.transitions import Decision
+    from paypro_async.batch.batch import Batch
     from paypro_async.client import PayProClient
+    from paypro_async.engine.reconcile import ReconcileReport
     from paypro_async.errors import (
         ClientStateError,
         ConfigurationError,
@@ -40,8 +41,7 @@ if _TYPE_CHECKING:
         ReviewRequiredError,
     )
     from paypro_async.ledger import Ledger, MemoryLedger
-    from paypro_async.reconcile import ReconcileReport
-    from paypro_async.review import decide
+    from paypro_async.ledger.changes import decide
     from paypro_async.transport import Transport
 
 __all__ = [
@@ -99,7 +99,7 @@ __all__ = [
 _HOMES = _MappingProxyType(
     {
         "paypro_async._core.checks": ("Problem",),
-        "paypro_async._core.learning": ("Decision",),
+        "paypro_async._core.transitions": ("Decision",),
         "paypro_async._core.lifecycle": (
             "Entry",
             "State",
@@ -125,7 +125,7 @@ _HOMES = _MappingProxyType(
             "signing_string",
         ),
         "paypro_async._core.stopping": ("StopRules",),
-        "paypro_async.batch": ("Batch",),
+        "paypro_async.batch.batch": ("Batch",),
         "paypro_async.client": ("PayProClient",),
         "paypro_async.errors": (
             "ClientStateError",
@@ -153,8 +153,8 @@ _HOMES = _MappingProxyType(
             "Ledger",
             "MemoryLedger",
         ),
-        "paypro_async.reconcile": ("ReconcileReport",),
-        "paypro_async.review": ("decide",),
+        "paypro_async.engine.reconcile": ("ReconcileReport",),
+        "paypro_async.ledger.changes": ("decide",),
         "paypro_async.transport": ("Transport",),
     }
 )

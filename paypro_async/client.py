@@ -10,27 +10,26 @@ from typing import Any, Literal, Self
 from paypro_async._core.endpoint import check_merchant_no, read_endpoint
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
 from paypro_async._core.outcome import Codes
-from paypro_async._core.pacing import RetryBudget
 from paypro_async._core.regions import region_named
 from paypro_async._core.report import BatchProgress
-from paypro_async._core.retry import RetryPolicy
+from paypro_async._core.retry import RetryBudget, RetryPolicy
 from paypro_async._core.signing import Signer, check_signer
 from paypro_async._core.stopping import StopRules
 from paypro_async._core.trade_no import is_trade_no
-from paypro_async.batch import Batch, BatchOptions
-from paypro_async.engine import Engine
+from paypro_async.batch.batch import Batch, BatchOptions
+from paypro_async.batch.source import Source
+from paypro_async.engine.intake import Intake
+from paypro_async.engine.limits import Timing, check_count
+from paypro_async.engine.payout import Engine
+from paypro_async.engine.platform import Platform
+from paypro_async.engine.queries import Questions
+from paypro_async.engine.rate import Rate
+from paypro_async.engine.reconcile import ReconcileReport, Reconciliation
+from paypro_async.engine.single_flight import SingleFlight
 from paypro_async.errors import ClientStateError, ConfigurationError
-from paypro_async.feed import Source
-from paypro_async.flights import SingleFlight
-from paypro_async.intake import Intake
 from paypro_async.ledger import Account, Ledger, open_ledger
-from paypro_async.platform import Platform
-from paypro_async.questions import Questions
-from paypro_async.rate import Rate
-from paypro_async.reconcile import ReconcileReport, Reconciliation
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import settings_from
-from paypro_async.timing import Timing, check_count
 from paypro_async.transport import Transport, check_transport, open_transport
 
 __all__ = ["PayProClient"]

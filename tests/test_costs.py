@@ -22,8 +22,8 @@ import paypro_async
 from benchmarks.null import REPLY, ForgetfulLedger, NullTransport
 from paypro_async import PayProClient
 from paypro_async._core.wire import Exchange, WireRequest
-from tests.client.merchant import MERCHANT_NO, SIGNER, fields
-from tests.transport.servers import OK, Peer, Server
+from tests.support.merchant import MERCHANT_NO, SIGNER, fields
+from tests.support.servers import OK, Peer, Server
 
 # At most. What a change makes cheaper may be written down here; what it makes dearer needs a reason.
 MOST = MappingProxyType(

@@ -137,7 +137,7 @@ def test_a_file_of_the_package_keeps_to_itself_and_to_one_subject(source: Path):
     assert len(source.read_text(encoding="utf-8").splitlines()) < 400
 
 
-@pytest.mark.parametrize("name", ["money", "models", "intent", "wire", "converter", "report", "lifecycle", "checks"])
+@pytest.mark.parametrize("name", ["money", "models", "intent", "wire", "codec", "report", "lifecycle", "checks"])
 def test_money_never_meets_a_float(name: str):
     """Where amounts pass, nothing makes a float, and JSON numbers are read as Decimal."""
     source = (PACKAGE / "_core" / f"{name}.py").read_text(encoding="utf-8")
@@ -191,8 +191,8 @@ def test_a_payout_shows_nobody_in_its_repr():
 
 async def test_an_entry_of_the_ledger_shows_nobody_in_its_repr():
     """What the ledger gives back holds the content and does not show it."""
-    from tests.client.merchant import MERCHANT_NO, PERSONAL, fields, scripted_client
-    from tests.client.scripted import Scripted
+    from tests.support.merchant import MERCHANT_NO, PERSONAL, fields, scripted_client
+    from tests.support.scripted import Scripted
 
     async with scripted_client(Scripted(), ledger=MemoryLedger()) as client:
         await client.payout(**fields())

@@ -16,7 +16,7 @@ from paypro_async._core.checks import (
     check_text,
     check_trade_no,
 )
-from paypro_async._core.jsontext import json_bytes
+from paypro_async._core.codec import json_bytes
 from paypro_async._core.money import amount_text, parse_amount
 from paypro_async._core.regions import Field, RegionSpec
 from paypro_async.errors import InvalidPayoutError

@@ -18,7 +18,7 @@ from enum import Enum
 
 from attrs import evolve, field, frozen
 
-from paypro_async._core.converter import ReadingError
+from paypro_async._core.codec import ReadingError
 from paypro_async._core.models import Balance
 from paypro_async._core.wire import Envelope, Exchange, OrderData, Phase, read_balance, read_envelope, read_order
 

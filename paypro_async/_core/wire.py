@@ -7,8 +7,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from paypro_async._core.converter import Note, ReadingError, read, read_json
-from paypro_async._core.jsontext import json_bytes
+from paypro_async._core.codec import Note, ReadingError, json_bytes, read, read_json
 
 __all__ = [
     "BalanceData",

@@ -3,21 +3,26 @@
 import hashlib
 from collections.abc import Callable, Container, Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
+from typing import TypeVar
 
 from attrs import define, field, frozen
 
 from paypro_async._core.checks import Problem
+from paypro_async._core.codec import json_bytes
 from paypro_async._core.intent import Intent, build_payout, prepare
-from paypro_async._core.jsontext import json_bytes
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.trade_no import derived_trade_no
 from paypro_async.bulk.columnwise import Certain, Columnwise, content_line, short_fingerprint
+from paypro_async.bulk.duplicates import Again, Seen
 from paypro_async.bulk.problems import FileProblem
-from paypro_async.bulk.reading import PayoutFile, Row, Stretch
-from paypro_async.bulk.seen import Again, Seen
+from paypro_async.bulk.readers.csv import PayoutFile, Row, Stretch
 from paypro_async.errors import InvalidPayoutError
 
-__all__ = ["Plan", "Prepare", "make_plan", "numbered", "payouts", "preparer"]
+__all__ = ["Plan", "Prepare", "make_plan", "numbered", "pages", "payouts", "preparer"]
+
+T = TypeVar("T")
+_PAGE = 500
 
 Prepare = Callable[[Mapping[str, str], str], Intent]
 """A row's values and its trade number in; an intent out, or :class:`~paypro_async.InvalidPayoutError`."""
@@ -179,3 +184,9 @@ def _twice(again: Again) -> FileProblem:
 
 def _placed(row: Row, problem: Problem) -> FileProblem:
     return FileProblem(line=row.line, row=row.number, field=problem.field, code=problem.code, message=problem.message)
+
+
+def pages(items: Iterator[T]) -> Iterator[list[T]]:
+    """The items in lists of at most 500."""
+    while page := list(islice(items, _PAGE)):
+        yield page

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from paypro_async._core.lifecycle import State
-from paypro_async.bulk.pages import pages
-from paypro_async.bulk.plan import Plan, Prepare, numbered
-from paypro_async.bulk.reading import PayoutFile, Row
+from paypro_async.bulk.plan import Plan, Prepare, numbered, pages
+from paypro_async.bulk.readers.csv import PayoutFile, Row
 from paypro_async.ledger import Ledger
 
 __all__ = ["Before", "Conflict", "Repeat", "look_back"]

@@ -15,9 +15,8 @@ from attrs import define, field, frozen
 from paypro_async._core.lifecycle import Entry, State
 from paypro_async._core.money import total
 from paypro_async.bulk.columns import RESULT_COLUMNS
-from paypro_async.bulk.pages import pages
-from paypro_async.bulk.plan import Plan, Prepare, numbered
-from paypro_async.bulk.reading import PayoutFile, Row
+from paypro_async.bulk.plan import Plan, Prepare, numbered, pages
+from paypro_async.bulk.readers.csv import PayoutFile, Row
 from paypro_async.ledger import Ledger
 
 __all__ = ["WORDS", "Count", "ResultFile", "RowOutcome", "defused", "row_outcomes"]

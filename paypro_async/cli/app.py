@@ -8,10 +8,10 @@ import click
 import rich  # noqa: F401 - asked for here, so that its absence is said at once and not after paying
 
 from paypro_async.cli.ask import balance, query
-from paypro_async.cli.batch import batch
-from paypro_async.cli.demo import demo
+from paypro_async.cli.batch.command import batch
+from paypro_async.cli.demo.command import demo
 from paypro_async.cli.exits import Exit, code_of, explain, note
-from paypro_async.cli.ledger import ledger
+from paypro_async.cli.ledger.show import ledger
 from paypro_async.cli.sandbox import sandbox
 from paypro_async.cli.sign import sign
 

@@ -25,13 +25,13 @@ def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledg
     name = url.removeprefix("sqlite:///")
     if url.startswith("sqlite:///") and name and "?" not in name and not name.startswith((":memory:", "file:")):
         # SQLAlchemy costs a third of a second to import; who keeps no file does not pay for it.
-        from paypro_async.ledger.sql import SqlLedger  # noqa: PLC0415
+        from paypro_async.ledger.sql.ledger import SqlLedger  # noqa: PLC0415
 
         return SqlLedger(url)
     if url.startswith(("postgresql://", "postgres://")):
         if find_spec("psycopg") is None:
             raise ConfigurationError("A ledger in PostgreSQL needs psycopg: pip install 'paypro-async[postgres]'.")
-        from paypro_async.ledger.sql import SqlLedger  # noqa: PLC0415
+        from paypro_async.ledger.sql.ledger import SqlLedger  # noqa: PLC0415
 
         return SqlLedger("postgresql://" + url.partition("://")[2])
     raise ConfigurationError(

@@ -27,7 +27,7 @@ from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.transport.causes import HTTPX_CAUSES, words
-from paypro_async.transport.guarded import GuardedStream
+from paypro_async.transport.guarded_stream import GuardedStream
 from paypro_async.transport.proxies import environment_proxy, origin
 
 __all__ = ["HttpxTransport"]

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 import pytest
 
 from paypro_async import ClientStateError, ItemStatus, Payout, PayProClient, State
-from paypro_async.batch import Batch
+from paypro_async.batch.batch import Batch
 from paypro_async.sandbox import FaultPlan
-from tests.client.merchant import MERCHANT_NO, bookings, client_of, payouts, scripted_client, virtual_sandbox
-from tests.client.scripted import ABSENT, LOST, PROCESSING, Scripted
-from tests.client.virtual import now, virtual_time
+from tests.support.merchant import MERCHANT_NO, bookings, client_of, payouts, scripted_client, virtual_sandbox
+from tests.support.scripted import ABSENT, LOST, PROCESSING, Scripted
+from tests.support.virtual_time import now, virtual_time
 
 
 async def wait_for(batch: Batch):

@@ -10,7 +10,7 @@ import pytest
 from paypro_async import Batch, BatchProgress, ItemStatus, MemoryLedger, State
 from paypro_async._core.lifecycle import Change
 from paypro_async.ledger import Moved
-from tests.client.merchant import (
+from tests.support.merchant import (
     MERCHANT_NO,
     client_of,
     fields,
@@ -18,8 +18,8 @@ from tests.client.merchant import (
     scripted_client,
     virtual_sandbox,
 )
-from tests.client.scripted import PROCESSING, Scripted, order
-from tests.client.virtual import VirtualRuntime, now, virtual_time
+from tests.support.scripted import PROCESSING, Scripted, order
+from tests.support.virtual_time import VirtualRuntime, now, virtual_time
 
 
 class Forgetful(MemoryLedger):

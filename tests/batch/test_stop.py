@@ -3,9 +3,9 @@
 import pytest
 
 from paypro_async import Codes, ItemStatus, LedgerUnavailableError, Md5Signer, MemoryLedger, State, StopRules
-from tests.client.merchant import MERCHANT_NO, client_of, fields, paid_at, payouts, scripted_client, virtual_sandbox
-from tests.client.scripted import ABSENT, LOST, NOT_SENT, PAID, PROCESSING, Scripted, order, page, refusal
-from tests.client.virtual import now, virtual_time
+from tests.support.merchant import MERCHANT_NO, client_of, fields, paid_at, payouts, scripted_client, virtual_sandbox
+from tests.support.scripted import ABSENT, LOST, NOT_SENT, PAID, PROCESSING, Scripted, order, page, refusal
+from tests.support.virtual_time import now, virtual_time
 
 REFUSED = refusal("1002", "sign error")
 NO_FUNDS = order("60019")

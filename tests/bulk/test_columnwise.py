@@ -12,10 +12,10 @@ from paypro_async._core.checks import amount_problem, certain_amount, check_trad
 from paypro_async._core.regions import Field
 from paypro_async._core.trade_no import TRADE_NO_PATTERN
 from paypro_async.bulk.columnwise import Columnwise
+from paypro_async.bulk.duplicates import Again, Seen
 from paypro_async.bulk.plan import Plan, make_plan
-from paypro_async.bulk.reading import PayoutFile
-from paypro_async.bulk.seen import Again, Seen
-from tests.bulk.files import HEADER, INDIA, SHARED, checker, csv_text, open_file, row
+from paypro_async.bulk.readers.csv import PayoutFile
+from tests.support.payout_files import HEADER, INDIA, SHARED, checker, csv_text, open_file, row
 
 WITH_A_PATTERN = [one for one in INDIA.fields if one.certain]
 
@@ -69,7 +69,7 @@ def planned(
 ) -> list[object]:
     with monkeypatch.context() as patched, open_file(text, defaults=defaults) as file:
         patched.setattr("paypro_async.bulk.plan.Columnwise", kind)
-        patched.setattr("paypro_async.bulk.reading._STRETCH", 4)
+        patched.setattr("paypro_async.bulk.readers.csv._STRETCH", 4)
         found: Plan = make_plan(file, checker(defaults), currency=INDIA.currency)
         problems = sorted(found.problems, key=lambda one: (one.line, one.field or "", one.code))
         return [found.rows, found.total, found.digest, found.with_decimals, found.identical, problems]

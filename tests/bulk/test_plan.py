@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 from paypro_async.bulk.plan import Plan, numbered, payouts
-from tests.bulk.files import HEADER, csv_text, open_file, plan_of, row
+from tests.support.payout_files import HEADER, csv_text, open_file, plan_of, row
 
 
 def plan(*lines: str, header: str = HEADER, run: str | None = None) -> Plan:

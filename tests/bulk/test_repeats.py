@@ -4,7 +4,7 @@ from paypro_async._core.lifecycle import Cause, Change, State
 from paypro_async.bulk.plan import numbered
 from paypro_async.bulk.repeats import Before, Conflict, look_back
 from paypro_async.ledger import MemoryLedger
-from tests.bulk.files import HEADER, MERCHANT_NO, checker, csv_text, open_file, plan_of, row
+from tests.support.payout_files import HEADER, MERCHANT_NO, checker, csv_text, open_file, plan_of, row
 
 
 async def remember(

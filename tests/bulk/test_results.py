@@ -6,10 +6,10 @@ import pytest
 
 from paypro_async._core.lifecycle import Cause, Change, State
 from paypro_async.bulk.plan import numbered
-from paypro_async.bulk.reading import PayoutFile
+from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.bulk.results import Count, ResultFile, row_outcomes
 from paypro_async.ledger import MemoryLedger
-from tests.bulk.files import HEADER, MERCHANT_NO, checker, csv_text, open_file, plan_of, row
+from tests.support.payout_files import HEADER, MERCHANT_NO, checker, csv_text, open_file, plan_of, row
 
 FIVE = csv_text(*[row(str(amount)) for amount in range(1, 6)])
 

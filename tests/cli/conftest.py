@@ -6,12 +6,12 @@ from attrs import evolve
 from paypro_async._core.lifecycle import Cause, State
 from paypro_async._core.wire import Phase
 from paypro_async.ledger import BatchRecord
-from paypro_async.ledger.sql import SqlLedger
+from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Sandbox
-from tests.cli.commands import Commands
-from tests.cli.terminal import SECRET, Terminal
 from tests.ledger.conftest import database_url, path, server
-from tests.ledger.payouts import ACCOUNT, MERCHANT, change, intent
+from tests.support.commands import Commands
+from tests.support.intents import ACCOUNT, MERCHANT, change, intent
+from tests.support.terminal import SECRET, Terminal
 
 __all__ = ["database_url", "path", "server"]
 

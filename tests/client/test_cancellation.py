@@ -9,8 +9,8 @@ import pytest
 
 from paypro_async import PayoutStatus, State
 from paypro_async.sandbox import Fault, FaultPlan
-from tests.client.merchant import MERCHANT_NO, bookings, client_of, fields, paid_at, virtual_sandbox
-from tests.client.virtual import virtual_time
+from tests.support.merchant import MERCHANT_NO, bookings, client_of, fields, paid_at, virtual_sandbox
+from tests.support.virtual_time import virtual_time
 
 
 async def cancelled_after(turns: int, call: asyncio.Task) -> bool:

@@ -4,8 +4,8 @@ import pytest
 
 from paypro_async import PayoutStatus
 from paypro_async.sandbox import Fault, FaultPlan
-from tests.client.merchant import bookings, client_of, fields, paid_at, requests, virtual_sandbox
-from tests.client.virtual import virtual_time
+from tests.support.merchant import bookings, client_of, fields, paid_at, requests, virtual_sandbox
+from tests.support.virtual_time import virtual_time
 
 AFTER_BOOKING = [Fault.RESET_AFTER, Fault.SILENCE, Fault.CUT_BODY, Fault.BROKEN_JSON, Fault.PAGE_500, Fault.DRIP]
 BEFORE_BOOKING = [Fault.RESET_BEFORE, Fault.SILENCE_BEFORE, Fault.PAGE_502]

@@ -17,9 +17,9 @@ from paypro_async import (
     State,
 )
 from paypro_async.errors import ConfigurationError
-from tests.client.merchant import MERCHANT_NO, fields, scripted_client
-from tests.client.scripted import ABSENT, LOST, PAID, PROCESSING, Scripted, order, refusal
-from tests.client.virtual import VirtualRuntime, now, virtual_time
+from tests.support.merchant import MERCHANT_NO, fields, scripted_client
+from tests.support.scripted import ABSENT, LOST, PAID, PROCESSING, Scripted, order, refusal
+from tests.support.virtual_time import VirtualRuntime, now, virtual_time
 
 
 @virtual_time

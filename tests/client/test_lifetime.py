@@ -17,7 +17,7 @@ from paypro_async import (
     State,
 )
 from paypro_async.ledger import open_ledger
-from tests.client.merchant import (
+from tests.support.merchant import (
     MERCHANT_NO,
     SIGNER,
     bookings,
@@ -27,8 +27,8 @@ from tests.client.merchant import (
     scripted_client,
     virtual_sandbox,
 )
-from tests.client.scripted import LOST, PROCESSING, Scripted
-from tests.client.virtual import VirtualLoop, virtual_time
+from tests.support.scripted import LOST, PROCESSING, Scripted
+from tests.support.virtual_time import VirtualLoop, virtual_time
 
 
 async def refuses(client: PayProClient, match: str) -> None:

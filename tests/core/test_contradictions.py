@@ -8,7 +8,7 @@ import pytest
 from paypro_async._core.outcome import Verdict
 from paypro_async._core.wire import read_envelope
 from paypro_async.errors import InvalidPayoutError
-from tests.core.samples import INDIA, intent, paid
+from tests.support.samples import INDIA, intent, paid
 
 # "Success Response Example", letter by letter.
 EXAMPLE = b"""{

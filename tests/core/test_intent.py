@@ -14,7 +14,7 @@ from paypro_async._core.checks import Problem
 from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.regions.india import Payout
 from paypro_async.errors import InvalidPayoutError
-from tests.core.samples import FIELDS, INDIA, TRADE_NO, VECTORS, intent, payout
+from tests.support.samples import FIELDS, INDIA, TRADE_NO, VECTORS, intent, payout
 
 TEXT_FIELDS = [one.name for one in INDIA.fields]
 WEIRD: list[Any] = [

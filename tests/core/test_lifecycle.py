@@ -6,12 +6,12 @@ import pytest
 from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
 
-from paypro_async._core.learning import after_absence, after_attempt, after_query, next_attempt
 from paypro_async._core.lifecycle import FINAL, LEGAL, Cause, Change, Entry, Reply, State, applies, changed, first_entry
 from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.transitions import after_absence, after_attempt, after_query, next_attempt
 from paypro_async._core.wire import Phase
-from tests.core.samples import NOW, TRADE_NO, entry, intent, outcome
+from tests.support.samples import NOW, TRADE_NO, entry, intent, outcome
 
 ASKED = (Cause.QUERY, Cause.CALLBACK, Cause.RECONCILE, Cause.PERSON)
 TABLE = {

@@ -7,7 +7,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from paypro_async._core.learning import (
+from paypro_async._core.lifecycle import FINAL, LEGAL, Cause, Change, Reply, State, applies, changed
+from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.transitions import (
     Decision,
     after_absence,
     after_attempt,
@@ -15,9 +17,7 @@ from paypro_async._core.learning import (
     after_query,
     next_attempt,
 )
-from paypro_async._core.lifecycle import FINAL, LEGAL, Cause, Change, Reply, State, applies, changed
-from paypro_async._core.outcome import Outcome, Verdict
-from tests.core.samples import NOW, entry
+from tests.support.samples import NOW, entry
 
 OUTCOMES = st.builds(
     Outcome,

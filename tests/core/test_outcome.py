@@ -6,7 +6,7 @@ import pytest
 from paypro_async._core.models import Balance
 from paypro_async._core.outcome import Codes, Outcome, Verdict, classify_balance, classify_payout, classify_query
 from paypro_async._core.wire import Exchange, Phase
-from tests.core.samples import TRADE_NO, answered, asked, order, paid, reply
+from tests.support.samples import TRADE_NO, answered, asked, order, paid, reply
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paypro_async._core.outcome import Codes, Outcome, Verdict, classify_balance, classify_payout, classify_query
 from paypro_async._core.wire import Exchange, Phase
-from tests.core.samples import TRADE_NO, answered
+from tests.support.samples import TRADE_NO, answered
 
 LEARNED = {Verdict.PAID, Verdict.PROCESSING, Verdict.FAILED, Verdict.REFUSED, Verdict.DUPLICATE, Verdict.NO_SUCH_ORDER}
 CODES = ["0000", "0015", "0100024", "5000", "00032", "60019", "00029", "1002", "", " ", "0000 ", "\uff10", "x"]

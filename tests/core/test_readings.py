@@ -6,16 +6,16 @@ from decimal import Decimal
 
 import pytest
 
-from paypro_async._core.learning import after_absence, after_attempt, after_query, next_attempt
 from paypro_async._core.lifecycle import Cause, Change, Entry, Reply, State, changed
 from paypro_async._core.outcome import Codes, Verdict
 from paypro_async._core.retry import Action, RetryPolicy, Situation, next_step
 from paypro_async._core.signing import Md5Signer
+from paypro_async._core.transitions import after_absence, after_attempt, after_query, next_attempt
 from paypro_async._core.wire import WireRequest
-from paypro_async.platform import Platform
+from paypro_async.engine.platform import Platform
 from paypro_async.runtime import SystemRuntime
 from paypro_async.transport import Transport
-from tests.core.samples import INDIA, NOW, TRADE_NO, VECTORS, asked, entry, intent, order, outcome, paid, reply
+from tests.support.samples import INDIA, NOW, TRADE_NO, VECTORS, asked, entry, intent, order, outcome, paid, reply
 
 
 class FrozenClock(SystemRuntime):

@@ -23,7 +23,7 @@ from paypro_async.errors import (
     ReplyLostError,
     ReviewRequiredError,
 )
-from tests.core.samples import FIELDS, payout
+from tests.support.samples import FIELDS, payout
 
 
 def result(status: PayoutStatus = PayoutStatus.SUCCEEDED, *, code: str | None = "0000") -> PayoutResult:

@@ -12,7 +12,7 @@ from paypro_async._core.regions.india import Payout
 from paypro_async._core.signing import HmacSha256Signer, Md5Signer, Signer, signing_string, verify
 from paypro_async._core.wire import request_body
 from paypro_async.errors import ConfigurationError
-from tests.core.samples import INDIA, VECTORS
+from tests.support.samples import INDIA, VECTORS
 
 CASES = [pytest.param(case, id=case["about"]) for case in VECTORS["signatures"]]
 FROZEN: dict[str, Any] = VECTORS["india_payout"]

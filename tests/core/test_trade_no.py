@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paypro_async._core.trade_no import RANDOM_BITS, derived_trade_no, is_trade_no, make_trade_no
-from tests.core.samples import NOW
+from tests.support.samples import NOW
 
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(9000, 1, 1), timezones=st.timezones())  # noqa: DTZ001  the strategy adds the zone
 BITS = st.integers(0, 2**RANDOM_BITS - 1)

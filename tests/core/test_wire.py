@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async._core.converter import ReadingError
+from paypro_async._core.codec import ReadingError
 from paypro_async._core.wire import (
     Envelope,
     Exchange,
@@ -18,7 +18,7 @@ from paypro_async._core.wire import (
     read_order,
     request_body,
 )
-from tests.core.samples import order, reply
+from tests.support.samples import order, reply
 
 TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 

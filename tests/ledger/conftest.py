@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from paypro_async.ledger import Ledger, mark, open_ledger
-from paypro_async.ledger.sql import SqlLedger
-from tests.ledger.disk import Disk
-from tests.ledger.machine import Make
-from tests.ledger.payouts import ACCOUNT
-from tests.ledger.postgres import Server
-from tests.ledger.vfs import disk_under
+from paypro_async.ledger import Ledger, open_ledger
+from paypro_async.ledger.sql import watermark
+from paypro_async.ledger.sql.ledger import SqlLedger
+from tests.support.disk import Disk
+from tests.support.intents import ACCOUNT
+from tests.support.machine_faults import Make
+from tests.support.postgres import Server
+from tests.support.vfs import disk_under
 
 STORES = ["memory", "sqlite", "postgresql"]
 DATABASES = ["sqlite", "postgresql"]
@@ -27,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 def disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     """The disk under the ledger's folder. Ask for it before the ledger, which must be closed first."""
     # What the power leaves is written to another folder here, and would be a copy to the ledger's mark.
-    monkeypatch.setattr(mark, "_SECONDS", 3600.0)
+    monkeypatch.setattr(watermark, "_SECONDS", 3600.0)
     with disk_under(path.parent.resolve()) as disk:
         yield disk
 

@@ -8,8 +8,8 @@ import asyncio
 import pytest
 from attrs import evolve
 
-import paypro_async.ledger.group
 import paypro_async.ledger.memory
+import paypro_async.ledger.sql.group
 from paypro_async import MemoryLedger, PayoutStatus
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import State
@@ -18,10 +18,10 @@ from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.ledger import Ledger, Moved
 from paypro_async.sandbox import Fault, FaultPlan
 from paypro_async.transport.httpx import HttpxTransport
-from tests.client.merchant import bookings, client_of, fields, virtual_sandbox
-from tests.client.virtual import VirtualRuntime, virtual_time
-from tests.ledger.machine import Make
-from tests.ledger.payouts import ACCOUNT, again, intent
+from tests.support.intents import ACCOUNT, again, intent
+from tests.support.machine_faults import Make
+from tests.support.merchant import bookings, client_of, fields, virtual_sandbox
+from tests.support.virtual_time import VirtualRuntime, virtual_time
 
 PAID = fields(remark="sandbox:paid")
 
@@ -171,7 +171,7 @@ async def test_an_announcement_in_a_database_that_is_not_conditional(
 ):
     """The same in SQL: of two announcements of attempt 2 one goes through, or both do."""
     if not conditional:
-        monkeypatch.setattr(paypro_async.ledger.group, "applies", always)
+        monkeypatch.setattr(paypro_async.ledger.sql.group, "applies", always)
     ledgers: list[Ledger] = [make(database_url, busy_timeout=5), make(database_url, busy_timeout=5)]
     for ledger in ledgers:
         await ledger.open(ACCOUNT)

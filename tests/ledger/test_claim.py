@@ -9,7 +9,7 @@ from attrs import evolve
 from paypro_async import ConfigurationError
 from paypro_async._core.lifecycle import State
 from paypro_async.ledger import Account, Ledger, Moved
-from tests.ledger.payouts import ACCOUNT, MERCHANT, OTHER_MERCHANT, ageless, change, intent
+from tests.support.intents import ACCOUNT, MERCHANT, OTHER_MERCHANT, ageless, change, intent
 
 
 def winners(answers: Sequence[Moved]) -> int:

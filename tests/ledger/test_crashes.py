@@ -15,16 +15,16 @@ import pytest
 from paypro_async import PayoutStatus, PayProClient
 from paypro_async._core.lifecycle import State
 from paypro_async.ledger import Ledger, open_ledger
-from paypro_async.ledger.sql import SqlLedger
+from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
-from tests.ledger.agreement import agree
-from tests.ledger.clock import Hurried
-from tests.ledger.machine import LATER, execute, rows
-from tests.ledger.nursery import Nursery
-from tests.ledger.payer import BATCH_SETTINGS, PROGRAM, REMARK, SETTINGS
-from tests.ledger.payouts import ACCOUNT, FIELDS, MERCHANT
-from tests.ledger.postgres import Server
-from tests.ledger.version_1 import make_version_1
+from tests.ledger.sql.version_1 import make_version_1
+from tests.support.agreement import agree
+from tests.support.clock import Hurried
+from tests.support.fork_server import Nursery
+from tests.support.intents import ACCOUNT, FIELDS, MERCHANT
+from tests.support.machine_faults import LATER, execute, rows
+from tests.support.postgres import Server
+from tests.support.programs.payer import BATCH_SETTINGS, PROGRAM, REMARK, SETTINGS
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,10 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import LEGAL, Cause, Change, Entry, Reply, State
 from paypro_async._core.wire import Phase
 from paypro_async.ledger import Ledger, MemoryLedger, Moved
-from paypro_async.ledger.sql import SqlLedger
+from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.ledger.conftest import STORES
-from tests.ledger.payouts import ACCOUNT, MERCHANT, OTHER_MERCHANT, intent
-from tests.ledger.postgres import Server
+from tests.support.intents import ACCOUNT, MERCHANT, OTHER_MERCHANT, intent
+from tests.support.postgres import Server
 
 NUMBERS = ("A", "B", "C")
 MERCHANTS = (MERCHANT, OTHER_MERCHANT)

@@ -6,7 +6,7 @@ import pytest
 
 from paypro_async._core.lifecycle import FINAL, Cause, Change, Reply, State
 from paypro_async.ledger import Ledger
-from tests.ledger.payouts import MERCHANT, again, ageless, change, intent
+from tests.support.intents import MERCHANT, again, ageless, change, intent
 
 # How a payout comes to each state that it can leave again or not.
 ROADS: dict[State, tuple[Change, ...]] = {

@@ -10,13 +10,13 @@ import pytest
 from paypro_async import LedgerUnavailableError, OutcomeNotRecordedError, PayoutStatus, PayProClient
 from paypro_async._core.lifecycle import State
 from paypro_async._core.wire import Exchange, WireRequest
-from paypro_async.ledger.sql import SqlLedger
+from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Sandbox
 from paypro_async.transport.httpx import HttpxTransport
-from tests.ledger.clock import Hurried
-from tests.ledger.machine import held
-from tests.ledger.payer import REMARK, SETTINGS
-from tests.ledger.payouts import FIELDS, MERCHANT
+from tests.support.clock import Hurried
+from tests.support.intents import FIELDS, MERCHANT
+from tests.support.machine_faults import held
+from tests.support.programs.payer import REMARK, SETTINGS
 
 PAYOUT = FIELDS | {"trade_no": "T1", "remark": REMARK}
 

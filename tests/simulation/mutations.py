@@ -13,9 +13,13 @@ from unittest import mock
 
 from attrs import frozen
 
-from paypro_async import batch, engine, flights, reconcile
-from paypro_async._core import learning, lifecycle, outcome, report, retry
+from paypro_async._core import lifecycle, outcome, report, retry
+from paypro_async._core import transitions as learning
 from paypro_async._core.lifecycle import first_entry
+from paypro_async.batch import batch
+from paypro_async.engine import payout as engine
+from paypro_async.engine import reconcile
+from paypro_async.engine import single_flight as flights
 from paypro_async.ledger import memory
 
 

@@ -20,11 +20,11 @@ from paypro_async import (
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import LEGAL
 from paypro_async._core.outcome import Verdict
-from tests.client.merchant import MERCHANT_NO
 from tests.simulation.loop import Process
 from tests.simulation.platform import Order, Request
 from tests.simulation.store import _at_once
 from tests.simulation.trace import Violation
+from tests.support.merchant import MERCHANT_NO
 
 # Written down here once more, and not taken from the product: what is final moves in no other way.
 _FROM_FINAL = {(State.SUCCEEDED, State.REVERSED), (State.FAILED, State.REVIEW)}

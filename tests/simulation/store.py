@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from paypro_async import Entry, MemoryLedger
-from tests.client.merchant import MERCHANT_NO
 from tests.simulation.processes import EPOCH
+from tests.support.merchant import MERCHANT_NO
 
 _PAGE = 3  # small, so that small worlds have several
 

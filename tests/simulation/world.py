@@ -10,7 +10,6 @@ from paypro_async._core.lifecycle import Cause
 from paypro_async._core.outcome import classify_query
 from paypro_async._core.wire import Exchange
 from paypro_async.ledger import merge
-from tests.client.merchant import MERCHANT_NO, payout
 from tests.simulation import calls
 from tests.simulation.loop import Process, SimulatedLoop, Stuck
 from tests.simulation.oracle import Oracle
@@ -19,6 +18,7 @@ from tests.simulation.processes import Clocks, Connection, SimulatedTransport
 from tests.simulation.store import Store
 from tests.simulation.trace import Trace, Violation
 from tests.simulation.weather import forecast, settings
+from tests.support.merchant import MERCHANT_NO, payout
 
 _ROUNDS = 8
 _MOST_LIVES = 6

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from attrs import frozen
 
-from paypro_async.ledger.sql import SqlLedger
-from tests.ledger.nursery import Nursery
-from tests.ledger.postgres import Server
+from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.soak.audit import Audit, audit
 from tests.soak.crowd import Crowd
 from tests.soak.outages import BEYOND_SECONDS, CALL_SECONDS, pay_through_outages
 from tests.soak.payer import LAG, PROGRAM
 from tests.soak.platform import FaultyPlatform
+from tests.support.fork_server import Nursery
+from tests.support.postgres import Server
 
 _ROUND = 1000
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from paypro_async.ledger.sql import SqlLedger
-from tests.ledger.nursery import Nursery
-from tests.ledger.postgres import Server
+from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.soak.payer import PROGRAM
+from tests.support.fork_server import Nursery
+from tests.support.postgres import Server
 
 
 @pytest.fixture(scope="module")
 def nursery() -> Iterator[Nursery]:
-    with Nursery(PROGRAM, "tests.ledger.payer", "psycopg", "paypro_async.transport.httpx") as nursery:
+    with Nursery(PROGRAM, "tests.support.programs.payer", "psycopg", "paypro_async.transport.httpx") as nursery:
         yield nursery
 
 

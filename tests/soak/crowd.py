@@ -8,9 +8,9 @@ from typing import Any
 
 from attrs import define, field
 
-from tests.ledger.nursery import Child, Nursery
 from tests.soak.payer import PROGRAM
 from tests.soak.platform import FaultyPlatform
+from tests.support.fork_server import Child, Nursery
 
 _POLL = 0.01
 _MOST_RUNS = 12  # each says once more of some rows that they are under way

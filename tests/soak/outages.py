@@ -4,11 +4,11 @@ import asyncio
 
 from attrs import evolve
 
-from tests.ledger.postgres import Server
 from tests.soak.crowd import Crowd, Tally
+from tests.support.postgres import Server
 
 CALL_SECONDS = 5.0
-# A call may take so long beyond its deadline to store an answer that has come (engine.py); and the machine is busy.
+# A call may take so long beyond its deadline to store an answer that has come (engine/payout.py); machines are busy.
 BEYOND_SECONDS = 5.0 + 2.0
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from paypro_async import ItemStatus, Md5Signer, Payout, PayProClient, PayProError, StopRules
-from paypro_async.ledger.sql import SqlLedger
+from paypro_async.ledger.sql.ledger import SqlLedger
 
 PROGRAM = "tests.soak.payer"
 MERCHANT = "0000000001"

@@ -10,16 +10,16 @@ from sqlalchemy import Connection
 
 from paypro_async import ItemStatus, LedgerUnavailableError, PayProClient
 from paypro_async._core.lifecycle import State
-from paypro_async.ledger import postgres
-from paypro_async.ledger.sql import SqlLedger
+from paypro_async.ledger.sql import postgres
+from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Sandbox
-from tests.ledger.nursery import Child, Nursery
-from tests.ledger.payer import BATCH_SETTINGS, PROGRAM, REMARK
-from tests.ledger.payouts import ACCOUNT, FIELDS, change, intent
 from tests.soak.audit import audit
 from tests.soak.crowd import Crowd
 from tests.soak.payer import LAG
 from tests.soak.platform import FaultyPlatform
+from tests.support.fork_server import Child, Nursery
+from tests.support.intents import ACCOUNT, FIELDS, change, intent
+from tests.support.programs.payer import BATCH_SETTINGS, PROGRAM, REMARK
 
 IDLE_SECONDS = 2.0  # idle_in_transaction_session_timeout, in ledger/postgres.py
 SETTLE_SECONDS = 1.2

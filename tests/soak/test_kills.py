@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.ledger.nursery import Nursery
 from tests.soak.audit import audit
 from tests.soak.crowd import Crowd
 from tests.soak.payer import LAG
 from tests.soak.platform import FaultyPlatform
+from tests.support.fork_server import Nursery
 
 pytestmark = pytest.mark.timeout(180)  # a busy machine needs longer than a test of one payout
 

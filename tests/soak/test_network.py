@@ -8,15 +8,15 @@ import pytest
 
 from paypro_async import LedgerUnavailableError, PayoutStatus, PayProClient
 from paypro_async._core.wire import Exchange, WireRequest
-from paypro_async.ledger import sql
-from paypro_async.ledger.sql import SqlLedger
+from paypro_async.ledger.sql import ledger as sql
+from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Sandbox
 from paypro_async.transport.httpx import HttpxTransport
-from tests.ledger.payer import REMARK, SETTINGS
-from tests.ledger.payouts import FIELDS, MERCHANT
-from tests.ledger.postgres import Server
 from tests.soak.conftest import new_ledger
 from tests.soak.proxy import Proxy
+from tests.support.intents import FIELDS, MERCHANT
+from tests.support.postgres import Server
+from tests.support.programs.payer import REMARK, SETTINGS
 
 PAYOUT = FIELDS | {"trade_no": "T1", "remark": REMARK}
 SLACK = 2.0

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.ledger.nursery import Nursery
-from tests.ledger.postgres import Server
 from tests.soak.audit import audit
 from tests.soak.conftest import new_ledger
 from tests.soak.crowd import Crowd
 from tests.soak.outages import BEYOND_SECONDS, CALL_SECONDS, pay_through_outages
 from tests.soak.payer import LAG
 from tests.soak.platform import FaultyPlatform
+from tests.support.fork_server import Nursery
+from tests.support.postgres import Server
 
 pytestmark = pytest.mark.timeout(180)  # a busy machine needs longer than a test of one payout
 

@@ -5,11 +5,11 @@ import signal
 
 import pytest
 
-from tests.ledger.nursery import Nursery
 from tests.soak.audit import audit
 from tests.soak.crowd import Crowd
 from tests.soak.payer import LAG
 from tests.soak.platform import FaultyPlatform
+from tests.support.fork_server import Nursery
 
 RATE = 50
 COUNT = 300

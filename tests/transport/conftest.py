@@ -6,7 +6,7 @@ import pytest
 import trustme
 
 from paypro_async.transport import TRANSPORTS, Transport
-from tests.transport.calls import transport_named
+from tests.support.transports import transport_named
 
 
 @pytest.fixture(params=TRANSPORTS)

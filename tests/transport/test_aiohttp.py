@@ -11,8 +11,8 @@ from aiohttp.connector import Connection
 from paypro_async._core.wire import Phase
 from paypro_async.errors import ConfigurationError
 from paypro_async.transport.aiohttp import AiohttpTransport, _Connector, _Handler
-from tests.transport.calls import request, until
-from tests.transport.servers import OK, Peer, Server, answer
+from tests.support.servers import OK, Peer, Server, answer
+from tests.support.transports import request, until
 
 
 async def test_connections_are_ours():

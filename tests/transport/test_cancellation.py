@@ -8,8 +8,8 @@ import pytest
 
 from paypro_async._core.wire import Phase
 from paypro_async.transport import Transport
-from tests.transport.calls import cancel, good, request, sockets, until
-from tests.transport.servers import OK, Peer, Server, answer, no_room, over_tls
+from tests.support.servers import OK, Peer, Server, answer, no_room, over_tls
+from tests.support.transports import cancel, good, request, sockets, until
 
 pytestmark = pytest.mark.usefixtures("no_collector")
 

@@ -8,7 +8,7 @@ import pytest
 
 from paypro_async import Md5Signer, PayoutResult, PayProClient
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
-from tests.transport.calls import sockets, until
+from tests.support.transports import sockets, until
 
 PAYEE = {
     "amount": "300",

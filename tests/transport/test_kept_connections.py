@@ -6,8 +6,8 @@ import socket
 import pytest
 
 from paypro_async._core.wire import Phase, WireRequest
-from tests.transport.calls import good, number_of, request, until
-from tests.transport.servers import OK, Peer, Script, Server, answer, over_tls
+from tests.support.servers import OK, Peer, Script, Server, answer, over_tls
+from tests.support.transports import good, number_of, request, until
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 

@@ -6,8 +6,8 @@ import pytest
 
 from paypro_async._core.wire import Exchange, Phase
 from paypro_async.errors import ClientStateError
-from tests.transport.calls import Stopwatch, cancel, good, number_of, request, until
-from tests.transport.servers import OK, Peer, Server, answer
+from tests.support.servers import OK, Peer, Server, answer
+from tests.support.transports import Stopwatch, cancel, good, number_of, request, until
 
 
 async def silent(peer: Peer) -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from paypro_async.errors import ConfigurationError
 from paypro_async.transport import TRANSPORTS, check_transport, open_transport
-from tests.transport.calls import request
-from tests.transport.servers import Server, answer
+from tests.support.servers import Server, answer
+from tests.support.transports import request
 
 
 async def test_each_name_opens_a_transport(kind: str):

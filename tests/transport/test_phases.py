@@ -7,8 +7,8 @@ import anyio
 import pytest
 
 from paypro_async._core.wire import Phase, WireRequest
-from tests.transport.calls import Stopwatch, good, request
-from tests.transport.servers import OK, Peer, Script, Server, answer, no_room, replies, unused_url
+from tests.support.servers import OK, Peer, Script, Server, answer, no_room, replies, unused_url
+from tests.support.transports import Stopwatch, good, request
 
 
 async def test_whole_reply_is_answered(transport):

@@ -9,8 +9,8 @@ import pytest
 from paypro_async._core.wire import Phase
 from paypro_async.errors import ConfigurationError
 from paypro_async.transport.proxies import environment_proxy
-from tests.transport.calls import Clock, Stopwatch, cancel, good, request, sockets, until
-from tests.transport.servers import GoneError, Peer, Script, Server, answer, over_tls
+from tests.support.servers import GoneError, Peer, Script, Server, answer, over_tls
+from tests.support.transports import Clock, Stopwatch, cancel, good, request, sockets, until
 
 PAYOUTS = "https://payouts.example/v1/paypro/payout"
 REFUSED = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"

@@ -6,8 +6,8 @@ import zlib
 import pytest
 
 from paypro_async._core.wire import Phase
-from tests.transport.calls import good, request, until
-from tests.transport.servers import CONTINUE, OK, Peer, Server, answer, replies
+from tests.support.servers import CONTINUE, OK, Peer, Server, answer, replies
+from tests.support.transports import good, request, until
 
 LIMIT = 10_000
 

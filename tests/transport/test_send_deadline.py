@@ -12,8 +12,8 @@ import pytest
 import trustme
 
 from paypro_async._core.wire import Phase
-from tests.transport.calls import Clock, Stopwatch, good, request, until
-from tests.transport.servers import OK, Peer, Server, answer, over_tls
+from tests.support.servers import OK, Peer, Server, answer, over_tls
+from tests.support.transports import Clock, Stopwatch, good, request, until
 
 TOO_LATE = "its send deadline passed before it was written"
 
@@ -161,7 +161,7 @@ async def child(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     ca_file = folder / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
-    script = Path(__file__).with_name("frozen_child.py")
+    script = Path(__file__).parents[1] / "support" / "programs" / "frozen_sender.py"
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(script),

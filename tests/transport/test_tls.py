@@ -8,8 +8,8 @@ import trustme
 
 from paypro_async._core.wire import Phase
 from paypro_async.errors import ConfigurationError
-from tests.transport.calls import Stopwatch, good, request, until
-from tests.transport.servers import Peer, Server, answer, over_tls
+from tests.support.servers import Peer, Server, answer, over_tls
+from tests.support.transports import Stopwatch, good, request, until
 
 
 async def test_own_authority_is_accepted(new_transport, ours, theirs):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paypro_async._core.regions.india import SPEC, Payout
-from tests.core.samples import FIELDS, payout
+from tests.support.samples import FIELDS, payout
 
 
 def test_india_is_as_its_pages_say():

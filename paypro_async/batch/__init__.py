@@ -1,0 +1,1 @@
+"""Many payouts: any iterable of them, so many at one time and so many a second."""

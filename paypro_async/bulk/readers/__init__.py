@@ -1,0 +1,1 @@
+"""Files in: each reader gives rows of text, with their place in the file."""

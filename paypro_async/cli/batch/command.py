@@ -1,0 +1,196 @@
+"""``paypro batch``: the options, and the file before anything is sent."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from paypro_async._core.regions import RegionSpec
+from paypro_async.bulk.plan import Plan
+from paypro_async.cli.exits import note
+from paypro_async.cli.options import (
+    LEDGER_EXAMPLE,
+    account_options,
+    client_settings,
+    ledger_file,
+    ledger_option,
+    ledger_url,
+    payout_options,
+)
+
+__all__ = ["batch"]
+
+_SETTINGS = (
+    "base_url",
+    "merchant_no",
+    "region",
+    "environment",
+    "ip_address",
+    "notify_url",
+    "settle_after",
+    "request_timeout",
+    "resend",
+    "allow_plain_http",
+)
+_RUN = "A name mixed into the trade numbers that are made; with --pay-again it pays the same file a second time."
+_RULES = (
+    "Go on in spite of bad credentials, too low a balance, or many payouts in a row that are unknown or cannot be sent."
+)
+_SHOWN = 10
+_Seconds = click.FloatRange(0, min_open=True)
+
+
+@click.command(short_help="Pay every row of a CSV file, each at most once.")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@ledger_option
+@click.option("--concurrency", default=20, show_default=True, type=click.IntRange(1), help="Payouts at one time.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Payouts a second at most.")
+@click.option("--settle-after", type=_Seconds, metavar="S", help='Seconds until "no such order" is believed.')
+@click.option("--request-timeout", type=_Seconds, metavar="S", help="Seconds for one exchange with the platform.")
+@click.option("--timeout", type=_Seconds, metavar="S", help="Seconds for one payout in all.")
+@click.option("--max-attempts", type=click.IntRange(1), metavar="N", help="How often one payout may be sent.")
+@click.option(
+    "--resend",
+    type=click.Choice(["after_settle", "never"]),
+    help="What never arrived is sent again, or is left to a person.  [default: after_settle]",
+)
+@click.option(
+    "--result", type=click.Path(dir_okay=False, path_type=Path), help="[default: beside FILE, as NAME.result.csv]"
+)
+@click.option("--dry-run", is_flag=True, help="Check the file and send nothing.")
+@click.option("--refresh", is_flag=True, help="Ask for news of rows that are processing.")
+@click.option("--pay-again", is_flag=True, help="Pay rows although the ledger holds the same under other numbers.")
+@click.option("--run", metavar="NAME", help=_RUN)
+@click.option("--no-stop-rules", is_flag=True, help=_RULES)
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
+@click.option("--quiet", is_flag=True, help="Show no progress.")
+@payout_options
+@account_options
+def batch(file: Path, ledger: str | None, **options: Any) -> int:
+    """Pay every row of a CSV FILE (- for standard input), each at most once.
+
+    The whole file is checked first: if a row is wrong, all wrong rows are listed and nothing is sent. The same command
+    again, after a crash or Ctrl-C, continues and pays nothing twice.
+
+    \b
+    Exit codes:
+      0  all rows are accepted or paid       4  some rows failed or were not sent
+      1  something unexpected                5  unknown outcomes are left
+      2  wrong usage or settings           130  interrupted
+      3  the file is not valid; nothing was sent
+    """  # noqa: D301 - click wants the character itself, which a raw string cannot hold
+    from paypro_async.bulk.problems import PayoutFileError
+    from paypro_async.cli.batch.refusal import refuse
+
+    url = _ledger(ledger)
+    result = _result(file, options.pop("result"), ledger_file(url))
+    # aiohttp carries several times what httpx does; PAYPRO_TRANSPORT says otherwise.
+    settings = {"transport": "aiohttp"} | client_settings(ledger=url, **{name: options.pop(name) for name in _SETTINGS})
+    try:
+        return _run(file, settings, result=result, **options)
+    except PayoutFileError as error:
+        return refuse(_name(file), error.problems, as_json=options["as_json"])
+
+
+def _run(
+    path: Path, settings: dict[str, Any], *, result: Path | None, run: str | None, dry_run: bool, **options: Any
+) -> int:
+    """Read, check, pay. Everything that can be refused is refused before the first payout."""
+    from paypro_async._core.regions import region_named
+    from paypro_async.bulk.plan import make_plan, preparer
+    from paypro_async.bulk.problems import PayoutFileError
+    from paypro_async.bulk.readers.csv import PayoutFile
+    from paypro_async.cli.batch.run import Job, pay, preview
+    from paypro_async.client import PayProClient
+
+    client = PayProClient(**settings, max_connections=max(100, options["concurrency"]))
+    spec = region_named(settings.get("region", "india"))
+    defaults = {name: settings[name] for name in ("ip_address", "notify_url") if settings.get(name)}
+    _check_shared(spec, defaults)
+    with _opened(path) as source, PayoutFile(source, spec=spec, defaults=defaults) as file:
+        prepare = preparer(spec, merchant_no=settings["merchant_no"], defaults=defaults)
+        plan = make_plan(file, prepare, currency=spec.currency, run=run)
+        if plan.problems:
+            raise PayoutFileError(plan.problems)
+        _notices(plan, file.columns.others)
+        job = Job(
+            name=_name(path),
+            client=client,
+            merchant_no=settings["merchant_no"],
+            known_ledger=_exists(settings["ledger"]),
+            file=file,
+            plan=plan,
+            prepare=prepare,
+            result=result,
+            **options,
+        )
+        return asyncio.run(preview(job) if dry_run else pay(job))
+
+
+def _notices(plan: Plan, others: tuple[str, ...]) -> None:
+    if others:
+        note(f"Columns that are no fields of a payout, carried through: {', '.join(map(repr, others))}.")
+    if plan.with_decimals:
+        have = "1 row has an amount" if plan.with_decimals == 1 else f"{plan.with_decimals:,} rows have amounts"
+        note(f"{have} with decimals, which the platform advises against.")
+    if plan.identical:
+        note(_identical(plan.identical))
+
+
+def _identical(lines: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, lines[:_SHOWN])) + (f" and {len(lines) - _SHOWN:,} more" if len(lines) > _SHOWN else "")
+    same = "(same amount, same beneficiary)"
+    if len(lines) == 1:
+        return f"1 row repeats an earlier row {same}: line {shown}. Both will be paid."
+    return f"{len(lines):,} rows repeat earlier rows {same}: lines {shown}. All of them will be paid."
+
+
+def _check_shared(spec: RegionSpec, defaults: Mapping[str, str]) -> None:
+    """What all rows may share is said to be wrong once, and not once a row."""
+    checks = {one.name: one.check for one in spec.fields}
+    for name, value in defaults.items():
+        check = checks.get(name)
+        if check and (wrong := check(value)):
+            option = f"--{name.replace('_', '-')}"
+            raise click.UsageError(f"PAYPRO_{name.upper()} (or {option}) {wrong[1]}.")
+
+
+def _name(path: Path) -> str:
+    return "<standard input>" if str(path) == "-" else str(path)
+
+
+def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
+    return nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb")
+
+
+def _ledger(given: str | None) -> str:
+    url = ledger_url(given)
+    if url is None:
+        raise click.UsageError(f"Where are payouts remembered? Give --ledger {LEDGER_EXAMPLE}, or PAYPRO_LEDGER.")
+    if url == "memory":
+        raise click.UsageError(f"A ledger in memory forgets in a crash what was paid. Give --ledger {LEDGER_EXAMPLE}.")
+    return url
+
+
+def _exists(url: str) -> bool:
+    file = ledger_file(url)
+    return file is None or file.exists()
+
+
+def _result(source: Path, given: Path | None, ledger: Path | None) -> Path | None:
+    """Where the result goes; refused now if it could not be written later."""
+    if given is None and str(source) == "-":
+        note("No result file, since the payouts come from standard input; --result names one.")
+        return None
+    path = given or source.with_name(f"{source.stem}.result.csv")
+    taken = {source.absolute(), *([ledger.absolute()] if ledger else [])}
+    if path.absolute() in taken or path.resolve() in {place.resolve() for place in taken}:
+        raise click.UsageError(f"The result file cannot be {path}, which is the input or the ledger.")
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+        raise click.UsageError(f"The result file {path} cannot be written; name another place with --result.")
+    return path

@@ -1,0 +1,150 @@
+"""``paypro ledger export``: every payout of a ledger in a file, written as it is read."""
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from paypro_async.cli.exits import Exit, note
+from paypro_async.cli.ledger.options import (
+    json_option,
+    ledger_options,
+    merchant_option,
+    moment,
+    open_to,
+    places_of,
+    print_json,
+    run_async,
+    state_option,
+    the_merchant,
+)
+from paypro_async.cli.places import put_whole, refuse_place
+
+__all__ = ["export"]
+
+_COLUMNS = (
+    "merchant_no",
+    "trade_no",
+    "state",
+    "amount",
+    "currency",
+    "region",
+    "attempt",
+    "doubt",
+    "phase",
+    "reply",
+    "code",
+    "message",
+    "platform_trade_no",
+    "utr",
+    "batch_id",
+    "position",
+    "created_at",
+    "sent_at",
+    "updated_at",
+)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="[default: by the ending of FILE, or csv]")
+@state_option("Payouts in this state only; may be repeated.")
+@click.option("--batch", metavar="ID", help="Payouts of this batch only.")
+@click.option("--since", callback=moment, metavar="DATE", help="Payouts that were claimed on that day (UTC) or later.")
+@click.option("--force", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--unmasked", is_flag=True, help="With names, account numbers and all; whoever has FILE can read them.")
+@ledger_options
+@merchant_option
+@json_option
+def export(file: Path, ledger: str | None, merchant: str | None, **options: Any) -> int:
+    """Write every payout to FILE (- for standard output) as CSV or JSON lines, by trade number.
+
+    FILE is there whole or not at all, and readable by its owner only. Personal values are masked.
+    """
+    return run_async(_export(file, ledger, merchant, **options))
+
+
+async def _export(
+    file: Path,
+    url: str | None,
+    merchant: str | None,
+    *,
+    kind: str | None,
+    states: tuple[str, ...],
+    batch: str | None,
+    since: datetime | None,
+    force: bool,
+    unmasked: bool,
+    as_json: bool,
+) -> int:
+    from paypro_async._core.lifecycle import State
+    from paypro_async.ledger.admin.records import Which
+
+    by_ending = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+    if as_json and str(file) == "-":
+        raise click.UsageError("--json tells of a file. For payouts as JSON on standard output say --format jsonl.")
+    kind = kind or by_ending.get(file.suffix.lower(), "csv")
+    async with open_to(url, "read") as ledger:
+        which = Which(
+            merchant_no=await the_merchant(ledger, merchant),
+            states=frozenset(State(one) for one in states),
+            batch_id=batch,
+            since=since,
+        )
+        if str(file) == "-":
+            await _write(ledger, which, sys.stdout, kind, unmasked=unmasked)
+            return Exit.OK
+        refuse_place(file, places_of(ledger), replace=force)
+        with put_whole(file, replace=force) as part, part.open("w", encoding="utf-8", newline="") as text:
+            count = await _write(ledger, which, text, kind, unmasked=unmasked)
+            text.flush()
+            os.fsync(text.fileno())
+    if as_json:
+        print_json({"file": str(file), "payouts": count})
+    else:
+        note(f"{count:,} payouts in {file}.")
+    return Exit.OK
+
+
+async def _write(ledger: Any, which: Any, text: IO[str], kind: str, *, unmasked: bool) -> int:
+    from paypro_async._core.beneficiary import BENEFICIARY_FIELDS, beneficiary_of, without_personal_values
+    from paypro_async.ledger.admin.records import records
+
+    add = _csv(text, (*_COLUMNS, *BENEFICIARY_FIELDS)) if kind == "csv" else _jsonl(text)
+    count = 0
+    async for record in records(ledger, which):
+        found = {name: getattr(record, name) for name in _COLUMNS}
+        if not unmasked:
+            found["message"] = without_personal_values(record.message, record.region, record.content)
+        shown = beneficiary_of(record.region, record.content, unmasked=unmasked)
+        add(found | {name: shown.get(name) for name in BENEFICIARY_FIELDS})
+        count += 1
+    return count
+
+
+def _csv(text: IO[str], columns: tuple[str, ...]) -> Callable[[Mapping[str, Any]], None]:
+    from paypro_async.bulk.results import defused
+
+    # With other line ends, Python before 3.13 would leave a carriage return in a cell without quotes.
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow(columns)
+
+    def add(found: Mapping[str, Any]) -> None:
+        # A trade number may begin with a minus, and anything may stand in a name.
+        cells = ("" if found[name] is None else found[name] for name in columns)
+        writer.writerow([defused(cell) if isinstance(cell, str) else cell for cell in cells])
+
+    return add
+
+
+def _jsonl(text: IO[str]) -> Callable[[Mapping[str, Any]], None]:
+    def add(found: Mapping[str, Any]) -> None:
+        text.write(f"{json.dumps(found, ensure_ascii=False)}\n")
+
+    return add

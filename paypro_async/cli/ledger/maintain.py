@@ -1,0 +1,275 @@
+"""The commands of ``paypro ledger`` that change a ledger, and the one that copies it."""
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from paypro_async.cli.exits import Exit, note
+from paypro_async.cli.ledger.options import (
+    json_option,
+    ledger_of,
+    ledger_options,
+    merchant_option,
+    moment,
+    open_to,
+    places_of,
+    print_json,
+    readable,
+    run_async,
+    the_merchant,
+)
+from paypro_async.cli.places import put_whole, refuse_place
+
+__all__ = ["backup", "decide", "hold", "migrate", "prune", "restored"]
+
+_AGE = re.compile(r"([1-9][0-9]{0,4})([dw])", re.ASCII)
+_DAYS = {"d": 1, "w": 7}
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def _age(_context: click.Context, _parameter: click.Parameter, text: str | None) -> timedelta | None:
+    """Days or weeks."""
+    if text is None:
+        return None
+    found = _AGE.fullmatch(text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no number of days or weeks such as 90d or 12w.")
+    return timedelta(days=int(found[1]) * _DAYS[found[2]])
+
+
+def _person_options(command: C) -> C:
+    for option in (
+        click.option(
+            "--settle-after",
+            type=click.FloatRange(0),
+            default=60.0,
+            show_default=True,
+            metavar="S",
+            envvar="PAYPRO_SETTLE_AFTER",
+            help="Seconds for which an attempt may still be on its way.",
+        ),
+        click.option("--note", "why", required=True, metavar="TEXT", help="Why; it stays in the payout's history."),
+        click.option("--by", required=True, metavar="NAME", help="Who decides; it stays in the payout's history."),
+        json_option,
+        merchant_option,
+        ledger_options,
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@ledger_options
+@json_option
+def migrate(ledger: str | None, as_json: bool) -> int:
+    """Make the ledger's tables, or bring them and their guards up to date.
+
+    PostgreSQL needs it before the first payout and after an update; a file does it by itself when it is paid from.
+    """
+    return run_async(_migrate(ledger, as_json=as_json))
+
+
+@click.command()
+@click.option("--before", callback=moment, metavar="DATE", help="Payouts that did not change since that day (UTC).")
+@click.option(
+    "--older-than", "age", callback=_age, metavar="AGE", help="Payouts that did not change for so long: 90d, 12w."
+)
+@click.option("--apply", is_flag=True, help="Do it. Without this it is only said what would be done.")
+@ledger_options
+@json_option
+def prune(before: datetime | None, age: timedelta | None, apply: bool, ledger: str | None, as_json: bool) -> int:
+    """Erase the personal values of payouts that have long been final.
+
+    The payouts themselves stay, with number, fingerprint, amount, state and history: their numbers are never paid
+    again. Backups keep what they hold.
+    """
+    if (before is None) == (age is None):
+        raise click.UsageError("Give --before DATE or --older-than AGE.")
+    now = datetime.now(UTC)
+    until = before or now - (age or timedelta())
+    if until > now:
+        raise click.UsageError("--before is a day to come; nothing was erased. Give one that has been.")
+    return run_async(_prune(ledger, until, apply=apply, as_json=as_json))
+
+
+@click.command(short_help="Store what a person found out about a payout.")
+@click.argument("trade_no")
+@click.argument("decision", type=click.Choice(["paid", "not-paid", "processing", "pay-again", "reversed"]))
+@_person_options
+def decide(trade_no: str, decision: str, **options: Any) -> int:
+    """Store what a person found out about a payout, having looked it up in PayPro's dashboard. Nothing is sent.
+
+    \b
+    paid        it was paid
+    not-paid    it was not paid and must not be: it ends as failed
+    processing  the platform works on it
+    pay-again   it was not paid and shall be: the same payout once more sends it
+    reversed    it was paid and came back
+
+    A payout that waits for a person allows all but the last; one that succeeded allows that. For others, `hold` first.
+    """  # noqa: D301 - click wants the character itself, which a raw string cannot hold
+    return run_async(_decide(trade_no, decision, **options))
+
+
+@click.command()
+@click.argument("trade_no")
+@_person_options
+def hold(trade_no: str, **options: Any) -> int:
+    """Send nothing more for a payout until a person has decided."""
+    return run_async(_decide(trade_no, "hold", **options))
+
+
+@click.command(short_help="Show, begin or end the asking of a restored ledger.")
+@click.option("--begin", "change", flag_value="begin", help="This ledger was restored from a backup: ask first.")
+@click.option("--end", "change", flag_value="end", help="No payout that it has forgotten can come again.")
+@click.option("--yes", is_flag=True, help="End it without asking back.")
+@ledger_options
+@json_option
+def restored(change: str | None, yes: bool, ledger: str | None, as_json: bool) -> int:
+    """Show whether the ledger is a restored backup, which asks the platform before it sends anything.
+
+    A restored ledger has forgotten what was paid since the backup was made. End the asking when every payout that it
+    may have forgotten is settled, and nobody will pay one of them again.
+    """
+    return run_async(_restored(ledger, change, yes=yes, as_json=as_json))
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@ledger_options
+@json_option
+def backup(file: Path, ledger: str | None, as_json: bool) -> int:
+    """Copy a ledger file to FILE, consistently and while others pay.
+
+    The copy knows that it is a backup: whoever pays from it later asks the platform first.
+    """
+    return run_async(_backup(file, ledger, as_json=as_json))
+
+
+async def _migrate(url: str | None, *, as_json: bool) -> int:
+    from paypro_async.ledger.sql.migrations import SCHEMA_VERSION
+
+    ledger = ledger_of(url)
+    before = await ledger.migrate()
+    if as_json:
+        print_json({"ledger": ledger.name, "from": before, "to": SCHEMA_VERSION})
+    elif before is None:
+        click.echo(f"The ledger {ledger.name} was made, with schema version {SCHEMA_VERSION}.")
+    elif before == SCHEMA_VERSION:
+        click.echo(f"The ledger {ledger.name} has schema version {SCHEMA_VERSION} and all its guards.")
+    else:
+        click.echo(f"The ledger {ledger.name} was brought from schema version {before} to {SCHEMA_VERSION}.")
+    return Exit.OK
+
+
+async def _prune(url: str | None, until: datetime, *, apply: bool, as_json: bool) -> int:
+    from paypro_async.ledger.admin.prune import erasable, erase
+
+    async with open_to(url, "tend" if apply else "read") as ledger:
+        found = await erasable(ledger, until)
+        erased = await erase(ledger, until) if apply else 0
+    # Also when nothing was left to erase: the last time may have ended between the two.
+    rewritten = await ledger.rewrite() if apply else False
+    if as_json:
+        told = {"before": until.isoformat(), "payouts": dict(found), "erased": erased, "file_rewritten": rewritten}
+        print_json(told)
+        return Exit.OK
+    states = ", ".join(f"{count:,} {readable(state)}" for state, count in sorted(found.items())) or "none"
+    if not apply:
+        click.echo(f"{found.total():,} payouts would be erased ({states}). Nothing was; --apply does it.")
+        return Exit.OK
+    click.echo(f"The personal values of {erased:,} payouts were erased.")
+    if not rewritten:
+        note(
+            "The server frees their space some time later; VACUUM FULL payout does it at once. Its log and its backups "
+            "keep them."
+        )
+    return Exit.OK
+
+
+async def _decide(
+    trade_no: str,
+    decision: str,
+    *,
+    by: str,
+    why: str,
+    settle_after: float,
+    ledger: str | None,
+    merchant: str | None,
+    as_json: bool,
+) -> int:
+    from paypro_async._core.transitions import Decision
+    from paypro_async.ledger.changes import decide as decided
+
+    async with open_to(ledger, "tend") as opened:
+        merchant_no = await the_merchant(opened, merchant)
+        choice = Decision(decision)
+        entry = await decided(opened, merchant_no, trade_no, choice, by=by, note=why, settle_after=settle_after)
+    if as_json:
+        print_json({"trade_no": entry.trade_no, "state": entry.state.value, "attempt": entry.attempt})
+    else:
+        click.echo(f"{entry.trade_no}: {entry.state.value}, as {readable(by)} decided.")
+    return Exit.OK
+
+
+async def _restored(url: str | None, change: str | None, *, yes: bool, as_json: bool) -> int:
+    async with open_to(url, "read") as ledger:
+        since, suspicion = ledger.forgetful_since, ledger.suspicion
+    if change == "begin":
+        since = await _begin(url, known=since is not None)
+        suspicion = None
+    elif change == "end" and since is not None:
+        _confirm(ledger.name, yes=yes)
+        async with open_to(url, "tend") as ledger:
+            await ledger.trust_again()
+        since = None
+    if as_json:
+        told = since.isoformat(timespec="seconds") if since else None
+        print_json({"ledger": ledger.name, "asks_first_since": told, "suspicion": suspicion})
+    elif since is not None:
+        click.echo(f"The ledger {ledger.name} asks the platform before it sends, since {since:%Y-%m-%d %H:%M:%S} UTC.")
+    elif suspicion is not None:
+        click.echo(
+            f"The ledger {ledger.name} looks like a restored backup: {suspicion}. Who pays from it will ask first."
+        )
+    else:
+        click.echo(f"The ledger {ledger.name} sends without asking first: it is not known to be a restored backup.")
+    return Exit.OK
+
+
+async def _begin(url: str | None, *, known: bool) -> datetime | None:
+    async with open_to(url, "tend") as ledger:
+        # Opening may have noticed it by itself.
+        if known or ledger.forgetful_since is None:
+            await ledger.ask_first(why="a person says so")
+        return ledger.forgetful_since
+
+
+def _confirm(name: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("Nothing was changed. Say --yes, since nobody can be asked here.")
+    text = (
+        f"What {name} has forgotten may have been paid. From now on a number that it does not hold is sent without "
+        "asking. Is every payout from before the restore settled?"
+    )
+    click.confirm(text, abort=True, err=True)
+
+
+async def _backup(file: Path, url: str | None, *, as_json: bool) -> int:
+    ledger = ledger_of(url)
+    refuse_place(file, places_of(ledger), replace=None)
+    with put_whole(file) as part:
+        await ledger.copy_to(part)
+    if as_json:
+        print_json({"ledger": ledger.name, "file": str(file)})
+    else:
+        click.echo(f"The ledger {ledger.name} was copied to {file}.")
+    return Exit.OK

@@ -1,0 +1,170 @@
+"""What the commands about a ledger share: which ledger, whose payouts in it, and how answers look."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from paypro_async.cli.exits import note
+from paypro_async.cli.options import LEDGER_EXAMPLE
+
+if TYPE_CHECKING:
+    from paypro_async.ledger.sql.ledger import SqlLedger
+
+__all__ = [
+    "json_option",
+    "ledger_of",
+    "ledger_options",
+    "merchant_option",
+    "moment",
+    "open_to",
+    "places_of",
+    "print_json",
+    "print_table",
+    "readable",
+    "run_async",
+    "state_option",
+    "the_merchant",
+]
+
+_SQLITE = "sqlite:///"
+_WIDE = 200
+_STATES = ("new", "sending", "processing", "succeeded", "failed", "reversed", "review")
+_ALIASES = {"unknown": "sending", "not_sent": "new"}
+
+C = TypeVar("C", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+def moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    """A date, or a time in ISO 8601; UTC where no zone is given."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        words = f"{text!r} is no date such as 2026-11-30 and no time such as 2026-11-30T18:00+05:30."
+        raise click.BadParameter(words) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def state_option(words: str) -> Callable[[C], C]:
+    """States of the ledger, or their names in a result file."""
+    kind = click.Choice([*_STATES, *_ALIASES], case_sensitive=False)
+    return click.option("--state", "states", type=kind, multiple=True, callback=_named, help=words)
+
+
+def _named(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_ALIASES.get(name, name) for name in names)
+
+
+def ledger_options(command: C) -> C:
+    """Which ledger."""
+    return click.option("--ledger", metavar="URL", help=f"{LEDGER_EXAMPLE}.  [default: PAYPRO_LEDGER]")(command)
+
+
+def merchant_option(command: C) -> C:
+    """Whose payouts."""
+    words = "Whose payouts; needed only if the ledger holds those of several merchants."
+    return click.option("--merchant", "--merchant-no", "merchant", metavar="NO", help=words)(command)
+
+
+def json_option(command: C) -> C:
+    """For programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def ledger_of(given: str | None) -> "SqlLedger":
+    """The ledger that an option or PAYPRO_LEDGER names; a bare path is a file."""
+    from paypro_async.ledger import open_ledger
+    from paypro_async.ledger.sql.ledger import SqlLedger
+
+    url = given or os.environ.get("PAYPRO_LEDGER") or ""
+    if url and "://" not in url and url != "memory":
+        url = f"{_SQLITE}{url}"
+    if not url or url == "memory":
+        raise click.UsageError(f"Which ledger? Give --ledger {LEDGER_EXAMPLE}, or set PAYPRO_LEDGER.")
+    ledger = open_ledger(url)
+    if not isinstance(ledger, SqlLedger):
+        raise click.UsageError(f"Which ledger? Give --ledger {LEDGER_EXAMPLE}.")
+    return ledger
+
+
+@asynccontextmanager
+async def open_to(given: str | None, purpose: str) -> AsyncIterator["SqlLedger"]:
+    """An open ledger: ``read``, or ``tend``."""
+    ledger = ledger_of(given)
+    try:
+        await (ledger.open_to_read() if purpose == "read" else ledger.open_to_tend())
+        yield ledger
+    finally:
+        await ledger.aclose()
+
+
+async def the_merchant(ledger: "SqlLedger", given: str | None) -> str:
+    """Whose payouts are meant; empty if the ledger holds nobody's."""
+    known = [account.merchant_no for account in await ledger.merchants()]
+    if given is not None and given not in known:
+        raise click.UsageError(f"The ledger {ledger.name} holds no payouts of merchant {readable(given)}.")
+    usual = os.environ.get("PAYPRO_MERCHANT_NO")
+    found = given or (known[0] if len(known) == 1 else usual if usual in known else None)
+    if found is None and known:
+        raise click.UsageError(f"Whose payouts? The ledger holds those of {', '.join(known)}; give --merchant.")
+    return found or ""
+
+
+def places_of(ledger: "SqlLedger") -> frozenset[Path]:
+    """The files that a ledger is made of, which nothing else may be written to."""
+    path = Path(ledger.name)
+    return frozenset(path.with_name(f"{path.name}{suffix}").resolve() for suffix in ("", "-wal", "-shm", "-mark"))
+
+
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run *work*; warnings of the ledger are for people, and said in a line."""
+    import warnings
+
+    from paypro_async.errors import PayProWarning
+
+    def say(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        note(f"Note: {message}" if issubclass(category, PayProWarning) else f"{category.__name__}: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PayProWarning)
+        warnings.showwarning = say
+        return asyncio.run(work)
+
+
+def print_json(found: Any) -> None:
+    """One document."""
+    click.echo(json.dumps(found, default=str, indent=2, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[str] = ()) -> None:
+    """A table; nothing is cut off, and nothing in it is taken for markup or for orders to the terminal."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(readable(cell)) for cell in row))
+    console = Console(highlight=False)
+    # A file or a pipe has no width, and a number that is broken in two is of no use to the next program.
+    if not console.is_terminal:
+        console.width = _WIDE
+    console.print(table)
+
+
+def readable(value: Any) -> str:
+    """Text for a terminal: what would steer it stands there as a mark."""
+    text = "" if value is None else str(value)
+    return "".join(one if one.isprintable() else "�" for one in text)

@@ -1,0 +1,216 @@
+"""``paypro ledger``: the group, and the commands that only read. They work while others pay, and write nothing."""
+
+from typing import Any
+
+import click
+
+from paypro_async.cli.exits import Exit, note
+from paypro_async.cli.ledger.export import export
+from paypro_async.cli.ledger.maintain import backup, decide, hold, migrate, prune, restored
+from paypro_async.cli.ledger.options import (
+    json_option,
+    ledger_options,
+    merchant_option,
+    open_to,
+    print_json,
+    print_table,
+    readable,
+    run_async,
+    state_option,
+    the_merchant,
+)
+
+__all__ = ["ledger"]
+
+_SHOWN = 50
+
+
+@click.group()
+def ledger() -> None:
+    """Look into a ledger, keep it sound, and decide what only a person can.
+
+    Names, account numbers and the like are masked in all that is printed.
+    """
+
+
+@ledger.command()
+@click.argument("trade_no", nargs=-1)
+@state_option("List payouts in this state; may be repeated.")
+@click.option("--batch", metavar="ID", help="List payouts of this batch.")
+@click.option("--limit", type=click.IntRange(1, 5000), default=_SHOWN, show_default=True, help="How many are listed.")
+@click.option("--after", metavar="TRADE_NO", default="", help="Begin the list behind this trade number.")
+@click.option(
+    "--settle-after",
+    type=click.FloatRange(0),
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds after which an unknown payout is worth a look.",
+)
+@ledger_options
+@merchant_option
+@json_option
+def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **options: Any) -> int:
+    """Show the ledger at a glance; with TRADE_NO, all of those payouts; with --state or --batch, a list."""
+    return run_async(_show(trade_no, ledger, merchant, **options))
+
+
+@ledger.command()
+@click.argument("trade_no")
+@ledger_options
+@merchant_option
+@json_option
+def history(trade_no: str, ledger: str | None, merchant: str | None, as_json: bool) -> int:
+    """Show every step of a payout: when, by what cause, and who decided why."""
+    return run_async(_history(trade_no, ledger, merchant, as_json=as_json))
+
+
+@ledger.command()
+@ledger_options
+@json_option
+def check(ledger: str | None, as_json: bool) -> int:
+    """Check that all that a ledger holds fits together; exit code 1 if something does not.
+
+    Every payout's history must lead to its state, its fingerprint must follow from its content, and what the database
+    refuses must still be refused. Nothing is changed.
+    """
+    return run_async(_check(ledger, as_json=as_json))
+
+
+for _command in (export, migrate, prune, decide, hold, restored, backup):
+    ledger.add_command(_command)
+
+
+async def _show(
+    numbers: tuple[str, ...],
+    url: str | None,
+    merchant: str | None,
+    *,
+    states: tuple[str, ...],
+    batch: str | None,
+    limit: int,
+    after: str,
+    settle_after: float,
+    as_json: bool,
+) -> int:
+    async with open_to(url, "read") as ledger:
+        merchant_no = await the_merchant(ledger, merchant)
+        if numbers:
+            return await _show_these(ledger, merchant_no, numbers, as_json=as_json)
+        if states or batch is not None or after:
+            return await _show_list(ledger, merchant_no, states, batch, after=after, limit=limit, as_json=as_json)
+        return await _show_all(ledger, merchant_no, settle_after=settle_after, as_json=as_json)
+
+
+async def _show_these(ledger: Any, merchant_no: str, numbers: tuple[str, ...], *, as_json: bool) -> int:
+    from paypro_async.cli.ledger.display import masked, print_record
+    from paypro_async.ledger.admin import records as reading
+
+    found = [masked(record) for record in await reading.find(ledger, merchant_no, numbers)]
+    missing = [one for one in numbers if one not in {record["trade_no"] for record in found}]
+    if as_json:
+        print_json({"payouts": found, "missing": missing})
+    else:
+        for record in found:
+            print_record(record)
+    for one in missing:
+        note(f"The ledger {ledger.name} holds no payout {readable(one)} of merchant {merchant_no or '(none)'}.")
+    return Exit.UNEXPECTED if missing else Exit.OK
+
+
+async def _show_list(
+    ledger: Any,
+    merchant_no: str,
+    states: tuple[str, ...],
+    batch: str | None,
+    *,
+    after: str,
+    limit: int,
+    as_json: bool,
+) -> int:
+    from paypro_async._core.lifecycle import State
+    from paypro_async.cli.ledger.display import masked, print_list
+    from paypro_async.ledger.admin import records as reading
+
+    which = reading.Which(merchant_no=merchant_no, states=frozenset(State(one) for one in states), batch_id=batch)
+    found = await reading.page(ledger, which, after=after, limit=limit + 1)
+    shown = found[:limit]
+    behind = shown[-1].trade_no if len(found) > limit else None
+    if as_json:
+        print_json({"payouts": [masked(record) for record in shown], "after": behind})
+        return Exit.OK
+    print_list(shown)
+    if behind is not None:
+        note(f"There are more: --after {behind}")
+    return Exit.OK
+
+
+async def _show_all(ledger: Any, merchant_no: str, *, settle_after: float, as_json: bool) -> int:
+    from attrs import asdict
+
+    from paypro_async.cli.ledger.display import masked, print_overview, totals_as_json
+    from paypro_async.ledger.admin import records as reading
+
+    since = ledger.forgetful_since
+    about = {
+        "ledger": ledger.name,
+        "schema_version": await reading.version(ledger),
+        "merchants": [
+            {"merchant_no": one.merchant_no, "environment": one.environment}
+            for one in await ledger.merchants()
+            if one.merchant_no == merchant_no
+        ],
+        "asks_first_since": since.isoformat(timespec="seconds") if since else None,
+        "suspicion": ledger.suspicion,
+    }
+    totals = await reading.totals(ledger, merchant_no)
+    attention = await reading.attention(ledger, merchant_no, settle_after=settle_after)
+    batches = await reading.batches(ledger, merchant_no)
+    if not as_json:
+        print_overview(about, totals, attention, batches)
+        return Exit.OK
+    look = {"count": attention.count, "first": [masked(record) for record in attention.first]}
+    counted = {"states": totals_as_json(totals), "unreadable_amounts": totals.unreadable}
+    print_json(about | counted | {"attention": look, "batches": [asdict(one) for one in batches]})
+    return Exit.OK
+
+
+async def _history(trade_no: str, url: str | None, merchant: str | None, *, as_json: bool) -> int:
+    from paypro_async.ledger.admin import records as reading
+
+    async with open_to(url, "read") as ledger:
+        merchant_no = await the_merchant(ledger, merchant)
+        steps = await reading.history(ledger, merchant_no, trade_no)
+    if not steps:
+        note(f"The ledger {ledger.name} holds no payout {readable(trade_no)} of merchant {merchant_no or '(none)'}.")
+        return Exit.UNEXPECTED
+    if as_json:
+        print_json({"trade_no": trade_no, "steps": steps})
+    else:
+        print_table(list(steps[0]), [tuple(step.values()) for step in steps], numbers=["attempt"])
+    return Exit.OK
+
+
+async def _check(url: str | None, *, as_json: bool) -> int:
+    import json
+
+    from attrs import asdict
+
+    from paypro_async.ledger.admin.check import findings
+
+    count = 0
+    async with open_to(url, "read") as ledger:
+        # Each at once, since there may be more than memory holds.
+        if as_json:
+            click.echo('{"findings": [', nl=False)
+        async for found in findings(ledger):
+            if as_json:
+                click.echo(f"{',' if count else ''}\n  {json.dumps(asdict(found), ensure_ascii=False)}", nl=False)
+            else:
+                click.echo(readable(found))
+            count += 1
+        if as_json:
+            click.echo(f'\n], "sound": {json.dumps(count == 0)}}}')
+    if not as_json:
+        click.echo(f"{count:,} findings." if count else f"The ledger {ledger.name} is sound.")
+    return Exit.UNEXPECTED if count else Exit.OK

@@ -1,0 +1,1 @@
+"""One payout, whichever caller drives it: announced, signed, sent, classified, recorded; and asked about."""

@@ -1,0 +1,72 @@
+"""From what callers give to intents: mappings, keyword arguments and payouts, with the client's defaults."""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import frozen
+
+from paypro_async._core.intent import Intent, build_payout, prepare
+from paypro_async._core.regions import RegionSpec
+from paypro_async._core.trade_no import RANDOM_BITS, make_trade_no
+from paypro_async.errors import ConfigurationError, PayProWarning
+from paypro_async.log import logger
+from paypro_async.runtime import Runtime
+
+__all__ = ["Intake"]
+
+
+_LONGEST_NAME = 200
+
+
+@frozen(kw_only=True, eq=False)
+class Intake:
+    """What one client takes.
+
+    Args:
+        defaults: The client's values for fields that most payouts share.
+    """
+
+    spec: RegionSpec
+    merchant_no: str
+    defaults: Mapping[str, str]
+    runtime: Runtime
+
+    def new_trade_no(self) -> str:
+        """A new order number in the platform's form."""
+        trade_no = make_trade_no(self.runtime.now(), self.runtime.random_bits(RANDOM_BITS))
+        logger.info("A new trade_no: %s", trade_no)
+        return trade_no
+
+    def batch_id(self, given: Any) -> str:
+        """The name of a batch: the one that is given, or a new one.
+
+        Raises:
+            ConfigurationError: If it is no name.
+        """
+        if given is None:
+            return f"batch-{make_trade_no(self.runtime.now(), self.runtime.random_bits(RANDOM_BITS))}"
+        if not isinstance(given, str) or not 0 < len(given) <= _LONGEST_NAME or not given.isprintable():
+            raise ConfigurationError(f"batch_id must be 1 to {_LONGEST_NAME} printable characters. Nothing was sent.")
+        return given
+
+    def intent(self, payout: Any, fields: Mapping[str, Any]) -> Intent:
+        """Check a payout, or the fields of one, whole and freeze it, under a new number if it has none."""
+        payout = self._payout(payout, fields)
+        trade_no = payout.trade_no or self.new_trade_no()
+        intent = prepare(self.spec, payout, merchant_no=self.merchant_no, trade_no=trade_no, defaults=self.defaults)
+        for problem in intent.warnings:
+            # The line that the warning shows is that of the caller of payout().
+            warnings.warn(f"{problem.field} {problem.message} [{problem.code}]", PayProWarning, stacklevel=3)
+        return intent
+
+    def _payout(self, payout: Any, fields: Mapping[str, Any]) -> Any:
+        if payout is None:
+            return build_payout(self.spec, fields, defaults=self.defaults)
+        if fields:
+            raise TypeError("payout() takes a Payout or keyword arguments, not both")
+        if isinstance(payout, self.spec.model):
+            return payout
+        if isinstance(payout, Mapping):
+            return build_payout(self.spec, payout, defaults=self.defaults)
+        raise TypeError(f"payout must be a {self.spec.name} Payout or a mapping of its fields")

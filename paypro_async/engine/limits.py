@@ -1,0 +1,132 @@
+"""Times and counts: a client's, put together so that they cannot contradict each other, and those of one call."""
+
+from attrs import evolve, field, frozen
+
+from paypro_async.engine.rate import Rate
+from paypro_async.errors import ConfigurationError
+
+__all__ = ["Limits", "Timing", "check_count"]
+
+_BATCH_ATTEMPTS = 10
+
+
+@frozen(kw_only=True, eq=False)
+class Limits:
+    """The bounds of one call.
+
+    Args:
+        timeout: Seconds for everything: attempts, back-off, questions.
+        max_attempts: How often it may be sent by this call.
+        ask_anyway: Whether to ask for news of a payout that the ledger knows as processing.
+        rate: The rate that the payouts of a batch keep, together with everybody else on the ledger.
+    """
+
+    timeout: float
+    max_attempts: int
+    ask_anyway: bool = True
+    rate: Rate | None = None
+
+    def within(self, timeout: float) -> "Limits":
+        """The same, but for the time."""
+        return self if timeout == self.timeout else evolve(self, timeout=timeout)
+
+
+@frozen(kw_only=True, eq=False)
+class Timing:
+    """All in seconds.
+
+    Args:
+        settle_after: See ``PayProClient``.
+        request_timeout: For one exchange.
+        send_within: From the announcement of an attempt to its first byte.
+        timeout: For one call.
+        max_attempts: For one call.
+    """
+
+    settle_after: float
+    request_timeout: float
+    send_within: float
+    timeout: float
+    max_attempts: int
+    _usual: Limits = field(init=False)
+
+    @_usual.default
+    def _(self) -> Limits:
+        return Limits(timeout=self.timeout, max_attempts=self.max_attempts)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        settle_after: float,
+        request_timeout: float | None,
+        send_within: float | None,
+        timeout: float,
+        max_attempts: int,
+    ) -> "Timing":
+        """Fill in what is not given.
+
+        Raises:
+            ConfigurationError: If a time makes no sense, or the settle window is shorter than what must fit into it.
+        """
+        given = {"settle_after": settle_after, "timeout": timeout}
+        given |= {"request_timeout": request_timeout} if request_timeout is not None else {}
+        given |= {"send_within": send_within} if send_within is not None else {}
+        for name, seconds in given.items():
+            _check_seconds(name, seconds)
+        check_count("max_attempts", max_attempts)
+        # What is not given is made to fit beside what is, with room for the platform's lag.
+        request = request_timeout or min(20.0, settle_after / 3, (settle_after - (send_within or 0)) / 2)
+        send = send_within or min(10.0, settle_after / 6, (settle_after - request) / 2)
+        if not (request > 0 and send > 0 and request + send < settle_after):
+            raise ConfigurationError(
+                "settle_after must be longer than send_within and request_timeout together: a payout that is still "
+                "under way would be believed lost and sent again. Raise settle_after or shorten the others."
+            )
+        return cls(
+            settle_after=settle_after,
+            request_timeout=request,
+            send_within=send,
+            timeout=timeout,
+            max_attempts=max_attempts,
+        )
+
+    @property
+    def ask_spacing(self) -> float:
+        """Between the two questions that must both find nothing."""
+        return min(3.0, self.settle_after / 10)
+
+    def limits(self, *, timeout: float | None, max_attempts: int | None) -> Limits:
+        """The bounds of one call."""
+        if timeout is None and max_attempts is None:
+            return self._usual
+        return self._limits(timeout or self.timeout, max_attempts or self.max_attempts, given=(timeout, max_attempts))
+
+    def batch_limits(
+        self, *, timeout: float | None, max_attempts: int | None, ask_anyway: bool, rate: Rate | None
+    ) -> Limits:
+        """The bounds of one payout of a batch: long enough to wait out a settle window or two."""
+        patient = max(self.timeout, 3 * self.settle_after + 60)
+        limits = self._limits(timeout or patient, max_attempts or _BATCH_ATTEMPTS, given=(timeout, max_attempts))
+        return Limits(timeout=limits.timeout, max_attempts=limits.max_attempts, ask_anyway=ask_anyway, rate=rate)
+
+    def _limits(self, timeout: float, max_attempts: int, *, given: tuple[float | None, int | None]) -> Limits:
+        if given[0] is not None:
+            _check_seconds("timeout", given[0])
+        check_count("max_attempts", max_attempts if given[1] is None else given[1])
+        return Limits(timeout=timeout, max_attempts=max_attempts)
+
+
+def _check_seconds(name: str, seconds: object) -> None:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+        raise ConfigurationError(f"{name} must be a positive number of seconds.")
+
+
+def check_count(name: str, count: object) -> None:
+    """Refuse what is no whole number from 1 on.
+
+    Raises:
+        ConfigurationError: With the setting's name.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ConfigurationError(f"{name} must be a whole number from 1 on.")

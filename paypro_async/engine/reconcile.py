@@ -1,0 +1,221 @@
+"""Every payout whose end the ledger does not know, asked about once more. Nothing is ever sent.
+
+::
+
+    ledger: a page ─▶ ask those that are due ─▶ ledger: what was said
+                          ▲          │
+                          └─ later ◀─┘   no answer; or found nothing, once, after the settle window
+
+A page is done before the next one is read, so a ledger of any size needs the memory of one page.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from attrs import define, field, frozen
+
+from paypro_async._core.lifecycle import Cause, Entry, State
+from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.retry import BELIEVED_ABSENCES
+from paypro_async._core.transitions import after_absence
+from paypro_async.engine.payout import Engine
+from paypro_async.errors import LedgerUnavailableError
+from paypro_async.ledger import merge
+
+__all__ = ["ReconcileReport", "Reconciliation"]
+
+_PAGE = 500
+
+
+@frozen(kw_only=True)
+class ReconcileReport:
+    """What a reconciliation found. Payouts that were never sent, or are final, are in none of the numbers.
+
+    Args:
+        checked: Payouts that the platform was asked about.
+        changed: How many went from which state to which.
+        still_unknown: Payouts that may have been sent, and whose outcome nobody knows yet.
+        review: Payouts that wait for a person.
+        unanswered: Payouts about which no usable answer came. Each stays what it was.
+        elapsed: Seconds from start to end.
+    """
+
+    checked: int
+    changed: Mapping[tuple[State, State], int]
+    still_unknown: int
+    review: int
+    unanswered: int
+    elapsed: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is left unknown and nothing waits for a person."""
+        return not self.still_unknown and not self.review
+
+
+@define(kw_only=True, eq=False)
+class _Case:
+    """One payout of the page that is worked on."""
+
+    entry: Entry
+    before: State
+    seen_at: float
+    due: float
+    absences: int = 0
+    tries: int = 0
+    answered: bool = False
+
+    def see(self, entry: Entry, now: float) -> None:
+        if entry.attempt != self.entry.attempt:
+            self.absences = 0
+        self.entry, self.seen_at = entry, now
+
+
+@define(kw_only=True, eq=False)
+class Reconciliation:
+    """One run over the ledger.
+
+    Args:
+        engine: The client's, which shares its retry budget and knows what it announced itself.
+        concurrency: Questions at one time.
+        max_attempts: How often one question that gets no usable answer is asked.
+        wait: Whether to wait for the settle window of attempts that are younger.
+    """
+
+    engine: Engine
+    concurrency: int
+    max_attempts: int
+    wait: bool
+    _counts: Counter[str] = field(factory=Counter, init=False)
+    _changed: Counter[tuple[State, State]] = field(factory=Counter, init=False)
+
+    async def run(self) -> ReconcileReport:
+        """Ask about everything that is open."""
+        began = self.engine.runtime.steady()
+        after = ""
+        while page := await self.engine.ledger.open_entries(self.engine.platform.merchant_no, after=after, limit=_PAGE):
+            after = page[-1].trade_no
+            now = self.engine.runtime.steady()
+            # Nothing of a new one is out, so the platform cannot know it.
+            cases = [
+                _Case(entry=entry, before=entry.state, seen_at=now, due=now)
+                for entry in page
+                if entry.state is not State.NEW
+            ]
+            await self._page(cases)
+            for case in cases:
+                self._count(case)
+        return ReconcileReport(
+            checked=self._counts["checked"],
+            changed=MappingProxyType(dict(self._changed)),
+            still_unknown=self._counts["still_unknown"],
+            review=self._counts["review"],
+            unanswered=self._counts["unanswered"],
+            elapsed=self.engine.runtime.steady() - began,
+        )
+
+    async def _page(self, cases: list[_Case]) -> None:
+        left = cases
+        while left:
+            delay = min(case.due for case in left) - self.engine.runtime.steady()
+            if delay > 0:
+                await self.engine.runtime.sleep(delay)
+                await self._refresh(left)
+            now = self.engine.runtime.steady()
+            later = [case for case in left if case.due > now]
+            left = later + await self._ask_all([case for case in left if case.due <= now])
+
+    async def _refresh(self, cases: list[_Case]) -> None:
+        """Others write meanwhile: what they learned is worth more than what was read before the wait."""
+        ledger, merchant_no = self.engine.ledger, self.engine.platform.merchant_no
+        found = await ledger.get_many(merchant_no, [case.entry.trade_no for case in cases])
+        now = self.engine.runtime.steady()
+        for case in cases:
+            case.see(found.get(case.entry.trade_no, case.entry), now)
+
+    async def _ask_all(self, cases: list[_Case]) -> list[_Case]:
+        """Ask about each, so many at one time; those that are to be asked about again."""
+        rest = iter(cases)
+
+        async def work() -> list[_Case]:
+            # What somebody else brought to another state meanwhile needs no question any more.
+            return [case for case in rest if case.entry.state is case.before and await self._ask(case)]
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(work()) for _ in range(min(self.concurrency, len(cases)))]
+        except BaseExceptionGroup as errors:
+            # One is enough to end it, and callers catch the ledger's error and no group.
+            raise _first(errors) from None
+        return [case for task in tasks for case in task.result()]
+
+    async def _ask(self, case: _Case) -> bool:
+        """Ask about one payout and store what is said; whether to ask again."""
+        engine, entry = self.engine, case.entry
+        now = engine.runtime.steady()
+        if (delay := engine.budget.take(now)) > 0:
+            await engine.runtime.sleep(delay)
+        settled = engine.policy.settled(engine.age(entry, case.seen_at, engine.runtime.steady()))
+        outcome = await engine.platform.query(entry.trade_no, amount=entry.amount, timeout=engine.request_timeout)
+        case.tries += 1
+        if outcome.verdict in (Verdict.UNKNOWN, Verdict.BAD_CREDENTIALS):
+            return self._put_off(case, outcome)
+        engine.budget.answered()
+        case.answered, case.tries = True, 0
+        case.see(await merge(engine.ledger, entry, outcome, cause=Cause.RECONCILE), engine.runtime.steady())
+        if outcome.verdict is not Verdict.NO_SUCH_ORDER or case.entry.state is not State.SENDING:
+            return False
+        case.absences = case.absences + 1 if settled else 0
+        if case.absences >= BELIEVED_ABSENCES:
+            await self._believe(case)
+            return False
+        return self._await_the_next(case)
+
+    def _put_off(self, case: _Case, outcome: Outcome) -> bool:
+        case.answered, case.absences = False, 0
+        # A refusal with a code will be the same next time.
+        if outcome.code is not None or case.tries >= self.max_attempts:
+            return False
+        policy, runtime = self.engine.policy, self.engine.runtime
+        hint = min(outcome.retry_after or 0.0, policy.retry_after_max)
+        case.due = runtime.steady() + policy.backoff(case.tries - 1, runtime.chance()) + hint
+        return True
+
+    def _await_the_next(self, case: _Case) -> bool:
+        engine = self.engine
+        now = engine.runtime.steady()
+        until_settled = engine.policy.settle_after - engine.age(case.entry, case.seen_at, now)
+        if until_settled > 0 and not self.wait:
+            return False
+        case.due = now + max(engine.policy.ask_spacing, until_settled)
+        return True
+
+    async def _believe(self, case: _Case) -> None:
+        """It never arrived. Whoever wants it paid calls again; here nothing is sent, so as good as exhausted."""
+        resend = self.engine.policy.resend
+        change = after_absence(case.entry, resend=resend, exhausted=True, cause=Cause.RECONCILE)
+        if change is not None:
+            case.see((await self.engine.ledger.move(change)).entry, self.engine.runtime.steady())
+
+    def _count(self, case: _Case) -> None:
+        after = case.entry.state
+        self._counts["checked"] += 1
+        self._counts["unanswered"] += not case.answered and after is case.before
+        self._counts["still_unknown"] += after is State.SENDING
+        self._counts["review"] += after is State.REVIEW
+        if after is not case.before:
+            self._changed[case.before, after] += 1
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, LedgerUnavailableError):
+        return LedgerUnavailableError(
+            f"{error} The reconciliation ended there. It sends nothing, and what it had learned until then is stored; "
+            "mend the ledger and run it again."
+        )
+    return error

@@ -1,0 +1,1 @@
+"""What an operator does with a ledger: read its records, check them, erase personal values."""

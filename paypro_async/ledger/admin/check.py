@@ -1,0 +1,131 @@
+"""Does what stands in a ledger fit together? Page by page, in memory that does not grow with it; nothing is written."""
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import groupby
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy import Connection, select, union
+
+from paypro_async._core.audit import audit
+from paypro_async.errors import LedgerUnavailableError
+from paypro_async.ledger.admin.records import raw
+from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.ledger.sql.schema import account, clock, event, payout
+from paypro_async.ledger.sql.triggers import missing_guards
+
+__all__ = ["Finding", "findings"]
+
+_PAGE = 500
+_DELETED = "EVENT_WITHOUT_PAYOUT", "it has a history, and is not there: it was deleted, and could be paid again"
+
+
+@frozen(kw_only=True)
+class Finding:
+    """Something that must not be.
+
+    Args:
+        code: Stable, for programs.
+        message: In words, without personal values.
+        trade_no: Which payout it is about, if about one.
+    """
+
+    code: str
+    message: str
+    merchant_no: str | None = None
+    trade_no: str | None = None
+
+    def __str__(self) -> str:
+        about = f"payout {self.trade_no} of merchant {self.merchant_no}" if self.trade_no else "the ledger"
+        return f"{about}: {self.message} ({self.code})"
+
+
+async def findings(ledger: SqlLedger) -> AsyncIterator[Finding]:
+    """Everything that is wrong with a ledger that is open to be read; nothing comes if it is sound.
+
+    What cannot be read any more is a finding too.
+    """
+    try:
+        for code, message in await ledger.read(_whole):
+            yield Finding(code=code, message=message)
+        for merchant_no in await ledger.read(_merchants):
+            async for found in _payouts(ledger, merchant_no):
+                yield found
+    except LedgerUnavailableError as error:
+        yield Finding(code="UNREADABLE", message=str(error))
+
+
+async def _payouts(ledger: SqlLedger, merchant_no: str) -> AsyncIterator[Finding]:
+    bound = select(account.c.environment).where(account.c.merchant_no == merchant_no)
+    if not await ledger.read(lambda connection: connection.execute(bound).scalar()):
+        message = f"merchant {merchant_no} is bound to no environment, so test and real payouts could mix"
+        yield Finding(code="NO_ENVIRONMENT", message=message, merchant_no=merchant_no)
+    after: str | None = ""
+    while after is not None:
+        found, after = await ledger.read(_page(merchant_no, after))
+        for one in found:
+            yield one
+
+
+def _whole(connection: Connection) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    if connection.dialect.name == "sqlite":
+        words = [text for (text,) in connection.exec_driver_sql("PRAGMA integrity_check")]
+        found += [("INTEGRITY", f"the file is damaged: {text}") for text in words if text != "ok"]
+    return found + [
+        ("GUARD", f"the guard {name} is missing or another; 'paypro ledger migrate' makes it")
+        for name in missing_guards(connection)
+    ]
+
+
+def _merchants(connection: Connection) -> list[str]:
+    everybody = union(select(payout.c.merchant_no), select(event.c.merchant_no), select(account.c.merchant_no))
+    return sorted(str(merchant_no) for (merchant_no,) in connection.execute(everybody))
+
+
+def _page(merchant_no: str, after: str) -> Any:
+    """What audits the payouts behind *after* and says where to go on, or None at the end."""
+    rows = (
+        select(*raw(payout))
+        .select_from(payout)
+        .where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after)
+        .order_by(payout.c.trade_no)
+        .limit(_PAGE)
+    )
+
+    def read(connection: Connection) -> tuple[list[Finding], str | None]:
+        now: float = connection.execute(select(clock())).scalar_one()
+        found = {row.trade_no: row._asdict() for row in connection.execute(rows)}
+        last = next(reversed(found)) if len(found) == _PAGE else None
+        wrong: list[Finding] = []
+        # Their history, and that of numbers in between that no payout has.
+        for trade_no, steps in _histories(connection, merchant_no, after, last):
+            row = found.pop(trade_no, None)
+            if row is None:
+                about = (
+                    "EVENT_WITHOUT_PAYOUT",
+                    "it has a history, and no payout: it was deleted, and could be paid again",
+                )
+                wrong.append(_finding(merchant_no, trade_no, about))
+            else:
+                wrong += [_finding(merchant_no, trade_no, one) for one in audit(row, steps, now=now)]
+        for trade_no, row in found.items():
+            wrong += [_finding(merchant_no, trade_no, one) for one in audit(row, [], now=now)]
+        return wrong, last
+
+    return read
+
+
+def _histories(
+    connection: Connection, merchant_no: str, after: str, last: str | None
+) -> Iterator[tuple[str, list[Any]]]:
+    query = select(*raw(event)).select_from(event).where(event.c.merchant_no == merchant_no, event.c.trade_no > after)
+    if last is not None:
+        query = query.where(event.c.trade_no <= last)
+    steps = connection.execute(query.order_by(event.c.trade_no, event.c.id))
+    for trade_no, group in groupby((row._asdict() for row in steps), lambda step: step["trade_no"]):
+        yield trade_no, list(group)
+
+
+def _finding(merchant_no: str, trade_no: str, about: tuple[str, str]) -> Finding:
+    return Finding(code=about[0], message=about[1], merchant_no=merchant_no, trade_no=trade_no)

@@ -1,0 +1,80 @@
+"""Erasing personal values of payouts that have long been final.
+
+A payout itself is never deleted: its number must not be payable again. What it paid, to whom in a fingerprint, and its
+history stay; names, account numbers and the platform's words go.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+
+from paypro_async._core.lifecycle import FINAL
+from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.ledger.sql.schema import payout
+from paypro_async.ledger.sql.triggers import ERASED
+
+__all__ = ["erasable", "erase"]
+
+_PAGE = 500
+Key = tuple[str, str]
+
+
+async def erasable(ledger: SqlLedger, before: datetime) -> Counter[str]:
+    """How many payouts :func:`erase` would erase the personal values of, by state."""
+    query = select(payout.c.state, func.count()).where(*_conditions(before)).group_by(payout.c.state)
+    found: Counter[str] = await ledger.read(
+        lambda connection: Counter({row[0]: row[1] for row in connection.execute(query)})
+    )
+    return found
+
+
+async def erase(ledger: SqlLedger, before: datetime) -> int:
+    """Erase the personal values of payouts that are final and did not change since *before*; how many there were.
+
+    The file of an SQLite ledger still holds them until :meth:`SqlLedger.rewrite`.
+    """
+    erased = 0
+    after: Key | None = ("", "")
+    while after is not None:
+        # In small transactions: others pay meanwhile.
+        count, after = await ledger.write(_page(before, after))
+        erased += count
+    return erased
+
+
+def _conditions(before: datetime) -> Sequence[ColumnElement[bool]]:
+    return (
+        payout.c.state.in_(sorted(state.value for state in FINAL)),
+        payout.c.updated_at < before.timestamp(),
+        or_(payout.c.content != ERASED, payout.c.message.is_not(None)),
+    )
+
+
+def _page(before: datetime, after: Key) -> Any:
+    behind = or_(payout.c.merchant_no > after[0], (payout.c.merchant_no == after[0]) & (payout.c.trade_no > after[1]))
+    query = (
+        select(payout.c.merchant_no, payout.c.trade_no)
+        .where(behind, *_conditions(before))
+        .order_by(payout.c.merchant_no, payout.c.trade_no)
+        .limit(_PAGE)
+    )
+
+    def work(connection: Connection) -> tuple[int, Key | None]:
+        if connection.dialect.name == "sqlite":
+            # Also where the file cannot be written anew for want of room, what was erased is overwritten.
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        keys: list[Key] = [(row.merchant_no, row.trade_no) for row in connection.execute(query)]
+        count = 0
+        for merchant_no in sorted({merchant_no for merchant_no, _ in keys}):
+            numbers = [trade_no for merchant, trade_no in keys if merchant == merchant_no]
+            # The conditions once more: one that came back to life meanwhile keeps its content.
+            change = payout.update().where(
+                payout.c.merchant_no == merchant_no, payout.c.trade_no.in_(numbers), *_conditions(before)
+            )
+            count += connection.execute(change.values(content=ERASED, message=None)).rowcount
+        return count, keys[-1] if len(keys) == _PAGE else None
+
+    return work

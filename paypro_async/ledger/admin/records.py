@@ -1,0 +1,329 @@
+"""Looking into a ledger: page by page, in memory that does not grow with it, and whatever stands in it.
+
+It goes by the raw values of the columns: a row that is damaged must be shown too.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from attrs import define, field, frozen
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, column, func, or_, select
+
+from paypro_async._core.lifecycle import FINAL, State
+from paypro_async._core.money import parse_amount, total
+from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.ledger.sql.migrations import schema_version
+from paypro_async.ledger.sql.schema import batch, clock, event, payout
+
+__all__ = [
+    "Attention",
+    "BatchState",
+    "Record",
+    "Totals",
+    "Which",
+    "attention",
+    "batches",
+    "find",
+    "history",
+    "iso",
+    "page",
+    "raw",
+    "records",
+    "totals",
+    "version",
+]
+
+_PAGE = 500
+_COUNTED: list[ColumnElement[Any]] = [column(name) for name in ("trade_no", "state", "currency", "amount")]
+
+
+@frozen(kw_only=True)
+class Record:
+    """A payout as it stands in the ledger; times are UTC in ISO 8601, states and amounts the texts that are stored."""
+
+    merchant_no: str
+    trade_no: str
+    region: str
+    state: str
+    amount: str
+    currency: str
+    attempt: int
+    doubt: bool
+    phase: str | None
+    reply: str | None
+    code: str | None
+    message: str | None = field(repr=False)
+    platform_trade_no: str | None
+    utr: str | None
+    batch_id: str | None
+    position: int | None
+    created_at: str
+    sent_at: str
+    updated_at: str
+    content: Mapping[str, str] = field(repr=False)
+
+
+@frozen(kw_only=True)
+class Which:
+    """Which payouts of a merchant.
+
+    Args:
+        states: Those in one of these states; all if there is none.
+        batch_id: Those of that batch.
+        since: Those that were claimed at that time or later.
+    """
+
+    merchant_no: str
+    states: frozenset[State] = frozenset()
+    batch_id: str | None = None
+    since: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """As the database understands them."""
+        found = [payout.c.merchant_no == self.merchant_no]
+        if self.states:
+            found.append(payout.c.state.in_(sorted(state.value for state in self.states)))
+        if self.batch_id is not None:
+            found.append(payout.c.batch_id == self.batch_id)
+        if self.since is not None:
+            found.append(payout.c.created_at >= self.since.timestamp())
+        return found
+
+
+@define
+class Totals:
+    """How many payouts, and how much money, by state and currency."""
+
+    counts: Counter[tuple[str, str]] = field(factory=Counter)
+    amounts: dict[tuple[str, str], Decimal] = field(factory=dict)
+    unreadable: int = 0
+    """Amounts that are no numbers, and are in no sum."""
+
+    def add(self, state: str, currency: str, amount: Any) -> None:
+        """Count one payout."""
+        key = state, currency
+        self.counts[key] += 1
+        value = parse_amount(amount) if isinstance(amount, str) else None
+        self.unreadable += value is None
+        self.amounts[key] = total([self.amounts.get(key, Decimal(0)), value or Decimal(0)])
+
+
+@frozen(kw_only=True)
+class Attention:
+    """The open payouts that nobody waits for any more: how many, and the first of them."""
+
+    count: int
+    first: Sequence[Record]
+
+
+@frozen(kw_only=True)
+class BatchState:
+    """A batch and how far it has come."""
+
+    batch_id: str
+    source: str | None
+    total: int | None
+    claimed: int
+    final: int
+    created_at: str
+    ended_at: str | None
+
+
+def raw(table: Table) -> list[ColumnElement[Any]]:
+    """The columns of a table without their types: what is stored, and not what should be."""
+    return [column(one.name) for one in table.c]
+
+
+def iso(seconds: Any) -> str:
+    """A time of the ledger in ISO 8601, UTC; what is no time as it stands."""
+    if isinstance(seconds, int | float) and math.isfinite(seconds) and 0 <= seconds < 253_402_300_800:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return str(seconds)
+
+
+async def version(ledger: SqlLedger) -> int | None:
+    """The schema's version."""
+    found: int | None = await ledger.read(schema_version)
+    return found
+
+
+async def page(ledger: SqlLedger, which: Which, *, after: str = "", limit: int = _PAGE) -> list[Record]:
+    """A page of payouts by trade number, beginning behind *after*."""
+    query = (
+        select(*raw(payout))
+        .select_from(payout)
+        .where(payout.c.trade_no > after, *which.conditions())
+        .order_by(payout.c.trade_no)
+        .limit(limit)
+    )
+    found: list[Record] = await ledger.read(lambda connection: [_record(row) for row in connection.execute(query)])
+    return found
+
+
+async def records(ledger: SqlLedger, which: Which) -> AsyncIterator[Record]:
+    """Every payout, by trade number. Those that are claimed meanwhile may be among them or not."""
+    after = ""
+    while found := await page(ledger, which, after=after):
+        for record in found:
+            yield record
+        after = found[-1].trade_no
+
+
+async def find(ledger: SqlLedger, merchant_no: str, trade_nos: Sequence[str]) -> list[Record]:
+    """The payouts with those numbers that are there, in the order in which they were asked for."""
+    query = (
+        select(*raw(payout))
+        .select_from(payout)
+        .where(payout.c.merchant_no == merchant_no, payout.c.trade_no.in_(list(trade_nos)))
+    )
+    rows = await ledger.read(lambda connection: [_record(row) for row in connection.execute(query)])
+    by_number = {record.trade_no: record for record in rows}
+    return [by_number[one] for one in dict.fromkeys(trade_nos) if one in by_number]
+
+
+async def history(ledger: SqlLedger, merchant_no: str, trade_no: str) -> list[dict[str, Any]]:
+    """Every step of a payout's history, in the order in which they were written."""
+    query = (
+        select(*raw(event))
+        .select_from(event)
+        .where(event.c.merchant_no == merchant_no, event.c.trade_no == trade_no)
+        .order_by(event.c.id)
+    )
+    rows = await ledger.read(lambda connection: [row._asdict() for row in connection.execute(query)])
+    return [
+        {
+            "at": iso(row["at"]),
+            "from": row["from_state"],
+            "to": row["to_state"],
+            "cause": row["cause"],
+            "attempt": row["attempt"],
+            "phase": row["phase"],
+            "code": row["code"],
+            "by": row["person"],
+            "note": row["note"],
+        }
+        for row in rows
+    ]
+
+
+async def totals(ledger: SqlLedger, merchant_no: str) -> Totals:
+    """Count every payout and add its amount up exactly, which no database does with both kinds of text and number."""
+    found = Totals()
+    after: str | None = ""
+    while after is not None:
+        # Small steps, so that neither a lock nor a snapshot of the database is held for long.
+        after = await ledger.read(_count_page(found, merchant_no, after))
+    return found
+
+
+async def attention(ledger: SqlLedger, merchant_no: str, *, settle_after: float, limit: int = 10) -> Attention:
+    """Payouts that wait for a person, or are unknown for longer than a request may be on its way."""
+    old = and_(payout.c.state == State.SENDING.value, payout.c.sent_at < clock() - settle_after)
+    where = (
+        payout.c.merchant_no == merchant_no,
+        # So that the index of the open ones serves.
+        payout.c.state.not_in(sorted(state.value for state in FINAL)),
+        or_(payout.c.state == State.REVIEW.value, old),
+    )
+    first = select(*raw(payout)).select_from(payout).where(*where).order_by(payout.c.trade_no).limit(limit)
+    count = select(func.count()).select_from(payout).where(*where)
+
+    def read(connection: Connection) -> Attention:
+        shown = [_record(row) for row in connection.execute(first)]
+        return Attention(count=connection.execute(count).scalar_one(), first=shown)
+
+    found: Attention = await ledger.read(read)
+    return found
+
+
+async def batches(ledger: SqlLedger, merchant_no: str, *, limit: int = 10) -> list[BatchState]:
+    """The latest batches, the latest first."""
+    latest = (
+        select(batch)
+        .where(batch.c.merchant_no == merchant_no)
+        .order_by(batch.c.created_at.desc(), batch.c.batch_id)
+        .limit(limit)
+    )
+    final = func.sum(case((payout.c.state.in_(sorted(state.value for state in FINAL)), 1), else_=0))
+
+    def read(connection: Connection) -> list[BatchState]:
+        rows = connection.execute(latest).all()
+        query = (
+            select(payout.c.batch_id, func.count(), final)
+            .where(payout.c.merchant_no == merchant_no, payout.c.batch_id.in_([row.batch_id for row in rows]))
+            .group_by(payout.c.batch_id)
+        )
+        counted = {batch_id: (claimed, ended) for batch_id, claimed, ended in connection.execute(query)}
+        return [_batch(row, *counted.get(row.batch_id, (0, 0))) for row in rows]
+
+    found: list[BatchState] = await ledger.read(read)
+    return found
+
+
+def _count_page(found: Totals, merchant_no: str, after: str) -> Any:
+    query = (
+        select(*_COUNTED)
+        .select_from(payout)
+        .where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after)
+        .order_by(payout.c.trade_no)
+        .limit(10 * _PAGE)
+    )
+
+    def count(connection: Connection) -> str | None:
+        # All at once: a database that fails half-way through is asked for this page again.
+        rows = connection.execute(query).all()
+        for _, state, currency, amount in rows:
+            found.add(state, currency, amount)
+        return rows[-1][0] if rows else None
+
+    return count
+
+
+def _batch(row: Any, claimed: int, final: int) -> BatchState:
+    return BatchState(
+        batch_id=row.batch_id,
+        source=row.source,
+        total=row.total,
+        claimed=claimed,
+        final=final,
+        created_at=iso(row.created_at),
+        ended_at=None if row.ended_at is None else iso(row.ended_at),
+    )
+
+
+def _record(row: Any) -> Record:
+    return Record(
+        merchant_no=row.merchant_no,
+        trade_no=row.trade_no,
+        region=row.region,
+        state=row.state,
+        amount=row.amount,
+        currency=row.currency,
+        attempt=row.attempt,
+        doubt=bool(row.doubt),
+        phase=row.phase,
+        reply=row.reply,
+        code=row.code,
+        message=row.message,
+        platform_trade_no=row.platform_trade_no,
+        utr=row.utr,
+        batch_id=row.batch_id,
+        position=row.position,
+        created_at=iso(row.created_at),
+        sent_at=iso(row.sent_at),
+        updated_at=iso(row.updated_at),
+        content=_content(row.content),
+    )
+
+
+def _content(text: Any) -> Mapping[str, str]:
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return {name: value for name, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}

@@ -1,0 +1,125 @@
+"""What was learned about a payout, or decided by a person, brought together with what is stored of it meanwhile."""
+
+from paypro_async._core.checks import check_text
+from paypro_async._core.lifecycle import Cause, Entry
+from paypro_async._core.outcome import Outcome
+from paypro_async._core.transitions import DECISIONS, Decision, after_decision, after_query
+from paypro_async.errors import DecisionRefusedError
+from paypro_async.ledger.base import Ledger
+
+__all__ = ["decide", "merge"]
+
+_TOO_YOUNG = frozenset({Decision.NOT_PAID, Decision.PAY_AGAIN})
+"""Decisions that are wrong if the last attempt is still on its way."""
+
+
+async def decide(
+    ledger: Ledger,
+    merchant_no: str,
+    trade_no: str,
+    decision: Decision,
+    *,
+    by: str,
+    note: str,
+    settle_after: float = 60.0,
+) -> Entry:
+    """Store what a person found out about a payout; nothing is sent.
+
+    The decision, who made it and why stay in the payout's history. After ``PAY_AGAIN`` the next ``payout`` with the
+    same ``trade_no`` and content sends it.
+
+    Args:
+        ledger: An open ledger that holds the payout.
+        merchant_no: Whose payout it is.
+        trade_no: Its order number.
+        decision: What was found out, or ``HOLD`` so that nothing more is sent until somebody has looked.
+        by: The name of the person.
+        note: Why, in that person's words.
+        settle_after: Seconds after an attempt within which it may still arrive. So long nobody can know that a payout
+            was not made.
+
+    Returns:
+        The entry as the decision left it.
+
+    Raises:
+        DecisionRefusedError: If there is no such payout, or what is known of it does not allow the decision.
+        LedgerUnavailableError: If the ledger cannot be read or written.
+    """
+    decision = Decision(decision)
+    for what, text in (("by", by), ("note", note)):
+        if not text.strip() or check_text(text):
+            raise DecisionRefusedError(
+                f"A decision needs {what}=…: one line of text, for those who ask later. Nothing was changed and "
+                "nothing was sent.",
+                trade_no=trade_no,
+            )
+    entry = await ledger.get(merchant_no, trade_no)
+    if entry is None:
+        raise DecisionRefusedError(
+            f"The ledger holds no payout {trade_no} of merchant {merchant_no}. Nothing was changed and nothing was "
+            "sent. Check the number; a payout that was made from another ledger is decided there.",
+            trade_no=trade_no,
+        )
+    while True:
+        _refuse(entry, decision, settle_after)
+        change = after_decision(entry, decision, by=by, note=note)
+        moved = await ledger.move(change) if change else None
+        if moved is None or moved.done:
+            return moved.entry if moved else entry
+        # Somebody else was faster: the decision must fit what they wrote.
+        entry = moved.entry
+
+
+def _refuse(entry: Entry, decision: Decision, settle_after: float) -> None:
+    allowed = tuple(one for state, one in DECISIONS if state is entry.state)
+    if decision not in allowed:
+        only = f"only {' or '.join(repr(one.value) for one in allowed)}" if allowed else "nothing"
+        hold = " To decide more, decide 'hold' first." if Decision.HOLD in allowed else ""
+        raise DecisionRefusedError(
+            f"Payout {entry.trade_no} is {entry.state.value}, and of such a one {only} can be decided, not "
+            f"{decision.value!r}.{hold} Nothing was changed and nothing was sent.",
+            trade_no=entry.trade_no,
+            state=entry.state.value,
+            allowed=tuple(one.value for one in allowed),
+        )
+    # Written so that what is no number refuses.
+    if decision in _TOO_YOUNG and not entry.age >= settle_after:
+        raise DecisionRefusedError(
+            f"The last attempt of payout {entry.trade_no} is {max(0.0, entry.age):.0f} seconds old and may still "
+            f"arrive: {decision.value!r} can be decided {settle_after:g} seconds after it. Nothing was changed and "
+            "nothing was sent. Look it up in the dashboard once more then.",
+            trade_no=entry.trade_no,
+            state=entry.state.value,
+            allowed=tuple(one.value for one in allowed if one not in _TOO_YOUNG),
+        )
+    if decision is Decision.PAY_AGAIN and not entry.content:
+        raise DecisionRefusedError(
+            f"The content of payout {entry.trade_no} was erased, so nothing is left to send. Nothing was changed and "
+            "nothing was sent. Decide 'not-paid', and pay it under a new trade_no.",
+            trade_no=entry.trade_no,
+            state=entry.state.value,
+            allowed=tuple(one.value for one in allowed if one is not Decision.PAY_AGAIN),
+        )
+
+
+async def merge(ledger: Ledger, entry: Entry, outcome: Outcome, *, cause: Cause) -> Entry:
+    """Write what the platform said, decided from the newest entry: somebody else may be writing about the same payout.
+
+    Args:
+        ledger: Where to.
+        entry: As last seen.
+        outcome: What the platform said.
+        cause: How it was learned.
+
+    Returns:
+        The entry as it stands then, whoever wrote it.
+
+    Raises:
+        LedgerUnavailableError: If it could not be stored.
+    """
+    while (change := after_query(entry, outcome, cause=cause)) is not None:
+        moved = await ledger.move(change)
+        entry = moved.entry
+        if moved.done:
+            break
+    return entry

@@ -1,0 +1,234 @@
+"""The connection of the ledger's writer thread: opened when first needed, thrown away after any failure."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import NoReturn
+
+from sqlalchemy import Connection, Engine, exc, func, select
+
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.ledger.sql.migrations import SCHEMA_VERSION, make_guards, migrate, schema_version
+from paypro_async.ledger.sql.restored import Continuity
+from paypro_async.ledger.sql.schema import event
+from paypro_async.ledger.sql.triggers import missing_guards
+
+__all__ = ["Database", "Purpose", "last_event_of"]
+
+
+class Purpose(Enum):
+    """What a ledger is opened for."""
+
+    PAY = "pay"
+    """A file is made if it is not there, and an older one is brought up to date."""
+    TEND = "tend"
+    """It is changed as it is, and not made."""
+    READ = "read"
+    """Nothing is written, not even that it looks like a restored backup."""
+
+
+class Database(ABC):
+    """One connection, used by one thread.
+
+    Args:
+        name: What a user calls it: a file's path, or a server and a database. Never a password.
+        patience: Seconds for which a group is tried again when the database went away.
+        migrates_itself: Whether an older schema is brought up to date when the ledger is opened.
+    """
+
+    def __init__(self, name: str, *, patience: float, migrates_itself: bool) -> None:
+        self.name = name
+        self.patience = patience
+        self.purpose = Purpose.PAY
+        self.continuity: Continuity = Continuity(name)
+        self._migrates_itself = migrates_itself
+        self._engine: Engine | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether there has been a connection."""
+        return self._engine is not None
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[Connection]:
+        """One transaction, durable when the block ends without an error."""
+        connection = self._connected()
+        try:
+            self._check()
+            with connection.execution_options(paypro_write=write).begin():
+                yield connection
+        except BaseException:
+            # Whatever state the connection is in, a new one is in a known state.
+            self._replace()
+            raise
+
+    def migrate(self) -> int | None:
+        """Bring the schema up to date; the version that was there before, or None for a new ledger."""
+        with self._bare_connection() as connection, connection.begin():
+            self._lock_schema(connection)
+            before = schema_version(connection)
+            if before is None or before < SCHEMA_VERSION:
+                self._migrate(connection)
+            elif before > SCHEMA_VERSION:
+                self._refuse_version(before)
+            elif missing_guards(connection):
+                make_guards(connection)
+        return before
+
+    @abstractmethod
+    def copy_to(self, target: Path) -> None:
+        """Make a consistent copy in the empty file *target*, marked as a backup."""
+
+    @abstractmethod
+    def rewrite(self) -> bool:
+        """Give back what erased values take up, so that no byte of them is left; False if the server does that."""
+
+    def committed(self, last_event: int) -> None:
+        """A group is durable; *last_event* is the number of its last step of history."""
+        self.continuity.last_event = last_event
+
+    def ask_first(self, why: str) -> None:
+        """Ask first from now on: the ledger is a restored backup, as *why* says."""
+        connection = self._connected()
+        with connection.execution_options(paypro_write=True).begin():
+            self.continuity.begin(connection, why)
+            self._believe(connection)
+            last_event = last_event_of(connection)
+        self.committed(last_event)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._disconnect()
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    def unavailable(self, error: exc.SQLAlchemyError) -> LedgerUnavailableError:
+        """The error in words, without the statement's values, which are personal."""
+        return LedgerUnavailableError(
+            f"The ledger {self.name} cannot be used: {self._words(error)}. Nothing was sent for what it could not "
+            "store."
+        )
+
+    @abstractmethod
+    def passing(self, error: exc.SQLAlchemyError, /) -> bool:
+        """Whether the same may go through a moment later: the server restarts, or two writers met."""
+
+    @abstractmethod
+    def _make_engine(self) -> Engine: ...
+
+    @abstractmethod
+    def _words(self, error: exc.SQLAlchemyError) -> str: ...
+
+    @abstractmethod
+    def _lock_schema(self, connection: Connection) -> None:
+        """Make others that would change the schema wait until this transaction ends."""
+
+    @abstractmethod
+    def _check(self) -> None:
+        """Raise if what is connected is no longer what everybody else opens."""
+
+    @abstractmethod
+    def _before_connecting(self) -> None: ...
+
+    @abstractmethod
+    def _before_looking_back(self) -> None:
+        """Note what must be older than the reading of the ledger to be compared with it."""
+
+    @abstractmethod
+    def _doubt(self, connection: Connection) -> str | None:
+        """Why this ledger may be older than what was last written to it; None if nothing says so."""
+
+    @abstractmethod
+    def _believe(self, connection: Connection) -> None:
+        """The doubt is being noted in this transaction; it is not raised again after its commit."""
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._before_connecting()
+            if self._engine is None:
+                self._engine = self._make_engine()
+            connection = self._connection = self._engine.connect()
+            try:
+                self._prepare(connection)
+                self._look_back(connection)
+            except BaseException:
+                self._disconnect()
+                raise
+            self._replaced()
+        return self._connection
+
+    @contextmanager
+    def _bare_connection(self) -> Iterator[Connection]:
+        self._before_connecting()
+        if self._engine is None:
+            self._engine = self._make_engine()
+        with self._engine.connect() as connection:
+            yield connection
+
+    def _replace(self) -> None:
+        """The connection has failed; the next transaction gets another one."""
+        self._disconnect()
+
+    def _replaced(self) -> None:  # noqa: B027  most have nothing to do
+        """There is another connection in place of the one that failed."""
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _prepare(self, connection: Connection) -> None:
+        """Make the tables, or check that they are those this code knows; and that nothing was forgotten."""
+        # Reading first: a ledger that is there can be read while another process writes.
+        with connection.execution_options(paypro_write=False).begin():
+            version = schema_version(connection)
+        migrates = self._migrates_itself and self.purpose is Purpose.PAY
+        if migrates and (version is None or 0 < version < SCHEMA_VERSION):
+            with connection.execution_options(paypro_write=True).begin():
+                version = schema_version(connection)
+                if version is None or version < SCHEMA_VERSION:
+                    self._migrate(connection)
+                    version = SCHEMA_VERSION
+        if version != SCHEMA_VERSION:
+            self._refuse_version(version)
+
+    def _look_back(self, connection: Connection) -> None:
+        """Notice a ledger that has forgotten what was written to it: a restored backup, a standby that lagged."""
+        self._before_looking_back()
+        with connection.execution_options(paypro_write=False).begin():
+            self.continuity.read(connection)
+            if self.purpose is Purpose.READ:
+                self.continuity.suspicion = self._doubt(connection)
+                return
+            lost = self.continuity.has_lost(connection)
+            why = "what this process wrote is not there any more" if lost else self._doubt(connection)
+        if why is not None:
+            self.ask_first(why)
+
+    def _migrate(self, connection: Connection) -> None:
+        migrate(connection)
+
+    def _refuse_version(self, version: int | None) -> NoReturn:
+        if version is None:
+            raise ConfigurationError(
+                f"There is no ledger in {self.name} yet. Nothing was sent. Make one with 'paypro ledger migrate'."
+            )
+        if 0 < version < SCHEMA_VERSION:
+            raise ConfigurationError(
+                f"The ledger {self.name} has schema version {version}, and this release needs {SCHEMA_VERSION}. "
+                "Nothing was sent. Bring it up to date with 'paypro ledger migrate', once all processes run this "
+                "release."
+            )
+        raise ConfigurationError(
+            f"The ledger {self.name} has schema version {version or 'unknown'}, and this release knows "
+            f"{SCHEMA_VERSION}. Nothing was sent. Use the release that wrote it, or a newer one."
+        )
+
+
+def last_event_of(connection: Connection) -> int:
+    """The number of the last step of the ledger's history; 0 if there is none."""
+    return connection.execute(select(func.max(event.c.id))).scalar() or 0

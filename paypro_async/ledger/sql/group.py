@@ -1,0 +1,214 @@
+"""The requests of one transaction, decided one after the other and written together.
+
+One SELECT finds every entry that the group speaks of, the core's lifecycle says what becomes of it, and one INSERT and
+one UPDATE per kind write it. The order in which rows are locked is the same in every process (rows that are there, by
+number; then new ones, by number; then the rates), so that two groups never wait for each other in a circle.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import field, frozen
+from sqlalchemy import Connection, Select, String, bindparam, exc, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import Change, Entry, applies, changed, claim_of, event_of, first_entry
+from paypro_async.ledger.base import Moved
+from paypro_async.ledger.sql.rows import MUTABLE, Stamp, announced, entry_of, event_row, fixed, mutable
+from paypro_async.ledger.sql.schema import clock, event, payout
+from paypro_async.ledger.sql.statements import Statement
+
+__all__ = ["SELECT_ENTRY", "Claim", "Group", "Key", "Move", "Request", "find"]
+
+Key = tuple[str, str]
+
+
+@frozen
+class Request:
+    """Something to do in a transaction after the claims and changes of the group; *writes* unless it only reads."""
+
+    run: Callable[[Connection], Any]
+    writes: bool = False
+
+
+@frozen
+class Claim:
+    """A claim, and the name under which it is known if its commit was in doubt and it is done once more."""
+
+    intent: Intent
+    owner: str
+    key: Key = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "key", (self.intent.merchant_no, self.intent.trade_no))
+
+
+@frozen
+class Move:
+    """A change, and the name under which an attempt that it announces is known."""
+
+    change: Change
+    owner: str
+    key: Key = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "key", (self.change.merchant_no, self.change.trade_no))
+
+
+SELECT_ENTRY: Select[Any] = select(payout, clock().label("clock"))
+_OF_MERCHANT = SELECT_ENTRY.where(payout.c.merchant_no == bindparam("merchant", type_=String))
+# A list as one value, so that the text is the same however long it is.
+_KEYS = {
+    "sqlite": _OF_MERCHANT.where(text("trade_no IN (SELECT value FROM json_each(:numbers))")),
+    "postgresql": _OF_MERCHANT.where(text("trade_no = ANY(:numbers)")),
+}
+_SELECT_KEYS = Statement(_KEYS)
+_LOCK_KEYS = Statement({name: one.order_by(payout.c.trade_no).with_for_update() for name, one in _KEYS.items()})
+_INSERT_PAYOUT = Statement(
+    {
+        "sqlite": sqlite.insert(payout).on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(payout).on_conflict_do_nothing(),
+    }
+)
+_INSERT_EVENT = Statement.everywhere(
+    event.insert().values({column.name: bindparam(column.name) for column in event.c if column.name != "id"})
+)
+_UPDATE_PAYOUT = Statement.everywhere(
+    payout.update()
+    .where(
+        payout.c.merchant_no == bindparam("key_merchant"),
+        payout.c.trade_no == bindparam("key_trade"),
+        # The database refuses what is no longer so, whoever writes beside us.
+        payout.c.state == bindparam("seen_state"),
+        payout.c.attempt == bindparam("seen_attempt"),
+    )
+    .values({name: bindparam(f"new_{name}") for name in MUTABLE})
+)
+_NOW = Statement.everywhere(select(clock()))
+_LAST_EVENT = Statement({"sqlite": text("SELECT last_insert_rowid()"), "postgresql": text("SELECT lastval()")})
+
+
+@frozen
+class _Row:
+    entry: Entry
+    stamp: Stamp
+
+
+def find(connection: Connection, keys: Iterable[Key], *, lock: bool = False) -> dict[Key, Entry]:
+    """The entries of those keys that are there; with *lock* nobody else changes them until the transaction ends."""
+    return {key: row.entry for key, row in _find(connection, keys, lock=lock).items()}
+
+
+def _find(connection: Connection, keys: Iterable[Key], *, lock: bool) -> dict[Key, _Row]:
+    by_merchant: dict[str, list[str]] = {}
+    for merchant_no, trade_no in sorted(keys):
+        by_merchant.setdefault(merchant_no, []).append(trade_no)
+    query = _LOCK_KEYS if lock else _SELECT_KEYS
+    as_text = connection.dialect.name == "sqlite"
+    return {
+        (row.merchant_no, row.trade_no): _Row(entry_of(row), (row.owner, row.sent_boot, row.sent_steady))
+        for merchant_no, numbers in by_merchant.items()
+        for row in query.run(connection, merchant=merchant_no, numbers=json.dumps(numbers) if as_text else numbers)
+    }
+
+
+class Group:
+    """What one transaction does to payouts.
+
+    Args:
+        requests: Claims and changes, in the order in which they were asked for.
+        forgetful_since: Since when the ledger is known to be a restored backup, in seconds since 1970; else None.
+
+    Attributes:
+        last_event: After ``carry_out``, the number of the last step of history that it wrote; None if it wrote none.
+    """
+
+    def __init__(self, connection: Connection, requests: Sequence[Claim | Move], forgetful_since: float | None) -> None:
+        self._connection = connection
+        self._requests = requests
+        self._forgetful_since = datetime.fromtimestamp(forgetful_since, UTC) if forgetful_since else None
+        self._shared = connection.dialect.name != "sqlite"
+        self._rows: dict[Key, _Row] = {}
+        self._inserts: dict[Key, dict[str, Any]] = {}
+        self._updates: list[dict[str, Any]] = []
+        self._events: list[tuple[Key, dict[str, Any]]] = []
+        self._now = datetime.fromtimestamp(0, UTC)
+        self.last_event: int | None = None
+
+    def carry_out(self) -> list[Moved | KeyError]:
+        """Do it all, but for the commit; an answer for each request, in their order."""
+        moving = {request.key for request in self._requests if isinstance(request, Move)}
+        claiming = {request.key for request in self._requests if isinstance(request, Claim)} - moving
+        self._rows = _find(self._connection, moving, lock=self._shared) | _find(self._connection, claiming, lock=False)
+        # After the locks: who waited for one must not write a time from before.
+        self._now = datetime.fromtimestamp(_NOW.run(self._connection).scalar_one(), UTC)
+        answers = [self._decide(request) for request in self._requests]
+        lost = self._insert()
+        self._update()
+        events = [values for key, values in self._events if key not in lost]
+        if events:
+            _INSERT_EVENT.run_many(self._connection, events)
+            self.last_event = _LAST_EVENT.run(self._connection).scalar_one()
+        return [
+            Moved(lost[request.key], done=False) if request.key in lost else answer
+            for request, answer in zip(self._requests, answers, strict=True)
+        ]
+
+    def _decide(self, request: Claim | Move) -> Moved | KeyError:
+        row = self._rows.get(request.key)
+        if isinstance(request, Claim):
+            # Ours already, if the commit of the last try went through and its answer did not.
+            ours = row is not None and row.stamp[0] == request.owner and row.entry.attempt > 0
+            return Moved(row.entry, done=ours) if row else self._claim(request)
+        if row is None:
+            return KeyError(request.change.trade_no)
+        if not applies(row.entry, request.change):
+            return Moved(row.entry, done=request.change.begins and row.stamp[0] == request.owner)
+        return self._move(row, request)
+
+    def _claim(self, claim: Claim) -> Moved:
+        entry = first_entry(claim.intent, self._now, forgetful_since=self._forgetful_since)
+        # In a restored ledger nothing is announced, so that nobody sends before asking. It is still whose row it is.
+        stamp = announced(claim.owner, shared=self._shared) if entry.attempt else (claim.owner, None, None)
+        self._rows[claim.key] = _Row(entry, stamp)
+        self._inserts[claim.key] = fixed(entry) | mutable(entry, stamp)
+        self._events.append((claim.key, event_row(entry, claim_of(entry))))
+        return Moved(entry, done=entry.attempt > 0)
+
+    def _move(self, row: _Row, move: Move) -> Moved:
+        seen, change = row.entry, move.change
+        entry = changed(seen, change, self._now)
+        stamp = announced(move.owner, shared=self._shared) if change.begins else row.stamp
+        self._rows[move.key] = _Row(entry, stamp)
+        self._updates.append(
+            {
+                "key_merchant": entry.merchant_no,
+                "key_trade": entry.trade_no,
+                "seen_state": seen.state.value,
+                "seen_attempt": seen.attempt,
+                **{f"new_{name}": value for name, value in mutable(entry, stamp).items()},
+            }
+        )
+        self._events.append((move.key, event_row(entry, event_of(entry, change))))
+        return Moved(entry, done=True)
+
+    def _insert(self) -> Mapping[Key, Entry]:
+        """Write the new payouts; those that another process claimed a moment ago, as it wrote them."""
+        if not self._inserts:
+            return {}
+        rows = [self._inserts[key] for key in sorted(self._inserts)]
+        done = _INSERT_PAYOUT.run_many(self._connection, rows)
+        if not self._shared or done.rowcount == len(rows):
+            return {}
+        found = _find(self._connection, self._inserts, lock=False)
+        return {key: row.entry for key, row in found.items() if row.stamp[0] != self._inserts[key]["owner"]}
+
+    def _update(self) -> None:
+        if not self._updates:
+            return
+        done = _UPDATE_PAYOUT.run_many(self._connection, self._updates)
+        if done.rowcount != len(self._updates):
+            raise exc.OperationalError("an entry changed under its own transaction", None, Exception("changed"))

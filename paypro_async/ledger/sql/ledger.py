@@ -1,0 +1,302 @@
+"""The durable ledger: SQLAlchemy Core on one writer thread, for SQLite and PostgreSQL."""
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from sqlalchemy import Connection, exc, select
+
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import FINAL, Change, Entry, Event
+from paypro_async.errors import LedgerUnavailableError
+from paypro_async.ledger.base import Account, BatchRecord, Moved, Slots
+from paypro_async.ledger.sql import queries as tables
+from paypro_async.ledger.sql.database import Database, Purpose
+from paypro_async.ledger.sql.group import SELECT_ENTRY, Claim, Group, Move, Request, find
+from paypro_async.ledger.sql.group_commit import GroupCommit
+from paypro_async.ledger.sql.identity import process_name
+from paypro_async.ledger.sql.in_flight import Crowd
+from paypro_async.ledger.sql.postgres import PostgresDatabase
+from paypro_async.ledger.sql.rows import entry_of, event_of_row
+from paypro_async.ledger.sql.schema import event, payout
+from paypro_async.ledger.sql.sqlite import SqliteDatabase
+from paypro_async.log import logger
+
+__all__ = ["SqlLedger"]
+
+
+# A server that took a question and never answers would keep the thread, and whoever closes, for good.
+_CLOSING_SECONDS = 40.0
+
+
+class SqlLedger:
+    """Payouts in a database that survives ``kill -9`` and power loss.
+
+    Args:
+        url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``: a file for the processes of one machine. It is
+            made if it is not there, readable by its owner only, since it holds names and account numbers. Or
+            ``postgresql://user:password@host/database`` for any number of machines; ``paypro ledger migrate`` makes
+            its tables.
+        busy_timeout: Seconds to wait for another process that is writing to the file.
+        patience: Seconds for which a group of writes is tried again while a PostgreSQL server restarts.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float = 10.0, patience: float = 15.0) -> None:
+        self._database: Database = (
+            SqliteDatabase(url, busy_timeout=busy_timeout)
+            if url.startswith("sqlite:")
+            else PostgresDatabase(url, patience=patience)
+        )
+        self._writer: GroupCommit | None = None
+        self._crowd = Crowd()
+        self._owner = process_name()
+        self._counter = itertools.count()
+
+    async def open(self, account: Account) -> None:
+        """Make ready for *account* and start the writer.
+
+        Raises:
+            LedgerUnavailableError: If the database cannot be read or written.
+            ConfigurationError: If it holds the merchant's payouts on another environment, or another schema.
+        """
+        self._start(Purpose.PAY)
+        await self._submit(Request(lambda connection: tables.bind(connection, account), writes=True))
+        self._database.continuity.tell()
+
+    async def open_to_read(self) -> None:
+        """Make ready for looking into a ledger that is there, while others pay from it. Nothing is written to it.
+
+        Raises:
+            LedgerUnavailableError: If it cannot be read.
+            ConfigurationError: If there is none, or one with another schema.
+        """
+        self._start(Purpose.READ)
+        await self._submit(Request(lambda _: None))
+
+    async def open_to_tend(self) -> None:
+        """Make ready for work on a ledger that is there, as a whole; no merchant is bound and nothing is claimed.
+
+        Raises:
+            LedgerUnavailableError: If it cannot be read or written.
+            ConfigurationError: If there is none, or one with another schema.
+        """
+        self._start(Purpose.TEND)
+        await self._submit(Request(lambda _: None))
+        self._database.continuity.tell()
+
+    async def migrate(self) -> int | None:
+        """Make the tables or bring them up to date; the version that was there before, or None for a new ledger."""
+        self._database.purpose = Purpose.PAY
+        version: int | None = await anyio.to_thread.run_sync(self._alone, self._database.migrate)
+        return version
+
+    async def copy_to(self, target: Path) -> None:
+        """Copy a ledger file consistently into the empty file *target*, while others write; not while this is open.
+
+        The copy says of itself that it is a backup: who pays from it asks the platform first.
+
+        Raises:
+            ConfigurationError: If the ledger is a server's, or there is none.
+        """
+        self._database.purpose = Purpose.READ
+        await anyio.to_thread.run_sync(self._alone, self._database.copy_to, target)
+
+    async def rewrite(self) -> bool:
+        """Leave no byte of what was erased in a ledger's file; not while this is open.
+
+        Returns:
+            Whether that was done; a server frees the space by itself, some time later.
+        """
+        self._database.purpose = Purpose.TEND
+        done: bool = await anyio.to_thread.run_sync(self._alone, self._database.rewrite)
+        return done
+
+    @property
+    def name(self) -> str:
+        """What a user calls it: a file's path, or a server and a database."""
+        return self._database.name
+
+    @property
+    def forgetful_since(self) -> datetime | None:
+        """Since when this ledger is known to be a restored backup, and asks before it sends; None if it is not."""
+        since = self._database.continuity.forgetful_since
+        return datetime.fromtimestamp(since, UTC) if since else None
+
+    @property
+    def suspicion(self) -> str | None:
+        """Why the ledger looks like a restored backup that nobody has paid from yet; after opening it to read."""
+        return self._database.continuity.suspicion
+
+    async def claim(self, intent: Intent) -> Moved:
+        """Store *intent* as attempt 1, unless its trade number is there already."""
+        moved: Moved = await self._submit(Claim(intent, self._name_attempt()))
+        return moved
+
+    async def move(self, change: Change) -> Moved:
+        """Carry out *change* if the entry is still as its writer saw it."""
+        moved: Moved = await self._submit(Move(change, self._name_attempt()))
+        return moved
+
+    async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
+        """The entry, or None."""
+        return (await self.get_many(merchant_no, [trade_no])).get(trade_no)
+
+    async def get_many(self, merchant_no: str, trade_nos: Sequence[str]) -> dict[str, Entry]:
+        """The entries of those numbers that are there."""
+
+        def read(connection: Connection) -> dict[str, Entry]:
+            found = find(connection, {(merchant_no, one) for one in trade_nos})
+            return {trade_no: entry for (_, trade_no), entry in found.items()}
+
+        entries: dict[str, Entry] = await self._submit(Request(read))
+        return entries
+
+    async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
+        """A page of the entries that are not final, by trade number."""
+        is_open = payout.c.state.not_in(sorted(state.value for state in FINAL))
+        return await self._page(merchant_no, is_open, after=after, limit=limit)
+
+    async def entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
+        """A page of all entries, by trade number."""
+        return await self._page(merchant_no, after=after, limit=limit)
+
+    async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
+        """The trade numbers that pay the same to the same, by fingerprint."""
+        numbers: dict[str, list[str]] = await self._submit(
+            Request(lambda connection: tables.same_content(connection, merchant_no, fingerprints))
+        )
+        return numbers
+
+    async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
+        """Everything that happened to a payout, oldest first; empty if it is not there."""
+        query = (
+            select(event)
+            .where(event.c.merchant_no == merchant_no, event.c.trade_no == trade_no)
+            .order_by(event.c.at, event.c.id)
+        )
+        steps: list[Event] = await self._submit(Request(lambda c: [event_of_row(row) for row in c.execute(query)]))
+        return steps
+
+    async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
+        """Take the next *count* places, *spacing* seconds apart, of the rate that everybody keeps under this name."""
+
+        def take(connection: Connection) -> tuple[float, float]:
+            return tables.reserve(connection, pace, spacing=spacing, count=count), time.monotonic()
+
+        first, read_at = await self._submit(Request(take, writes=True))
+        # What passed since the database's clock was read does not count twice.
+        return Slots(first=first - (time.monotonic() - read_at), count=count)
+
+    async def record_batch(self, batch: BatchRecord) -> None:
+        """Note that a batch runs, or that it has ended."""
+        await self._submit(Request(lambda connection: tables.record_batch(connection, batch), writes=True))
+
+    async def merchants(self) -> list[Account]:
+        """Whose payouts the ledger holds."""
+        found: list[Account] = await self._submit(Request(tables.accounts))
+        return found
+
+    async def read(self, query: Any) -> Any:
+        """Run ``query(connection)`` in a transaction that only reads; what it returns."""
+        return await self._submit(Request(query))
+
+    async def write(self, work: Any) -> Any:
+        """Run ``work(connection)`` in a transaction of its group; what it returns once that is durable."""
+        return await self._submit(Request(work, writes=True))
+
+    async def ask_first(self, *, why: str) -> None:
+        """From now on treat this ledger as a restored backup: ask the platform before anything is sent."""
+        await self._submit(Request(lambda connection: self._database.continuity.begin(connection, why), writes=True))
+        self._database.continuity.tell()
+
+    async def trust_again(self) -> None:
+        """A person says that no payout that a restored ledger has forgotten can come again."""
+        await self._submit(Request(self._database.continuity.end, writes=True))
+
+    async def aclose(self) -> None:
+        """Write what waits and close the database."""
+        if self._writer is None:
+            return
+        if not await self._writer.aclose(within=_CLOSING_SECONDS):
+            # The thread still has the connection, so this object is not opened again; it ends with the process.
+            logger.warning(
+                "The ledger %s does not answer; what it was last told to write may not be stored.", self.name
+            )
+            return
+        await anyio.to_thread.run_sync(self._database.close)  # it may flush what the log holds
+        self._writer = None
+
+    def _start(self, purpose: Purpose) -> None:
+        if self._writer is None:
+            self._database.purpose = purpose
+            self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._crowd.wanted)
+
+    async def _page(self, merchant_no: str, *conditions: Any, after: str, limit: int) -> list[Entry]:
+        query = (
+            SELECT_ENTRY.where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after, *conditions)
+            .order_by(payout.c.trade_no)
+            .limit(limit)
+        )
+        entries: list[Entry] = await self._submit(Request(lambda c: [entry_of(row) for row in c.execute(query)]))
+        return entries
+
+    async def _submit(self, request: Any) -> Any:
+        if self._writer is None:
+            raise LedgerUnavailableError("The ledger is not open. Nothing was sent; open the client first.")
+        return await self._writer.submit(request)
+
+    def _name_attempt(self) -> str:
+        return f"{self._owner}:{next(self._counter)}"
+
+    def _alone(self, work: Callable[..., Any], *given: Any) -> Any:
+        """Do *work* on a connection of its own, without the writer."""
+        try:
+            return work(*given)
+        except exc.SQLAlchemyError as error:
+            unavailable = self._database.unavailable(error)
+        finally:
+            self._database.close()
+        raise unavailable
+
+    # What follows runs in the writer thread.
+
+    def _work(self, requests: Sequence[Any]) -> list[Any]:
+        until = time.monotonic() + (self._database.patience if self._database.opened else 0.0)
+        pause = 0.02
+        while True:
+            try:
+                return self._carry_out(requests)
+            except exc.SQLAlchemyError as error:
+                unavailable = self._database.unavailable(error)
+                hopeless = not self._database.passing(error) or time.monotonic() + pause > until
+            # Out here, so that the database's error, which holds personal values, is not the context of this one.
+            if hopeless:
+                raise unavailable
+            time.sleep(pause)
+            pause = min(0.5, pause * 2)
+
+    def _carry_out(self, requests: Sequence[Any]) -> list[Any]:
+        payouts = [request for request in requests if not isinstance(request, Request)]
+        writes = bool(payouts) or any(request.writes for request in requests)
+        database = self._database
+        last_event: int | None = None
+        with database.transaction(write=writes) as connection:
+            answers: list[Any] = []
+            if payouts:
+                group = Group(connection, payouts, database.continuity.forgetful_since)
+                answers = group.carry_out()
+                last_event = group.last_event
+            # Readings come last, so that they see what the group wrote.
+            in_order = iter(answers)
+            results = [
+                request.run(connection) if isinstance(request, Request) else next(in_order) for request in requests
+            ]
+        if last_event is not None:
+            database.committed(last_event)
+        if payouts:
+            self._crowd.see(payouts, answers)
+        return results

@@ -1,0 +1,105 @@
+"""A ledger that is older than what was last written to it has forgotten payouts. It must notice, and ask first.
+
+A backup that is put back knows nothing of what was paid since. Its unsent payouts may be out, and a number that it does
+not hold may be paid. So, once it is noticed, every open entry becomes "unknown" anew, and from then on a new claim is
+one of an attempt that may have been made: the platform is asked, and "no such order" is believed only after the settle
+window. A person ends that, when nothing that was forgotten can come back.
+"""
+
+import warnings
+
+from attrs import define, field
+from sqlalchemy import Connection, String, insert, literal, null, select
+
+from paypro_async._core.lifecycle import Cause, State
+from paypro_async.errors import PayProWarning
+from paypro_async.ledger.sql.rows import announced
+from paypro_async.ledger.sql.schema import clock, event, meta, payout
+from paypro_async.log import logger
+
+__all__ = ["Continuity"]
+
+
+_KEY = "forgetful_since"
+
+
+@define(eq=False)
+class Continuity:
+    """What one process knows of whether its ledger has forgotten something.
+
+    Args:
+        name: The ledger's, for people.
+        suspicion: Why the ledger looks like a restored backup to somebody who only reads and notes nothing.
+        last_event: The number of the last step of history that this process wrote; 0 for none.
+        forgetful_since: Since when the ledger asks first, in seconds since 1970 on its own clock; None if it does not.
+    """
+
+    name: str
+    suspicion: str | None = None
+    last_event: int = 0
+    forgetful_since: float | None = None
+    _to_tell: str | None = field(default=None, init=False)
+
+    def read(self, connection: Connection) -> None:
+        """Learn whether the ledger asks first."""
+        value = connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
+        self.forgetful_since = float(value) if value else None
+
+    def has_lost(self, connection: Connection) -> bool:
+        """Whether what this process wrote is not there any more."""
+        found = select(event.c.id).where(event.c.id == self.last_event)
+        return bool(self.last_event) and connection.execute(found).scalar() is None
+
+    def begin(self, connection: Connection, why: str) -> None:
+        """From now on ask first. Everything that is open may have been sent since the backup was made."""
+        now: float = connection.execute(select(clock())).scalar_one()
+        _, boot, sent_steady = announced("", shared=connection.dialect.name != "sqlite")
+        reopened = payout.c.state.in_([State.NEW.value, State.SENDING.value])
+        connection.execute(
+            insert(event).from_select(
+                ["merchant_no", "trade_no", "at", "from_state", "to_state", "cause", "attempt", "note"],
+                select(
+                    payout.c.merchant_no,
+                    payout.c.trade_no,
+                    literal(now),
+                    payout.c.state,
+                    literal(State.SENDING.value, String),
+                    literal(Cause.RESTORE.value, String),
+                    payout.c.attempt,
+                    null(),
+                ).where(reopened),
+            )
+        )
+        connection.execute(
+            payout.update()
+            .where(reopened)
+            .values(
+                state=State.SENDING.value,
+                doubt=True,
+                sent_at=now,
+                sent_boot=boot,
+                sent_steady=sent_steady,
+                updated_at=now,
+            )
+        )
+        connection.execute(meta.delete().where(meta.c.key == _KEY))
+        connection.execute(meta.insert().values(key=_KEY, value=repr(now)))
+        self.forgetful_since, self.last_event, self._to_tell = now, 0, why
+
+    def end(self, connection: Connection) -> None:
+        """A person says that nothing that was forgotten can come back."""
+        connection.execute(meta.delete().where(meta.c.key == _KEY))
+        self.forgetful_since = None
+
+    def tell(self) -> None:
+        """Say what was noticed, once, where a person will see it."""
+        why, self._to_tell = self._to_tell, None
+        if why is None:
+            return
+        text = (
+            f"The ledger {self.name} looks like a restored backup: {why}. What was paid since is forgotten, so nothing "
+            "is sent before the platform was asked. Run reconcile; when no payout from before can come again, end this "
+            "with 'paypro ledger restored --end'."
+        )
+        logger.warning("%s", text)
+        warnings.warn(text, PayProWarning, stacklevel=2)

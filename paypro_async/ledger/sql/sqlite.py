@@ -1,0 +1,263 @@
+"""A ledger in an SQLite file: its settings, its file, and its errors in words."""
+
+import errno
+import os
+import sqlite3
+import stat
+import threading
+import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import NullPool
+
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.ledger.sql.backup import backup_made_at, copy_file, forget_backup, rewrite_file
+from paypro_async.ledger.sql.database import Database, Purpose, last_event_of
+from paypro_async.ledger.sql.migrations import schema_version
+from paypro_async.ledger.sql.schema import meta
+from paypro_async.ledger.sql.watermark import Mark
+
+__all__ = ["SqliteDatabase"]
+
+# A file that is just being made is opened and closed; no other thread may have a connection to it by then.
+_MAKING = threading.Lock()
+
+# What SQLite says, by its beginning, and what a user should hear.
+_WORDS = (
+    ("no write-ahead log", "its file system cannot do write-ahead logs; put the file on a local disk"),
+    ("database is locked", "another process has been writing to it for too long; end that process or try again"),
+    ("database or disk is full", "the disk is full; make room"),
+    ("attempt to write a readonly database", "the file may not be written; mend its permissions"),
+    ("unable to open database file", "the file cannot be opened; make its folder, or mend the permissions"),
+    ("file is not a database", "the file is not a ledger; name another one"),
+    ("database disk image is malformed", "the file is damaged; restore it from a backup"),
+    ("log in use", "another process is reading it, so its log still holds what was erased; do the same again"),
+    ("disk I/O error", "the disk failed to read or write"),
+)
+
+
+class SqliteDatabase(Database):
+    """One file, shared by the processes of one machine.
+
+    Args:
+        url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+        busy_timeout: Seconds to wait for another process that is writing.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float) -> None:
+        self._url = make_url(url)
+        # Absolute: a process that changes its folder later must not begin another ledger there.
+        self._path = Path(self._url.database or "").absolute()
+        super().__init__(str(self._path), patience=0.0, migrates_itself=True)
+        if not (self._url.database or "").startswith("file:"):
+            self._url = self._url.set(database=str(self._path))
+        self._file: tuple[int, int] | None = None
+        self._busy_timeout = busy_timeout
+        self._failed: Connection | None = None
+        self._mark = Mark(self._path)
+        self._ledger_id = ""
+
+    def passing(self, _error: exc.SQLAlchemyError, /) -> bool:
+        """Never: SQLite has waited for the other writer already."""
+        return False
+
+    def close(self) -> None:
+        """Close the file and its mark."""
+        self._disconnect()
+        self._replaced()
+        super().close()
+        self._mark.close()
+        self._file = None
+
+    def committed(self, last_event: int) -> None:
+        """What is durable now is what an older copy of the file would lack."""
+        super().committed(last_event)
+        self._mark.write(self._ledger_id, last_event)
+
+    def copy_to(self, target: Path) -> None:
+        """Make a consistent copy, while others write."""
+        with self._bare_connection() as connection:
+            if schema_version(connection) is None:
+                self._refuse_version(None)
+            connection.rollback()
+            copy_file(connection, target)
+
+    def rewrite(self) -> bool:
+        """Write the file anew without what was erased, and empty its write-ahead log."""
+        with self._bare_connection() as connection:
+            rewrite_file(connection)
+        return True
+
+    def _check(self) -> None:
+        # What is written to a file that nobody can open again is lost, and a new file in its place knows nothing.
+        try:
+            now = self._path.stat()
+        except OSError:
+            now = None
+        if now is None or (now.st_dev, now.st_ino) != self._file:
+            raise LedgerUnavailableError(
+                f"The ledger {self.name} was taken away or replaced while it was in use. Nothing was sent. Put the "
+                "file back, or end this process and look what became of it."
+            )
+
+    def _before_connecting(self) -> None:
+        words = None
+        try:
+            found = self._found_or_made()
+            self._file = self._file or (found.st_dev, found.st_ino)
+        except FileNotFoundError as error:
+            if self.purpose is not Purpose.PAY:
+                raise ConfigurationError(
+                    f"There is no ledger {self.name}. Nothing was made and nothing was sent. Name the file that "
+                    "payouts are paid with."
+                ) from None
+            words = error.strerror
+        except OSError as error:
+            words = error.strerror
+        if words is not None:
+            raise LedgerUnavailableError(
+                f"The ledger {self.name} cannot be opened: {words}. Nothing was sent. Make its folder, or "
+                "mend the permissions."
+            )
+
+    def _found_or_made(self) -> os.stat_result:
+        # Nothing here opens a file that is there: on POSIX its closing would take away the locks that every other
+        # connection of this process has on it. Another process would then think itself alone and delete the log that
+        # they write to, and with it payouts.
+        with _MAKING:
+            try:
+                found = self._path.stat()
+            except FileNotFoundError:
+                # Once it was there it is never made again: what it knew would be paid a second time.
+                if self._file or self.purpose is not Purpose.PAY:
+                    raise
+                # Made by us and not by SQLite, so that from its first moment only its owner can read it.
+                with suppress(FileExistsError):
+                    os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                found = self._path.stat()
+        wanted = os.R_OK if self.purpose is Purpose.READ else os.R_OK | os.W_OK
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(self._path, wanted, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return found
+
+    def _make_engine(self) -> Engine:
+        reading = self.purpose is Purpose.READ
+        engine = create_engine(
+            self._url,
+            # One connection, held by one thread; the thread that closes it at the end is another.
+            poolclass=NullPool,
+            connect_args={"timeout": self._busy_timeout, "check_same_thread": False, "isolation_level": None},
+            hide_parameters=True,
+            **({"creator": self._connect_to_read} if reading else {}),
+        )
+        if not reading:
+            event.listen(engine, "connect", partial(_configure, self._busy_timeout))
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _replace(self) -> None:
+        # The failed connection stays open until the new one is, for as long as a file is open SQLite knows which of its
+        # log was committed. The next to open a closed one takes over whatever stands in the log, also what a sync that
+        # failed has not brought to the disk; what is then written behind it is lost with it when the power goes.
+        if self._failed is None and self._connection is not None and _is_idle(self._connection):
+            self._failed, self._connection = self._connection, None
+        self._disconnect()
+
+    def _replaced(self) -> None:
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            failed.close()
+
+    def _connect_to_read(self) -> sqlite3.Connection:
+        # The file system's own promise: whatever is asked of this connection, the file stays as it is.
+        return sqlite3.connect(
+            f"{self._path.as_uri()}?mode=ro",
+            uri=True,
+            timeout=self._busy_timeout,
+            check_same_thread=False,
+            isolation_level=None,
+        )
+
+    def _words(self, error: exc.SQLAlchemyError) -> str:
+        original = str(getattr(error, "orig", None) or type(error).__name__)
+        return next((words for said, words in _WORDS if original.startswith(said)), original)
+
+    def _lock_schema(self, connection: Connection) -> None:
+        """Nothing to do: the transaction began with the one lock that a file has."""
+
+    def _migrate(self, connection: Connection) -> None:
+        known = schema_version(connection) is None and self._mark.knows_payouts()
+        super()._migrate(connection)
+        # Before the commit: a crash in between must not leave a ledger without its mark.
+        self._read_identity(connection)
+        if known:
+            self.continuity.begin(connection, "its file is gone, and its mark file knows of payouts")
+        self._mark.write(self._ledger_id, last_event_of(connection))
+
+    def _read_identity(self, connection: Connection) -> None:
+        self._ledger_id = connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar() or ""
+
+    def _believe(self, connection: Connection) -> None:
+        # The mark follows once the transaction is durable.
+        forget_backup(connection)
+
+    def _before_looking_back(self) -> None:
+        self._mark.look()
+
+    def _doubt(self, connection: Connection) -> str | None:
+        self._read_identity(connection)
+        made_at = backup_made_at(connection)
+        if made_at is not None:
+            return f"it is the backup that was made at {made_at}"
+        return self._mark.doubt(self._ledger_id, last_event_of(connection))
+
+
+def _is_idle(connection: Connection) -> bool:
+    # One that could not even roll back holds the lock for writing and would keep its successor out.
+    if connection.closed or connection.invalidated:
+        return False
+    driver: Any = connection.connection.dbapi_connection
+    return not driver.in_transaction
+
+
+def _configure(busy_timeout: float, connection: sqlite3.Connection, _record: Any) -> None:
+    cursor = connection.cursor()
+    try:
+        mode = _write_ahead(cursor, time.monotonic() + busy_timeout)
+        # FULL: a commit survives power loss. NORMAL may roll an intent back, which is a payout sent twice.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA fullfsync=ON")
+        # Kibibytes, negative: the inner pages of the indexes of a large ledger stay in memory.
+        cursor.execute("PRAGMA cache_size=-32768")
+        if mode != "wal":
+            raise sqlite3.OperationalError("no write-ahead log")
+        # What a process before this one left in the log may not be on the disk yet. It is after this, or this fails.
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    finally:
+        cursor.close()
+
+
+def _write_ahead(cursor: sqlite3.Cursor, until: float) -> Any:
+    # The change to a write-ahead log is the one lock that SQLite does not wait for by itself.
+    while True:
+        try:
+            return cursor.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+        time.sleep(0.01)
+
+
+def _begin(connection: Connection) -> None:
+    # IMMEDIATE waits for another writer here; a transaction that turns writer later fails at once instead.
+    write = connection.get_execution_options().get("paypro_write", True)
+    if write is None:
+        return  # What SQLite does only outside of a transaction.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,268 @@
+"""Reconciling: everything that is open is asked about, what is said is stored, and nothing is ever sent."""
+
+from typing import Any
+
+import pytest
+
+from paypro_async import (
+    ConfigurationError,
+    LedgerUnavailableError,
+    MemoryLedger,
+    OutcomeUnknownError,
+    PayProClient,
+    ReconcileReport,
+    State,
+    StopRules,
+)
+from paypro_async._core.lifecycle import Cause
+from paypro_async.sandbox import Fault, FaultPlan
+from tests.support.merchant import MERCHANT_NO, SIGNER, bookings, client_of, payouts, scripted_client, virtual_sandbox
+from tests.support.scripted import ABSENT, LOST, PAID, PROCESSING, Scripted, order, page, refusal
+from tests.support.virtual_time import VirtualRuntime, freeze, now, virtual_time
+
+
+async def leave_unknown(ledger: MemoryLedger, count: int = 1) -> None:
+    """Payouts whose replies were lost, by a client that gives up at once."""
+    async with scripted_client(Scripted(payouts=LOST), ledger=ledger) as client:
+        await client.batch_payout(payouts(count), timeout=1, concurrency=count, stop=StopRules.off())
+
+
+def a_ledger() -> MemoryLedger:
+    return MemoryLedger(runtime=VirtualRuntime())
+
+
+async def states(client: PayProClient, count: int = 1) -> list[State]:
+    entries = await client.ledger.get_many(MERCHANT_NO, [f"T{number}" for number in range(count)])
+    return [entries[f"T{number}"].state for number in range(count)]
+
+
+@virtual_time
+async def test_lost_replies_are_found_out():
+    """Payouts that were booked and whose replies were lost: asked about, stored, and booked once."""
+    ledger, kinds = a_ledger(), frozenset({Fault.RESET_AFTER})
+    async with virtual_sandbox(faults=FaultPlan(rate=1, kinds=kinds)) as sandbox:
+        async with client_of(sandbox, ledger=ledger) as paying:
+            await paying.batch_payout(payouts(7), timeout=0.01, max_attempts=1)
+        for number in range(7):
+            sandbox.books.set_status(f"T{number}", "0000" if number else "0100007")
+        async with client_of(sandbox, ledger=ledger) as client:
+            report = await client.reconcile(concurrency=3)
+            stored = await states(client, 7)
+            history = await ledger.history(MERCHANT_NO, "T1")
+        assert bookings(sandbox) == [f"T{number}" for number in range(7)]
+    assert stored == [State.FAILED] + [State.SUCCEEDED] * 6
+    assert report.changed == {(State.SENDING, State.SUCCEEDED): 6, (State.SENDING, State.FAILED): 1}
+    assert (report.checked, report.still_unknown, report.unanswered, report.ok) == (7, 0, 0, True)
+    assert history[-1].cause is Cause.RECONCILE
+
+
+@virtual_time
+async def test_what_never_arrived_may_be_sent_again_and_is_not_sent():
+    """Two questions, spaced, after the settle window: then the payout is new."""
+    ledger, transport = a_ledger(), Scripted()
+    await leave_unknown(ledger, 3)
+    freeze(100)
+    async with scripted_client(transport, ledger=ledger) as client:
+        report = await client.reconcile()
+        assert await states(client, 3) == [State.NEW] * 3
+    assert transport.kinds == ["query"] * 6
+    assert transport.log[-1].at - transport.log[0].at >= 2
+    assert report == ReconcileReport(
+        checked=3, changed={(State.SENDING, State.NEW): 3}, still_unknown=0, review=0, unanswered=0, elapsed=3.0
+    )
+
+
+@virtual_time
+async def test_with_resend_never_a_person_decides():
+    """What never arrived waits, and the report is not ok."""
+    ledger = a_ledger()
+    await leave_unknown(ledger)
+    freeze(100)
+    async with scripted_client(Scripted(), ledger=ledger, resend="never") as client:
+        report = await client.reconcile()
+        assert await states(client) == [State.REVIEW]
+    assert (report.review, report.ok) == (1, False)
+
+
+@virtual_time
+async def test_a_young_attempt_stays_unknown():
+    """Within the settle window "no such order" proves nothing; one question, and it is left."""
+    ledger, transport = a_ledger(), Scripted()
+    await leave_unknown(ledger)
+    async with scripted_client(transport, ledger=ledger) as client:
+        report = await client.reconcile()
+        assert await states(client) == [State.SENDING]
+    assert len(transport.queries) == 1
+    assert (report.checked, report.still_unknown, report.ok) == (1, 1, False)
+
+
+@virtual_time
+async def test_a_young_attempt_is_waited_for_if_that_is_wanted():
+    """The first question that counts comes when the window has passed, the second some time later."""
+    ledger, transport = a_ledger(), Scripted()
+    began = now()
+    await leave_unknown(ledger)
+    async with scripted_client(transport, ledger=ledger) as client:
+        report = await client.reconcile(wait=True)
+        assert await states(client) == [State.NEW]
+    assert [sent.at - began for sent in transport.queries][1:] == pytest.approx([60, 63])
+    assert report.ok
+
+
+@virtual_time
+async def test_two_absences_count_only_in_a_row():
+    """A question without an answer between them: the platform may only just be coming back."""
+    ledger, transport = a_ledger(), Scripted(queries=[ABSENT, page(502), ABSENT, PAID])
+    await leave_unknown(ledger)
+    freeze(100)
+    async with scripted_client(transport, ledger=ledger) as client:
+        assert (await client.reconcile()).ok
+        assert await states(client) == [State.SUCCEEDED]
+
+
+@pytest.mark.parametrize(("answer", "questions"), [(LOST, 4), (page(502), 4), (refusal("1002", "sign error"), 1)])
+@virtual_time
+async def test_a_platform_that_does_not_answer_changes_nothing(answer: Any, questions: int):
+    """Asked as often as the client's attempts allow; a refusal with a code would be the same next time."""
+    ledger, transport = a_ledger(), Scripted(queries=answer)
+    await leave_unknown(ledger, 2)
+    freeze(100)
+    async with scripted_client(transport, ledger=ledger) as client:
+        report = await client.reconcile()
+        assert await states(client, 2) == [State.SENDING] * 2
+    assert len(transport.log) == 2 * questions
+    assert (report.checked, report.unanswered, report.still_unknown, report.ok) == (2, 2, 2, False)
+
+
+@virtual_time
+async def test_new_and_final_payouts_are_not_asked_about():
+    """Nothing of a new one is out, and a final one does not change by itself."""
+    ledger = a_ledger()
+    async with scripted_client(Scripted([PAID, page(429), PROCESSING]), ledger=ledger) as client:
+        await client.batch_payout(payouts(3), max_attempts=1, concurrency=1)
+        assert await states(client, 3) == [State.SUCCEEDED, State.NEW, State.PROCESSING]
+    transport = Scripted(queries=PAID)
+    async with scripted_client(transport, ledger=ledger) as client:
+        report = await client.reconcile()
+        assert await states(client, 3) == [State.SUCCEEDED, State.NEW, State.SUCCEEDED]
+    assert [sent.trade_no for sent in transport.queries] == ["T2"]
+    assert (report.checked, report.ok) == (1, True)
+
+
+@virtual_time
+async def test_what_waits_for_a_person_goes_on_waiting_and_news_are_noted():
+    """Only a person ends a review; what the platform says meanwhile is in its history."""
+    ledger = a_ledger()
+    await leave_unknown(ledger)
+    freeze(100)
+    async with scripted_client(Scripted(), ledger=ledger, resend="never") as client:
+        await client.reconcile()
+    async with scripted_client(Scripted(queries=PAID), ledger=ledger) as client:
+        report = await client.reconcile()
+        again = await client.reconcile()
+        entry = await ledger.get(MERCHANT_NO, "T0")
+        history = await ledger.history(MERCHANT_NO, "T0")
+    assert (entry.state, entry.code, report.review) == (State.REVIEW, "0000", 1)
+    assert [event.to for event in history].count(State.REVIEW) == 2
+    assert report.changed == again.changed == {}
+
+
+@virtual_time
+async def test_another_merchants_payouts_are_left_alone():
+    """One ledger may hold several."""
+    ledger, transport = a_ledger(), Scripted()
+    await leave_unknown(ledger)
+    freeze(100)
+    other = PayProClient(
+        base_url="https://paypro.example/in",
+        merchant_no="0000000002",
+        signer=SIGNER,
+        transport=transport,
+        ledger=ledger,
+        runtime=VirtualRuntime(),
+    )
+    async with other as client:
+        assert (await client.reconcile()).checked == 0
+    assert transport.log == []
+
+
+class Failing(MemoryLedger):
+    """Refuses to write once it is told to."""
+
+    refuses = False
+
+    async def move(self, change):
+        if self.refuses:
+            raise LedgerUnavailableError("The disk is full.")
+        return await super().move(change)
+
+
+@virtual_time
+async def test_a_ledger_that_fails_ends_it():
+    """With the ledger's own error, which says that nothing was sent."""
+    ledger = Failing(runtime=VirtualRuntime())
+    await leave_unknown(ledger, 30)
+    ledger.refuses = True
+    async with scripted_client(Scripted(queries=PAID), ledger=ledger) as client:
+        with pytest.raises(LedgerUnavailableError, match=r"disk is full.*sends nothing"):
+            await client.reconcile()
+
+
+@virtual_time
+async def test_pages_concurrency_and_budget():
+    """Each page after the other, so many questions at one time, and a silent platform is not flooded."""
+    ledger, transport = a_ledger(), Scripted(queries=PAID, takes=0.1)
+    await leave_unknown(ledger, 1100)
+    async with scripted_client(transport, ledger=ledger) as client:
+        report = await client.reconcile(concurrency=7)
+    assert (report.checked, transport.most_under_way) == (1100, 7)
+
+    await leave_unknown(dark := a_ledger(), 150)
+    transport, began = Scripted(queries=LOST), now()
+    async with scripted_client(transport, ledger=dark) as client:
+        assert (await client.reconcile()).unanswered == 150
+    assert len(transport.log) <= 100 + 10 * (now() - began) + 1
+
+
+@virtual_time
+async def test_another_process_pays_meanwhile():
+    """An attempt that was announced between the two questions is not taken back."""
+    ledger = a_ledger()
+    await leave_unknown(ledger)
+    freeze(100)
+
+    async def pay_again(_: object) -> Any:
+        if not paying.payouts:
+            async with scripted_client(paying, ledger=ledger) as other:
+                with pytest.raises(OutcomeUnknownError):
+                    await other.payout(payouts(1)[0], timeout=5)
+        return ABSENT
+
+    paying = Scripted(payouts=LOST)
+    async with scripted_client(Scripted(queries=[ABSENT, pay_again, ABSENT]), ledger=ledger) as client:
+        report = await client.reconcile()
+        assert await states(client) == [State.SENDING]
+        assert (await ledger.get(MERCHANT_NO, "T0")).attempt == 2
+    assert len(paying.payouts) == 1
+    assert report.still_unknown == 1
+
+
+@virtual_time
+async def test_a_contradiction_goes_to_a_person():
+    """An order of that number over another amount is not this payout."""
+    ledger = a_ledger()
+    await leave_unknown(ledger)
+    async with scripted_client(Scripted(queries=order("0000", amount=17)), ledger=ledger) as client:
+        report = await client.reconcile()
+    assert report.changed == {(State.SENDING, State.REVIEW): 1}
+
+
+@virtual_time
+async def test_it_needs_a_ledger_and_a_number():
+    """Without a ledger there is nothing to go through."""
+    async with scripted_client(Scripted(), ledger=None) as client:
+        with pytest.raises(ConfigurationError, match="no ledger"):
+            await client.reconcile()
+    async with scripted_client(Scripted()) as client:
+        with pytest.raises(ConfigurationError, match="concurrency"):
+            await client.reconcile(concurrency=0)

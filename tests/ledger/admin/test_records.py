@@ -1,0 +1,167 @@
+import asyncio
+
+import pytest
+
+from paypro_async import ConfigurationError
+from paypro_async._core.lifecycle import Cause, State
+from paypro_async.ledger import Ledger, MemoryLedger, open_ledger
+from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.runtime import SystemRuntime
+from tests.support.intents import MERCHANT, OTHER_MERCHANT, again, change, intent
+
+
+async def test_a_payout_that_is_not_there_is_none(ledger: Ledger):
+    """Reading makes nothing."""
+    await ledger.claim(intent("T1"))
+    assert await ledger.get(MERCHANT, "T2") is None
+    assert await ledger.get(OTHER_MERCHANT, "T1") is None
+
+
+async def test_a_reading_sees_what_was_asked_for_before_it(ledger: Ledger):
+    """Also when all of it waits at one time."""
+    await ledger.claim(intent("old"))
+    _, _, new, old, waiting = await asyncio.gather(
+        ledger.claim(intent("new")),
+        ledger.move(change(State.FAILED, "old")),
+        ledger.get(MERCHANT, "new"),
+        ledger.get(MERCHANT, "old"),
+        ledger.open_entries(MERCHANT),
+    )
+    assert new is not None
+    assert old is not None
+    assert (new.state, old.state) == (State.SENDING, State.FAILED)
+    assert [entry.trade_no for entry in waiting] == ["new"]
+
+
+async def test_many_are_read_at_once(ledger: Ledger):
+    """Those that are there, under their numbers; one that is asked for twice comes once."""
+    await asyncio.gather(*(ledger.claim(intent(f"T{n}")) for n in range(5)))
+
+    found = await ledger.get_many(MERCHANT, ["T4", "T1", "nothing", "T1"])
+
+    assert {number: entry.trade_no for number, entry in found.items()} == {"T1": "T1", "T4": "T4"}
+    assert await ledger.get_many(MERCHANT, []) == {}
+
+
+async def test_open_entries_are_those_that_are_not_final(ledger: Ledger):
+    """Also those that wait to be sent, and those that wait for a person."""
+    await asyncio.gather(*(ledger.claim(intent(state.value)) for state in State))
+    for to in (State.NEW, State.PROCESSING, State.SUCCEEDED, State.FAILED):
+        await ledger.move(change(to, to.value))
+    await ledger.move(change(State.REVIEW, "review", cause=Cause.QUERY))
+    await ledger.move(change(State.SUCCEEDED, "reversed"))
+    await ledger.move(change(State.REVERSED, "reversed", state=State.SUCCEEDED, cause=Cause.QUERY))
+
+    assert [entry.trade_no for entry in await ledger.open_entries(MERCHANT)] == [
+        "new",
+        "processing",
+        "review",
+        "sending",
+    ]
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 10, 11])
+async def test_open_entries_come_in_pages(ledger: Ledger, limit: int):
+    """Page after page, each behind the last one's end, gives every one once and in order."""
+    numbers = sorted(["10", "2", "A-1", "A-10", "A_1", "Z", "a", "b-", "b0", "z9"])
+    await asyncio.gather(*(ledger.claim(intent(number)) for number in reversed(numbers)))
+
+    pages, after = [], ""
+    while (page := await ledger.open_entries(MERCHANT, after=after, limit=limit)) and len(pages) <= len(numbers):
+        pages.append([entry.trade_no for entry in page])
+        after = pages[-1][-1]
+
+    assert [number for page in pages for number in page] == numbers
+    assert all(len(page) == limit for page in pages[:-1])
+
+
+async def test_a_page_that_was_read_may_close_meanwhile(ledger: Ledger):
+    """Paging goes by trade number: what becomes final between two pages shifts nothing."""
+    await asyncio.gather(*(ledger.claim(intent(f"T{n}")) for n in range(6)))
+    first = [entry.trade_no for entry in await ledger.open_entries(MERCHANT, limit=3)]
+    await asyncio.gather(*(ledger.move(change(State.SUCCEEDED, number)) for number in first))
+
+    assert [entry.trade_no for entry in await ledger.open_entries(MERCHANT, after="T2", limit=3)] == ["T3", "T4", "T5"]
+
+
+async def test_payouts_of_the_same_content_are_found(ledger: Ledger):
+    """By what is paid to whom, whatever their state; what nobody pays is not in the answer."""
+    twice, once, absent = intent("A"), intent("C", amount="301"), intent("D", name="Somebody Else")
+    for one in (twice, intent("B"), once, intent("A", merchant_no=OTHER_MERCHANT)):
+        await ledger.claim(one)
+    await ledger.move(change(State.SUCCEEDED, "B"))
+
+    found = await ledger.same_content(MERCHANT, [once.fingerprint, twice.fingerprint, absent.fingerprint])
+
+    assert {key: sorted(numbers) for key, numbers in found.items()} == {
+        twice.fingerprint: ["A", "B"],
+        once.fingerprint: ["C"],
+    }
+    assert await ledger.same_content(MERCHANT, []) == {}
+
+
+async def test_an_entry_knows_how_long_ago_it_was_sent(ledger: Ledger):
+    """Every way of reading tells the age; only a new attempt makes it young again."""
+    claimed = await ledger.claim(intent())
+    await asyncio.sleep(0.1)
+
+    lost = await ledger.claim(intent())
+    moved = await ledger.move(change(State.SENDING, code="1"))
+    late = await ledger.move(change(State.FAILED, attempt=7))
+    ages = [claimed.entry.age, lost.entry.age, moved.entry.age, late.entry.age]
+    ages += [entry.age for entry in (await ledger.get_many(MERCHANT, ["T1"])).values()]
+    ages += [entry.age for entry in await ledger.open_entries(MERCHANT)]
+    begun = await ledger.move(again())
+
+    assert abs(ages[0]) < 0.05
+    assert all(0.09 < age < 5 for age in ages[1:])
+    assert abs(begun.entry.age) < 0.05
+
+
+async def test_a_change_is_measured_from_its_attempt(ledger: Ledger):
+    """After a new attempt the next reading counts from there."""
+    await ledger.claim(intent())
+    await asyncio.sleep(0.1)
+    await ledger.move(again())
+    entry = await ledger.get(MERCHANT, "T1")
+    assert entry is not None
+    assert entry.age < 0.09
+
+
+async def test_a_ledger_in_memory_goes_by_the_runtime_that_it_was_given():
+    """So a test can hold time still."""
+
+    class Still(SystemRuntime):
+        moment = SystemRuntime().now()
+
+        def now(self):
+            return self.moment
+
+    ledger = open_ledger("memory", runtime=Still())
+    entry = (await ledger.claim(intent())).entry
+    await asyncio.sleep(0.01)
+    assert entry.sent_at == Still.moment
+    assert (await ledger.claim(intent())).entry.age == 0.0
+
+
+async def test_a_ledger_in_memory_keeps_its_entries_for_the_next_client():
+    """Closing it ends a client, not the process."""
+    ledger = MemoryLedger()
+    await ledger.claim(intent())
+    await ledger.aclose()
+    assert not (await ledger.claim(intent())).done
+
+
+def test_a_ledger_is_named_by_a_url():
+    """A file or memory; making the object touches nothing yet."""
+    assert isinstance(open_ledger("memory"), MemoryLedger)
+    assert isinstance(open_ledger("sqlite:///payouts.db"), SqlLedger)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "payouts.db", "sqlite://", "sqlite:///", "sqlite:///:memory:", "mysql://host/db", "Memory"]
+)
+def test_a_url_that_names_no_ledger_is_refused(url: str):
+    """The text shows what to write, above all for a database that would forget everything."""
+    with pytest.raises(ConfigurationError, match=r"sqlite:///payouts\.db"):
+        open_ledger(url)

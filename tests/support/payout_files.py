@@ -1,0 +1,42 @@
+"""Files of payouts for the tests."""
+
+import io
+from collections.abc import Mapping
+
+from paypro_async._core.regions import region_named
+from paypro_async.bulk.plan import Plan, Prepare, make_plan, preparer
+from paypro_async.bulk.readers.csv import PayoutFile
+
+MERCHANT_NO = "0000000001"
+INDIA = region_named("india")
+SHARED: Mapping[str, str] = {"ip_address": "203.0.113.7", "notify_url": "https://merchant.example/paypro"}
+
+HEADER = "amount,name,mobile,email,bank_number,bank_code"
+ACCOUNT = "00100940382920001"
+
+
+def row(amount: str = "300", account: str = ACCOUNT, **changes: str) -> str:
+    cells = {"name": "Asha Rao", "mobile": "8234567890", "email": "asha@example.com", "bank_code": "IDFB0043121"}
+    cells |= changes
+    return ",".join([amount, cells["name"], cells["mobile"], cells["email"], account, cells["bank_code"]])
+
+
+def rows(count: int, *, first: int = 0) -> str:
+    return "\n".join(row(str(100 + number), f"{10**12 + number}") for number in range(first, first + count))
+
+
+def csv_text(*lines: str, header: str = HEADER) -> str:
+    return "\n".join([header, *lines, ""])
+
+
+def open_file(data: str | bytes, *, defaults: Mapping[str, str] = SHARED) -> PayoutFile:
+    raw = data.encode() if isinstance(data, str) else data
+    return PayoutFile(io.BytesIO(raw), spec=INDIA, defaults=defaults)
+
+
+def checker(defaults: Mapping[str, str] = SHARED) -> Prepare:
+    return preparer(INDIA, merchant_no=MERCHANT_NO, defaults=defaults)
+
+
+def plan_of(file: PayoutFile, *, run: str | None = None) -> Plan:
+    return make_plan(file, checker(), currency=INDIA.currency, run=run)
