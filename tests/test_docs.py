@@ -66,6 +66,18 @@ def test_each_variable_of_the_environment_is_in_the_readme() -> None:
     assert [name for name in [*VARIABLES, *CODE_VARIABLES] if name not in readme] == []
 
 
+def test_each_file_that_a_page_names_is_there() -> None:
+    """`batch/scheduler.py` is a file of the package, `soak/test_kills.py` one of the tests, and both still exist."""
+    homes = [ROOT, ROOT / "paypro_async", ROOT / "tests"]
+    missing = [
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"`((?:[\w-]+/)*[\w-]+(?:\.py|/))`", page.read_text(encoding="utf-8"))
+        if not any((home / name).exists() for home in homes)
+    ]
+    assert missing == []
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     """A relative link on a page names a file that is there."""
     broken = [
