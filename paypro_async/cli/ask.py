@@ -9,7 +9,7 @@ import click
 from attrs import asdict
 
 from paypro_async.cli.exits import note
-from paypro_async.cli.options import account_options, client_settings, ledger_file, ledger_option, ledger_url
+from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
 from paypro_async.client import PayProClient
 
 __all__ = ["balance", "query"]
@@ -56,12 +56,13 @@ def balance(as_json: bool, **account: Any) -> None:
 
 def _known_ledger(given: str | None) -> str:
     """The ledger that is there; a question makes none."""
-    url = ledger_url(given) or "memory"
-    file = ledger_file(url) if url != "memory" else None
-    if file is not None and not file.exists():
-        note(f"The ledger {file} does not exist; asking without one.")
+    url = ledger_url(given)
+    if url is None:
         return "memory"
-    return url
+    if url.file is not None and not url.file.exists():
+        note(f"The ledger {url.file} does not exist; asking without one.")
+        return "memory"
+    return url.url
 
 
 def _ask(question: Callable[[PayProClient], Awaitable[None]], **given: Any) -> None:

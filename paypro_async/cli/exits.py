@@ -13,7 +13,7 @@ __all__ = ["Exit", "code_of", "explain", "note"]
 
 # Arguments of the client, in whose words it explains itself, that are options here.
 _ARGUMENT = re.compile(
-    r"\b(base_url|merchant_no|settle_after|request_timeout|max_attempts|environment(?==)|allow_plain_http)\b(=True)?"
+    r"\b(base_url|merchant_no|settle_after|request_timeout|max_attempts|environment(?==)|ledger(?==)|allow_plain_http)\b(=True)?"
 )
 
 

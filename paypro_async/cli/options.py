@@ -2,26 +2,25 @@
 
 import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from paypro_async.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from paypro_async.ledger.opening import LedgerUrl
+
 __all__ = [
     "LEDGER_EXAMPLE",
     "account_options",
     "client_settings",
-    "ledger_file",
     "ledger_option",
     "ledger_url",
     "payout_options",
 ]
 
 LEDGER_EXAMPLE = "sqlite:///payouts.db (or just payouts.db), or postgresql://user@host/database"
-POSTGRES = ("postgresql://", "postgres://")
-_SQLITE = "sqlite:///"
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -51,7 +50,8 @@ def payout_options(command: C) -> C:
 
 def ledger_option(command: C) -> C:
     """Where payouts are remembered."""
-    return click.option("--ledger", metavar="URL", help=f"Where payouts are remembered: {LEDGER_EXAMPLE}.")(command)
+    message = f"Where payouts are remembered: {LEDGER_EXAMPLE}.  [default: PAYPRO_LEDGER]"
+    return click.option("--ledger", metavar="URL", help=message)(command)
 
 
 def client_settings(**given: Any) -> dict[str, Any]:
@@ -75,20 +75,13 @@ def client_settings(**given: Any) -> dict[str, Any]:
     return settings_from(os.environ, arguments)
 
 
-def ledger_url(given: str | None) -> str | None:
-    """The ledger's URL from the option or PAYPRO_LEDGER; a bare path is a file."""
-    url = given or os.environ.get("PAYPRO_LEDGER")
-    if not url or url == "memory":
-        return url or None
-    if "://" not in url:
-        return f"{_SQLITE}{url}"
-    if url.startswith(POSTGRES):
-        return url
-    if not url.startswith(_SQLITE) or url.removeprefix(_SQLITE) in ("", ":memory:"):
-        raise click.UsageError(f"The ledger is not understood. Give --ledger {LEDGER_EXAMPLE}.")
-    return url
+def ledger_url(given: str | None) -> "LedgerUrl | None":
+    """The ledger that the option or PAYPRO_LEDGER names; None if neither is set.
 
+    Raises:
+        ConfigurationError: If what is set names no ledger.
+    """
+    from paypro_async.ledger.opening import LedgerUrl
 
-def ledger_file(url: str) -> Path | None:
-    """The file behind a ledger's URL; None for a server."""
-    return None if url.startswith(POSTGRES) else Path(url.removeprefix(_SQLITE))
+    text = given or os.environ.get("PAYPRO_LEDGER")
+    return LedgerUrl.read(text) if text else None

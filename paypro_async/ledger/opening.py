@@ -1,41 +1,132 @@
-"""From what a user writes to a ledger."""
+"""From what a user writes to a ledger. No other module reads a ledger's URL.
 
+====================================  =================================================================================
+written                               meant
+====================================  =================================================================================
+``memory``                            no file: everything is forgotten when the process ends
+``payouts.db``, ``./x/payouts.db``    a file, from the working folder; ``~/`` is the user's home
+``sqlite:///payouts.db``              the same file
+``sqlite:////var/lib/payouts.db``     a file by its absolute path, as ``/var/lib/payouts.db`` is
+``postgresql://user@host/database``   a server; ``postgres://`` and ``postgresql+psycopg://`` are the same
+====================================  =================================================================================
+
+What would name another file than it seems to is refused, since an empty ledger knows of no payout and pays again: one
+word alone (a misspelt ``memory``), a URL of another kind, what SQLite takes for its own (``:memory:``, ``file:``,
+a ``?``), a folder, and blanks at an end. In a URL ``%20`` is a blank, in a path it is what it is.
+"""
+
+import os
+import re
 from importlib.util import find_spec
+from pathlib import Path, PureWindowsPath
+from typing import Self
+from urllib.parse import unquote
+
+from attrs import field, frozen
 
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.base import Ledger
 from paypro_async.ledger.memory import MemoryLedger
 from paypro_async.runtime import Runtime
 
-__all__ = ["open_ledger"]
+__all__ = ["LedgerUrl", "open_ledger"]
+
+_MEMORY = "memory"
+_SQLITE = "sqlite:///"
+_POSTGRES = "postgresql://"
+_POSTGRES_SPELLINGS = (_POSTGRES, "postgres://", "postgresql+psycopg://")
+
+_HOW = (
+    "Give ledger='sqlite:///payouts.db' (or just 'payouts.db'; a file, kept across crashes), "
+    "'postgresql://user@host/database' (shared by many machines), or ledger='memory' to forget everything when the "
+    "process ends."
+)
+
+# Two letters at least, since one is a drive.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@frozen
+class LedgerUrl:
+    """Where payouts are remembered, read from one of the spellings above.
+
+    Args:
+        url: ``memory``, ``sqlite:///`` and a path, or ``postgresql://…``, which may hold a password.
+        file: The path of a ledger in a file, as it was written; None for memory and for a server.
+    """
+
+    url: str = field(repr=False)
+    file: Path | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The ledger that *text* names. Nothing is opened and nothing is looked for.
+
+        Raises:
+            ConfigurationError: If it names none; the text is not quoted, since it may hold a password.
+        """
+        if text == _MEMORY:
+            return cls(_MEMORY)
+        for spelling in _POSTGRES_SPELLINGS:
+            if text.startswith(spelling):
+                return cls(_POSTGRES + text.removeprefix(spelling))
+        path = unquote(text.removeprefix(_SQLITE)) if text.startswith(_SQLITE) else text
+        path = os.path.expanduser(path)  # noqa: PTH111  pathlib would take "./~x" for a user's home
+        if wrong := (None if text.startswith(_SQLITE) else _wrong_plain(text)) or _wrong_file(path):
+            raise ConfigurationError(f"The ledger is not understood: {wrong}. {_HOW}")
+        return cls(_SQLITE + path.replace("%", "%25"), Path(path))
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether everything is forgotten when the process ends."""
+        return self.url == _MEMORY
 
 
 def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledger:
     """The ledger itself, or the one that a URL names: ``sqlite:///payouts.db``, ``postgresql://…`` or ``memory``.
 
+    Nothing is opened or made yet: that is what the ledger's own ``open`` does.
+
     Raises:
-        ConfigurationError: If it is neither.
+        ConfigurationError: If it is neither, or if the package for PostgreSQL is not installed.
     """
-    if not isinstance(ledger, str) and hasattr(ledger, "claim"):
-        return ledger
-    url = str(ledger) if isinstance(ledger, str) else ""
-    if url == "memory":
+    if not isinstance(ledger, str):
+        if hasattr(ledger, "claim"):
+            return ledger
+        raise ConfigurationError(f"The ledger is neither a text nor a Ledger object. {_HOW}")
+    read = LedgerUrl.read(ledger)
+    if read.in_memory:
         return MemoryLedger(runtime=runtime)
-    # A plain file name only: what stands behind a "?" or "file:" would name a file that nobody else finds again.
-    name = url.removeprefix("sqlite:///")
-    if url.startswith("sqlite:///") and name and "?" not in name and not name.startswith((":memory:", "file:")):
-        # SQLAlchemy costs a third of a second to import; who keeps no file does not pay for it.
-        from paypro_async.ledger.sql.ledger import SqlLedger  # noqa: PLC0415
+    if read.file is None and find_spec("psycopg") is None:
+        raise ConfigurationError("A ledger in PostgreSQL needs psycopg: pip install 'paypro-async[postgres]'.")
+    # SQLAlchemy costs a third of a second to import; a client that keeps no file does not pay for it.
+    from paypro_async.ledger.sql.ledger import SqlLedger  # noqa: PLC0415
 
-        return SqlLedger(url)
-    if url.startswith(("postgresql://", "postgres://")):
-        if find_spec("psycopg") is None:
-            raise ConfigurationError("A ledger in PostgreSQL needs psycopg: pip install 'paypro-async[postgres]'.")
-        from paypro_async.ledger.sql.ledger import SqlLedger  # noqa: PLC0415
+    return SqlLedger(read.url)
 
-        return SqlLedger("postgresql://" + url.partition("://")[2])
-    raise ConfigurationError(
-        "The ledger is not understood. Give ledger='sqlite:///payouts.db' (a file, kept across crashes), "
-        "'postgresql://user@host/database' (shared by many machines), a Ledger object, or ledger='memory' to "
-        "forget everything when the process ends."
-    )
+
+def _wrong_file(path: str) -> str | None:
+    """Why no ledger is kept under this path; None if one can be."""
+    if not path:
+        return "it is empty"
+    if _CONTROL.search(path) or path != path.strip():
+        return "a blank or a control character stands at its end or in it"
+    if path.startswith((":memory:", "file:")) or "?" in path:
+        return "only the plain name of a file is one, without ':memory:', 'file:' and '?'"
+    if path.endswith((os.sep, os.altsep or os.sep)) or Path(path).name in {"", ".."}:
+        return "it names a folder and not a file"
+    if os.name != "nt" and PureWindowsPath(path).drive:
+        return "there are no drives on this machine; put ./ before the name if it is a file's"
+    return None
+
+
+def _wrong_plain(text: str) -> str | None:
+    """Why a text that is no URL of a file is not surely a file either."""
+    if text.startswith("sqlite:"):
+        return "sqlite: is followed by three slashes, and by four before an absolute path"
+    if _SCHEME.match(text):
+        return "it is a URL of another kind; put ./ before the name if it is a file's"
+    if text and not re.search(r"[./\\]", text):
+        return "one word alone is 'memory' or a slip; put ./ before the name if it is a file's"
+    return None

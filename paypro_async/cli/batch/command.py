@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -17,11 +17,13 @@ from paypro_async.cli.options import (
     LEDGER_EXAMPLE,
     account_options,
     client_settings,
-    ledger_file,
     ledger_option,
     ledger_url,
     payout_options,
 )
+
+if TYPE_CHECKING:
+    from paypro_async.ledger.opening import LedgerUrl
 
 __all__ = ["batch"]
 
@@ -88,17 +90,26 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
     from paypro_async.cli.batch.refusal import refuse
 
     url = _ledger(ledger)
-    result = _result(file, options.pop("result"), ledger_file(url))
+    result = _result(file, options.pop("result"), url.file)
     # aiohttp carries several times what httpx does; PAYPRO_TRANSPORT says otherwise.
-    settings = {"transport": "aiohttp"} | client_settings(ledger=url, **{name: options.pop(name) for name in _SETTINGS})
+    settings = {"transport": "aiohttp"} | client_settings(
+        ledger=url.url, **{name: options.pop(name) for name in _SETTINGS}
+    )
     try:
-        return _run(file, settings, result=result, **options)
+        return _run(file, settings, ledger=url, result=result, **options)
     except PayoutFileError as error:
         return refuse(_name(file), error.problems, as_json=options["as_json"])
 
 
 def _run(
-    path: Path, settings: dict[str, Any], *, result: Path | None, run: str | None, dry_run: bool, **options: Any
+    path: Path,
+    settings: dict[str, Any],
+    *,
+    ledger: "LedgerUrl",
+    result: Path | None,
+    run: str | None,
+    dry_run: bool,
+    **options: Any,
 ) -> int:
     """Read, check, pay. Everything that can be refused is refused before the first payout."""
     from paypro_async._core.regions import region_named
@@ -122,7 +133,7 @@ def _run(
             name=_name(path),
             client=client,
             merchant_no=settings["merchant_no"],
-            known_ledger=_exists(settings["ledger"]),
+            known_ledger=ledger.file is None or ledger.file.exists(),
             file=file,
             plan=plan,
             prepare=prepare,
@@ -168,18 +179,13 @@ def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
     return nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb")
 
 
-def _ledger(given: str | None) -> str:
+def _ledger(given: str | None) -> "LedgerUrl":
     url = ledger_url(given)
     if url is None:
         raise click.UsageError(f"Where are payouts remembered? Give --ledger {LEDGER_EXAMPLE}, or PAYPRO_LEDGER.")
-    if url == "memory":
+    if url.in_memory:
         raise click.UsageError(f"A ledger in memory forgets in a crash what was paid. Give --ledger {LEDGER_EXAMPLE}.")
     return url
-
-
-def _exists(url: str) -> bool:
-    file = ledger_file(url)
-    return file is None or file.exists()
 
 
 def _result(source: Path, given: Path | None, ledger: Path | None) -> Path | None:

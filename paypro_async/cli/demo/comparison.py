@@ -76,7 +76,7 @@ async def compare(payer: Payer) -> Verdict:
     books = await asyncio.to_thread(_books, payer.base_url)
     verdict = Verdict(faults=books.faults, bookings=books.bookings)
     spec = region_named("india")
-    ledger = open_ledger(f"sqlite:///{payer.ledger}")
+    ledger = open_ledger(str(payer.ledger))
     await ledger.open(Account(merchant_no=MERCHANT_NO, region=spec.name, environment="local"))
     expected: set[str] = set()
     try:

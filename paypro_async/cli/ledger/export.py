@@ -14,7 +14,6 @@ import click
 from paypro_async.cli.exits import Exit, note
 from paypro_async.cli.ledger.options import (
     json_option,
-    ledger_options,
     merchant_option,
     moment,
     open_to,
@@ -24,6 +23,7 @@ from paypro_async.cli.ledger.options import (
     state_option,
     the_merchant,
 )
+from paypro_async.cli.options import ledger_option
 from paypro_async.cli.places import put_whole, refuse_place
 
 __all__ = ["export"]
@@ -59,7 +59,7 @@ _COLUMNS = (
 @click.option("--since", callback=moment, metavar="DATE", help="Payouts that were claimed on that day (UTC) or later.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @click.option("--unmasked", is_flag=True, help="With names, account numbers and all; whoever has FILE can read them.")
-@ledger_options
+@ledger_option
 @merchant_option
 @json_option
 def export(file: Path, ledger: str | None, merchant: str | None, **options: Any) -> int:

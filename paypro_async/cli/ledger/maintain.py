@@ -13,7 +13,6 @@ from paypro_async.cli.exits import Exit, note
 from paypro_async.cli.ledger.options import (
     json_option,
     ledger_of,
-    ledger_options,
     merchant_option,
     moment,
     open_to,
@@ -23,6 +22,7 @@ from paypro_async.cli.ledger.options import (
     run_async,
     the_merchant,
 )
+from paypro_async.cli.options import ledger_option
 from paypro_async.cli.places import put_whole, refuse_place
 
 __all__ = ["backup", "decide", "hold", "migrate", "prune", "restored"]
@@ -58,14 +58,14 @@ def _person_options(command: C) -> C:
         click.option("--by", required=True, metavar="NAME", help="Who decides; it stays in the payout's history."),
         json_option,
         merchant_option,
-        ledger_options,
+        ledger_option,
     ):
         command = option(command)
     return command
 
 
 @click.command()
-@ledger_options
+@ledger_option
 @json_option
 def migrate(ledger: str | None, as_json: bool) -> int:
     """Make the ledger's tables, or bring them and their guards up to date.
@@ -81,7 +81,7 @@ def migrate(ledger: str | None, as_json: bool) -> int:
     "--older-than", "age", callback=_age, metavar="AGE", help="Payouts that did not change for so long: 90d, 12w."
 )
 @click.option("--apply", is_flag=True, help="Do it. Without this it is only said what would be done.")
-@ledger_options
+@ledger_option
 @json_option
 def prune(before: datetime | None, age: timedelta | None, apply: bool, ledger: str | None, as_json: bool) -> int:
     """Erase the personal values of payouts that have long been final.
@@ -129,7 +129,7 @@ def hold(trade_no: str, **options: Any) -> int:
 @click.option("--begin", "change", flag_value="begin", help="This ledger was restored from a backup: ask first.")
 @click.option("--end", "change", flag_value="end", help="No payout that it has forgotten can come again.")
 @click.option("--yes", is_flag=True, help="End it without asking back.")
-@ledger_options
+@ledger_option
 @json_option
 def restored(change: str | None, yes: bool, ledger: str | None, as_json: bool) -> int:
     """Show whether the ledger is a restored backup, which asks the platform before it sends anything.
@@ -142,7 +142,7 @@ def restored(change: str | None, yes: bool, ledger: str | None, as_json: bool) -
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@ledger_options
+@ledger_option
 @json_option
 def backup(file: Path, ledger: str | None, as_json: bool) -> int:
     """Copy a ledger file to FILE, consistently and while others pay.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from paypro_async.cli.exits import note
-from paypro_async.cli.options import LEDGER_EXAMPLE
+from paypro_async.cli.options import LEDGER_EXAMPLE, ledger_url
 
 if TYPE_CHECKING:
     from paypro_async.ledger.sql.ledger import SqlLedger
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = [
     "json_option",
     "ledger_of",
-    "ledger_options",
     "merchant_option",
     "moment",
     "open_to",
@@ -33,7 +32,6 @@ __all__ = [
     "the_merchant",
 ]
 
-_SQLITE = "sqlite:///"
 _WIDE = 200
 _STATES = ("new", "sending", "processing", "succeeded", "failed", "reversed", "review")
 _ALIASES = {"unknown": "sending", "not_sent": "new"}
@@ -64,11 +62,6 @@ def _named(_context: click.Context, _parameter: click.Parameter, names: tuple[st
     return tuple(_ALIASES.get(name, name) for name in names)
 
 
-def ledger_options(command: C) -> C:
-    """Which ledger."""
-    return click.option("--ledger", metavar="URL", help=f"{LEDGER_EXAMPLE}.  [default: PAYPRO_LEDGER]")(command)
-
-
 def merchant_option(command: C) -> C:
     """Whose payouts."""
     words = "Whose payouts; needed only if the ledger holds those of several merchants."
@@ -81,18 +74,14 @@ def json_option(command: C) -> C:
 
 
 def ledger_of(given: str | None) -> "SqlLedger":
-    """The ledger that an option or PAYPRO_LEDGER names; a bare path is a file."""
+    """The ledger that an option or PAYPRO_LEDGER names."""
     from paypro_async.ledger import open_ledger
     from paypro_async.ledger.sql.ledger import SqlLedger
 
-    url = given or os.environ.get("PAYPRO_LEDGER") or ""
-    if url and "://" not in url and url != "memory":
-        url = f"{_SQLITE}{url}"
-    if not url or url == "memory":
-        raise click.UsageError(f"Which ledger? Give --ledger {LEDGER_EXAMPLE}, or set PAYPRO_LEDGER.")
-    ledger = open_ledger(url)
+    url = ledger_url(given)
+    ledger = None if url is None else open_ledger(url.url)
     if not isinstance(ledger, SqlLedger):
-        raise click.UsageError(f"Which ledger? Give --ledger {LEDGER_EXAMPLE}.")
+        raise click.UsageError(f"Which ledger? Give --ledger {LEDGER_EXAMPLE}, or set PAYPRO_LEDGER.")
     return ledger
 
 

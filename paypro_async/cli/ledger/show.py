@@ -9,7 +9,6 @@ from paypro_async.cli.ledger.export import export
 from paypro_async.cli.ledger.maintain import backup, decide, hold, migrate, prune, restored
 from paypro_async.cli.ledger.options import (
     json_option,
-    ledger_options,
     merchant_option,
     open_to,
     print_json,
@@ -19,6 +18,7 @@ from paypro_async.cli.ledger.options import (
     state_option,
     the_merchant,
 )
+from paypro_async.cli.options import ledger_option
 
 __all__ = ["ledger"]
 
@@ -47,7 +47,7 @@ def ledger() -> None:
     metavar="S",
     help="Seconds after which an unknown payout is worth a look.",
 )
-@ledger_options
+@ledger_option
 @merchant_option
 @json_option
 def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **options: Any) -> int:
@@ -57,7 +57,7 @@ def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **
 
 @ledger.command()
 @click.argument("trade_no")
-@ledger_options
+@ledger_option
 @merchant_option
 @json_option
 def history(trade_no: str, ledger: str | None, merchant: str | None, as_json: bool) -> int:
@@ -66,7 +66,7 @@ def history(trade_no: str, ledger: str | None, merchant: str | None, as_json: bo
 
 
 @ledger.command()
-@ledger_options
+@ledger_option
 @json_option
 def check(ledger: str | None, as_json: bool) -> int:
     """Check that all that a ledger holds fits together; exit code 1 if something does not.

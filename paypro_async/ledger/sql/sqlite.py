@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, select
 from sqlalchemy.engine import make_url
@@ -50,12 +51,12 @@ class SqliteDatabase(Database):
     """
 
     def __init__(self, url: str, *, busy_timeout: float) -> None:
-        self._url = make_url(url)
+        # Decoded here: SQLAlchemy does it from 2.1 on, and another release must not open another file.
+        database = unquote(url.removeprefix("sqlite:///").partition("?")[0])
         # Absolute: a process that changes its folder later must not begin another ledger there.
-        self._path = Path(self._url.database or "").absolute()
+        self._path = Path(database).absolute()
         super().__init__(str(self._path), patience=0.0, migrates_itself=True)
-        if not (self._url.database or "").startswith("file:"):
-            self._url = self._url.set(database=str(self._path))
+        self._url = make_url(url).set(database=database if database.startswith("file:") else str(self._path))
         self._file: tuple[int, int] | None = None
         self._busy_timeout = busy_timeout
         self._failed: Connection | None = None

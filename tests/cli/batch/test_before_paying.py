@@ -97,7 +97,7 @@ def test_without_a_ledger_nothing_is_paid(here: Here, monkeypatch: pytest.Monkey
     ("options", "said"),
     [
         (["--ledger", "memory"], "forgets"),
-        (["--ledger", "redis://x"], "Give --ledger sqlite:///payouts.db (or just payouts.db)"),
+        (["--ledger", "redis://x"], "Give --ledger='sqlite:///payouts.db' (or just 'payouts.db';"),
         (["--ledger", "sqlite:///:memory:"], "not understood"),
         (["--result", "p.csv"], "which is the input or the ledger"),
         (["--result", "payouts.db"], "which is the input or the ledger"),

@@ -2,10 +2,8 @@ import asyncio
 
 import pytest
 
-from paypro_async import ConfigurationError
 from paypro_async._core.lifecycle import Cause, State
 from paypro_async.ledger import Ledger, MemoryLedger, open_ledger
-from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.runtime import SystemRuntime
 from tests.support.intents import MERCHANT, OTHER_MERCHANT, again, change, intent
 
@@ -150,18 +148,3 @@ async def test_a_ledger_in_memory_keeps_its_entries_for_the_next_client():
     await ledger.claim(intent())
     await ledger.aclose()
     assert not (await ledger.claim(intent())).done
-
-
-def test_a_ledger_is_named_by_a_url():
-    """A file or memory; making the object touches nothing yet."""
-    assert isinstance(open_ledger("memory"), MemoryLedger)
-    assert isinstance(open_ledger("sqlite:///payouts.db"), SqlLedger)
-
-
-@pytest.mark.parametrize(
-    "url", ["", "payouts.db", "sqlite://", "sqlite:///", "sqlite:///:memory:", "mysql://host/db", "Memory"]
-)
-def test_a_url_that_names_no_ledger_is_refused(url: str):
-    """The text shows what to write, above all for a database that would forget everything."""
-    with pytest.raises(ConfigurationError, match=r"sqlite:///payouts\.db"):
-        open_ledger(url)
