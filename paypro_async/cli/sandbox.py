@@ -46,7 +46,7 @@ def sandbox(
             port=port,
             faults=FaultPlan(rate=fault_rate, query_rate=fault_rate, seed=fault_seed),
             booking_lag=booking_lag,
-            settle_after=paid_after,
+            paid_after=paid_after,
         )
         with Stop() as stop:
             async with place:

@@ -4,8 +4,8 @@ It shares no code with the client: it checks signatures and builds replies on it
 mistake.
 """
 
-from .books import Booking, Books, Comparison, Order
-from .faults import Fault, FaultPlan
-from .server import Sandbox
+from paypro_async.sandbox.books import Booking, Books, Comparison, Order
+from paypro_async.sandbox.faults import Fault, FaultPlan
+from paypro_async.sandbox.server import Sandbox
 
 __all__ = ["Booking", "Books", "Comparison", "Fault", "FaultPlan", "Order", "Sandbox"]

@@ -15,7 +15,20 @@ from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
-import attrs
+from attrs import evolve, field, frozen
+
+__all__ = [
+    "PROCESSING",
+    "SUCCESS",
+    "Booking",
+    "Books",
+    "Comparison",
+    "Instruction",
+    "Order",
+    "Payee",
+    "RequestRecord",
+    "message_of",
+]
 
 SUCCESS = "0000"
 PROCESSING = "0015"
@@ -41,7 +54,7 @@ Rejection = Literal["duplicate", "insufficient_funds"]
 
 
 def message_of(status: str) -> str:
-    """The platform's words for a status."""
+    """The platform's message for a status."""
     return MESSAGES.get(status, "REJECTED_TRANSACTION")
 
 
@@ -49,20 +62,20 @@ def _masked(_: str) -> str:
     return "'***'"
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Payee:
-    """Who is paid; masked in `repr`."""
+    """Who is paid; masked in ``repr``."""
 
-    name: str = attrs.field(repr=_masked)
-    mobile: str = attrs.field(repr=_masked)
-    email: str = attrs.field(repr=_masked)
-    bank_number: str = attrs.field(repr=_masked)
+    name: str = field(repr=_masked)
+    mobile: str = field(repr=_masked)
+    email: str = field(repr=_masked)
+    bank_number: str = field(repr=_masked)
     bank_code: str
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Instruction:
-    """A payout request that passed every check; `status` is what its order has as soon as it is booked."""
+    """A payout request that passed every check; ``status`` is what its order has as soon as it is booked."""
 
     trade_no: str
     amount: Decimal
@@ -71,11 +84,11 @@ class Instruction:
     status: str = PROCESSING
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Order:
     """A booked payout; times are milliseconds since the epoch.
 
-    `booked_count` is above 1 only if it was booked again, and `total` is then the money of those bookings together.
+    ``booked_count`` is above 1 only if it was booked again, and ``total`` is then the money of those bookings together.
     """
 
     trade_no: str
@@ -101,7 +114,7 @@ class Order:
         return str(int(self.platform_trade_no, 16))[:12]
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Booking:
     """One movement of money: it stays recorded whatever becomes of its order."""
 
@@ -112,9 +125,9 @@ class Booking:
     at_ms: int
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class RequestRecord:
-    """One request in the journal; `members` are those of its body, personal ones masked."""
+    """One request in the journal; ``members`` are those of its body, personal ones masked."""
 
     number: int
     at_ms: int
@@ -128,7 +141,7 @@ class RequestRecord:
     booked: bool
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Comparison:
     """What was booked, set against what should have been."""
 
@@ -147,8 +160,8 @@ class Books:
 
     Args:
         balance: The money to start with.
-        settle_after: Seconds after which a processing order is paid; never when not given.
-        deduplicate: Whether a trade number is booked at most once; `False` shows what a client sends twice.
+        paid_after: Seconds after which a processing order is paid; never when not given.
+        deduplicate: Whether a trade number is booked at most once; ``False`` shows what a client sends twice.
         clock: Seconds that only go forward.
     """
 
@@ -156,13 +169,13 @@ class Books:
         self,
         *,
         balance: Decimal,
-        settle_after: float | None = None,
+        paid_after: float | None = None,
         deduplicate: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._epoch = time.time() - clock()
-        self._settle_after = settle_after
+        self._paid_after = paid_after
         self._deduplicate = deduplicate
         self._balance = balance
         self._orders: dict[str, Order] = {}
@@ -212,7 +225,7 @@ class Books:
         return self._book(instruction, self._clock())
 
     def book_later(self, instruction: Instruction, delay: float) -> None:
-        """Book a payout `delay` seconds from now, unless something speaks against it by then."""
+        """Book a payout *delay* seconds from now, unless something speaks against it by then."""
         self._schedule(self._clock() + delay, partial(self._book, instruction))
 
     def set_status(self, trade_no: str, status: str, message: str | None = None) -> Order:
@@ -260,8 +273,8 @@ class Books:
         self._enter(order, at)
         if instruction.status != PROCESSING:
             return self._set_status(order.trade_no, instruction.status, message_of(instruction.status), at)
-        if self._settle_after is not None:
-            self._schedule(at + self._settle_after, partial(self._settle, order.trade_no))
+        if self._paid_after is not None:
+            self._schedule(at + self._paid_after, partial(self._settle, order.trade_no))
         return order
 
     def _enter(self, order: Order, at: float) -> None:
@@ -284,7 +297,7 @@ class Books:
     def _set_status(self, trade_no: str, status: str, message: str, at: float) -> Order:
         before = self._orders[trade_no]
         final_at_ms = None if status == PROCESSING else self._at_ms(at)
-        after = attrs.evolve(before, status=status, message=message, final_at_ms=final_at_ms)
+        after = evolve(before, status=status, message=message, final_at_ms=final_at_ms)
         self._balance += before.debited - after.debited
         self._orders[trade_no] = after
         return after

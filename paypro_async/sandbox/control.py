@@ -3,17 +3,19 @@
 import json
 from urllib.parse import unquote
 
-import attrs
+from attrs import asdict
 
-from .books import Books, Order
-from .messages import Answer, Request
-from .replies import json_answer, not_allowed, not_found
+from paypro_async.sandbox.books import Books, Order
+from paypro_async.sandbox.messages import Answer, Request
+from paypro_async.sandbox.replies import json_answer, not_allowed, not_found
+
+__all__ = ["PREFIX", "control"]
 
 PREFIX = "/sandbox/"
 
 
 def control(request: Request, books: Books) -> Answer:
-    """Answer a request below `/sandbox/`."""
+    """Answer a request below ``/sandbox/``."""
     match request.path.removeprefix(PREFIX).split("/"):
         case ["books"]:
             return json_answer(200, books_view(books)) if request.method == "GET" else not_allowed("GET")
@@ -53,7 +55,7 @@ def order_view(order: Order) -> dict[str, object]:
 
 def journal_view(books: Books) -> dict[str, object]:
     """The journal; personal values were masked when it was written."""
-    return {"requests": [attrs.asdict(record) for record in books.requests]}
+    return {"requests": [asdict(record) for record in books.requests]}
 
 
 def _set_order(request: Request, trade_no: str, books: Books) -> Answer:

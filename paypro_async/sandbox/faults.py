@@ -5,7 +5,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-import attrs
+from attrs import field, frozen
+
+__all__ = ["BEFORE_BOOKING", "Fault", "FaultPlan"]
 
 
 class Fault(enum.StrEnum):
@@ -41,25 +43,25 @@ def _in_order(kinds: AbstractSet[Fault] | None) -> tuple[Fault, ...]:
     return tuple(fault for fault in Fault if kinds is None or fault in kinds)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class FaultPlan:
     """Decides which payout requests (and queries, if asked to) are hit, whatever the order they arrive in.
 
     Args:
         rate: Share of the payout requests that are hit, 0 to 1.
-        query_rate: Share of the status questions that are hit, 0 to 1.
+        query_rate: Share of the status queries that are hit, 0 to 1.
         seed: Equal seeds give equal plans.
         kinds: The faults to draw from; all of them when not given.
-        scripted: For a trade number, the fault of its first, second, ... payout request (`None` is a good reply);
+        scripted: For a trade number, the fault of its first, second, ... payout request (``None`` is a good reply);
             requests beyond the end of a script, and trade numbers without one, are drawn.
         attempts: Only the first so many payout requests of a trade number are drawn; unlimited when not given.
     """
 
-    rate: float = attrs.field(default=0.0, converter=_share)
-    query_rate: float = attrs.field(default=0.0, converter=_share)
+    rate: float = field(default=0.0, converter=_share)
+    query_rate: float = field(default=0.0, converter=_share)
     seed: int = 0
-    kinds: tuple[Fault, ...] = attrs.field(default=None, converter=_in_order)
-    scripted: Mapping[str, Sequence[Fault | None]] = attrs.field(factory=dict)
+    kinds: tuple[Fault, ...] = field(default=None, converter=_in_order)
+    scripted: Mapping[str, Sequence[Fault | None]] = field(factory=dict)
     attempts: int | None = None
 
     @classmethod
@@ -69,7 +71,7 @@ class FaultPlan:
 
     @classmethod
     def every(cls, fault: Fault, *, attempts: int | None = None) -> "FaultPlan":
-        """The same fault for every payout request, or for the first `attempts` of each trade number."""
+        """The same fault for every payout request, or for the first *attempts* of each trade number."""
         return cls(rate=1.0, kinds=frozenset({fault}), attempts=attempts)
 
     @classmethod
@@ -78,7 +80,7 @@ class FaultPlan:
         return cls(scripted={trade_no: tuple(sequence) for trade_no, sequence in faults.items()})
 
     def payout_fault(self, trade_no: str, attempt: int) -> Fault | None:
-        """The fault of the `attempt`-th payout request (from 1) of a trade number."""
+        """The fault of the *attempt*-th payout request (from 1) of a trade number."""
         script = self.scripted.get(trade_no, ())
         if attempt <= len(script):
             return script[attempt - 1]
@@ -87,7 +89,7 @@ class FaultPlan:
         return self._draw("payout", trade_no, attempt, self.rate, self.kinds)
 
     def query_fault(self, trade_no: str, attempt: int) -> Fault | None:
-        """The fault of the `attempt`-th status question (from 1) about a trade number."""
+        """The fault of the *attempt*-th status query (from 1) about a trade number."""
         kinds = tuple(fault for fault in self.kinds if fault in QUERY_FAULTS)
         return self._draw("query", trade_no, attempt, self.query_rate, kinds)
 

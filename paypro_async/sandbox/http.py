@@ -8,10 +8,12 @@ import struct
 from collections.abc import Callable
 
 import anyio
-import attrs
 import h11
+from attrs import evolve, field, frozen
 
-from .messages import Answer, Delivery, Request
+from paypro_async.sandbox.messages import Answer, Delivery, Request
+
+__all__ = ["Connection", "Wire"]
 
 Answerer = Callable[[Request], Answer]
 
@@ -20,7 +22,7 @@ _CHUNK = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time left: close() sends a reset
 
 
-@attrs.frozen
+@frozen
 class Wire:
     """A connected socket; closing it is the caller's."""
 
@@ -55,7 +57,7 @@ class Wire:
                 pass
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Connection:
     """One client's connection, from its first request to its close."""
 
@@ -63,7 +65,7 @@ class Connection:
     answer: Answerer
     drip_interval: float
     refuse: Callable[[], None]
-    http: h11.Connection = attrs.field(factory=lambda: h11.Connection(h11.SERVER))
+    http: h11.Connection = field(factory=lambda: h11.Connection(h11.SERVER))
 
     async def serve(self) -> None:
         """Answer requests until either side closes the connection."""
@@ -80,12 +82,12 @@ class Connection:
             return False
         answer = self.answer(request)
         if request.method == "HEAD":
-            answer = attrs.evolve(answer, body=b"")
+            answer = evolve(answer, body=b"")
         await self._deliver(answer)
         return self.http.our_state is h11.DONE and self.http.their_state is h11.DONE
 
     async def _read(self) -> Request | None:
-        """The next request; `None` at the end of the stream."""
+        """The next request; ``None`` at the end of the stream."""
         head = await self._next_event()
         if not isinstance(head, h11.Request):
             return None

@@ -3,7 +3,9 @@
 import enum
 from collections.abc import Mapping
 
-import attrs
+from attrs import field, frozen
+
+__all__ = ["Answer", "Delivery", "Request"]
 
 
 class Delivery(enum.Enum):
@@ -17,22 +19,22 @@ class Delivery(enum.Enum):
     DRIP = "drip"  # the headers at once, the body byte by byte
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Request:
     """An HTTP request that arrived whole; names of headers are in lower case."""
 
     method: str
     path: str
-    headers: Mapping[str, str] = attrs.field(repr=False)
-    body: bytes = attrs.field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Answer:
     """An HTTP answer and how to deliver it."""
 
     status: int
-    body: bytes = attrs.field(repr=False)
+    body: bytes = field(repr=False)
     content_type: str = "application/json"
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    headers: Mapping[str, str] = field(factory=dict)
     delivery: Delivery = Delivery.WHOLE

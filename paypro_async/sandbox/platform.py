@@ -8,17 +8,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
-import attrs
+from attrs import Attribute, field, frozen, validators
 
-from . import replies, validation
-from .books import Books, RequestRecord
-from .control import PREFIX as CONTROL_PREFIX
-from .control import control
-from .faults import BEFORE_BOOKING, Fault, FaultPlan
-from .messages import Answer, Delivery, Request
-from .replies import OrderNumberName, Reply
-from .signature import SecretPosition, is_signed, java_text
-from .validation import Members
+from paypro_async.sandbox import replies, validation
+from paypro_async.sandbox.books import Books, RequestRecord
+from paypro_async.sandbox.control import PREFIX as CONTROL_PREFIX
+from paypro_async.sandbox.control import control
+from paypro_async.sandbox.faults import BEFORE_BOOKING, Fault, FaultPlan
+from paypro_async.sandbox.messages import Answer, Delivery, Request
+from paypro_async.sandbox.replies import OrderNumberName, Reply
+from paypro_async.sandbox.signature import SecretPosition, is_signed, java_text
+from paypro_async.sandbox.validation import Members
+
+__all__ = ["Platform", "Rules", "UnknownOrder"]
 
 UnknownOrder = Literal["null", "empty", "code"]
 FaultDraw = Callable[[str, int], Fault | None]
@@ -28,9 +30,9 @@ Decision = Callable[[Members, Fault | None], Reply]
 _NOT_PERSONAL = frozenset({"tradeNo", "amount", "timestamp", "bankCode", "bankNCode", "notifyUrl", "remark", "sign"})
 
 
-def _one_of(choice: object) -> Callable[[object, "attrs.Attribute[object]", object], None]:
-    """Checks a setting against its `Literal` type, so that the choices are written once."""
-    return attrs.validators.in_(get_args(choice))
+def _one_of(choice: object) -> Callable[[object, "Attribute[object]", object], None]:
+    """Checks a setting against its ``Literal`` type, so that the choices are written once."""
+    return validators.in_(get_args(choice))
 
 
 def _path_prefix(prefix: str) -> str:
@@ -38,17 +40,17 @@ def _path_prefix(prefix: str) -> str:
     return f"/{bare}" if bare else ""
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Rules:
     """How this platform behaves where the documentation leaves it open, and what it checks requests against."""
 
-    secret: str = attrs.field(repr=False)
+    secret: str = field(repr=False)
     merchant_no: str
-    secret_position: SecretPosition = attrs.field(validator=_one_of(SecretPosition))
-    order_number_name: OrderNumberName = attrs.field(validator=_one_of(OrderNumberName))
-    unknown_order: UnknownOrder = attrs.field(validator=_one_of(UnknownOrder))
+    secret_position: SecretPosition = field(validator=_one_of(SecretPosition))
+    order_number_name: OrderNumberName = field(validator=_one_of(OrderNumberName))
+    unknown_order: UnknownOrder = field(validator=_one_of(UnknownOrder))
     booking_lag: float
-    prefix: str = attrs.field(converter=_path_prefix)
+    prefix: str = field(converter=_path_prefix)
 
 
 class Platform:

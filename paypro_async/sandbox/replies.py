@@ -7,20 +7,40 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
-import attrs
+from attrs import evolve, frozen
 
-from .books import SUCCESS, Order, message_of
-from .faults import Fault
-from .messages import Answer, Delivery
+from paypro_async.sandbox.books import SUCCESS, Order, message_of
+from paypro_async.sandbox.faults import Fault
+from paypro_async.sandbox.messages import Answer, Delivery
+
+__all__ = [
+    "DUPLICATE",
+    "MERCHANT_UNKNOWN",
+    "ORDER_UNKNOWN",
+    "SIGN_ERROR",
+    "OrderNumberName",
+    "Reply",
+    "balance_reply",
+    "insufficient_funds",
+    "json_answer",
+    "not_allowed",
+    "not_found",
+    "payout_reply",
+    "query_reply",
+    "refusal",
+    "spoil",
+    "to_answer",
+    "wrong_parameter",
+]
 
 OrderNumberName = Literal["platFormTradeNo", "kiliTradeNo", "serialNumber"]
 
 _INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
-@attrs.frozen(kw_only=True)
+@frozen(kw_only=True)
 class Reply:
-    """The envelope around every reply; `booked` says whether this very request moved money."""
+    """The envelope around every reply; ``booked`` says whether this very request moved money."""
 
     code: str = SUCCESS
     msg: str = "success"
@@ -58,7 +78,7 @@ def insufficient_funds(remark: str, *, order_number_name: OrderNumberName) -> Re
 
 
 def query_reply(order: Order) -> Reply:
-    """The reply to a question about an order."""
+    """The reply to a query for an order."""
     # docs: india/payoutQuery (successTime and utr are optional)
     data = {
         "tradeNo": order.trade_no,
@@ -75,7 +95,7 @@ def query_reply(order: Order) -> Reply:
 
 
 def balance_reply(balance: Decimal) -> Reply:
-    """The reply to a question about the balance: texts with four decimals."""
+    """The reply to a query for the balance: texts with four decimals."""
     # docs: philippines/balance; India's page is not at hand.
     return Reply(data={"availableAmount": f"{balance:.4f}", "freezeAmount": "0.0000", "unsettledAmount": "0.0000"})
 
@@ -93,7 +113,7 @@ def to_answer(reply: Reply, *, timestamp_ms: int) -> Answer:
 
 
 def json_answer(status: int, value: object) -> Answer:
-    """Any value as JSON."""
+    """An answer whose body is *value* as JSON."""
     return Answer(status=status, body=json.dumps(value).encode())
 
 
@@ -104,7 +124,7 @@ def not_found() -> Answer:
 
 def not_allowed(allowed: str) -> Answer:
     """The answer to a known path with another method."""
-    return attrs.evolve(json_answer(405, {"error": "method not allowed"}), headers={"Allow": allowed})
+    return evolve(json_answer(405, {"error": "method not allowed"}), headers={"Allow": allowed})
 
 
 _DELIVERIES = MappingProxyType(
@@ -125,15 +145,15 @@ def spoil(answer: Answer, fault: Fault) -> Answer:
     """What a fault makes of an answer."""
     match fault:
         case Fault.BUSY_429:
-            return attrs.evolve(_page(429, "Too Many Requests"), headers={"Retry-After": "1"})
+            return evolve(_page(429, "Too Many Requests"), headers={"Retry-After": "1"})
         case Fault.PAGE_502:
             return _page(502, "Bad Gateway")
         case Fault.PAGE_500:
             return _page(500, "Internal Server Error")
         case Fault.BROKEN_JSON:
-            return attrs.evolve(answer, body=answer.body[: len(answer.body) // 2])
+            return evolve(answer, body=answer.body[: len(answer.body) // 2])
         case _:
-            return attrs.evolve(answer, delivery=_DELIVERIES[fault])
+            return evolve(answer, delivery=_DELIVERIES[fault])
 
 
 def _page(status: int, title: str) -> Answer:

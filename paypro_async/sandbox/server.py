@@ -11,12 +11,14 @@ from typing import Self
 import anyio
 import anyio.abc
 
-from .books import Books
-from .faults import FaultPlan
-from .http import Connection, Wire
-from .platform import Platform, Rules, UnknownOrder
-from .replies import OrderNumberName
-from .signature import SecretPosition
+from paypro_async.sandbox.books import Books
+from paypro_async.sandbox.faults import FaultPlan
+from paypro_async.sandbox.http import Connection, Wire
+from paypro_async.sandbox.platform import Platform, Rules, UnknownOrder
+from paypro_async.sandbox.replies import OrderNumberName
+from paypro_async.sandbox.signature import SecretPosition
+
+__all__ = ["Sandbox"]
 
 _HOST = "127.0.0.1"  # never another: the sandbox has no defences
 _BACKLOG = 1024
@@ -31,12 +33,12 @@ class Sandbox:
             ...  # pay through sandbox.base_url
         assert sandbox.books.booked_once(trade_nos).exact
 
-    Remarks work magic: `sandbox:paid` books and answers `0000` at once; `sandbox:fail:CODE` books and answers
-    `data.status` CODE at once (the balance is debited and refunded); `sandbox:refuse:CODE` books nothing and answers
-    with the outer `code` CODE.
+    Remarks work magic: ``sandbox:paid`` books and answers ``0000`` at once; ``sandbox:fail:CODE`` books and answers
+    ``data.status`` CODE at once (the balance is debited and refunded); ``sandbox:refuse:CODE`` books nothing and
+    answers with the outer ``code`` CODE.
 
-    `GET /sandbox/books` and `GET /sandbox/requests` show the books and the journal as JSON, and
-    `POST /sandbox/orders/<tradeNo>` with `{"status": "00029", "message": "..."}` gives an order another status.
+    ``GET /sandbox/books`` and ``GET /sandbox/requests`` show the books and the journal as JSON, and
+    ``POST /sandbox/orders/<tradeNo>`` with ``{"status": "00029", "message": "..."}`` gives an order another status.
 
     Args:
         secret: The merchant's secret, that requests must be signed with.
@@ -44,28 +46,29 @@ class Sandbox:
         port: The port to listen on; a free one when 0.
         faults: Which requests are hit by which fault; none when not given.
         balance: The money to start with.
-        settle_after: Seconds after which a processing order is paid; never when not given.
+        paid_after: Seconds after which a processing order is paid; never when not given.
         secret_position: Where the secret stands in the signed text.
         order_number_name: What the platform's order number is called in a payout reply: the pages disagree.
-        unknown_order: What a question about an unknown order is answered with: `data` null, `data` empty, or a code.
-        deduplicate: Whether a repeated `tradeNo` is refused; `False` books it again, to show what a client sends twice.
+        unknown_order: What a query for an unknown order is answered with: ``data`` null, ``data`` empty, or a code.
+        deduplicate: Whether a repeated ``tradeNo`` is refused; ``False`` books it again, to show what a client sends
+            twice.
         booking_lag: Seconds between a request and its late booking.
         drip_interval: Seconds between two bytes of a dripped reply.
-        refuse_seconds: For how long new connections are refused after `Fault.REFUSE`.
-        prefix: The path before `/v1`; any is accepted when empty.
+        refuse_seconds: For how long new connections are refused after ``Fault.REFUSE``.
+        prefix: The path before ``/v1``; any is accepted when empty.
         clock: Seconds that only go forward; settlements and late bookings follow it.
     """
 
-    def __init__(  # noqa: PLR0913 - each is a setting of its own, and all have a default
+    def __init__(  # noqa: PLR0913  each is a setting of its own, and all have a default
         self,
         *,
-        secret: str = "sandbox-secret",  # noqa: S107 - opens nothing but this sandbox
+        secret: str = "sandbox-secret",  # noqa: S107  opens nothing but this sandbox
         merchant_no: str = "0000000001",
         port: int = 0,
         faults: FaultPlan | None = None,
         balance: Decimal | str = "1000000000",
-        settle_after: float | None = None,
-        secret_position: SecretPosition = "suffix",  # noqa: S107 - a place, not a secret
+        paid_after: float | None = None,
+        secret_position: SecretPosition = "suffix",  # noqa: S107  not a secret itself
         order_number_name: OrderNumberName = "platFormTradeNo",
         unknown_order: UnknownOrder = "null",
         deduplicate: bool = True,
@@ -75,9 +78,7 @@ class Sandbox:
         prefix: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.books: Books = Books(
-            balance=Decimal(balance), settle_after=settle_after, deduplicate=deduplicate, clock=clock
-        )
+        self.books: Books = Books(balance=Decimal(balance), paid_after=paid_after, deduplicate=deduplicate, clock=clock)
         self.rules: Rules = Rules(
             secret=secret,
             merchant_no=merchant_no,
@@ -121,7 +122,7 @@ class Sandbox:
         return self
 
     async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
 
@@ -154,7 +155,7 @@ class Sandbox:
                     while True:
                         await anyio.wait_readable(listener)
                         await self._accept(listener, connections)
-                # Somebody has asked to be refused: nobody listens for a moment, and then on the same port again.
+                # A fault wants connections to be refused: nothing listens for a moment, then the same port again.
                 await anyio.sleep(self._refuse_seconds)
                 listener = self._listener = _listen(self._address[1])
 

@@ -5,7 +5,18 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from .books import PROCESSING, SUCCESS, Instruction, Payee
+from paypro_async.sandbox.books import PROCESSING, SUCCESS, Instruction, Payee
+
+__all__ = [
+    "BALANCE_MEMBERS",
+    "QUERY_MEMBERS",
+    "Members",
+    "magic_refusal",
+    "read_instruction",
+    "read_members",
+    "wrong_member",
+    "wrong_payout",
+]
 
 Members = Mapping[str, object]
 
@@ -22,7 +33,7 @@ _TIMESTAMP = re.compile(r"[0-9]{10,16}")
 
 
 def read_members(body: bytes) -> Members | None:
-    """The members of a JSON object, numbers as exact decimals; `None` when the body is anything else."""
+    """The members of a JSON object, numbers as exact decimals; ``None`` when the body is anything else."""
     try:
         value = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
@@ -31,7 +42,7 @@ def read_members(body: bytes) -> Members | None:
 
 
 def wrong_member(members: Members, required: tuple[str, ...]) -> str | None:
-    """The first member that is missing or not a text, named with its fault; `None` when all are well."""
+    """The first member that is missing or not a text, named with its fault; ``None`` when all are well."""
     for name in required:
         value = members.get(name)
         if not isinstance(value, str):
@@ -44,7 +55,7 @@ def wrong_member(members: Members, required: tuple[str, ...]) -> str | None:
 
 
 def wrong_payout(members: Members) -> str | None:
-    """What the platform has against a payout, by the member's name; `None` when nothing."""
+    """What the platform has against a payout, by the member's name; ``None`` when nothing."""
     if (wrong := wrong_member(members, PAYOUT_MEMBERS)) is not None:
         return wrong
     if not isinstance(members.get("remark", ""), str):
@@ -60,7 +71,7 @@ def wrong_payout(members: Members) -> str | None:
 
 
 def read_instruction(members: Members) -> Instruction:
-    """The payout in a body that `wrong_payout` has nothing against."""
+    """The payout in a body that ``wrong_payout`` has nothing against."""
     remark = _text(members, "remark")
     return Instruction(
         trade_no=_text(members, "tradeNo"),
@@ -78,7 +89,7 @@ def read_instruction(members: Members) -> Instruction:
 
 
 def magic_refusal(members: Members) -> str | None:
-    """The code of a remark `sandbox:refuse:CODE`."""
+    """The code of a remark ``sandbox:refuse:CODE``."""
     return _magic_code(_text(members, "remark"), "sandbox:refuse:")
 
 

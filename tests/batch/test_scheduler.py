@@ -179,7 +179,7 @@ async def test_a_second_run_passes_over_what_is_done_without_requests_and_withou
 @virtual_time
 async def test_a_second_run_leaves_processing_payouts_alone_unless_it_shall_refresh():
     """By default nobody is asked; refresh=True asks once for each and stores the answer."""
-    async with virtual_sandbox(settle_after=100) as sandbox, client_of(sandbox) as client:
+    async with virtual_sandbox(paid_after=100) as sandbox, client_of(sandbox) as client:
         await client.batch_payout(payouts(5))
         await asyncio.sleep(200)
         again = await client.batch_payout(payouts(5))

@@ -54,7 +54,7 @@ async def test_a_final_payout_is_given_back_without_a_request(remark: str):
 @virtual_time
 async def test_a_processing_payout_is_asked_for_once():
     """The stored result is not final, so the platform is asked, once, and what it says is stored."""
-    async with virtual_sandbox(settle_after=100) as sandbox, client_of(sandbox) as client:
+    async with virtual_sandbox(paid_after=100) as sandbox, client_of(sandbox) as client:
         await client.payout(**fields())
         again = await client.payout(**fields())
         assert again.status is PayoutStatus.PROCESSING

@@ -40,7 +40,7 @@ def test_the_balance_is_the_start_less_what_orders_hold():
 def test_later_events_happen_in_their_order():
     """A late booking is entered with its own time, and settles from that time on."""
     clock = Clock()
-    books = Books(balance=Decimal(300), settle_after=1, clock=clock)
+    books = Books(balance=Decimal(300), paid_after=1, clock=clock)
     start = books.now_ms()
     books.book_later(instruction("T2"), 2)
     books.book_later(instruction("T1"), 1)

@@ -134,7 +134,7 @@ async def test_a_late_booking_comes_after_its_reset():
     """The connection is reset at once; the order exists only when the lag is over, and at that time."""
     clock = Clock()
     faults = FaultPlan.every(Fault.LATE_BOOKING, attempts=1)
-    async with Sandbox(faults=faults, booking_lag=3, settle_after=10, clock=clock) as sandbox:
+    async with Sandbox(faults=faults, booking_lag=3, paid_after=10, clock=clock) as sandbox:
         with pytest.raises(ConnectionResetError):
             await exchange(sandbox, REQUEST)
         start = sandbox.books.now_ms()

@@ -24,7 +24,7 @@ async def test_a_processing_order_is_told(sandbox: Sandbox, merchant: Merchant):
 async def test_an_order_settles_after_its_time():
     """It is paid as soon as the clock says so, at that time, and not before."""
     clock = Clock()
-    async with Sandbox(settle_after=5, clock=clock) as sandbox, Merchant(sandbox) as merchant:
+    async with Sandbox(paid_after=5, clock=clock) as sandbox, Merchant(sandbox) as merchant:
         await merchant.payout()
         clock.now += 4.9
         assert (await merchant.query())["data"]["status"] == "0015"
@@ -41,7 +41,7 @@ async def test_an_order_settles_after_its_time():
 async def test_an_order_that_failed_before_its_time_does_not_settle():
     """What was decided by hand stays."""
     clock = Clock()
-    async with Sandbox(settle_after=5, clock=clock) as sandbox, Merchant(sandbox) as merchant:
+    async with Sandbox(paid_after=5, clock=clock) as sandbox, Merchant(sandbox) as merchant:
         await merchant.payout()
         sandbox.books.set_status("T1", "00029")
         clock.now += 10

@@ -109,7 +109,7 @@ async def test_what_has_no_content_is_never_sent(kept: SqlLedger, database_url: 
 async def test_the_database_itself_keeps_what_is_open(kept: SqlLedger, database_url: str, state: str):
     """Whoever tries to erase it."""
     with pytest.raises((sqlite3.DatabaseError, psycopg.Error), match="content of a payout never changes"):
-        run(database_url, f"UPDATE payout SET content = '{{}}' WHERE trade_no = '{state}'")  # noqa: S608 - the test's own
+        run(database_url, f"UPDATE payout SET content = '{{}}' WHERE trade_no = '{state}'")  # noqa: S608  the test's own
 
 
 async def test_content_is_erased_and_never_replaced(kept: SqlLedger, database_url: str):

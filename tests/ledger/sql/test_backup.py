@@ -32,7 +32,7 @@ async def test_a_copy_is_whole_while_others_write(durable: SqlLedger, make: Make
             await durable.move(change(State.SUCCEEDED, f"T{number}"))
 
     paying = asyncio.create_task(pay())
-    while len(numbers(path)) < 50:  # noqa: ASYNC110 - the file sends no events
+    while len(numbers(path)) < 50:  # noqa: ASYNC110  the file sends no events
         await asyncio.sleep(0.001)
     copy = await copied(make, path, tmp_path / "copy.db")
     await paying
