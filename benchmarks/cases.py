@@ -18,7 +18,7 @@ from attrs import define, frozen
 
 from paypro_async import Md5Signer, PayoutStatus, PayProClient
 from paypro_async._core.wire import Exchange, WireRequest
-from paypro_async.transport import Transport, open_transport
+from paypro_async.transport import Transport, TransportSettings, open_transport
 
 __all__ = ["CASES", "FIELDS", "Case", "Load", "Target"]
 
@@ -104,7 +104,8 @@ class _Counting:
 async def _paypro(target: Target, *, over: str, ledger: str) -> AsyncIterator[Load]:
     # PostgreSQL's ledger is the same in all rounds, and a number that it knows would not be paid but asked about.
     run, numbers = secrets.token_hex(6), itertools.count()
-    transport = _Counting(await open_transport(over, target.url, max_connections=target.concurrency))
+    settings = TransportSettings(max_connections=target.concurrency)
+    transport = _Counting(await open_transport(over, target.url, settings))
     url, counts = _ledger(target, ledger)
     async with PayProClient(
         base_url=target.url,

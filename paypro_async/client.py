@@ -30,7 +30,7 @@ from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.ledger import Account, Ledger, open_ledger
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import settings_from
-from paypro_async.transport import Transport, check_transport, open_transport
+from paypro_async.transport import Transport, TransportSettings, check_transport, open_transport
 
 __all__ = ["PayProClient"]
 
@@ -135,7 +135,9 @@ class PayProClient:
         self._owns_ledger = isinstance(ledger, str)
         self._chosen_transport = transport
         self._transport: Transport | None = None
-        self._transport_settings = {"max_connections": max_connections, "proxy": proxy, "ssl_context": ssl_context}
+        self._transport_settings = TransportSettings(
+            max_connections=max_connections, proxy=proxy, ssl_context=ssl_context, runtime=self._runtime
+        )
         self._budget = RetryBudget()
         self._flights = SingleFlight(self._runtime)
         self._batches: dict[Batch, None] = {}  # in the order in which they began
@@ -173,7 +175,7 @@ class PayProClient:
             raise ClientStateError("The client has been opened before. Make a new one.")
         try:
             self._transport = await open_transport(
-                self._chosen_transport, self._endpoint.base_url, runtime=self._runtime, **self._transport_settings
+                self._chosen_transport, self._endpoint.base_url, self._transport_settings
             )
             if self._ledger is not None:
                 environment = self._endpoint.environment

@@ -14,7 +14,6 @@ import os
 import select
 import socket
 import ssl
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache, partial
@@ -29,28 +28,21 @@ from yarl import URL
 
 from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
-from paypro_async.runtime import Runtime, SystemRuntime
-from paypro_async.transport.authorities import default_context
-from paypro_async.transport.causes import AIOHTTP_CAUSES, NO_REPLY, words
+from paypro_async.transport.authorities import TlsContext, default_context
+from paypro_async.transport.base import TransportSettings
+from paypro_async.transport.causes import AIOHTTP_CAUSES, NO_REPLY, message
 from paypro_async.transport.encoding import UnreadableEncodingError, decoded
+from paypro_async.transport.progress import DROP_UNSENT, REST_SECONDS, Progress, TooLateError
 from paypro_async.transport.proxies import check_http_proxy, environment_proxy, origin, proxy_headers
 
 __all__ = ["AiohttpTransport"]
 
-_REST_SECONDS = 15.0  # longer than that a connection is not trusted to be still there
 # The deadline of the whole exchange is one time-out around it.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
-# Closing drops what has not left yet. Otherwise the kernel goes on delivering a request that was given up: after a
-# break of the network it would arrive when everybody believes it lost.
-_DROP_UNSENT = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class _NoReplyError(Exception):
     """No usable reply can come any more; the text says why."""
-
-
-class _TooLateError(Exception):
-    """The send deadline passed before the write."""
 
 
 class _Handler(ResponseHandler):
@@ -67,7 +59,7 @@ class _Handler(ResponseHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         with suppress(OSError):  # gone already
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_UNSENT)
+            transport.get_extra_info("socket").setsockopt(*DROP_UNSENT)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self.broke = exc is not None
@@ -77,8 +69,8 @@ class _Handler(ResponseHandler):
         self.received += data
         super().data_received(data)
 
-    def speak(self, data: bytes, look: Callable[[], None]) -> None:
-        """Write a request, unless *look* raises because it is too late. Its reply is the next that comes."""
+    def speak(self, data: bytes, begin: Callable[[], None]) -> None:
+        """Write a request, unless *begin* raises because it is too late. Its reply is the next that comes."""
         transport = self.transport
         if transport is None:
             raise _NoReplyError(NO_REPLY)
@@ -86,11 +78,11 @@ class _Handler(ResponseHandler):
         direct = os.name != "nt" and transport.get_extra_info("sslcontext") is None
         if direct and not transport.get_write_buffer_size():
             descriptor = transport.get_extra_info("socket").fileno()
-            look()
+            begin()
             with suppress(BlockingIOError):
                 data = data[os.write(descriptor, data) :]
         else:
-            look()
+            begin()
         if data:
             transport.write(data)
 
@@ -106,14 +98,14 @@ class _Handler(ResponseHandler):
         return True
 
     def is_trusted(self) -> bool:
-        """Whether the next request may go over it: nothing came that nobody asked for, not even to the kernel."""
+        """Whether the next request may go over it: no byte came that answers no request, not even to the kernel."""
         transport = self.transport
         return (
             transport is not None
             and not transport.is_closing()
             and not self.received
             and not self.should_close
-            and self._loop.time() - self._resting_since <= _REST_SECONDS
+            and self._loop.time() - self._resting_since <= REST_SECONDS
             and not _is_readable(transport.get_extra_info("socket"))
         )
 
@@ -157,57 +149,20 @@ class _Origin:
         return b"%b%d\r\n\r\n%b" % (head, len(request.body), request.body)
 
 
-@define(eq=False)
-class _Progress:
-    """How far one request got."""
-
-    send_by: float | None
-    runtime: Runtime
-    placed: bool = False
-    touched: bool = False
-
-    def look(self) -> None:
-        """Raise if the send deadline has passed; else it counts as written from here on."""
-        # At the write and not earlier: the wait for a place, DNS, TCP and TLS lie before, and a frozen process wakes
-        # anywhere.
-        if self.send_by is not None and self.runtime.steady() > self.send_by:
-            raise _TooLateError
-        self.touched = True
-
-    def broken(self, cause: str) -> Exchange:
-        return Exchange(phase=Phase.MAYBE_SENT if self.touched else Phase.NOT_SENT, cause=cause)
-
-
 class AiohttpTransport:
     """Connections of aiohttp, one request at a time on each.
 
     Args:
-        max_connections: How many requests there are at one time. Those beyond wait in the order they came.
-        max_reply_bytes: A longer reply is refused, which leaves the payout unknown.
-        ssl_context: For an own CA or a client certificate (mTLS). The default verifies by certifi's list, or by
-            ``SSL_CERT_FILE``.
-        proxy: The URL of a proxy. By default the environment's ``HTTPS_PROXY`` and ``NO_PROXY`` are honoured.
-        runtime: The clock of the send deadline.
+        settings: How many connections there are at most, TLS, the proxy and the clock.
     """
 
-    def __init__(
-        self,
-        *,
-        max_connections: int = 100,
-        max_reply_bytes: int = 1024 * 1024,
-        ssl_context: ssl.SSLContext | None = None,
-        proxy: str | None = None,
-        runtime: Runtime | None = None,
-    ) -> None:
-        self._max_reply_bytes = max_reply_bytes
-        self._too_long = f"the reply is longer than {max_reply_bytes} bytes"
-        self._ssl_context = ssl_context
-        self._proxy = proxy
-        self._runtime = runtime or SystemRuntime()
+    def __init__(self, settings: TransportSettings | None = None) -> None:
+        self._settings = settings = settings or TransportSettings()
+        self._too_long = f"the reply is longer than {settings.max_reply_bytes} bytes"
         self._origins: dict[str, _Origin] = {}
         self._by_url: dict[str, _Origin] = {}
-        self._places = asyncio.Semaphore(max_connections)  # wakes its waiters in the order they came
-        self._context_lock = asyncio.Lock()
+        self._slots = asyncio.Semaphore(settings.max_connections)  # wakes its waiters in the order they came
+        self._tls = TlsContext(settings.ssl_context, make=default_context)
         self._connector: _Connector | None = None
         self._closed = False
 
@@ -224,15 +179,13 @@ class AiohttpTransport:
         """Send *request* and read the whole reply within *timeout* seconds in all."""
         if self._closed:
             raise ClientStateError("The transport is closed. Nothing was sent; open a new client.")
-        progress = _Progress(request.send_by, self._runtime)
+        progress = Progress(request.send_by, self._settings.runtime)
         if timeout > 0:  # else the first wait would come behind the write
             with suppress(TimeoutError):
-                async with asyncio.timeout(timeout), self._places:
-                    progress.placed = True
+                async with asyncio.timeout(timeout), self._slots:
+                    progress.has_slot = True
                     return await self._exchange(request, progress)
-        if not progress.placed:
-            return Exchange(phase=Phase.NOT_SENT, cause="every connection was busy", pool_timeout=True)
-        return progress.broken(f"no whole reply came within {timeout:.3g} s")
+        return progress.out_of_time(timeout)
 
     async def aclose(self) -> None:
         """Close every connection. A request that is under way finishes and then closes its own."""
@@ -242,7 +195,7 @@ class AiohttpTransport:
             while one.resting:
                 one.resting.pop().drop()
 
-    async def _exchange(self, request: WireRequest, progress: _Progress) -> Exchange:
+    async def _exchange(self, request: WireRequest, progress: Progress) -> Exchange:
         handler = keeper = None
         try:
             to = self._by_url.get(request.url) or await self._new_origin(request.url)
@@ -250,17 +203,16 @@ class AiohttpTransport:
             handler = await self._connect(to)
             handler.set_response_params(read_until_eof=True, auto_decompress=False)
             # Head and body are one write, so that no moment lies between them.
-            handler.speak(data, progress.look)
+            handler.speak(data, progress.begin)
             exchange, end = await self._reply(handler)
             if end is not None and not self._closed and handler.rest(end):
                 keeper = to.resting
-        except _TooLateError:
-            cause = "its send deadline passed before it was written"
-            return Exchange(phase=Phase.NOT_SENT, cause=cause, late=True)
+        except TooLateError:
+            return progress.too_late()
         except _NoReplyError as error:
             return progress.broken(str(error))
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-            return progress.broken(words(error, AIOHTTP_CAUSES))
+            return progress.broken(message(error, AIOHTTP_CAUSES))
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a connection is not used again.
             if keeper is not None and handler is not None:
@@ -300,7 +252,7 @@ class AiohttpTransport:
         body = bytearray()
         while chunk := await content.readany():
             body += chunk
-            if len(body) > self._max_reply_bytes:
+            if len(body) > self._settings.max_reply_bytes:
                 return _refused(status, retry_after, self._too_long), None
         if handler.broke and not message.chunked and "Content-Length" not in headers:
             raise _NoReplyError(NO_REPLY)  # It would have ended with the connection, which broke instead.
@@ -308,34 +260,20 @@ class AiohttpTransport:
         whole = bytes(body)
         if "Content-Encoding" in headers:
             try:
-                whole = decoded(whole, headers["Content-Encoding"], limit=self._max_reply_bytes)
+                whole = decoded(whole, headers["Content-Encoding"], limit=self._settings.max_reply_bytes)
             except UnreadableEncodingError:
                 return _refused(status, retry_after, "the reply's content encoding could not be read"), end
-            if len(whole) > self._max_reply_bytes:
+            if len(whole) > self._settings.max_reply_bytes:
                 return _refused(status, retry_after, self._too_long), None
         return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=whole), end
 
     async def _new_origin(self, url: str) -> _Origin:
-        context = await self._context(url)
+        context = await self._tls.get() if url.startswith("https:") else None
         one = self._origins.get(origin(url))
         if one is None:
-            one = self._origins[origin(url)] = _origin(url, context, self._proxy or environment_proxy(url))
+            one = self._origins[origin(url)] = _origin(url, context, self._settings.proxy or environment_proxy(url))
         self._by_url[url] = one
         return one
-
-    async def _context(self, url: str) -> ssl.SSLContext | None:
-        if not url.startswith("https:"):
-            return None
-        async with self._context_lock:
-            if self._ssl_context is None:
-                # Reading the list of authorities takes some 50 ms, which would stop every other task.
-                try:
-                    self._ssl_context = await asyncio.to_thread(default_context)
-                except OSError as error:
-                    raise ConfigurationError(
-                        "The authorities for TLS cannot be read. Nothing was sent; mend SSL_CERT_FILE or SSL_CERT_DIR."
-                    ) from error
-            return self._ssl_context
 
 
 def _origin(url: str, context: ssl.SSLContext | None, proxy: str | None) -> _Origin:

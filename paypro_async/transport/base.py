@@ -1,10 +1,14 @@
-"""The protocol of a transport."""
+"""The protocol of a transport, and what the transports of this package are told."""
 
+import ssl
 from typing import Protocol
 
-from paypro_async._core.wire import Exchange, WireRequest
+from attrs import Factory, frozen
 
-__all__ = ["Transport"]
+from paypro_async._core.wire import Exchange, WireRequest
+from paypro_async.runtime import Runtime, SystemRuntime
+
+__all__ = ["Transport", "TransportSettings"]
 
 
 class Transport(Protocol):
@@ -22,3 +26,23 @@ class Transport(Protocol):
     async def aclose(self) -> None:
         """Close every connection."""
         ...
+
+
+@frozen(kw_only=True)
+class TransportSettings:
+    """What any transport of this package goes by.
+
+    Args:
+        max_connections: How many requests there are at one time. Those beyond wait in the order they came.
+        max_reply_bytes: A longer reply is refused, which leaves the payout unknown.
+        ssl_context: For an own CA or a client certificate (mTLS). The default verifies by certifi's list, or by
+            ``SSL_CERT_FILE``.
+        proxy: The URL of a proxy. By default the environment's ``HTTPS_PROXY`` and ``NO_PROXY`` are honoured.
+        runtime: The clock of the send deadline.
+    """
+
+    max_connections: int = 100
+    max_reply_bytes: int = 1024 * 1024
+    ssl_context: ssl.SSLContext | None = None
+    proxy: str | None = None
+    runtime: Runtime = Factory(SystemRuntime)

@@ -1,4 +1,4 @@
-"""Words for the errors of the libraries that send. They never decide the phase: what was written does.
+"""Messages for the errors of the libraries that send. They never decide the phase: what was written does.
 
 The errors are named, not imported, so that no library is loaded that is not used.
 """
@@ -6,7 +6,7 @@ The errors are named, not imported, so that no library is loaded that is not use
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["AIOHTTP_CAUSES", "HTTPX_CAUSES", "NO_REPLY", "words"]
+__all__ = ["AIOHTTP_CAUSES", "HTTPX_CAUSES", "NO_REPLY", "message"]
 
 _NO_CONNECTION = "no connection could be made"
 NO_REPLY = "the connection was closed without a whole reply"
@@ -67,8 +67,8 @@ AIOHTTP_CAUSES: Mapping[str, str] = MappingProxyType(
 """By the class of aiohttp."""
 
 
-def words(error: Exception, causes: Mapping[str, str]) -> str:
-    """What happened, for people."""
+def message(error: Exception, causes: Mapping[str, str]) -> str:
+    """What happened, for people: that of the error's own class, or else of the nearest that it is derived from."""
     for kind in type(error).__mro__:
         if kind.__name__ in causes:
             return causes[kind.__name__]

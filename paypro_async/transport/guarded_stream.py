@@ -21,7 +21,7 @@ class GuardedStream(anyio.abc.ByteStream):
     Args:
         stream: The stream itself.
         guard: Gives the look for the request that is being written, which raises if it is too late; None for what
-            nobody guards.
+            has no deadline.
     """
 
     def __init__(self, stream: anyio.abc.ByteStream, guard: Callable[[], Callable[[], None] | None]) -> None:

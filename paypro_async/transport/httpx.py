@@ -1,16 +1,13 @@
 """The default transport: httpx, one connection a lane. The only file that imports httpx, or httpx2 in its place.
 
 One big httpx pool is not used: it rescans itself at every change, and a request that is cancelled while it connects
-costs it a place for good (docs/architecture.md has the figures). A lane is an ``httpx.AsyncHTTPTransport`` with room
+costs it a slot for good (docs/architecture.md has the figures). A lane is an ``httpx.AsyncHTTPTransport`` with room
 for one connection. A request takes a free lane; a lane whose request broke or was cancelled is thrown away.
 
 httpx2 continues httpx under another name, with the same classes, so what is said of httpx here holds for either.
 """
 
-import os
-import socket
 import ssl
-import struct
 from collections import defaultdict
 from collections.abc import AsyncIterable, Callable
 from functools import lru_cache
@@ -19,34 +16,27 @@ from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 import anyio
-import anyio.to_thread
 import httpx
 from attrs import define
 
 from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
-from paypro_async.runtime import Runtime, SystemRuntime
-from paypro_async.transport.causes import HTTPX_CAUSES, words
+from paypro_async.transport.authorities import TlsContext
+from paypro_async.transport.base import TransportSettings
+from paypro_async.transport.causes import HTTPX_CAUSES, message
 from paypro_async.transport.guarded_stream import GuardedStream
+from paypro_async.transport.progress import DROP_UNSENT, REST_SECONDS, Progress, TooLateError
 from paypro_async.transport.proxies import environment_proxy, origin
 
 __all__ = ["HttpxTransport"]
 
-_REST_SECONDS = 15.0  # longer than that a connection is not trusted to be still there
 # The time-outs of httpx are per read; the deadline of the whole exchange is a cancel scope around it.
 _NO_TIMEOUT = MappingProxyType({"connect": None, "read": None, "write": None, "pool": None})
 _CLOSING_SECONDS = 1.0
-# Closing drops what has not left yet. Otherwise the kernel goes on delivering a request that was given up: after a
-# break of the network it would arrive when everybody believes it lost.
-_DROP_UNSENT = ((socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0)),)
 
 
 class _Closable(Protocol):
     async def aclose(self) -> None: ...
-
-
-class _TooLateError(Exception):
-    """The send deadline passed before the next write."""
 
 
 @define(eq=False)
@@ -54,11 +44,11 @@ class _Lane:
     """Room for one connection, and the request that has it now."""
 
     inner: httpx.AsyncHTTPTransport
-    wire: "_Wire | None" = None
+    progress: Progress | None = None
 
     def guard(self) -> Callable[[], None] | None:
         """The look for the request that is being written; none while a proxy or TLS is."""
-        return self.wire.look if self.wire is not None and self.wire.touched else None
+        return self.progress.look if self.progress is not None and self.progress.begun else None
 
     async def aclose(self) -> None:
         await self.inner.aclose()
@@ -67,11 +57,9 @@ class _Lane:
 class _Wire:
     """Watches one request being written. httpcore calls it at every step (its ``trace`` extension)."""
 
-    def __init__(self, send_by: float | None, runtime: Runtime) -> None:
-        self._send_by = send_by
-        self._runtime = runtime
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
         self.lane: _Lane | None = None
-        self.touched = False
         self.clean = False  # whether a whole reply was read, and nothing behind it
         self.dialled: Any = None  # the stream, if a connection was made for this request
 
@@ -84,56 +72,28 @@ class _Wire:
             return
         if info["request"].method == b"CONNECT":
             return  # A proxy's tunnel: nothing of the payout yet.
-        # Here and not earlier: the wait for a lane, DNS, TCP and TLS lie before, and a frozen process wakes anywhere.
-        # The body is guarded too: without it the platform cannot act on the headers.
-        self.look()
-        self.touched = True
-
-    def look(self) -> None:
-        """Raise if the send deadline has passed."""
-        if self._send_by is not None and self._runtime.steady() > self._send_by:
-            raise _TooLateError
-
-    def broken(self, cause: str, *, pool_timeout: bool = False, late: bool = False) -> Exchange:
-        """The exchange that ended without a whole reply."""
-        phase = Phase.MAYBE_SENT if self.touched else Phase.NOT_SENT
-        untouched = not self.touched
-        return Exchange(phase=phase, cause=cause, pool_timeout=pool_timeout and untouched, late=late and untouched)
+        # Before the body as well: without it the platform cannot act on the headers.
+        self.progress.begin()
 
 
 class HttpxTransport:
     """One-connection lanes over httpx.
 
     Args:
-        max_connections: How many lanes there are at most. Requests beyond wait in the order they came.
-        max_reply_bytes: A longer reply is refused, which leaves the payout unknown.
-        ssl_context: For an own CA or a client certificate (mTLS). The default verifies by certifi's list, or by
-            ``SSL_CERT_FILE``.
-        proxy: The URL of a proxy. By default the environment's ``HTTPS_PROXY`` and ``NO_PROXY`` are honoured.
-        runtime: The clock of the send deadline.
+        settings: How many lanes there are at most, TLS, the proxy and the clock.
         library: httpx, or httpx2, which must be installed.
     """
 
     def __init__(
-        self,
-        *,
-        max_connections: int = 100,
-        max_reply_bytes: int = 1024 * 1024,
-        ssl_context: ssl.SSLContext | None = None,
-        proxy: str | None = None,
-        runtime: Runtime | None = None,
-        library: Literal["httpx", "httpx2"] = "httpx",
+        self, settings: TransportSettings | None = None, *, library: Literal["httpx", "httpx2"] = "httpx"
     ) -> None:
+        self._settings = settings = settings or TransportSettings()
         self._httpx = _load(library)
-        self._one = self._httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_REST_SECONDS)
-        self._max_reply_bytes = max_reply_bytes
-        self._ssl_context = ssl_context
-        self._proxy = proxy
-        self._runtime = runtime or SystemRuntime()
+        self._one = self._httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=REST_SECONDS)
         self._free: defaultdict[str, list[_Lane]] = defaultdict(list)  # by origin
         # A semaphore wakes its waiters in the order they came.
-        self._places = anyio.Semaphore(max_connections, fast_acquire=True)
-        self._context_lock = anyio.Lock()
+        self._slots = anyio.Semaphore(settings.max_connections, fast_acquire=True)
+        self._tls = TlsContext(settings.ssl_context, make=self._httpx.create_ssl_context)
         self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http, where httpx wants one and uses none
         self._closed = False
 
@@ -149,18 +109,13 @@ class HttpxTransport:
         """Send *request* and read the whole reply within *timeout* seconds in all."""
         if self._closed:
             raise ClientStateError("The transport is closed. Nothing was sent; open a new client.")
-        wire = _Wire(request.send_by, self._runtime)
+        progress = Progress(request.send_by, self._settings.runtime)
         exchange: Exchange | None = None
-        placed = False
         with anyio.move_on_after(timeout):
-            async with self._places:
-                placed = True
-                exchange = await self._over_a_lane(request, wire)
-        if exchange is not None:
-            return exchange
-        if not placed:
-            return wire.broken("every connection was busy", pool_timeout=True)
-        return wire.broken(f"no whole reply came within {timeout:.3g} s")
+            async with self._slots:
+                progress.has_slot = True
+                exchange = await self._over_a_lane(request, _Wire(progress))
+        return progress.out_of_time(timeout) if exchange is None else exchange
 
     async def aclose(self) -> None:
         """Close every connection. A request that is under way finishes and then closes its own."""
@@ -172,15 +127,15 @@ class HttpxTransport:
     async def _over_a_lane(self, request: WireRequest, wire: _Wire) -> Exchange:
         free = self._free[origin(request.url)]
         lane = free.pop() if free else await self._new_lane(request.url)
-        lane.wire, wire.lane = wire, lane
+        lane.progress, wire.lane = wire.progress, lane
         whole = False
         try:
             exchange = await self._exchange(lane, request, wire)
             whole = wire.clean
-        except _TooLateError:
-            return wire.broken("its send deadline passed before it was written", late=True)
+        except TooLateError:
+            return wire.progress.too_late()
         except (self._httpx.RequestError, OSError) as error:
-            return wire.broken(words(error, HTTPX_CAUSES))
+            return wire.progress.broken(message(error, HTTPX_CAUSES))
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a lane is not used again.
             if whole and not self._closed:
@@ -208,38 +163,24 @@ class HttpxTransport:
         try:
             async for chunk in _chunks(response):
                 body += chunk
-                if len(body) > self._max_reply_bytes:
-                    cause = f"the reply is longer than {self._max_reply_bytes} bytes"
+                if len(body) > self._settings.max_reply_bytes:
+                    cause = f"the reply is longer than {self._settings.max_reply_bytes} bytes"
                     break
         except self._httpx.DecodingError as error:
-            cause = words(error, HTTPX_CAUSES)
+            cause = message(error, HTTPX_CAUSES)
         if cause is not None:
             return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, cause=cause)
         await response.aclose()
         wire.clean = _nothing_left(lane, response, secure=request.url.startswith("https:"))
         return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=bytes(body))
 
-    async def _default_context(self, url: str) -> ssl.SSLContext:
-        if urlsplit(url).scheme == "http":
-            return self._no_tls
-        async with self._context_lock:
-            if self._ssl_context is None:
-                # Reading the list of authorities takes some 50 ms, which would stop every other task.
-                try:
-                    context: ssl.SSLContext = await anyio.to_thread.run_sync(self._httpx.create_ssl_context)
-                except OSError as error:
-                    raise ConfigurationError(
-                        "The authorities for TLS cannot be read. Nothing was sent; mend SSL_CERT_FILE or SSL_CERT_DIR."
-                    ) from error
-                self._ssl_context = context
-            return self._ssl_context
-
     async def _new_lane(self, url: str) -> _Lane:
-        context = self._ssl_context or await self._default_context(url)
-        proxy = self._proxy or environment_proxy(url)
+        plain = urlsplit(url).scheme == "http"
+        context = self._no_tls if plain and self._settings.ssl_context is None else await self._tls.get()
+        proxy = self._settings.proxy or environment_proxy(url)
         try:
             lane: httpx.AsyncHTTPTransport = self._httpx.AsyncHTTPTransport(
-                verify=context, limits=self._one, proxy=proxy, socket_options=_DROP_UNSENT
+                verify=context, limits=self._one, proxy=proxy, socket_options=(DROP_UNSENT,)
             )
         except (ValueError, ImportError, self._httpx.InvalidURL) as error:
             raise ConfigurationError(

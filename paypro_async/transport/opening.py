@@ -1,9 +1,9 @@
 """From what a user writes to a transport."""
 
-from typing import Any
+from typing import Protocol
 
 from paypro_async.errors import ConfigurationError
-from paypro_async.transport.base import Transport
+from paypro_async.transport.base import Transport, TransportSettings
 
 __all__ = ["TRANSPORTS", "check_transport", "open_transport"]
 
@@ -21,29 +21,35 @@ def check_transport(transport: str | Transport) -> None:
         raise ConfigurationError("The transport is not understood. Give 'httpx', 'aiohttp', 'httpx2' or a Transport.")
 
 
-async def open_transport(transport: str | Transport, url: str, **settings: Any) -> Transport:
-    """The transport itself, or a new one of that name, ready for *url* but not connected.
+class _Preparable(Transport, Protocol):
+    async def prepare(self, url: str) -> None: ...
+
+
+async def open_transport(transport: str | Transport, url: str, settings: TransportSettings | None = None) -> Transport:
+    """The transport itself, or a new one of that name and with *settings*, ready for *url* but not connected.
 
     Raises:
         ConfigurationError: If its package is not installed, or a setting cannot be used.
     """
     if not isinstance(transport, str):
         return transport
-    # These cost more to import than all the rest; who only imports the package does not pay for them.
     try:
-        if transport == "aiohttp":
-            from paypro_async.transport.aiohttp import AiohttpTransport  # noqa: PLC0415
-
-            made: Any = AiohttpTransport(**settings)
-        else:
-            from paypro_async.transport.httpx import HttpxTransport  # noqa: PLC0415
-
-            made = HttpxTransport(library="httpx2" if transport == "httpx2" else "httpx", **settings)
+        made = _make(transport, settings or TransportSettings())
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"The transport {transport!r} needs {error.name}, which is not installed. Nothing was sent; install it "
             f"with: pip install 'paypro-async[{transport}]'."
         ) from error
     await made.prepare(url)
-    opened: Transport = made
-    return opened
+    return made
+
+
+def _make(name: str, settings: TransportSettings) -> _Preparable:
+    # These cost more to import than all the rest; a program that imports the package alone does not pay for them.
+    if name == "aiohttp":
+        from paypro_async.transport.aiohttp import AiohttpTransport  # noqa: PLC0415
+
+        return AiohttpTransport(settings)
+    from paypro_async.transport.httpx import HttpxTransport  # noqa: PLC0415
+
+    return HttpxTransport(settings, library="httpx2" if name == "httpx2" else "httpx")

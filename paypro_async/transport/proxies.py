@@ -1,4 +1,4 @@
-"""Which proxy leads to an address, by the words of the environment."""
+"""Which proxy leads to an address, by what the environment says."""
 
 import base64
 from functools import lru_cache

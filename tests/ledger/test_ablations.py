@@ -17,6 +17,7 @@ from paypro_async._core.retry import RetryPolicy
 from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.ledger import Ledger, Moved
 from paypro_async.sandbox import Fault, FaultPlan
+from paypro_async.transport import TransportSettings
 from paypro_async.transport.httpx import HttpxTransport
 from tests.support.intents import ACCOUNT, again, intent
 from tests.support.machine_faults import Make
@@ -30,7 +31,7 @@ class Doomed(HttpxTransport):
     """Its process dies with the reply in hand: nothing more happens in it."""
 
     def __init__(self) -> None:
-        super().__init__(runtime=VirtualRuntime())
+        super().__init__(TransportSettings(runtime=VirtualRuntime()))
         self.died = asyncio.Event()
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
@@ -116,7 +117,7 @@ class Frozen(HttpxTransport):
     """
 
     def __init__(self, *, deadline: bool) -> None:
-        super().__init__(runtime=VirtualRuntime())
+        super().__init__(TransportSettings(runtime=VirtualRuntime()))
         self.thawed = asyncio.Event()
         self._deadline = deadline
 

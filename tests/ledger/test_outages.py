@@ -12,6 +12,7 @@ from paypro_async._core.lifecycle import State
 from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Sandbox
+from paypro_async.transport import TransportSettings
 from paypro_async.transport.httpx import HttpxTransport
 from tests.support.clock import Hurried
 from tests.support.intents import FIELDS, MERCHANT
@@ -48,7 +49,7 @@ def runtime() -> Hurried:
 
 @pytest.fixture
 async def transport(runtime: Hurried) -> AsyncIterator[Interrupted]:
-    transport = Interrupted(runtime=runtime)
+    transport = Interrupted(TransportSettings(runtime=runtime))
     yield transport
     await transport.aclose()
 

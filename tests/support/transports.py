@@ -3,13 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Self
 
 from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.runtime import SystemRuntime
-from paypro_async.transport import Transport
+from paypro_async.transport import Transport, TransportSettings
 
 
 def transport_named(name: str) -> Callable[..., Transport]:
@@ -17,10 +16,10 @@ def transport_named(name: str) -> Callable[..., Transport]:
     if name == "aiohttp":
         from paypro_async.transport.aiohttp import AiohttpTransport
 
-        return AiohttpTransport
+        return lambda **settings: AiohttpTransport(TransportSettings(**settings))
     from paypro_async.transport.httpx import HttpxTransport
 
-    return partial(HttpxTransport, library=name)
+    return lambda **settings: HttpxTransport(TransportSettings(**settings), library=name)
 
 
 def request(url: str, number: int = 0, *, send_by: float | None = None) -> WireRequest:

@@ -23,7 +23,7 @@ def new_transport(kind: str) -> Callable[..., Transport]:
 
 @pytest.fixture
 async def transport(new_transport: Callable[..., Transport]) -> AsyncIterator[Transport]:
-    """Four connections: a place that leaks is missed soon."""
+    """Four connections: a slot that leaks is missed soon."""
     transport = new_transport(max_connections=4)
     yield transport
     await transport.aclose()

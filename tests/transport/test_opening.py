@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from paypro_async.errors import ConfigurationError
-from paypro_async.transport import TRANSPORTS, check_transport, open_transport
+from paypro_async.transport import TRANSPORTS, TransportSettings, check_transport, open_transport
 from tests.support.servers import Server, answer
 from tests.support.transports import request
 
@@ -13,7 +13,7 @@ from tests.support.transports import request
 async def test_each_name_opens_a_transport(kind: str):
     """Every name that is known makes a transport that sends."""
     async with Server(answer) as server:
-        transport = await open_transport(kind, server.url, max_connections=2)
+        transport = await open_transport(kind, server.url, TransportSettings(max_connections=2))
         exchange = await transport.send(request(server.url), timeout=5)
         assert exchange.body == b"{}"
         await transport.aclose()

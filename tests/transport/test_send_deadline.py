@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from paypro_async._core.wire import Phase
+from paypro_async.runtime import SystemRuntime
 from tests.support.servers import OK, Peer, Server, answer, over_tls
 from tests.support.transports import Clock, Stopwatch, good, request, until
 
@@ -70,7 +71,7 @@ async def test_deadline_that_passes_in_real_time_sends_nothing(new_transport, ou
         await over_tls(theirs)(peer)
 
     async with Server(slow_handshake, scheme="https") as server:
-        send_by = transport._runtime.steady() + 0.1
+        send_by = SystemRuntime().steady() + 0.1
         with Stopwatch() as watch:
             exchange = await transport.send(request(server.url, send_by=send_by), timeout=5)
         assert (exchange.phase, exchange.cause) == (Phase.NOT_SENT, TOO_LATE)

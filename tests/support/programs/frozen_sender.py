@@ -9,11 +9,12 @@ import sys
 
 from paypro_async._core.wire import WireRequest
 from paypro_async.runtime import SystemRuntime
-from paypro_async.transport import open_transport
+from paypro_async.transport import TransportSettings, open_transport
 
 
 async def main(url: str, ca_file: str, send_within: float, name: str) -> None:
-    transport = await open_transport(name, url, ssl_context=ssl.create_default_context(cafile=ca_file))
+    settings = TransportSettings(ssl_context=ssl.create_default_context(cafile=ca_file))
+    transport = await open_transport(name, url, settings)
     send_by = SystemRuntime().steady() + send_within
     print("announced", flush=True)
     sys.stdin.readline()

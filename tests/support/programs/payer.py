@@ -22,6 +22,7 @@ from paypro_async.ledger import Moved
 from paypro_async.ledger.sql.group import Claim
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.migrations import migrate
+from paypro_async.transport import TransportSettings
 from paypro_async.transport.httpx import HttpxTransport
 from tests.support.clock import Hurried
 from tests.support.intents import FIELDS, MERCHANT
@@ -130,7 +131,7 @@ def dying_migration(connection: Connection) -> None:
 
 async def pay_one(base_url: str, ledger: DyingLedger, payout: dict[str, str]) -> None:
     runtime = Hurried()
-    settings = SETTINGS | {"runtime": runtime, "transport": DyingTransport(runtime=runtime)}
+    settings = SETTINGS | {"runtime": runtime, "transport": DyingTransport(TransportSettings(runtime=runtime))}
     async with PayProClient(base_url=base_url, ledger=ledger, **settings) as client:
         print(await client.payout(payout))
 
