@@ -262,13 +262,13 @@ def event_of(entry: Entry, change: Change) -> Event:
     )
 
 
-def first_entry(intent: Intent, now: datetime, *, forgetful_since: datetime | None = None) -> Entry:
+def first_entry(intent: Intent, now: datetime, *, restored_since: datetime | None = None) -> Entry:
     """The entry of a claimed intent: attempt 1 is announced.
 
     Args:
         intent: What is claimed.
         now: The ledger's clock.
-        forgetful_since: When the ledger was found to be restored from a backup, if it was. Then an attempt that it has
+        restored_since: When the ledger was found to be restored from a backup, if it was. Then an attempt that it has
             forgotten may have sent this payout until that moment, and nothing is announced.
     """
     return Entry(
@@ -280,10 +280,10 @@ def first_entry(intent: Intent, now: datetime, *, forgetful_since: datetime | No
         currency=intent.currency,
         content=intent.content,
         state=State.SENDING,
-        attempt=0 if forgetful_since else 1,
-        sent_at=forgetful_since or now,
-        age=(now - forgetful_since).total_seconds() if forgetful_since else 0.0,
-        doubt=forgetful_since is not None,
+        attempt=0 if restored_since else 1,
+        sent_at=restored_since or now,
+        age=(now - restored_since).total_seconds() if restored_since else 0.0,
+        doubt=restored_since is not None,
         batch_id=intent.batch_id,
         position=intent.position,
         created_at=now,

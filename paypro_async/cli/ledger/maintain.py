@@ -220,14 +220,14 @@ async def _decide(
 
 async def _restored(url: str | None, change: str | None, *, yes: bool, as_json: bool) -> int:
     async with open_to(url, "read") as ledger:
-        since, suspicion = ledger.forgetful_since, ledger.suspicion
+        since, suspicion = ledger.restored_since, ledger.suspicion
     if change == "begin":
         since = await _begin(url, known=since is not None)
         suspicion = None
     elif change == "end" and since is not None:
         _confirm(ledger.name, yes=yes)
         async with open_to(url, "tend") as ledger:
-            await ledger.trust_again()
+            await ledger.end_restored()
         since = None
     if as_json:
         told = since.isoformat(timespec="seconds") if since else None
@@ -246,9 +246,9 @@ async def _restored(url: str | None, change: str | None, *, yes: bool, as_json: 
 async def _begin(url: str | None, *, known: bool) -> datetime | None:
     async with open_to(url, "tend") as ledger:
         # Opening may have noticed it by itself.
-        if known or ledger.forgetful_since is None:
-            await ledger.ask_first(why="a person says so")
-        return ledger.forgetful_since
+        if known or ledger.restored_since is None:
+            await ledger.mark_restored(why="a person says so")
+        return ledger.restored_since
 
 
 def _confirm(name: str, *, yes: bool) -> None:

@@ -151,7 +151,7 @@ async def _show_all(ledger: Any, merchant_no: str, *, settle_after: float, as_js
     from paypro_async.cli.ledger.display import masked, print_overview, totals_as_json
     from paypro_async.ledger.admin import records as reading
 
-    since = ledger.forgetful_since
+    since = ledger.restored_since
     about = {
         "ledger": ledger.name,
         "schema_version": await reading.version(ledger),

@@ -12,7 +12,7 @@ from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger.admin.records import raw
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.schema import account, clock, event, payout
-from paypro_async.ledger.sql.triggers import missing_guards
+from paypro_async.ledger.sql.triggers import missing_triggers
 
 __all__ = ["Finding", "findings"]
 
@@ -74,7 +74,7 @@ def _whole(connection: Connection) -> list[tuple[str, str]]:
         found += [("INTEGRITY", f"the file is damaged: {text}") for text in words if text != "ok"]
     return found + [
         ("GUARD", f"the guard {name} is missing or another; 'paypro ledger migrate' makes it")
-        for name in missing_guards(connection)
+        for name in missing_triggers(connection)
     ]
 
 

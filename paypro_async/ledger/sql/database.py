@@ -10,10 +10,10 @@ from typing import NoReturn
 from sqlalchemy import Connection, Engine, exc, func, select
 
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError
-from paypro_async.ledger.sql.migrations import SCHEMA_VERSION, make_guards, migrate, schema_version
-from paypro_async.ledger.sql.restored import Continuity
+from paypro_async.ledger.sql.migrations import SCHEMA_VERSION, make_triggers, migrate, schema_version
+from paypro_async.ledger.sql.restored import Restored
 from paypro_async.ledger.sql.schema import event
-from paypro_async.ledger.sql.triggers import missing_guards
+from paypro_async.ledger.sql.triggers import missing_triggers
 
 __all__ = ["Database", "Purpose", "last_event_of"]
 
@@ -42,7 +42,7 @@ class Database(ABC):
         self.name = name
         self.patience = patience
         self.purpose = Purpose.PAY
-        self.continuity: Continuity = Continuity(name)
+        self.restored: Restored = Restored(name)
         self._migrates_itself = migrates_itself
         self._engine: Engine | None = None
         self._connection: Connection | None = None
@@ -74,8 +74,8 @@ class Database(ABC):
                 self._migrate(connection)
             elif before > SCHEMA_VERSION:
                 self._refuse_version(before)
-            elif missing_guards(connection):
-                make_guards(connection)
+            elif missing_triggers(connection):
+                make_triggers(connection)
         return before
 
     @abstractmethod
@@ -88,14 +88,14 @@ class Database(ABC):
 
     def committed(self, last_event: int) -> None:
         """A group is durable; *last_event* is the number of its last step of history."""
-        self.continuity.last_event = last_event
+        self.restored.last_event = last_event
 
-    def ask_first(self, why: str) -> None:
+    def mark_restored(self, why: str) -> None:
         """Ask first from now on: the ledger is a restored backup, as *why* says."""
         connection = self._connected()
         with connection.execution_options(paypro_write=True).begin():
-            self.continuity.begin(connection, why)
-            self._believe(connection)
+            self.restored.mark(connection, why)
+            self._suspicion_noted(connection)
             last_event = last_event_of(connection)
         self.committed(last_event)
 
@@ -139,11 +139,11 @@ class Database(ABC):
         """Note what must be older than the reading of the ledger to be compared with it."""
 
     @abstractmethod
-    def _doubt(self, connection: Connection) -> str | None:
+    def _suspicion(self, connection: Connection) -> str | None:
         """Why this ledger may be older than what was last written to it; None if nothing says so."""
 
     @abstractmethod
-    def _believe(self, connection: Connection) -> None:
+    def _suspicion_noted(self, connection: Connection) -> None:
         """The doubt is being noted in this transaction; it is not raised again after its commit."""
 
     def _connected(self) -> Connection:
@@ -200,14 +200,14 @@ class Database(ABC):
         """Notice a ledger that has forgotten what was written to it: a restored backup, a standby that lagged."""
         self._before_looking_back()
         with connection.execution_options(paypro_write=False).begin():
-            self.continuity.read(connection)
+            self.restored.read(connection)
             if self.purpose is Purpose.READ:
-                self.continuity.suspicion = self._doubt(connection)
+                self.restored.suspicion = self._suspicion(connection)
                 return
-            lost = self.continuity.has_lost(connection)
-            why = "what this process wrote is not there any more" if lost else self._doubt(connection)
+            lost = self.restored.has_lost(connection)
+            why = "what this process wrote is not there any more" if lost else self._suspicion(connection)
         if why is not None:
-            self.ask_first(why)
+            self.mark_restored(why)
 
     def _migrate(self, connection: Connection) -> None:
         migrate(connection)

@@ -120,16 +120,16 @@ class Group:
 
     Args:
         requests: Claims and changes, in the order in which they were asked for.
-        forgetful_since: Since when the ledger is known to be a restored backup, in seconds since 1970; else None.
+        restored_since: Since when the ledger is known to be a restored backup, in seconds since 1970; else None.
 
     Attributes:
         last_event: After ``carry_out``, the number of the last step of history that it wrote; None if it wrote none.
     """
 
-    def __init__(self, connection: Connection, requests: Sequence[Claim | Move], forgetful_since: float | None) -> None:
+    def __init__(self, connection: Connection, requests: Sequence[Claim | Move], restored_since: float | None) -> None:
         self._connection = connection
         self._requests = requests
-        self._forgetful_since = datetime.fromtimestamp(forgetful_since, UTC) if forgetful_since else None
+        self._restored_since = datetime.fromtimestamp(restored_since, UTC) if restored_since else None
         self._shared = connection.dialect.name != "sqlite"
         self._rows: dict[Key, _Row] = {}
         self._inserts: dict[Key, dict[str, Any]] = {}
@@ -170,7 +170,7 @@ class Group:
         return self._move(row, request)
 
     def _claim(self, claim: Claim) -> Moved:
-        entry = first_entry(claim.intent, self._now, forgetful_since=self._forgetful_since)
+        entry = first_entry(claim.intent, self._now, restored_since=self._restored_since)
         # In a restored ledger nothing is announced, so that nobody sends before asking. It is still whose row it is.
         stamp = announced(claim.owner, shared=self._shared) if entry.attempt else (claim.owner, None, None)
         self._rows[claim.key] = _Row(entry, stamp)

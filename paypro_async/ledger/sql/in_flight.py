@@ -7,13 +7,13 @@ from typing import Any
 from paypro_async._core.lifecycle import Cause
 from paypro_async.ledger.sql.group import Claim, Key
 
-__all__ = ["Crowd"]
+__all__ = ["InFlight"]
 
 _SHARE = 5
 _FORGOTTEN_AFTER = 30.0
 
 
-class Crowd:
+class InFlight:
     """Counts the attempts that were announced here and have not ended. Used by the writer's thread alone.
 
     With many payouts under way most of them wait for the network, and one commit can serve a fifth of them; who is

@@ -19,7 +19,7 @@ from paypro_async.ledger.sql.database import Database, Purpose
 from paypro_async.ledger.sql.group import SELECT_ENTRY, Claim, Group, Move, Request, find
 from paypro_async.ledger.sql.group_commit import GroupCommit
 from paypro_async.ledger.sql.identity import process_name
-from paypro_async.ledger.sql.in_flight import Crowd
+from paypro_async.ledger.sql.in_flight import InFlight
 from paypro_async.ledger.sql.postgres import PostgresDatabase
 from paypro_async.ledger.sql.rows import entry_of, event_of_row
 from paypro_async.ledger.sql.schema import event, payout
@@ -52,7 +52,7 @@ class SqlLedger:
             else PostgresDatabase(url, patience=patience)
         )
         self._writer: GroupCommit | None = None
-        self._crowd = Crowd()
+        self._in_flight = InFlight()
         self._owner = process_name()
         self._counter = itertools.count()
 
@@ -65,7 +65,7 @@ class SqlLedger:
         """
         self._start(Purpose.PAY)
         await self._submit(Request(lambda connection: tables.bind(connection, account), writes=True))
-        self._database.continuity.tell()
+        self._database.restored.tell()
 
     async def open_to_read(self) -> None:
         """Make ready for looking into a ledger that is there, while others pay from it. Nothing is written to it.
@@ -86,7 +86,7 @@ class SqlLedger:
         """
         self._start(Purpose.TEND)
         await self._submit(Request(lambda _: None))
-        self._database.continuity.tell()
+        self._database.restored.tell()
 
     async def migrate(self) -> int | None:
         """Make the tables or bring them up to date; the version that was there before, or None for a new ledger."""
@@ -121,15 +121,15 @@ class SqlLedger:
         return self._database.name
 
     @property
-    def forgetful_since(self) -> datetime | None:
+    def restored_since(self) -> datetime | None:
         """Since when this ledger is known to be a restored backup, and asks before it sends; None if it is not."""
-        since = self._database.continuity.forgetful_since
+        since = self._database.restored.since
         return datetime.fromtimestamp(since, UTC) if since else None
 
     @property
     def suspicion(self) -> str | None:
         """Why the ledger looks like a restored backup that nobody has paid from yet; after opening it to read."""
-        return self._database.continuity.suspicion
+        return self._database.restored.suspicion
 
     async def claim(self, intent: Intent) -> Moved:
         """Store *intent* as attempt 1, unless its trade number is there already."""
@@ -208,14 +208,14 @@ class SqlLedger:
         """Run ``work(connection)`` in a transaction of its group; what it returns once that is durable."""
         return await self._submit(Request(work, writes=True))
 
-    async def ask_first(self, *, why: str) -> None:
+    async def mark_restored(self, *, why: str) -> None:
         """From now on treat this ledger as a restored backup: ask the platform before anything is sent."""
-        await self._submit(Request(lambda connection: self._database.continuity.begin(connection, why), writes=True))
-        self._database.continuity.tell()
+        await self._submit(Request(lambda connection: self._database.restored.mark(connection, why), writes=True))
+        self._database.restored.tell()
 
-    async def trust_again(self) -> None:
+    async def end_restored(self) -> None:
         """A person says that no payout that a restored ledger has forgotten can come again."""
-        await self._submit(Request(self._database.continuity.end, writes=True))
+        await self._submit(Request(self._database.restored.end, writes=True))
 
     async def aclose(self) -> None:
         """Write what waits and close the database."""
@@ -233,7 +233,7 @@ class SqlLedger:
     def _start(self, purpose: Purpose) -> None:
         if self._writer is None:
             self._database.purpose = purpose
-            self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._crowd.wanted)
+            self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._in_flight.wanted)
 
     async def _page(self, merchant_no: str, *conditions: Any, after: str, limit: int) -> list[Entry]:
         query = (
@@ -287,7 +287,7 @@ class SqlLedger:
         with database.transaction(write=writes) as connection:
             answers: list[Any] = []
             if payouts:
-                group = Group(connection, payouts, database.continuity.forgetful_since)
+                group = Group(connection, payouts, database.restored.since)
                 answers = group.carry_out()
                 last_event = group.last_event
             # Readings come last, so that they see what the group wrote.
@@ -298,5 +298,5 @@ class SqlLedger:
         if last_event is not None:
             database.committed(last_event)
         if payouts:
-            self._crowd.see(payouts, answers)
+            self._in_flight.see(payouts, answers)
         return results

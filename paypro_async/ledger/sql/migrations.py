@@ -12,9 +12,9 @@ from sqlalchemy import Connection, inspect, select
 from sqlalchemy.schema import CreateColumn
 
 from paypro_async.ledger.sql.schema import batch, event, meta, metadata, pace, payout
-from paypro_async.ledger.sql.triggers import guards
+from paypro_async.ledger.sql.triggers import triggers
 
-__all__ = ["SCHEMA_VERSION", "make_guards", "migrate", "schema_version"]
+__all__ = ["SCHEMA_VERSION", "make_triggers", "migrate", "schema_version"]
 
 SCHEMA_VERSION = 2
 
@@ -38,12 +38,12 @@ def migrate(connection: Connection) -> None:
         for step in range(version, SCHEMA_VERSION):
             _STEPS[step](connection)
             _set(connection, "schema_version", str(step + 1))
-    make_guards(connection)
+    make_triggers(connection)
 
 
-def make_guards(connection: Connection) -> None:
+def make_triggers(connection: Connection) -> None:
     """Make the triggers, replacing those that are there."""
-    for statement in guards(connection.dialect.name):
+    for statement in triggers(connection.dialect.name):
         connection.exec_driver_sql(statement)
 
 

@@ -136,12 +136,12 @@ class PostgresDatabase(Database):
 
     def _migrate(self, connection: Connection) -> None:
         super()._migrate(connection)
-        self._believe(connection)
+        self._suspicion_noted(connection)
 
     def _before_looking_back(self) -> None:
         """Nothing to do: the server tells who it is within the reading."""
 
-    def _doubt(self, connection: Connection) -> str | None:
+    def _suspicion(self, connection: Connection) -> str | None:
         if self.purpose is Purpose.READ and connection.execute(text("SELECT pg_is_in_recovery()")).scalar():
             return None  # A standby is a good place to read.
         known = connection.execute(select(meta.c.value).where(meta.c.key == "server")).scalar()
@@ -149,7 +149,7 @@ class PostgresDatabase(Database):
             return "the server is another one, or was rolled back, or a standby took over"
         return None
 
-    def _believe(self, connection: Connection) -> None:
+    def _suspicion_noted(self, connection: Connection) -> None:
         connection.execute(meta.delete().where(meta.c.key == "server"))
         connection.execute(meta.insert().values(key="server", value=_server(connection)))
 

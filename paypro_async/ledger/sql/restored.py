@@ -17,40 +17,40 @@ from paypro_async.ledger.sql.rows import announced
 from paypro_async.ledger.sql.schema import clock, event, meta, payout
 from paypro_async.log import logger
 
-__all__ = ["Continuity"]
+__all__ = ["Restored"]
 
 
-_KEY = "forgetful_since"
+_KEY = "forgetful_since"  # what stands in ledgers since their first release
 
 
 @define(eq=False)
-class Continuity:
-    """What one process knows of whether its ledger has forgotten something.
+class Restored:
+    """What one process knows of whether its ledger was restored from a backup.
 
     Args:
         name: The ledger's, for people.
-        suspicion: Why the ledger looks like a restored backup to somebody who only reads and notes nothing.
+        suspicion: Why the ledger looks like a restored backup, where it is only read and nothing is noted.
         last_event: The number of the last step of history that this process wrote; 0 for none.
-        forgetful_since: Since when the ledger asks first, in seconds since 1970 on its own clock; None if it does not.
+        since: Since when the ledger is known to be restored, in seconds since 1970 on its own clock; None if it is not.
     """
 
     name: str
     suspicion: str | None = None
     last_event: int = 0
-    forgetful_since: float | None = None
+    since: float | None = None
     _to_tell: str | None = field(default=None, init=False)
 
     def read(self, connection: Connection) -> None:
-        """Learn whether the ledger asks first."""
+        """Learn whether the ledger is known to be a restored backup."""
         value = connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
-        self.forgetful_since = float(value) if value else None
+        self.since = float(value) if value else None
 
     def has_lost(self, connection: Connection) -> bool:
         """Whether what this process wrote is not there any more."""
         found = select(event.c.id).where(event.c.id == self.last_event)
         return bool(self.last_event) and connection.execute(found).scalar() is None
 
-    def begin(self, connection: Connection, why: str) -> None:
+    def mark(self, connection: Connection, why: str) -> None:
         """From now on ask first. Everything that is open may have been sent since the backup was made."""
         now: float = connection.execute(select(clock())).scalar_one()
         _, boot, sent_steady = announced("", shared=connection.dialect.name != "sqlite")
@@ -84,12 +84,12 @@ class Continuity:
         )
         connection.execute(meta.delete().where(meta.c.key == _KEY))
         connection.execute(meta.insert().values(key=_KEY, value=repr(now)))
-        self.forgetful_since, self.last_event, self._to_tell = now, 0, why
+        self.since, self.last_event, self._to_tell = now, 0, why
 
     def end(self, connection: Connection) -> None:
         """A person says that nothing that was forgotten can come back."""
         connection.execute(meta.delete().where(meta.c.key == _KEY))
-        self.forgetful_since = None
+        self.since = None
 
     def tell(self) -> None:
         """Say what was noticed, once, where a person will see it."""

@@ -21,7 +21,7 @@ from paypro_async.ledger.sql.backup import backup_made_at, copy_file, forget_bac
 from paypro_async.ledger.sql.database import Database, Purpose, last_event_of
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.schema import meta
-from paypro_async.ledger.sql.watermark import Mark
+from paypro_async.ledger.sql.watermark import Watermark
 
 __all__ = ["SqliteDatabase"]
 
@@ -60,7 +60,7 @@ class SqliteDatabase(Database):
         self._file: tuple[int, int] | None = None
         self._busy_timeout = busy_timeout
         self._failed: Connection | None = None
-        self._mark = Mark(self._path)
+        self._watermark = Watermark(self._path)
         self._ledger_id = ""
 
     def passing(self, _error: exc.SQLAlchemyError, /) -> bool:
@@ -72,13 +72,13 @@ class SqliteDatabase(Database):
         self._disconnect()
         self._replaced()
         super().close()
-        self._mark.close()
+        self._watermark.close()
         self._file = None
 
     def committed(self, last_event: int) -> None:
         """What is durable now is what an older copy of the file would lack."""
         super().committed(last_event)
-        self._mark.write(self._ledger_id, last_event)
+        self._watermark.write(self._ledger_id, last_event)
 
     def copy_to(self, target: Path) -> None:
         """Make a consistent copy, while others write."""
@@ -194,30 +194,30 @@ class SqliteDatabase(Database):
         """Nothing to do: the transaction began with the one lock that a file has."""
 
     def _migrate(self, connection: Connection) -> None:
-        known = schema_version(connection) is None and self._mark.knows_payouts()
+        known = schema_version(connection) is None and self._watermark.knows_payouts()
         super()._migrate(connection)
         # Before the commit: a crash in between must not leave a ledger without its mark.
         self._read_identity(connection)
         if known:
-            self.continuity.begin(connection, "its file is gone, and its mark file knows of payouts")
-        self._mark.write(self._ledger_id, last_event_of(connection))
+            self.restored.mark(connection, "its file is gone, and its mark file knows of payouts")
+        self._watermark.write(self._ledger_id, last_event_of(connection))
 
     def _read_identity(self, connection: Connection) -> None:
         self._ledger_id = connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar() or ""
 
-    def _believe(self, connection: Connection) -> None:
+    def _suspicion_noted(self, connection: Connection) -> None:
         # The mark follows once the transaction is durable.
         forget_backup(connection)
 
     def _before_looking_back(self) -> None:
-        self._mark.look()
+        self._watermark.look()
 
-    def _doubt(self, connection: Connection) -> str | None:
+    def _suspicion(self, connection: Connection) -> str | None:
         self._read_identity(connection)
         made_at = backup_made_at(connection)
         if made_at is not None:
             return f"it is the backup that was made at {made_at}"
-        return self._mark.doubt(self._ledger_id, last_event_of(connection))
+        return self._watermark.suspicion(self._ledger_id, last_event_of(connection))
 
 
 def _is_idle(connection: Connection) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from paypro_async._core.lifecycle import FINAL, LEGAL, State
 
-__all__ = ["ERASED", "guards", "missing_guards"]
+__all__ = ["ERASED", "missing_triggers", "triggers"]
 
 ERASED = "{}"
 """The content of a payout whose personal values were erased."""
@@ -35,14 +35,14 @@ _WORDS = {
 }
 
 
-def guards(dialect: str) -> Iterator[str]:
+def triggers(dialect: str) -> Iterator[str]:
     """The statements that make the triggers, replacing older ones."""
     return _sqlite() if dialect == "sqlite" else _postgresql()
 
 
-def missing_guards(connection: Connection) -> list[str]:
+def missing_triggers(connection: Connection) -> list[str]:
     """The names of the triggers that are not there, are switched off, or are not those of this release."""
-    made = [one for one in guards(connection.dialect.name) if one.startswith("CREATE TRIGGER")]
+    made = [one for one in triggers(connection.dialect.name) if one.startswith("CREATE TRIGGER")]
     if connection.dialect.name == "sqlite":
         found = {text for (text,) in connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'")}
         return [_name(one) for one in made if one not in found]

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from paypro_async.ledger.sql.identity import boot_id
 
-__all__ = ["Mark"]
+__all__ = ["Watermark"]
 
 _SIZE = 128
 _SECONDS = 2.0
@@ -29,7 +29,7 @@ class _Line:
     touched_ns: int
 
 
-class Mark:
+class Watermark:
     """The file ``<ledger>-mark``.
 
     Args:
@@ -56,7 +56,7 @@ class Mark:
         """Remember what the mark says now. Before the ledger is read: others may carry both on in between."""
         self._seen = self._read()
 
-    def doubt(self, ledger_id: str, last_event: int) -> str | None:
+    def suspicion(self, ledger_id: str, last_event: int) -> str | None:
         """Why the ledger, which has come as far as *last_event*, may be an old copy; None if nothing says so.
 
         The mark is as it was at the last :meth:`look`.

@@ -170,7 +170,7 @@ async def test_a_backup_is_private_whole_and_replaces_nothing(
     payer = SqlLedger(f"sqlite:///{copy}")
     with pytest.warns(UserWarning, match="restored backup"):
         await payer.open(ACCOUNT)
-    assert payer.forgetful_since is not None
+    assert payer.restored_since is not None
     await payer.aclose()
     assert sorted(one.name for one in tmp_path.glob(".*")) == []
 

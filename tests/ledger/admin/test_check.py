@@ -43,7 +43,7 @@ async def sound(database_url: str) -> str:
     await ledger.move(change(State.PROCESSING, "T4", attempt=None))
     await ledger.move(change(State.REVIEW, "T5", cause=Cause.QUERY))
     await ledger.move(change(State.NEW, "T5", state=State.REVIEW, cause=Cause.PERSON, doubt=True, by="M", note="n"))
-    await ledger.ask_first(why="a test says so")
+    await ledger.mark_restored(why="a test says so")
     await ledger.claim(intent("T8"))
     await ledger.move(again("T8", attempt=0))
     await ledger.aclose()

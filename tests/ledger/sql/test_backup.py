@@ -66,7 +66,7 @@ async def test_who_pays_from_a_copy_asks_first(
     await reader.open_to_read()
     assert reader.suspicion
     assert "backup" in reader.suspicion
-    assert reader.forgetful_since is None
+    assert reader.restored_since is None
     with pytest.warns(PayProWarning, match="restored backup"):
         await payer.open(ACCOUNT)
 
@@ -77,7 +77,7 @@ async def test_who_pays_from_a_copy_asks_first(
     assert (entry.state, entry.attempt, entry.doubt) == (State.SENDING, 0, True)
     # Once it is known it is not said again, and stays so until a person ends it.
     await later.open(ACCOUNT)
-    assert later.forgetful_since == payer.forgetful_since
+    assert later.restored_since == payer.restored_since
 
 
 async def test_the_ledger_that_was_copied_stays_as_it_is(durable: SqlLedger, make: Make, path: Path, tmp_path: Path):
@@ -87,7 +87,7 @@ async def test_the_ledger_that_was_copied_stays_as_it_is(durable: SqlLedger, mak
     await durable.aclose()
     again = make(f"sqlite:///{path}")
     await again.open(ACCOUNT)
-    assert again.forgetful_since is None
+    assert again.restored_since is None
     assert (await again.claim(intent("T2"))).done
 
 

@@ -69,7 +69,7 @@ async def test_a_file_of_the_first_release_is_brought_up_to_date_when_it_is_open
     make_version_1(path)
     ledger = make(f"sqlite:///{path}")
     await ledger.open(ACCOUNT)
-    assert ledger.forgetful_since is None
+    assert ledger.restored_since is None
     found = await ledger.get_many(MERCHANT, ["DONE", "UNKNOWN"])
     assert {number: (one.state, one.code, one.amount) for number, one in found.items()} == {
         "DONE": (State.SUCCEEDED, "0000", 300),

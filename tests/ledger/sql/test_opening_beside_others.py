@@ -8,7 +8,7 @@ import pytest
 
 from paypro_async.ledger.sql import sqlite
 from paypro_async.ledger.sql.ledger import SqlLedger
-from paypro_async.ledger.sql.watermark import Mark
+from paypro_async.ledger.sql.watermark import Watermark
 from tests.support.intents import ACCOUNT, intent
 from tests.support.machine_faults import Make, numbers, rows
 
@@ -22,7 +22,7 @@ async def test_a_ledger_that_others_carry_on_while_it_is_opened_is_no_backup(
 
     def read_slowly(connection):
         last = real(connection)
-        Mark(path).write(ledger_id, last + 1)
+        Watermark(path).write(ledger_id, last + 1)
         return last
 
     real = sqlite.last_event_of
@@ -30,7 +30,7 @@ async def test_a_ledger_that_others_carry_on_while_it_is_opened_is_no_backup(
     second = make(f"sqlite:///{path}")
     await second.open(ACCOUNT)
 
-    assert second.forgetful_since is None
+    assert second.restored_since is None
 
 
 async def test_a_second_ledger_in_this_process_takes_no_lock_from_the_first(durable: SqlLedger, make: Make, path: Path):

@@ -129,13 +129,13 @@ async def test_a_new_claim_in_a_restored_ledger_announces_nothing(path: Path, ma
     ledger = make(f"sqlite:///{path}")
     await ledger.open(ACCOUNT)
     with pytest.warns(PayProWarning, match="a person said so"):
-        await ledger.ask_first(why="a person said so")
+        await ledger.mark_restored(why="a person said so")
     moved = await ledger.claim(intent("T1"))
     assert (moved.done, moved.entry.attempt, moved.entry.state, moved.entry.doubt) == (False, 0, State.SENDING, True)
     assert not (await ledger.claim(intent("T1"))).done
 
-    await ledger.trust_again()
-    assert ledger.forgetful_since is None
+    await ledger.end_restored()
+    assert ledger.restored_since is None
     moved = await ledger.claim(intent("T2"))
     assert (moved.done, moved.entry.attempt) == (True, 1)
 
@@ -153,7 +153,7 @@ async def test_the_mode_outlives_the_process_that_noticed(path: Path, make: Make
 
     other = make(f"sqlite:///{path}")
     await other.open(ACCOUNT)
-    assert other.forgetful_since is not None
+    assert other.restored_since is not None
     assert not (await other.claim(intent("T1"))).done
 
 
@@ -172,7 +172,7 @@ async def test_a_ledger_that_was_not_restored_raises_no_alarm(path: Path, make: 
     await abandoned.open(ACCOUNT)
     await abandoned.claim(intent("C"))
     await first.open(ACCOUNT)
-    assert first.forgetful_since is None
+    assert first.restored_since is None
     await abandoned.aclose()
 
 
@@ -187,7 +187,7 @@ async def test_another_server_is_a_restored_one(server: Server, make: Make):
     await ledger.claim(intent("T1"))
     await ledger.aclose()
     await ledger.open(ACCOUNT)
-    assert ledger.forgetful_since is None, "the same server, opened again"
+    assert ledger.restored_since is None, "the same server, opened again"
     await ledger.aclose()
 
     name, copy = url.split("?")[0].rsplit("/", 1)[-1], f"copy_of_{os.getpid()}"
@@ -208,4 +208,4 @@ async def test_a_server_that_lost_what_this_process_wrote(server: Server, make: 
     server.run("ALTER TABLE event DISABLE TRIGGER ALL; TRUNCATE event; TRUNCATE payout", url=url)
     server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'paypro-async'")
     assert not (await ledger.claim(intent("T1"))).done
-    assert ledger.forgetful_since is not None
+    assert ledger.restored_since is not None
