@@ -1,4 +1,25 @@
-"""The connection of the ledger's writer thread: opened when first needed, thrown away after any failure."""
+"""The connection of the ledger's writer thread: opened when first needed, thrown away after any failure.
+
+What a kind of database does at its moments are the hooks of :class:`Hooks`, in this order::
+
+    transaction ┬ no connection ─ _before_connecting    the file is there, or is made
+                │                 _make_engine
+                │      ┌ reading  schema_version
+                │      ├ writing  _migrate              only where opening does that
+                │      │          _before_looking_back  the watermark is read
+                │      ├ reading  _suspicion            may it be a restored backup?
+                │      └ writing  _suspicion_noted      only if so
+                │                 _replaced             the failed connection is let go
+                ├ each time ───── _check                is it still what other processes open?
+                │      └ reading or writing: the work
+                └ on an error ─── _replace
+
+    migrate     ─ _before_connecting, _make_engine
+                       └ writing  _lock_schema, _migrate
+
+"Reading" and "writing" are transactions of their own; what a hook writes is durable when that one has ended. After the
+commit of each group of payouts comes ``committed``.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -29,7 +50,33 @@ class Purpose(Enum):
     """Nothing is written, not even that it looks like a restored backup."""
 
 
-class Database(ABC):
+class Hooks:
+    """What a kind of database does at certain moments: nothing, unless it says so."""
+
+    def _before_connecting(self) -> None:
+        """Make sure that there is something to connect to."""
+
+    def _lock_schema(self, connection: Connection) -> None:
+        """Make others that would change the schema wait until this transaction ends. A file has one lock for all."""
+
+    def _before_looking_back(self) -> None:
+        """Note what must be older than the reading of the ledger to be compared with it."""
+
+    def _suspicion(self, _connection: Connection, /) -> str | None:
+        """Why this ledger may be older than what was last written to it; None if nothing says so."""
+        return None
+
+    def _suspicion_noted(self, connection: Connection) -> None:
+        """The suspicion is being noted in this transaction; it is not raised again after its commit."""
+
+    def _check(self) -> None:
+        """Raise if what is connected is no longer what other processes open."""
+
+    def _replaced(self) -> None:
+        """There is another connection in place of the one that failed."""
+
+
+class Database(Hooks, ABC):
     """One connection, used by one thread.
 
     Args:
@@ -86,18 +133,21 @@ class Database(ABC):
     def rewrite(self) -> bool:
         """Give back what erased values take up, so that no byte of them is left; False if the server does that."""
 
+    @abstractmethod
+    def passing(self, error: exc.SQLAlchemyError, /) -> bool:
+        """Whether the same may go through a moment later: the server restarts, or two writers met."""
+
+    @abstractmethod
+    def _make_engine(self) -> Engine:
+        """SQLAlchemy's engine, whose connections are set up as the ledger needs them."""
+
+    @abstractmethod
+    def _message(self, error: exc.SQLAlchemyError) -> str:
+        """What happened and what to do, for people, without a value of the statement."""
+
     def committed(self, last_event: int) -> None:
         """A group is durable; *last_event* is the number of its last step of history."""
         self.restored.last_event = last_event
-
-    def mark_restored(self, why: str) -> None:
-        """Ask first from now on: the ledger is a restored backup, as *why* says."""
-        connection = self._connected()
-        with connection.execution_options(paypro_write=True).begin():
-            self.restored.mark(connection, why)
-            self._suspicion_noted(connection)
-            last_event = last_event_of(connection)
-        self.committed(last_event)
 
     def close(self) -> None:
         """Close the connection."""
@@ -107,44 +157,11 @@ class Database(ABC):
             self._engine = None
 
     def unavailable(self, error: exc.SQLAlchemyError) -> LedgerUnavailableError:
-        """The error in words, without the statement's values, which are personal."""
+        """The error for the caller, without the statement's values, which are personal."""
         return LedgerUnavailableError(
-            f"The ledger {self.name} cannot be used: {self._words(error)}. Nothing was sent for what it could not "
+            f"The ledger {self.name} cannot be used: {self._message(error)}. Nothing was sent for what it could not "
             "store."
         )
-
-    @abstractmethod
-    def passing(self, error: exc.SQLAlchemyError, /) -> bool:
-        """Whether the same may go through a moment later: the server restarts, or two writers met."""
-
-    @abstractmethod
-    def _make_engine(self) -> Engine: ...
-
-    @abstractmethod
-    def _words(self, error: exc.SQLAlchemyError) -> str: ...
-
-    @abstractmethod
-    def _lock_schema(self, connection: Connection) -> None:
-        """Make others that would change the schema wait until this transaction ends."""
-
-    @abstractmethod
-    def _check(self) -> None:
-        """Raise if what is connected is no longer what everybody else opens."""
-
-    @abstractmethod
-    def _before_connecting(self) -> None: ...
-
-    @abstractmethod
-    def _before_looking_back(self) -> None:
-        """Note what must be older than the reading of the ledger to be compared with it."""
-
-    @abstractmethod
-    def _suspicion(self, connection: Connection) -> str | None:
-        """Why this ledger may be older than what was last written to it; None if nothing says so."""
-
-    @abstractmethod
-    def _suspicion_noted(self, connection: Connection) -> None:
-        """The doubt is being noted in this transaction; it is not raised again after its commit."""
 
     def _connected(self) -> Connection:
         if self._connection is None:
@@ -172,9 +189,6 @@ class Database(ABC):
     def _replace(self) -> None:
         """The connection has failed; the next transaction gets another one."""
         self._disconnect()
-
-    def _replaced(self) -> None:  # noqa: B027  most have nothing to do
-        """There is another connection in place of the one that failed."""
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -207,9 +221,17 @@ class Database(ABC):
             lost = self.restored.has_lost(connection)
             why = "what this process wrote is not there any more" if lost else self._suspicion(connection)
         if why is not None:
-            self.mark_restored(why)
+            self._mark_restored(connection, why)
+
+    def _mark_restored(self, connection: Connection, why: str) -> None:
+        with connection.execution_options(paypro_write=True).begin():
+            self.restored.mark(connection, why)
+            self._suspicion_noted(connection)
+            last_event = last_event_of(connection)
+        self.committed(last_event)
 
     def _migrate(self, connection: Connection) -> None:
+        """Make the tables, or bring them up to date, in the transaction that *connection* is in."""
         migrate(connection)
 
     def _refuse_version(self, version: int | None) -> NoReturn:

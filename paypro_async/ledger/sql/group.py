@@ -8,7 +8,7 @@ number; then new ones, by number; then the rates), so that two groups never wait
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 from sqlalchemy import Connection, Select, String, bindparam, exc, select, text
@@ -17,25 +17,32 @@ from sqlalchemy.dialects import postgresql, sqlite
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, applies, changed, claim_of, event_of, first_entry
 from paypro_async.ledger.base import Moved
+from paypro_async.ledger.sql.group_commit import Request
 from paypro_async.ledger.sql.rows import MUTABLE, Stamp, announced, entry_of, event_row, fixed, mutable
 from paypro_async.ledger.sql.schema import clock, event, payout
 from paypro_async.ledger.sql.statements import Statement
 
-__all__ = ["SELECT_ENTRY", "Claim", "Group", "Key", "Move", "Request", "find"]
+__all__ = ["SELECT_ENTRY", "Claim", "Group", "Key", "Move", "Work", "find"]
+
+T = TypeVar("T")
 
 Key = tuple[str, str]
+"""A merchant number and a trade number."""
 
 
 @frozen
-class Request:
-    """Something to do in a transaction after the claims and changes of the group; *writes* unless it only reads."""
+class Work(Request[T], Generic[T]):
+    """Something to do in a transaction after the claims and changes of the group; *writes* unless it only reads.
 
-    run: Callable[[Connection], Any]
+    An answer that is an exception is raised to the caller.
+    """
+
+    run: Callable[[Connection], T]
     writes: bool = False
 
 
 @frozen
-class Claim:
+class Claim(Request[Moved]):
     """A claim, and the name under which it is known if its commit was in doubt and it is done once more."""
 
     intent: Intent
@@ -47,7 +54,7 @@ class Claim:
 
 
 @frozen
-class Move:
+class Move(Request[Moved]):
     """A change, and the name under which an attempt that it announces is known."""
 
     change: Change

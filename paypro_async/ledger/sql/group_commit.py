@@ -10,14 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import anyio.to_thread
-from attrs import define
+from attrs import define, frozen
 
 from paypro_async.errors import LedgerUnavailableError, PayProError
 
-__all__ = ["GroupCommit"]
+__all__ = ["GroupCommit", "Request"]
+
+T = TypeVar("T")
 
 _MOST = 64
 """Requests that one commit carries at most: in larger groups payouts begin and end in waves, and the network idles."""
@@ -25,9 +27,14 @@ _LONGEST_WAIT = 0.006
 """Seconds that a group waits for company at most."""
 
 
+@frozen
+class Request(Generic[T]):
+    """Something to do in the thread, whose answer is a *T*."""
+
+
 @define(eq=False)
 class _Job:
-    request: Any
+    request: Request[Any]
     future: "asyncio.Future[Any]"
     loop: asyncio.AbstractEventLoop
 
@@ -45,7 +52,7 @@ class GroupCommit:
 
     def __init__(
         self,
-        work: Callable[[Sequence[Any]], Sequence[Any]],
+        work: Callable[[Sequence[Request[Any]]], Sequence[Any]],
         *,
         name: str,
         worth_waiting_for: Callable[[int], bool] = lambda _: False,
@@ -58,16 +65,21 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    async def submit(self, request: Any) -> Any:
-        """Have *request* done. Cancelling the caller does not take it back."""
+    async def submit(self, request: Request[T]) -> T:
+        """Have *request* done; its answer. Cancelling the caller does not take it back.
+
+        Raises:
+            LedgerUnavailableError: If the thread has ended, or the group could not be written.
+        """
         loop = asyncio.get_running_loop()
         job = _Job(request, loop.create_future(), loop)
-        # The lock orders a submission and the end of the queue: nobody may wait for a thread that has gone.
+        # The lock orders a submission and the end of the queue: no caller may wait for a thread that has gone.
         with self._lock:
             if self._closing:
                 raise LedgerUnavailableError("The ledger is closed. Nothing was sent; open it again.")
             self._jobs.put(job)
-        return await job.future
+        answer: T = await job.future
+        return answer
 
     async def aclose(self, *, within: float | None = None) -> bool:
         """Do what is queued, then end the thread; whether it has ended, *within* so many seconds."""

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from paypro_async._core.lifecycle import Cause
-from paypro_async.ledger.sql.group import Claim, Key
+from paypro_async.ledger.base import Moved
+from paypro_async.ledger.sql.group import Claim, Key, Move
 
 __all__ = ["InFlight"]
 
@@ -16,8 +16,8 @@ _FORGOTTEN_AFTER = 30.0
 class InFlight:
     """Counts the attempts that were announced here and have not ended. Used by the writer's thread alone.
 
-    With many payouts under way most of them wait for the network, and one commit can serve a fifth of them; who is
-    alone is never made to wait.
+    With many payouts under way most of them wait for the network, and one commit can serve a fifth of them; a payout
+    that is alone is never made to wait.
     """
 
     def __init__(self) -> None:
@@ -27,15 +27,15 @@ class InFlight:
         """Whether a commit for *waiting* requests should wait a little for more."""
         return waiting * _SHARE < len(self._under_way)
 
-    def see(self, requests: Sequence[Any], answers: Sequence[Any]) -> None:
-        """Take note of what a group did."""
+    def note(self, requests: Sequence[Claim | Move], answers: Sequence[Moved | KeyError]) -> None:
+        """Take note of what a group did, by its requests and their answers."""
         now = time.monotonic()
-        for request, answer in zip(requests, answers, strict=False):
-            begins = isinstance(request, Claim) or request.change.begins
-            if begins and getattr(answer, "done", False):
-                self._under_way[request.key] = now
-            elif not begins and request.change.cause is Cause.ATTEMPT:
+        for request, answer in zip(requests, answers, strict=True):
+            if isinstance(request, Claim) or request.change.begins:
+                if isinstance(answer, Moved) and answer.done:
+                    self._under_way[request.key] = now
+            elif request.change.cause is Cause.ATTEMPT:
                 self._under_way.pop(request.key, None)
-        # An attempt whose end nobody could store must not be waited for.
+        # An attempt whose end could not be stored must not be waited for.
         while self._under_way and now - next(iter(self._under_way.values())) > _FORGOTTEN_AFTER:
             del self._under_way[next(iter(self._under_way))]

@@ -4,8 +4,9 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio.to_thread
 from sqlalchemy import Connection, exc, select
@@ -14,10 +15,10 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger.base import Account, BatchRecord, Moved, Slots
-from paypro_async.ledger.sql import queries as tables
+from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose
-from paypro_async.ledger.sql.group import SELECT_ENTRY, Claim, Group, Move, Request, find
-from paypro_async.ledger.sql.group_commit import GroupCommit
+from paypro_async.ledger.sql.group import SELECT_ENTRY, Claim, Group, Move, Work, find
+from paypro_async.ledger.sql.group_commit import GroupCommit, Request
 from paypro_async.ledger.sql.identity import process_name
 from paypro_async.ledger.sql.in_flight import InFlight
 from paypro_async.ledger.sql.postgres import PostgresDatabase
@@ -28,8 +29,9 @@ from paypro_async.log import logger
 
 __all__ = ["SqlLedger"]
 
+T = TypeVar("T")
 
-# A server that took a question and never answers would keep the thread, and whoever closes, for good.
+# A server that took a query and never answers would keep the thread, and the caller that closes, for good.
 _CLOSING_SECONDS = 40.0
 
 
@@ -40,7 +42,7 @@ class SqlLedger:
         url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``: a file for the processes of one machine. It is
             made if it is not there, readable by its owner only, since it holds names and account numbers. Or
             ``postgresql://user:password@host/database`` for any number of machines; ``paypro ledger migrate`` makes
-            its tables.
+            its queries.
         busy_timeout: Seconds to wait for another process that is writing to the file.
         patience: Seconds for which a group of writes is tried again while a PostgreSQL server restarts.
     """
@@ -64,7 +66,7 @@ class SqlLedger:
             ConfigurationError: If it holds the merchant's payouts on another environment, or another schema.
         """
         self._start(Purpose.PAY)
-        await self._submit(Request(lambda connection: tables.bind(connection, account), writes=True))
+        await self._submit(Work(lambda connection: queries.bind(connection, account), writes=True))
         self._database.restored.tell()
 
     async def open_to_read(self) -> None:
@@ -75,7 +77,7 @@ class SqlLedger:
             ConfigurationError: If there is none, or one with another schema.
         """
         self._start(Purpose.READ)
-        await self._submit(Request(lambda _: None))
+        await self._submit(Work(lambda _: None))
 
     async def open_to_tend(self) -> None:
         """Make ready for work on a ledger that is there, as a whole; no merchant is bound and nothing is claimed.
@@ -85,14 +87,12 @@ class SqlLedger:
             ConfigurationError: If there is none, or one with another schema.
         """
         self._start(Purpose.TEND)
-        await self._submit(Request(lambda _: None))
+        await self._submit(Work(lambda _: None))
         self._database.restored.tell()
 
     async def migrate(self) -> int | None:
         """Make the tables or bring them up to date; the version that was there before, or None for a new ledger."""
-        self._database.purpose = Purpose.PAY
-        version: int | None = await anyio.to_thread.run_sync(self._alone, self._database.migrate)
-        return version
+        return await self._alone(Purpose.PAY, self._database.migrate)
 
     async def copy_to(self, target: Path) -> None:
         """Copy a ledger file consistently into the empty file *target*, while others write; not while this is open.
@@ -102,8 +102,7 @@ class SqlLedger:
         Raises:
             ConfigurationError: If the ledger is a server's, or there is none.
         """
-        self._database.purpose = Purpose.READ
-        await anyio.to_thread.run_sync(self._alone, self._database.copy_to, target)
+        await self._alone(Purpose.READ, partial(self._database.copy_to, target))
 
     async def rewrite(self) -> bool:
         """Leave no byte of what was erased in a ledger's file; not while this is open.
@@ -111,9 +110,7 @@ class SqlLedger:
         Returns:
             Whether that was done; a server frees the space by itself, some time later.
         """
-        self._database.purpose = Purpose.TEND
-        done: bool = await anyio.to_thread.run_sync(self._alone, self._database.rewrite)
-        return done
+        return await self._alone(Purpose.TEND, self._database.rewrite)
 
     @property
     def name(self) -> str:
@@ -133,13 +130,11 @@ class SqlLedger:
 
     async def claim(self, intent: Intent) -> Moved:
         """Store *intent* as attempt 1, unless its trade number is there already."""
-        moved: Moved = await self._submit(Claim(intent, self._name_attempt()))
-        return moved
+        return await self._submit(Claim(intent, self._name_attempt()))
 
     async def move(self, change: Change) -> Moved:
         """Carry out *change* if the entry is still as its writer saw it."""
-        moved: Moved = await self._submit(Move(change, self._name_attempt()))
-        return moved
+        return await self._submit(Move(change, self._name_attempt()))
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
         """The entry, or None."""
@@ -152,24 +147,21 @@ class SqlLedger:
             found = find(connection, {(merchant_no, one) for one in trade_nos})
             return {trade_no: entry for (_, trade_no), entry in found.items()}
 
-        entries: dict[str, Entry] = await self._submit(Request(read))
-        return entries
+        return await self._submit(Work(read))
 
     async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
         """A page of the entries that are not final, by trade number."""
         is_open = payout.c.state.not_in(sorted(state.value for state in FINAL))
-        return await self._page(merchant_no, is_open, after=after, limit=limit)
-
-    async def entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
-        """A page of all entries, by trade number."""
-        return await self._page(merchant_no, after=after, limit=limit)
+        query = (
+            SELECT_ENTRY.where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after, is_open)
+            .order_by(payout.c.trade_no)
+            .limit(limit)
+        )
+        return await self._submit(Work(lambda connection: [entry_of(row) for row in connection.execute(query)]))
 
     async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
         """The trade numbers that pay the same to the same, by fingerprint."""
-        numbers: dict[str, list[str]] = await self._submit(
-            Request(lambda connection: tables.same_content(connection, merchant_no, fingerprints))
-        )
-        return numbers
+        return await self._submit(Work(lambda connection: queries.same_content(connection, merchant_no, fingerprints)))
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         """Everything that happened to a payout, oldest first; empty if it is not there."""
@@ -178,44 +170,42 @@ class SqlLedger:
             .where(event.c.merchant_no == merchant_no, event.c.trade_no == trade_no)
             .order_by(event.c.at, event.c.id)
         )
-        steps: list[Event] = await self._submit(Request(lambda c: [event_of_row(row) for row in c.execute(query)]))
-        return steps
+        return await self._submit(Work(lambda connection: [event_of_row(row) for row in connection.execute(query)]))
 
     async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
         """Take the next *count* places, *spacing* seconds apart, of the rate that everybody keeps under this name."""
 
         def take(connection: Connection) -> tuple[float, float]:
-            return tables.reserve(connection, pace, spacing=spacing, count=count), time.monotonic()
+            return queries.reserve(connection, pace, spacing=spacing, count=count), time.monotonic()
 
-        first, read_at = await self._submit(Request(take, writes=True))
+        first, read_at = await self._submit(Work(take, writes=True))
         # What passed since the database's clock was read does not count twice.
         return Slots(first=first - (time.monotonic() - read_at), count=count)
 
     async def record_batch(self, batch: BatchRecord) -> None:
         """Note that a batch runs, or that it has ended."""
-        await self._submit(Request(lambda connection: tables.record_batch(connection, batch), writes=True))
+        await self._submit(Work(lambda connection: queries.record_batch(connection, batch), writes=True))
 
     async def merchants(self) -> list[Account]:
         """Whose payouts the ledger holds."""
-        found: list[Account] = await self._submit(Request(tables.accounts))
-        return found
+        return await self._submit(Work(queries.accounts))
 
-    async def read(self, query: Any) -> Any:
+    async def read(self, query: Callable[[Connection], T]) -> T:
         """Run ``query(connection)`` in a transaction that only reads; what it returns."""
-        return await self._submit(Request(query))
+        return await self._submit(Work(query))
 
-    async def write(self, work: Any) -> Any:
+    async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work(connection)`` in a transaction of its group; what it returns once that is durable."""
-        return await self._submit(Request(work, writes=True))
+        return await self._submit(Work(work, writes=True))
 
     async def mark_restored(self, *, why: str) -> None:
         """From now on treat this ledger as a restored backup: ask the platform before anything is sent."""
-        await self._submit(Request(lambda connection: self._database.restored.mark(connection, why), writes=True))
+        await self._submit(Work(lambda connection: self._database.restored.mark(connection, why), writes=True))
         self._database.restored.tell()
 
     async def end_restored(self) -> None:
         """A person says that no payout that a restored ledger has forgotten can come again."""
-        await self._submit(Request(self._database.restored.end, writes=True))
+        await self._submit(Work(self._database.restored.end, writes=True))
 
     async def aclose(self) -> None:
         """Write what waits and close the database."""
@@ -235,16 +225,7 @@ class SqlLedger:
             self._database.purpose = purpose
             self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._in_flight.wanted)
 
-    async def _page(self, merchant_no: str, *conditions: Any, after: str, limit: int) -> list[Entry]:
-        query = (
-            SELECT_ENTRY.where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after, *conditions)
-            .order_by(payout.c.trade_no)
-            .limit(limit)
-        )
-        entries: list[Entry] = await self._submit(Request(lambda c: [entry_of(row) for row in c.execute(query)]))
-        return entries
-
-    async def _submit(self, request: Any) -> Any:
+    async def _submit(self, request: Request[T]) -> T:
         if self._writer is None:
             raise LedgerUnavailableError("The ledger is not open. Nothing was sent; open the client first.")
         return await self._writer.submit(request)
@@ -252,19 +233,24 @@ class SqlLedger:
     def _name_attempt(self) -> str:
         return f"{self._owner}:{next(self._counter)}"
 
-    def _alone(self, work: Callable[..., Any], *given: Any) -> Any:
+    async def _alone(self, purpose: Purpose, work: Callable[[], T]) -> T:
         """Do *work* on a connection of its own, without the writer."""
-        try:
-            return work(*given)
-        except exc.SQLAlchemyError as error:
-            unavailable = self._database.unavailable(error)
-        finally:
-            self._database.close()
-        raise unavailable
+        self._database.purpose = purpose
 
-    # What follows runs in the writer thread.
+        def do() -> T:
+            try:
+                return work()
+            except exc.SQLAlchemyError as error:
+                unavailable = self._database.unavailable(error)
+            finally:
+                self._database.close()
+            raise unavailable
 
-    def _work(self, requests: Sequence[Any]) -> list[Any]:
+        return await anyio.to_thread.run_sync(do)
+
+    # What follows runs in the writer thread. A group is of all kinds, so here alone an answer is of any type.
+
+    def _work(self, requests: Sequence[Request[Any]]) -> list[Any]:
         until = time.monotonic() + (self._database.patience if self._database.opened else 0.0)
         pause = 0.02
         while True:
@@ -279,24 +265,23 @@ class SqlLedger:
             time.sleep(pause)
             pause = min(0.5, pause * 2)
 
-    def _carry_out(self, requests: Sequence[Any]) -> list[Any]:
-        payouts = [request for request in requests if not isinstance(request, Request)]
-        writes = bool(payouts) or any(request.writes for request in requests)
+    def _carry_out(self, requests: Sequence[Request[Any]]) -> list[Any]:
+        payouts = [request for request in requests if isinstance(request, Claim | Move)]
+        works = [request for request in requests if isinstance(request, Work)]
+        writes = bool(payouts) or any(work.writes for work in works)
         database = self._database
         last_event: int | None = None
         with database.transaction(write=writes) as connection:
-            answers: list[Any] = []
+            answers: list[Moved | KeyError] = []
             if payouts:
                 group = Group(connection, payouts, database.restored.since)
                 answers = group.carry_out()
                 last_event = group.last_event
             # Readings come last, so that they see what the group wrote.
             in_order = iter(answers)
-            results = [
-                request.run(connection) if isinstance(request, Request) else next(in_order) for request in requests
-            ]
+            results = [request.run(connection) if isinstance(request, Work) else next(in_order) for request in requests]
         if last_event is not None:
             database.committed(last_event)
         if payouts:
-            self._in_flight.see(payouts, answers)
+            self._in_flight.note(payouts, answers)
         return results

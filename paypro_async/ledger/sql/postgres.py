@@ -1,4 +1,4 @@
-"""A ledger in PostgreSQL: its settings, its identity, and its errors in words."""
+"""A ledger in PostgreSQL: its settings, its identity, and messages for its errors."""
 
 from pathlib import Path
 from typing import Any, NoReturn
@@ -39,7 +39,7 @@ _PASSING = (
     "25P03",  # this session was idle in a transaction for too long: the process was frozen
     "25P04",  # its transaction took too long: the process was frozen while it was sending
 )
-_WORDS = {
+_MESSAGES = {
     "28": "the user or the password is refused; mend the URL",
     "3D": "there is no such database; make it, or mend the URL",
     "42501": "the user may not do that; grant it, or let the owner run 'paypro ledger migrate'",
@@ -88,12 +88,6 @@ class PostgresDatabase(Database):
         """Nothing to do: the server frees the space when it sees fit."""
         return False
 
-    def _check(self) -> None:
-        """Nothing to do: a server that was replaced breaks the connection."""
-
-    def _before_connecting(self) -> None:
-        """Nothing to do: only its administrator makes a database."""
-
     def _make_engine(self) -> Engine:
         settings = dict(_SETTINGS)
         if self.purpose is not Purpose.PAY:
@@ -122,11 +116,11 @@ class PostgresDatabase(Database):
         event.listen(engine, "connect", _never_forget)
         return engine
 
-    def _words(self, error: exc.SQLAlchemyError) -> str:
+    def _message(self, error: exc.SQLAlchemyError) -> str:
         state = _state(error)
         for known in (state, state[:2]):
-            if known in _WORDS:
-                return _WORDS[known]
+            if known in _MESSAGES:
+                return _MESSAGES[known]
         if self.passing(error):
             return "the server cannot be reached; start it, or mend the URL"
         return f"the server refused ({state or type(error).__name__})"
@@ -137,9 +131,6 @@ class PostgresDatabase(Database):
     def _migrate(self, connection: Connection) -> None:
         super()._migrate(connection)
         self._suspicion_noted(connection)
-
-    def _before_looking_back(self) -> None:
-        """Nothing to do: the server tells who it is within the reading."""
 
     def _suspicion(self, connection: Connection) -> str | None:
         if self.purpose is Purpose.READ and connection.execute(text("SELECT pg_is_in_recovery()")).scalar():

@@ -1,4 +1,4 @@
-"""A ledger in an SQLite file: its settings, its file, and its errors in words."""
+"""A ledger in an SQLite file: its settings, its file, and messages for its errors."""
 
 import errno
 import os
@@ -29,7 +29,7 @@ __all__ = ["SqliteDatabase"]
 _MAKING = threading.Lock()
 
 # What SQLite says, by its beginning, and what a user should hear.
-_WORDS = (
+_MESSAGES = (
     ("no write-ahead log", "its file system cannot do write-ahead logs; put the file on a local disk"),
     ("database is locked", "another process has been writing to it for too long; end that process or try again"),
     ("database or disk is full", "the disk is full; make room"),
@@ -95,7 +95,7 @@ class SqliteDatabase(Database):
         return True
 
     def _check(self) -> None:
-        # What is written to a file that nobody can open again is lost, and a new file in its place knows nothing.
+        # What is written to a file that has no name any more is lost, and a new file in its place knows nothing.
         try:
             now = self._path.stat()
         except OSError:
@@ -107,7 +107,7 @@ class SqliteDatabase(Database):
             )
 
     def _before_connecting(self) -> None:
-        words = None
+        reason = None
         try:
             found = self._found_or_made()
             self._file = self._file or (found.st_dev, found.st_ino)
@@ -117,12 +117,12 @@ class SqliteDatabase(Database):
                     f"There is no ledger {self.name}. Nothing was made and nothing was sent. Name the file that "
                     "payouts are paid with."
                 ) from None
-            words = error.strerror
+            reason = error.strerror
         except OSError as error:
-            words = error.strerror
-        if words is not None:
+            reason = error.strerror
+        if reason is not None:
             raise LedgerUnavailableError(
-                f"The ledger {self.name} cannot be opened: {words}. Nothing was sent. Make its folder, or "
+                f"The ledger {self.name} cannot be opened: {reason}. Nothing was sent. Make its folder, or "
                 "mend the permissions."
             )
 
@@ -186,12 +186,9 @@ class SqliteDatabase(Database):
             isolation_level=None,
         )
 
-    def _words(self, error: exc.SQLAlchemyError) -> str:
+    def _message(self, error: exc.SQLAlchemyError) -> str:
         original = str(getattr(error, "orig", None) or type(error).__name__)
-        return next((words for said, words in _WORDS if original.startswith(said)), original)
-
-    def _lock_schema(self, connection: Connection) -> None:
-        """Nothing to do: the transaction began with the one lock that a file has."""
+        return next((message for said, message in _MESSAGES if original.startswith(said)), original)
 
     def _migrate(self, connection: Connection) -> None:
         known = schema_version(connection) is None and self._watermark.knows_payouts()
