@@ -9,7 +9,11 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["Account", "BatchRecord", "Ledger", "Moved", "Slots", "refuse_other_environment"]
+__all__ = ["PAGE", "Account", "BatchRecord", "Ledger", "Moved", "Slots", "refuse_other_environment"]
+
+
+PAGE = 500
+"""How many payouts one reading of a ledger takes, so that neither memory nor a lock of the database grows with it."""
 
 
 @frozen(kw_only=True)
@@ -101,7 +105,7 @@ class Ledger(Protocol):
         """The entries of those numbers that are there."""
         ...
 
-    async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
+    async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
         """A page of the entries that are not final, by trade number, beginning behind *after*."""
         ...
 

@@ -7,7 +7,7 @@ from attrs import define, evolve
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, applies, changed, claim_of, event_of, first_entry
-from paypro_async.ledger.base import Account, BatchRecord, Moved, Slots, refuse_other_environment
+from paypro_async.ledger.base import PAGE, Account, BatchRecord, Moved, Slots, refuse_other_environment
 from paypro_async.runtime import Runtime, SystemRuntime
 
 __all__ = ["MemoryLedger"]
@@ -68,7 +68,7 @@ class MemoryLedger:
         found = {one: self._entries.get((merchant_no, one)) for one in trade_nos}
         return {one: self._aged(record) for one, record in found.items() if record}
 
-    async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
+    async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
         """A page of the entries that are not final."""
         rest = (
             record

@@ -1,6 +1,6 @@
 """Does what stands in a ledger fit together? Page by page, in memory that does not grow with it; nothing is written."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -10,14 +10,14 @@ from sqlalchemy import Connection, select, union
 from paypro_async._core.audit import audit
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger.admin.records import raw
+from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.schema import account, clock, event, payout
 from paypro_async.ledger.sql.triggers import missing_triggers
 
 __all__ = ["Finding", "findings"]
 
-_PAGE = 500
-_DELETED = "EVENT_WITHOUT_PAYOUT", "it has a history, and is not there: it was deleted, and could be paid again"
+_DELETED = "EVENT_WITHOUT_PAYOUT", "it has a history, and no payout: it was deleted, and could be paid again"
 
 
 @frozen(kw_only=True)
@@ -26,7 +26,7 @@ class Finding:
 
     Args:
         code: Stable, for programs.
-        message: In words, without personal values.
+        message: What is wrong, without personal values.
         trade_no: Which payout it is about, if about one.
     """
 
@@ -70,8 +70,8 @@ async def _payouts(ledger: SqlLedger, merchant_no: str) -> AsyncIterator[Finding
 def _whole(connection: Connection) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if connection.dialect.name == "sqlite":
-        words = [text for (text,) in connection.exec_driver_sql("PRAGMA integrity_check")]
-        found += [("INTEGRITY", f"the file is damaged: {text}") for text in words if text != "ok"]
+        said = [text for (text,) in connection.exec_driver_sql("PRAGMA integrity_check")]
+        found += [("INTEGRITY", f"the file is damaged: {text}") for text in said if text != "ok"]
     return found + [
         ("GUARD", f"the guard {name} is missing or another; 'paypro ledger migrate' makes it")
         for name in missing_triggers(connection)
@@ -79,34 +79,30 @@ def _whole(connection: Connection) -> list[tuple[str, str]]:
 
 
 def _merchants(connection: Connection) -> list[str]:
-    everybody = union(select(payout.c.merchant_no), select(event.c.merchant_no), select(account.c.merchant_no))
-    return sorted(str(merchant_no) for (merchant_no,) in connection.execute(everybody))
+    all_of_them = union(select(payout.c.merchant_no), select(event.c.merchant_no), select(account.c.merchant_no))
+    return sorted(str(merchant_no) for (merchant_no,) in connection.execute(all_of_them))
 
 
-def _page(merchant_no: str, after: str) -> Any:
+def _page(merchant_no: str, after: str) -> Callable[[Connection], tuple[list[Finding], str | None]]:
     """What audits the payouts behind *after* and says where to go on, or None at the end."""
     rows = (
         select(*raw(payout))
         .select_from(payout)
         .where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after)
         .order_by(payout.c.trade_no)
-        .limit(_PAGE)
+        .limit(PAGE)
     )
 
     def read(connection: Connection) -> tuple[list[Finding], str | None]:
         now: float = connection.execute(select(clock())).scalar_one()
         found = {row.trade_no: row._asdict() for row in connection.execute(rows)}
-        last = next(reversed(found)) if len(found) == _PAGE else None
+        last = next(reversed(found)) if len(found) == PAGE else None
         wrong: list[Finding] = []
         # Their history, and that of numbers in between that no payout has.
         for trade_no, steps in _histories(connection, merchant_no, after, last):
             row = found.pop(trade_no, None)
             if row is None:
-                about = (
-                    "EVENT_WITHOUT_PAYOUT",
-                    "it has a history, and no payout: it was deleted, and could be paid again",
-                )
-                wrong.append(_finding(merchant_no, trade_no, about))
+                wrong.append(_finding(merchant_no, trade_no, _DELETED))
             else:
                 wrong += [_finding(merchant_no, trade_no, one) for one in audit(row, steps, now=now)]
         for trade_no, row in found.items():

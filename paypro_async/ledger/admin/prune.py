@@ -1,34 +1,30 @@
 """Erasing personal values of payouts that have long been final.
 
 A payout itself is never deleted: its number must not be payable again. What it paid, to whom in a fingerprint, and its
-history stay; names, account numbers and the platform's words go.
+history stay; names, account numbers and the platform's messages go.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from paypro_async._core.lifecycle import FINAL
+from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.schema import payout
 from paypro_async.ledger.sql.triggers import ERASED
 
 __all__ = ["erasable", "erase"]
 
-_PAGE = 500
 Key = tuple[str, str]
 
 
 async def erasable(ledger: SqlLedger, before: datetime) -> Counter[str]:
     """How many payouts :func:`erase` would erase the personal values of, by state."""
     query = select(payout.c.state, func.count()).where(*_conditions(before)).group_by(payout.c.state)
-    found: Counter[str] = await ledger.read(
-        lambda connection: Counter({row[0]: row[1] for row in connection.execute(query)})
-    )
-    return found
+    return await ledger.read(lambda connection: Counter({row[0]: row[1] for row in connection.execute(query)}))
 
 
 async def erase(ledger: SqlLedger, before: datetime) -> int:
@@ -53,13 +49,13 @@ def _conditions(before: datetime) -> Sequence[ColumnElement[bool]]:
     )
 
 
-def _page(before: datetime, after: Key) -> Any:
+def _page(before: datetime, after: Key) -> Callable[[Connection], tuple[int, Key | None]]:
     behind = or_(payout.c.merchant_no > after[0], (payout.c.merchant_no == after[0]) & (payout.c.trade_no > after[1]))
     query = (
         select(payout.c.merchant_no, payout.c.trade_no)
         .where(behind, *_conditions(before))
         .order_by(payout.c.merchant_no, payout.c.trade_no)
-        .limit(_PAGE)
+        .limit(PAGE)
     )
 
     def work(connection: Connection) -> tuple[int, Key | None]:
@@ -75,6 +71,6 @@ def _page(before: datetime, after: Key) -> Any:
                 payout.c.merchant_no == merchant_no, payout.c.trade_no.in_(numbers), *_conditions(before)
             )
             count += connection.execute(change.values(content=ERASED, message=None)).rowcount
-        return count, keys[-1] if len(keys) == _PAGE else None
+        return count, keys[-1] if len(keys) == PAGE else None
 
     return work

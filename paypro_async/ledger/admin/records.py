@@ -6,7 +6,7 @@ It goes by the raw values of the columns: a row that is damaged must be shown to
 import json
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, column, fun
 
 from paypro_async._core.lifecycle import FINAL, State
 from paypro_async._core.money import parse_amount, total
+from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.schema import batch, clock, event, payout
@@ -38,7 +39,6 @@ __all__ = [
     "version",
 ]
 
-_PAGE = 500
 _COUNTED: list[ColumnElement[Any]] = [column(name) for name in ("trade_no", "state", "currency", "amount")]
 
 
@@ -115,7 +115,7 @@ class Totals:
 
 @frozen(kw_only=True)
 class Attention:
-    """The open payouts that nobody waits for any more: how many, and the first of them."""
+    """The open payouts that no call waits for any more: how many, and the first of them."""
 
     count: int
     first: Sequence[Record]
@@ -148,11 +148,10 @@ def iso(seconds: Any) -> str:
 
 async def version(ledger: SqlLedger) -> int | None:
     """The schema's version."""
-    found: int | None = await ledger.read(schema_version)
-    return found
+    return await ledger.read(schema_version)
 
 
-async def page(ledger: SqlLedger, which: Which, *, after: str = "", limit: int = _PAGE) -> list[Record]:
+async def page(ledger: SqlLedger, which: Which, *, after: str = "", limit: int = PAGE) -> list[Record]:
     """A page of payouts by trade number, beginning behind *after*."""
     query = (
         select(*raw(payout))
@@ -161,8 +160,7 @@ async def page(ledger: SqlLedger, which: Which, *, after: str = "", limit: int =
         .order_by(payout.c.trade_no)
         .limit(limit)
     )
-    found: list[Record] = await ledger.read(lambda connection: [_record(row) for row in connection.execute(query)])
-    return found
+    return await ledger.read(lambda connection: [_record(row) for row in connection.execute(query)])
 
 
 async def records(ledger: SqlLedger, which: Which) -> AsyncIterator[Record]:
@@ -237,8 +235,7 @@ async def attention(ledger: SqlLedger, merchant_no: str, *, settle_after: float,
         shown = [_record(row) for row in connection.execute(first)]
         return Attention(count=connection.execute(count).scalar_one(), first=shown)
 
-    found: Attention = await ledger.read(read)
-    return found
+    return await ledger.read(read)
 
 
 async def batches(ledger: SqlLedger, merchant_no: str, *, limit: int = 10) -> list[BatchState]:
@@ -261,17 +258,16 @@ async def batches(ledger: SqlLedger, merchant_no: str, *, limit: int = 10) -> li
         counted = {batch_id: (claimed, ended) for batch_id, claimed, ended in connection.execute(query)}
         return [_batch(row, *counted.get(row.batch_id, (0, 0))) for row in rows]
 
-    found: list[BatchState] = await ledger.read(read)
-    return found
+    return await ledger.read(read)
 
 
-def _count_page(found: Totals, merchant_no: str, after: str) -> Any:
+def _count_page(found: Totals, merchant_no: str, after: str) -> Callable[[Connection], str | None]:
     query = (
         select(*_COUNTED)
         .select_from(payout)
         .where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after)
         .order_by(payout.c.trade_no)
-        .limit(10 * _PAGE)
+        .limit(10 * PAGE)
     )
 
     def count(connection: Connection) -> str | None:

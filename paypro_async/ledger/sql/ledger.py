@@ -14,7 +14,7 @@ from sqlalchemy import Connection, exc, select
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event
 from paypro_async.errors import LedgerUnavailableError
-from paypro_async.ledger.base import Account, BatchRecord, Moved, Slots
+from paypro_async.ledger.base import PAGE, Account, BatchRecord, Moved, Slots
 from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose
 from paypro_async.ledger.sql.group import SELECT_ENTRY, Claim, Group, Move, Work, find
@@ -149,7 +149,7 @@ class SqlLedger:
 
         return await self._submit(Work(read))
 
-    async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
+    async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
         """A page of the entries that are not final, by trade number."""
         is_open = payout.c.state.not_in(sorted(state.value for state in FINAL))
         query = (

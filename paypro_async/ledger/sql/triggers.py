@@ -1,4 +1,4 @@
-"""What the database itself refuses, whoever writes: triggers made from the core's table of states.
+"""What the database itself refuses, from any program: triggers made from the core's table of states.
 
 A program that forgets to be conditional, a repair by hand, an older release: none of them can take a payout where the
 lifecycle has no way, change what is paid to whom, or rewrite the history. The personal content of a payout may be
@@ -25,14 +25,12 @@ _FIXED = ("merchant_no", "trade_no", "region", "fingerprint", "amount", "currenc
 _UNERASABLE = f"(NEW.content <> '{ERASED}' OR OLD.state NOT IN ({_FINAL}))"
 _SENT_EMPTY = f"NEW.content = '{ERASED}' AND NEW.state IN ({_SENDABLE})"
 
-_WORDS = {
-    "payout_state": "this payout has no way to that state",
-    "payout_fixed": "what a payout is, and the number of its attempt, never change back",
-    "payout_content": "the content of a payout never changes, and is erased only when the payout is final",
-    "payout_erased": "the content of this payout was erased, so it is never sent again",
-    "payout_kept": "a payout is never deleted: its number must not be paid again",
-    "event_kept": "the history is only added to",
-}
+_NO_WAY = "this payout has no way to that state"
+_NEVER_BACK = "what a payout is, and the number of its attempt, never change back"
+_CONTENT = "the content of a payout never changes, and is erased only when the payout is final"
+_NEVER_AGAIN = "the content of this payout was erased, so it is never sent again"
+_KEPT = "a payout is never deleted: its number must not be paid again"
+_ADDED_TO = "the history is only added to"
 
 
 def triggers(dialect: str) -> Iterator[str]:
@@ -63,36 +61,44 @@ _TRIGGERS = (
 
 def _sqlite() -> Iterator[str]:
     fixed = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in _FIXED)
-    for name, moment, when in (
-        ("payout_state", "UPDATE OF state ON payout", f"OLD.state || '>' || NEW.state NOT IN ({_WAYS})"),
-        ("payout_state_first", "INSERT ON payout", f"NEW.state NOT IN ({_STATES})"),
-        ("payout_fixed", f"UPDATE OF {', '.join(_FIXED)}, attempt ON payout", f"{fixed} OR NEW.attempt < OLD.attempt"),
-        ("payout_content", "UPDATE OF content ON payout", f"NEW.content IS NOT OLD.content AND {_UNERASABLE}"),
-        ("payout_erased", "UPDATE OF state ON payout", _SENT_EMPTY),
-        ("payout_kept", "DELETE ON payout", "1"),
-        ("event_kept", "UPDATE ON event", "1"),
-        ("event_kept_whole", "DELETE ON event", "1"),
+    columns = f"{', '.join(_FIXED)}, attempt"
+    for name, moment, when, message in (
+        ("payout_state", "UPDATE OF state ON payout", f"OLD.state || '>' || NEW.state NOT IN ({_WAYS})", _NO_WAY),
+        ("payout_state_first", "INSERT ON payout", f"NEW.state NOT IN ({_STATES})", _NO_WAY),
+        ("payout_fixed", f"UPDATE OF {columns} ON payout", f"{fixed} OR NEW.attempt < OLD.attempt", _NEVER_BACK),
+        (
+            "payout_content",
+            "UPDATE OF content ON payout",
+            f"NEW.content IS NOT OLD.content AND {_UNERASABLE}",
+            _CONTENT,
+        ),
+        ("payout_erased", "UPDATE OF state ON payout", _SENT_EMPTY, _NEVER_AGAIN),
+        ("payout_kept", "DELETE ON payout", "1", _KEPT),
+        ("event_kept", "UPDATE ON event", "1", _ADDED_TO),
+        ("event_kept_whole", "DELETE ON event", "1", _ADDED_TO),
     ):
-        words = _WORDS[name.removesuffix("_first").removesuffix("_whole")]
         yield f"DROP TRIGGER IF EXISTS {name}"
-        yield f"CREATE TRIGGER {name} BEFORE {moment} WHEN {when} BEGIN SELECT RAISE(ABORT, '{words}'); END"
+        yield f"CREATE TRIGGER {name} BEFORE {moment} WHEN {when} BEGIN SELECT RAISE(ABORT, '{message}'); END"
 
 
 def _postgresql() -> Iterator[str]:
     fixed = " OR ".join(f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in _FIXED)
-    for name, moment, when in (
-        ("payout_state", "UPDATE OF state ON payout", f"OLD.state || '>' || NEW.state NOT IN ({_WAYS})"),
-        ("payout_state_first", "INSERT ON payout", f"NEW.state NOT IN ({_STATES})"),
-        ("payout_fixed", "UPDATE ON payout", f"{fixed} OR NEW.attempt < OLD.attempt"),
-        ("payout_content", "UPDATE ON payout", f"NEW.content IS DISTINCT FROM OLD.content AND {_UNERASABLE}"),
-        ("payout_erased", "UPDATE ON payout", _SENT_EMPTY),
-        ("payout_kept", "DELETE ON payout", "true"),
-        ("event_kept", "UPDATE OR DELETE ON event", "true"),
+    content = f"NEW.content IS DISTINCT FROM OLD.content AND {_UNERASABLE}"
+    for name, events, table, when, message in (
+        ("payout_state", "UPDATE OF state", "payout", f"OLD.state || '>' || NEW.state NOT IN ({_WAYS})", _NO_WAY),
+        ("payout_state_first", "INSERT", "payout", f"NEW.state NOT IN ({_STATES})", _NO_WAY),
+        ("payout_fixed", "UPDATE", "payout", f"{fixed} OR NEW.attempt < OLD.attempt", _NEVER_BACK),
+        ("payout_content", "UPDATE", "payout", content, _CONTENT),
+        ("payout_erased", "UPDATE", "payout", _SENT_EMPTY, _NEVER_AGAIN),
+        ("payout_kept", "DELETE", "payout", "true", _KEPT),
+        ("event_kept", "UPDATE OR DELETE", "event", "true", _ADDED_TO),
     ):
-        words = _WORDS[name.removesuffix("_first")]
         yield (
             f"CREATE OR REPLACE FUNCTION paypro_{name}() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{words}'; END $$"
+            f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$"
         )
-        yield f"DROP TRIGGER IF EXISTS {name} ON {moment.rsplit(' ', 1)[-1]}"
-        yield f"CREATE TRIGGER {name} BEFORE {moment} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION paypro_{name}()"
+        yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
+        yield (
+            f"CREATE TRIGGER {name} BEFORE {events} ON {table} FOR EACH ROW WHEN ({when}) "
+            f"EXECUTE FUNCTION paypro_{name}()"
+        )
