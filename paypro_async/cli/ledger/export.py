@@ -28,28 +28,6 @@ from paypro_async.cli.places import put_whole, refuse_place
 
 __all__ = ["export"]
 
-_COLUMNS = (
-    "merchant_no",
-    "trade_no",
-    "state",
-    "amount",
-    "currency",
-    "region",
-    "attempt",
-    "doubt",
-    "phase",
-    "reply",
-    "code",
-    "message",
-    "platform_trade_no",
-    "utr",
-    "batch_id",
-    "position",
-    "created_at",
-    "sent_at",
-    "updated_at",
-)
-
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
@@ -114,12 +92,12 @@ async def _export(
 
 async def _write(ledger: Any, which: Any, text: IO[str], kind: str, *, unmasked: bool) -> int:
     from paypro_async._core.beneficiary import BENEFICIARY_FIELDS, beneficiary_of, without_personal_values
-    from paypro_async.ledger.admin.records import records
+    from paypro_async.ledger.admin.records import COLUMNS, records
 
-    add = _csv(text, (*_COLUMNS, *BENEFICIARY_FIELDS)) if kind == "csv" else _jsonl(text)
+    add = _csv(text, (*COLUMNS, *BENEFICIARY_FIELDS)) if kind == "csv" else _jsonl(text)
     count = 0
     async for record in records(ledger, which):
-        found = {name: getattr(record, name) for name in _COLUMNS}
+        found = {name: getattr(record, name) for name in COLUMNS}
         if not unmasked:
             found["message"] = without_personal_values(record.message, record.region, record.content)
         shown = beneficiary_of(record.region, record.content, unmasked=unmasked)

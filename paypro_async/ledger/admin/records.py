@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field, fields, frozen
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, column, func, or_, select
 
 from paypro_async._core.lifecycle import FINAL, State
@@ -22,6 +23,7 @@ from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.schema import batch, clock, event, payout
 
 __all__ = [
+    "COLUMNS",
     "Attention",
     "BatchState",
     "Record",
@@ -42,18 +44,37 @@ __all__ = [
 _COUNTED: list[ColumnElement[Any]] = [column(name) for name in ("trade_no", "state", "currency", "amount")]
 
 
+def iso(seconds: Any) -> str:
+    """A time of the ledger in ISO 8601, UTC; what is no time as it stands."""
+    if isinstance(seconds, int | float) and math.isfinite(seconds) and 0 <= seconds < 253_402_300_800:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return str(seconds)
+
+
+def _content(text: Any) -> Mapping[str, str]:
+    try:
+        found = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    return {name: value for name, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+
+
 @frozen(kw_only=True)
 class Record:
-    """A payout as it stands in the ledger; times are UTC in ISO 8601, states and amounts the texts that are stored."""
+    """A payout as it stands in the ledger, made from the columns of the same names.
+
+    Times are UTC in ISO 8601, states and amounts the texts that are stored. A column that is added here is read, and
+    exported, too.
+    """
 
     merchant_no: str
     trade_no: str
-    region: str
     state: str
     amount: str
     currency: str
+    region: str
     attempt: int
-    doubt: bool
+    doubt: bool = field(converter=bool)
     phase: str | None
     reply: str | None
     code: str | None
@@ -62,10 +83,17 @@ class Record:
     utr: str | None
     batch_id: str | None
     position: int | None
-    created_at: str
-    sent_at: str
-    updated_at: str
-    content: Mapping[str, str] = field(repr=False)
+    created_at: str = field(converter=iso)
+    sent_at: str = field(converter=iso)
+    updated_at: str = field(converter=iso)
+    content: Mapping[str, str] = field(converter=_content, repr=False)
+
+
+_NAMES = tuple(one.name for one in fields(Record))
+_values = attrgetter(*_NAMES)
+
+COLUMNS: tuple[str, ...] = tuple(name for name in _NAMES if name != "content")
+"""A record but for its content, in the order of an export."""
 
 
 @frozen(kw_only=True)
@@ -137,13 +165,6 @@ class BatchState:
 def raw(table: Table) -> list[ColumnElement[Any]]:
     """The columns of a table without their types: what is stored, and not what should be."""
     return [column(one.name) for one in table.c]
-
-
-def iso(seconds: Any) -> str:
-    """A time of the ledger in ISO 8601, UTC; what is no time as it stands."""
-    if isinstance(seconds, int | float) and math.isfinite(seconds) and 0 <= seconds < 253_402_300_800:
-        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return str(seconds)
 
 
 async def version(ledger: SqlLedger) -> int | None:
@@ -293,33 +314,4 @@ def _batch(row: Any, claimed: int, final: int) -> BatchState:
 
 
 def _record(row: Any) -> Record:
-    return Record(
-        merchant_no=row.merchant_no,
-        trade_no=row.trade_no,
-        region=row.region,
-        state=row.state,
-        amount=row.amount,
-        currency=row.currency,
-        attempt=row.attempt,
-        doubt=bool(row.doubt),
-        phase=row.phase,
-        reply=row.reply,
-        code=row.code,
-        message=row.message,
-        platform_trade_no=row.platform_trade_no,
-        utr=row.utr,
-        batch_id=row.batch_id,
-        position=row.position,
-        created_at=iso(row.created_at),
-        sent_at=iso(row.sent_at),
-        updated_at=iso(row.updated_at),
-        content=_content(row.content),
-    )
-
-
-def _content(text: Any) -> Mapping[str, str]:
-    try:
-        found = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        return {}
-    return {name: value for name, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+    return Record(**dict(zip(_NAMES, _values(row), strict=True)))

@@ -20,7 +20,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from paypro_async._core.lifecycle import FINAL
 
-__all__ = ["account", "batch", "clock", "event", "meta", "metadata", "pace", "payout"]
+__all__ = ["FIXED", "account", "batch", "clock", "event", "meta", "metadata", "pace", "payout"]
 
 metadata: MetaData = MetaData()
 
@@ -46,17 +46,21 @@ batch: Table = Table(
     PrimaryKeyConstraint("merchant_no", "batch_id"),
 )
 
+FIXED = "fixed"
+"""In the ``info`` of a payout's column: it is written with the claim and does not change with the payout's state."""
+_FIXED = {FIXED: True}
+
 # Times are seconds since 1970 UTC on the database's clock; amounts are text, since no binary number holds them.
 payout: Table = Table(
     "payout",
     metadata,
-    Column("merchant_no", String, nullable=False),
-    Column("trade_no", String, nullable=False),
-    Column("region", String, nullable=False),
-    Column("fingerprint", String, nullable=False),
-    Column("amount", String, nullable=False),
-    Column("currency", String, nullable=False),
-    Column("content", Text, nullable=False),
+    Column("merchant_no", String, nullable=False, info=_FIXED),
+    Column("trade_no", String, nullable=False, info=_FIXED),
+    Column("region", String, nullable=False, info=_FIXED),
+    Column("fingerprint", String, nullable=False, info=_FIXED),
+    Column("amount", String, nullable=False, info=_FIXED),
+    Column("currency", String, nullable=False, info=_FIXED),
+    Column("content", Text, nullable=False, info=_FIXED),
     Column("state", String, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("sent_at", Double, nullable=False),
@@ -66,10 +70,10 @@ payout: Table = Table(
     Column("message", String),
     Column("platform_trade_no", String),
     Column("utr", String),
-    Column("created_at", Double, nullable=False),
+    Column("created_at", Double, nullable=False, info=_FIXED),
     Column("updated_at", Double, nullable=False),
-    Column("batch_id", String),
-    Column("position", BigInteger),
+    Column("batch_id", String, info=_FIXED),
+    Column("position", BigInteger, info=_FIXED),
     Column("phase", String),
     # Who announced the last attempt: machine, process and a number of its own for each announcement.
     Column("owner", String),
@@ -111,7 +115,7 @@ event: Table = Table(
     Index("event_payout", "merchant_no", "trade_no"),
 )
 
-# The rate that all processes keep together: the time at which the next place is free (GCRA).
+# The rate that all processes keep together: the time at which the next turn is free (GCRA).
 pace: Table = Table(
     "pace", metadata, Column("name", String, primary_key=True), Column("free_at", Double, nullable=False)
 )
