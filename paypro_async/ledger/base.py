@@ -30,7 +30,7 @@ class Moved:
     """What became of a claim or a change.
 
     Args:
-        entry: As it stands now, whoever wrote it.
+        entry: As it stands now, written by this call or by another.
         done: Whether this call wrote it.
     """
 
@@ -57,7 +57,7 @@ class BatchRecord:
 
     Args:
         batch_id: Unique for the merchant.
-        source: Where its payouts come from, in words: a file's name.
+        source: Where its payouts come from, for people: a file's name.
         total: How many payouts it has; None until a run came to its end.
         ended: Whether this record tells of its end.
     """

@@ -1,4 +1,4 @@
-"""A ledger in memory: for tests, and for those who type out that they want to forget."""
+"""A ledger in memory: for tests, and for programs that say in so many words that they want to forget."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

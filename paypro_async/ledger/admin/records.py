@@ -133,7 +133,7 @@ class Totals:
     """Amounts that are no numbers, and are in no sum."""
 
     def add(self, state: str, currency: str, amount: Any) -> None:
-        """Count one payout."""
+        """Count one payout in its state and currency; its amount, as it is stored, is added up if it is a number."""
         key = state, currency
         self.counts[key] += 1
         value = parse_amount(amount) if isinstance(amount, str) else None
@@ -168,7 +168,7 @@ def raw(table: Table) -> list[ColumnElement[Any]]:
 
 
 async def version(ledger: SqlLedger) -> int | None:
-    """The schema's version."""
+    """The version of the ledger's schema; None if there is no ledger in the database."""
     return await ledger.read(schema_version)
 
 

@@ -17,7 +17,7 @@ _KEY = "backup"
 
 def copy_file(connection: Connection, target: Path) -> None:
     """Copy the ledger of *connection* into the empty file *target*, durably, as it is at one moment."""
-    # One reading transaction, which in a write-ahead log makes nobody wait; and no byte of what was erased goes along.
+    # One reading transaction, which in a write-ahead log makes no writer wait; and what was erased does not go along.
     connection.execution_options(paypro_write=None).exec_driver_sql("VACUUM INTO ?", (str(target),))
     # The copy knows what it is wherever it is put: also where the mark of the ledger that it was taken from lies.
     with closing(sqlite3.connect(target)) as copy, copy:
@@ -32,7 +32,7 @@ def copy_file(connection: Connection, target: Path) -> None:
 
 
 def backup_made_at(connection: Connection) -> str | None:
-    """When this ledger was copied, if it is a copy that nobody has paid from yet."""
+    """When this ledger was copied, if it is a copy that was not paid from yet; a date and time in ISO 8601, UTC."""
     return connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
 
 

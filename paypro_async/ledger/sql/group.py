@@ -88,7 +88,7 @@ _UPDATE_PAYOUT = Statement.everywhere(
     .where(
         payout.c.merchant_no == bindparam("key_merchant"),
         payout.c.trade_no == bindparam("key_trade"),
-        # The database refuses what is no longer so, whoever writes beside us.
+        # The database refuses what is no longer so: another process may be writing.
         payout.c.state == bindparam("seen_state"),
         payout.c.attempt == bindparam("seen_attempt"),
     )
@@ -105,7 +105,7 @@ class _Row:
 
 
 def find(connection: Connection, keys: Iterable[Key], *, lock: bool = False) -> dict[Key, Entry]:
-    """The entries of those keys that are there; with *lock* nobody else changes them until the transaction ends."""
+    """The entries of those keys that are there; with *lock* none changes until the transaction ends."""
     return {key: row.entry for key, row in _find(connection, keys, lock=lock).items()}
 
 
@@ -150,7 +150,7 @@ class Group:
         moving = {request.key for request in self._requests if isinstance(request, Move)}
         claiming = {request.key for request in self._requests if isinstance(request, Claim)} - moving
         self._rows = _find(self._connection, moving, lock=self._shared) | _find(self._connection, claiming, lock=False)
-        # After the locks: who waited for one must not write a time from before.
+        # After the locks: a process that waited for one must not write a time from before.
         self._now = datetime.fromtimestamp(_NOW.run(self._connection).scalar_one(), UTC)
         answers = [self._decide(request) for request in self._requests]
         lost = self._insert()
@@ -178,7 +178,8 @@ class Group:
 
     def _claim(self, claim: Claim) -> Moved:
         entry = first_entry(claim.intent, self._now, restored_since=self._restored_since)
-        # In a restored ledger nothing is announced, so that nobody sends before asking. It is still whose row it is.
+        # In a restored ledger nothing is announced, so that no process sends before asking. The owner is kept all the
+        # same, to know the row again.
         stamp = announced(claim.owner, shared=self._shared) if entry.attempt else (claim.owner, None, None)
         self._rows[claim.key] = _Row(entry, stamp)
         self._inserts[claim.key] = fixed(entry) | mutable(entry, stamp)

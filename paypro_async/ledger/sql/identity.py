@@ -18,7 +18,7 @@ steady: Callable[[], float] = SystemRuntime().steady
 def boot_id() -> str | None:
     """Which start of the machine ``steady`` counts from; None where the system does not say.
 
-    With it the age of an attempt does not depend on the wall clock, whoever sets that.
+    With it the age of an attempt does not depend on the wall clock, which may be set.
     """
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip() or None

@@ -97,7 +97,7 @@ class SqlLedger:
     async def copy_to(self, target: Path) -> None:
         """Copy a ledger file consistently into the empty file *target*, while others write; not while this is open.
 
-        The copy says of itself that it is a backup: who pays from it asks the platform first.
+        The copy says of itself that it is a backup: a client that pays from it asks the platform first.
 
         Raises:
             ConfigurationError: If the ledger is a server's, or there is none.
@@ -125,7 +125,7 @@ class SqlLedger:
 
     @property
     def suspicion(self) -> str | None:
-        """Why the ledger looks like a restored backup that nobody has paid from yet; after opening it to read."""
+        """Why the ledger looks like a restored backup that was not paid from yet; after opening it to read."""
         return self._database.restored.suspicion
 
     async def claim(self, intent: Intent) -> Moved:
@@ -199,7 +199,7 @@ class SqlLedger:
         return await self._submit(Work(work, writes=True))
 
     async def mark_restored(self, *, why: str) -> None:
-        """From now on treat this ledger as a restored backup: ask the platform before anything is sent."""
+        """From now on treat this ledger as a restored backup: the platform is asked before anything is sent."""
         await self._submit(Work(lambda connection: self._database.restored.mark(connection, why), writes=True))
         self._database.restored.tell()
 

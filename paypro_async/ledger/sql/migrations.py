@@ -53,7 +53,7 @@ def _set(connection: Connection, key: str, value: str) -> None:
 
 
 def _batches_phases_and_pace(connection: Connection) -> None:
-    """Version 1 to 2."""
+    """Version 1 to 2: a common rate, named batches, how far an attempt got, and who decided what and why."""
     for table, names in (
         (payout, ("batch_id", "position", "phase", "owner", "sent_boot", "sent_steady")),
         (event, ("phase", "person", "note")),

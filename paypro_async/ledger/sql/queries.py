@@ -15,19 +15,20 @@ __all__ = ["accounts", "bind", "record_batch", "reserve", "same_content"]
 _INSERT: Mapping[str, Callable[[Table], Any]] = MappingProxyType(
     {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 )
+# Seconds: a turn that is farther ahead was not taken by this clock.
 _FARTHEST = 60.0
 
 
-def bind(connection: Connection, who: Account) -> Exception | None:
+def bind(connection: Connection, given: Account) -> Exception | None:
     """Bind a merchant to its environment; the answer to a caller whose environment is another."""
     insert = _INSERT[connection.dialect.name]
-    values = {"merchant_no": who.merchant_no, "environment": who.environment}
+    values = {"merchant_no": given.merchant_no, "environment": given.environment}
     connection.execute(insert(account).values(values).on_conflict_do_nothing())
     known = connection.execute(
-        select(account.c.environment).where(account.c.merchant_no == who.merchant_no)
+        select(account.c.environment).where(account.c.merchant_no == given.merchant_no)
     ).scalar_one()
     try:
-        refuse_other_environment(known, who)
+        refuse_other_environment(known, given)
     except Exception as error:  # noqa: BLE001  it is the answer to this caller, not a failure of the group
         return error
     return None
@@ -75,16 +76,16 @@ def record_batch(connection: Connection, record: BatchRecord) -> None:
 
 
 def reserve(connection: Connection, name: str, *, spacing: float, count: int) -> float:
-    """Take places of a rate (a one-row GCRA); the seconds until the first of them."""
+    """Take the next *count* turns of a rate, *spacing* seconds apart (a one-row GCRA); seconds until the first."""
     insert = _INSERT[connection.dialect.name](pace).values(name=name, free_at=0.0).on_conflict_do_nothing()
     connection.execute(insert)
-    # The row is locked before the clock is read, so that who waited for it does not go by an old time.
+    # The row is locked before the clock is read, so that a process that waited for it does not go by an old time.
     free_at: float = connection.execute(
         select(pace.c.free_at).where(pace.c.name == name).with_for_update()
     ).scalar_one()
     now: float = connection.execute(select(clock())).scalar_one()
     if free_at - now > max(_FARTHEST, 100 * spacing):
-        free_at = now  # The clock was set back; nobody has taken places so far ahead.
+        free_at = now  # The clock was set back; no process has taken turns so far ahead.
     first = max(now, free_at)
     connection.execute(pace.update().where(pace.c.name == name).values(free_at=first + count * spacing))
     return first - now

@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 
 @frozen(eq=False)
 class Statement:
-    """One statement, or one for each database where their words differ.
+    """One statement, or one for each database where they differ.
 
     Args:
         clauses: By the name of the dialect.
@@ -33,12 +33,12 @@ class Statement:
         return cls({"sqlite": clause, "postgresql": clause})
 
     def run(self, connection: Connection, **values: Any) -> CursorResult[Any]:
-        """Execute it once."""
+        """Execute it with these *values*, by their names."""
         text, order = _compiled(self, connection.dialect)
         return connection.exec_driver_sql(text, tuple(values[name] for name in order) if order else values)
 
     def run_many(self, connection: Connection, rows: Sequence[Row]) -> CursorResult[Any]:
-        """Execute it for each row."""
+        """Execute it for each row, by the names of its columns."""
         text, order = _compiled(self, connection.dialect)
         if order:
             return connection.exec_driver_sql(text, [tuple([row[name] for name in order]) for row in rows])

@@ -52,7 +52,7 @@ def _name(statement: str) -> str:
     return statement.split()[2]
 
 
-# Those that are switched off, or on only for a replica, guard nothing.
+# Those that are switched off, or on only for a replica, refuse nothing.
 _TRIGGERS = (
     "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') "
     "AND tgrelid IN ('payout'::regclass, 'event'::regclass)"

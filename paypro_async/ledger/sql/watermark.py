@@ -1,7 +1,8 @@
-"""The mark beside an SQLite ledger: how far its history had come, so that an older copy of the file is noticed.
+"""The watermark beside an SQLite ledger: how far its history had come, so that an older copy of the file is noticed.
 
-It is one short line, rewritten in place after each commit and never flushed: it may lag behind the ledger, and is never
-ahead of it. A copy of the mark itself is known by the time at which the file system says that it was last touched.
+Its file is called the ledger's mark. It is one short line, rewritten in place after each commit and never flushed: it
+may lag behind the ledger, and is never ahead of it. A copy of the mark itself is known by the time at which the file
+system says that it was last touched.
 """
 
 import os
@@ -71,7 +72,7 @@ class Watermark:
         limit = _SECONDS if line.boot == (boot_id() or "-") else _SECONDS_OVER_A_REBOOT
         # On Windows this time is that of the file's making.
         if os.name != "nt" and abs(line.touched_ns - line.written_ns) > limit * 1e9:
-            return "its mark file was copied or changed by somebody else"
+            return "its mark file was copied or changed by another program"
         return None
 
     def knows_payouts(self) -> bool:
@@ -80,7 +81,7 @@ class Watermark:
         return line is not None and line.event > 0
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the mark's file."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -93,11 +94,11 @@ class Watermark:
         try:
             while True:
                 before = os.fstat(descriptor).st_ctime_ns
-                words = os.pread(descriptor, _SIZE, 0).decode("ascii", "replace").split()
+                found = os.pread(descriptor, _SIZE, 0).decode("ascii", "replace").split()
                 if os.fstat(descriptor).st_ctime_ns == before:
                     break  # Else another process was writing it just then.
         finally:
             os.close(descriptor)
-        if len(words) != 4 or not (words[1].isdecimal() and words[2].isdecimal()):
+        if len(found) != 4 or not (found[1].isdecimal() and found[2].isdecimal()):
             return None
-        return _Line(words[0], int(words[1]), int(words[2]), words[3], before)
+        return _Line(found[0], int(found[1]), int(found[2]), found[3], before)
