@@ -24,7 +24,7 @@ class TlsContext:
     def __init__(self, given: ssl.SSLContext | None, *, make: Callable[[], ssl.SSLContext]) -> None:
         self._context = given
         self._make = make
-        self._lock = anyio.Lock()
+        self._lock = anyio.Lock(fast_acquire=True)
 
     async def get(self) -> ssl.SSLContext:
         """The context.

@@ -1,10 +1,11 @@
+"""What a ledger gives back, in memory, in a file and on a server."""
+
 import asyncio
 
 import pytest
 
 from paypro_async._core.lifecycle import Cause, State
-from paypro_async.ledger import Ledger, MemoryLedger, open_ledger
-from paypro_async.runtime import SystemRuntime
+from paypro_async.ledger import Ledger
 from tests.support.intents import MERCHANT, OTHER_MERCHANT, again, change, intent
 
 
@@ -124,27 +125,3 @@ async def test_a_change_is_measured_from_its_attempt(ledger: Ledger):
     entry = await ledger.get(MERCHANT, "T1")
     assert entry is not None
     assert entry.age < 0.09
-
-
-async def test_a_ledger_in_memory_goes_by_the_runtime_that_it_was_given():
-    """So a test can hold time still."""
-
-    class Still(SystemRuntime):
-        moment = SystemRuntime().now()
-
-        def now(self):
-            return self.moment
-
-    ledger = open_ledger("memory", runtime=Still())
-    entry = (await ledger.claim(intent())).entry
-    await asyncio.sleep(0.01)
-    assert entry.sent_at == Still.moment
-    assert (await ledger.claim(intent())).entry.age == 0.0
-
-
-async def test_a_ledger_in_memory_keeps_its_entries_for_the_next_client():
-    """Closing it ends a client, not the process."""
-    ledger = MemoryLedger()
-    await ledger.claim(intent())
-    await ledger.aclose()
-    assert not (await ledger.claim(intent())).done
