@@ -18,8 +18,8 @@ def _measurements(setting: Setting) -> Iterator[Measurement]:
             yield full(case, concurrency, setting)
     for case in CASES:
         seconds = 1.0 if setting.quick else 3.0
-        words = ("offered", case, setting.url, str(WORKERS), str(seconds), setting.postgres or "")
-        arguments = ("-m", "benchmarks.load", *words)
+        asked = ("offered", case, setting.url, str(WORKERS), str(seconds), setting.postgres or "")
+        arguments = ("-m", "benchmarks.load", *asked)
         yield Measurement(row=case + BESIDE_A_LOAD, column=WORKERS, arguments=arguments, own_folder=True)
 
 

@@ -18,7 +18,7 @@ _PACKAGES = ("paypro-async", "httpx", "httpcore", "aiohttp", "stripe", "sqlalche
 def about(folder: Path) -> dict[str, str]:
     """The machine and the versions."""
     return {
-        "command": " ".join(["python -m benchmarks", *_words()]),
+        "command": " ".join(["python -m benchmarks", *_arguments()]),
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -28,11 +28,11 @@ def about(folder: Path) -> dict[str, str]:
     }
 
 
-def _words() -> list[str]:
+def _arguments() -> list[str]:
     """What was asked for, without what belongs to this machine, and no database's password."""
-    places = ("--json", "--folder", "--postgres")
+    of_this_machine = ("--json", "--folder", "--postgres")
     pairs = zip(["", *sys.argv[1:]], sys.argv[1:], strict=False)
-    return [word for before, word in pairs if before not in places and not word.startswith(places)]
+    return [one for before, one in pairs if before not in of_this_machine and not one.startswith(of_this_machine)]
 
 
 def has(package: str) -> bool:

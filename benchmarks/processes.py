@@ -34,7 +34,7 @@ class Cores:
 
 @contextmanager
 def on_core(core: int | None) -> Iterator[None]:
-    """Processes started inside the block run on *core*: a child inherits the place of the one that starts it."""
+    """Processes started inside the block run on *core*: a child inherits the core of the process that starts it."""
     if core is None:
         yield
         return

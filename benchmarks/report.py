@@ -24,7 +24,7 @@ class Report:
     Args:
         about: The machine, the versions, and how it was measured.
         raw: The figures of every round, by subject and cell.
-        failures: What could not run, in words.
+        failures: What could not run, and why.
     """
 
     about: dict[str, str]
@@ -59,7 +59,7 @@ def with_figures(page: str, report: Report) -> str:
     """The page with the figures of the subjects that were measured; the others keep theirs.
 
     Raises:
-        ValueError: If the page has no place for one.
+        ValueError: If the page has no section for one.
     """
     for section in report.sections:
         body = [*_markdown_about(report.about), ""]
@@ -71,7 +71,7 @@ def with_figures(page: str, report: Report) -> str:
         head, found, rest = page.partition(begin)
         _, closed, tail = rest.partition(end)
         if not found or not closed:
-            raise ValueError(f"the page has no place for {section.name}")
+            raise ValueError(f"the page has no section for {section.name}")
         page = f"{head}{begin}\n" + "\n".join(body) + f"{end}{tail}"
     return page
 

@@ -27,8 +27,8 @@ LEFT_OUT = frozenset({("bare httpx, one pool", 512), ("bare httpx, one pool", 10
 
 def full(case: str, concurrency: int, setting: Setting, *, rounds: int = 1000) -> Measurement:
     """All workers of *case* kept busy."""
-    words = ("full", case, setting.url, str(concurrency), str(setting.seconds), setting.postgres or "")
-    arguments = ("-m", "benchmarks.load", *words)
+    asked = ("full", case, setting.url, str(concurrency), str(setting.seconds), setting.postgres or "")
+    arguments = ("-m", "benchmarks.load", *asked)
     return Measurement(row=case, column=concurrency, arguments=arguments, rounds=rounds, own_folder=True)
 
 

@@ -18,7 +18,13 @@ PAGE = 500
 
 @frozen(kw_only=True)
 class Account:
-    """Whose payouts, on which platform. A ledger refuses to mix the environments of one merchant."""
+    """Whose payouts, on which platform. A ledger refuses to mix the environments of one merchant.
+
+    Args:
+        merchant_no: As PayPro writes it, with its zeros.
+        region: The country's name; empty where the ledger does not know it.
+        environment: The platform's name: its host, or what the client was told to call it.
+    """
 
     merchant_no: str
     region: str
@@ -56,6 +62,7 @@ class BatchRecord:
     """One run of many payouts, as the ledger remembers it.
 
     Args:
+        merchant_no: Whose run it is.
         batch_id: Unique for the merchant.
         source: Where its payouts come from, for people: a file's name.
         total: How many payouts it has; None until a run came to its end.

@@ -116,7 +116,12 @@ class Order:
 
 @frozen(kw_only=True)
 class Booking:
-    """One movement of money: it stays recorded whatever becomes of its order."""
+    """One movement of money: it stays recorded whatever becomes of its order.
+
+    Args:
+        number: All bookings are counted, from 1.
+        at_ms: Milliseconds since the epoch.
+    """
 
     number: int
     trade_no: str
@@ -127,7 +132,17 @@ class Booking:
 
 @frozen(kw_only=True)
 class RequestRecord:
-    """One request in the journal; ``members`` are those of its body, personal ones masked."""
+    """One request in the journal, when it was answered.
+
+    Args:
+        number: The journal counts from 1.
+        at_ms: Milliseconds since the epoch.
+        members: Those of its body, personal ones masked; None if it was no JSON object.
+        fault: What hit it, by the value of :class:`Fault`.
+        http_status: Of the answer; None if nothing was sent.
+        code: The outer code of the reply, as the platform decided it before the fault.
+        booked: Whether this very request moved money.
+    """
 
     number: int
     at_ms: int
@@ -136,14 +151,20 @@ class RequestRecord:
     trade_no: str | None
     members: Mapping[str, str] | None
     fault: str | None
-    http_status: int | None  # None: nothing was sent
+    http_status: int | None
     code: str | None
     booked: bool
 
 
 @frozen(kw_only=True)
 class Comparison:
-    """What was booked, set against what should have been."""
+    """What was booked, set against what should have been; trade numbers.
+
+    Args:
+        missing: Never booked, and should have been.
+        twice: Booked more than once, expected or not.
+        unexpected: Booked, and should not have been.
+    """
 
     missing: tuple[str, ...]
     twice: tuple[str, ...]

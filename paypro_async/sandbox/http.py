@@ -59,7 +59,15 @@ class Wire:
 
 @frozen(kw_only=True)
 class Connection:
-    """One client's connection, from its first request to its close."""
+    """One client's connection, from its first request to its close.
+
+    Args:
+        wire: The socket.
+        answer: Gives the answer to a request.
+        drip_interval: Seconds between two bytes of a dripped reply.
+        refuse: Called to stop listening for a moment.
+        http: The state of the protocol.
+    """
 
     wire: Wire
     answer: Answerer

@@ -42,7 +42,10 @@ def _path_prefix(prefix: str) -> str:
 
 @frozen(kw_only=True)
 class Rules:
-    """How this platform behaves where the documentation leaves it open, and what it checks requests against."""
+    """How this platform behaves where the documentation leaves it open, and what it checks requests against.
+
+    The fields are the arguments of :class:`~paypro_async.sandbox.Sandbox` of the same names.
+    """
 
     secret: str = field(repr=False)
     merchant_no: str

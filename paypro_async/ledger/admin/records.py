@@ -143,7 +143,12 @@ class Totals:
 
 @frozen(kw_only=True)
 class Attention:
-    """The open payouts that no call waits for any more: how many, and the first of them."""
+    """The open payouts that no call waits for any more.
+
+    Args:
+        count: How many there are.
+        first: The first of them, by trade number.
+    """
 
     count: int
     first: Sequence[Record]
@@ -151,7 +156,14 @@ class Attention:
 
 @frozen(kw_only=True)
 class BatchState:
-    """A batch and how far it has come."""
+    """A batch and how far it has come.
+
+    Args:
+        total: How many payouts it has; None until a run came to its end.
+        claimed: How many of them the ledger holds.
+        final: How many of those are final.
+        created_at: When it first ran, and *ended_at* when its last run came to its end: ISO 8601, UTC.
+    """
 
     batch_id: str
     source: str | None

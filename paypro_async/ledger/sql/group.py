@@ -32,9 +32,12 @@ Key = tuple[str, str]
 
 @frozen
 class Work(Request[T], Generic[T]):
-    """Something to do in a transaction after the claims and changes of the group; *writes* unless it only reads.
+    """Something to do in a transaction after the claims and changes of the group.
 
-    An answer that is an exception is raised to the caller.
+    Args:
+        run: Called with the connection. What it returns is the answer; an exception that it returns is raised to this
+            caller alone, and one that it raises ends the group.
+        writes: Whether it changes anything.
     """
 
     run: Callable[[Connection], T]
@@ -43,7 +46,12 @@ class Work(Request[T], Generic[T]):
 
 @frozen
 class Claim(Request[Moved]):
-    """A claim, and the name under which it is known if its commit was in doubt and it is done once more."""
+    """A payout to store as attempt 1, unless its number is there.
+
+    Args:
+        intent: The payout.
+        owner: The name under which this claim is known, should its commit be in doubt and it be done once more.
+    """
 
     intent: Intent
     owner: str
@@ -55,7 +63,12 @@ class Claim(Request[Moved]):
 
 @frozen
 class Move(Request[Moved]):
-    """A change, and the name under which an attempt that it announces is known."""
+    """A change to carry out, if the entry is still as its writer saw it.
+
+    Args:
+        change: What happens to the entry.
+        owner: The name under which the attempt is known that it announces, if it announces one.
+    """
 
     change: Change
     owner: str
