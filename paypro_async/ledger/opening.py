@@ -18,7 +18,7 @@ a ``?``), a folder, and blanks at an end. In a URL ``%20`` is a blank, in a path
 import os
 import re
 from importlib.util import find_spec
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Self
 from urllib.parse import unquote
 
@@ -44,6 +44,7 @@ _HOW = (
 
 # Two letters at least, since one is a drive.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+_DRIVE = re.compile(r"[A-Za-z]:|\\\\")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -116,7 +117,7 @@ def _wrong_file(path: str) -> str | None:
         return "only the plain name of a file is one, without ':memory:', 'file:' and '?'"
     if path.endswith((os.sep, os.altsep or os.sep)) or Path(path).name in {"", ".."}:
         return "it names a folder and not a file"
-    if os.name != "nt" and PureWindowsPath(path).drive:
+    if os.name != "nt" and _DRIVE.match(path):
         return "there are no drives on this machine; put ./ before the name if it is a file's"
     return None
 
