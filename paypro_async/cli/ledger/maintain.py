@@ -171,7 +171,7 @@ async def _migrate(url: str | None, *, as_json: bool) -> int:
 async def _prune(url: str | None, until: datetime, *, apply: bool, as_json: bool) -> int:
     from paypro_async.ledger.admin.prune import erasable, erase
 
-    async with open_to(url, "tend" if apply else "read") as ledger:
+    async with open_to(url, "maintain" if apply else "read") as ledger:
         found = await erasable(ledger, until)
         erased = await erase(ledger, until) if apply else 0
     # Also when nothing was left to erase: the last time may have ended between the two.
@@ -207,7 +207,7 @@ async def _decide(
     from paypro_async._core.transitions import Decision
     from paypro_async.ledger.changes import decide as decided
 
-    async with open_to(ledger, "tend") as opened:
+    async with open_to(ledger, "maintain") as opened:
         merchant_no = await the_merchant(opened, merchant)
         choice = Decision(decision)
         entry = await decided(opened, merchant_no, trade_no, choice, by=by, note=why, settle_after=settle_after)
@@ -226,7 +226,7 @@ async def _restored(url: str | None, change: str | None, *, yes: bool, as_json: 
         suspicion = None
     elif change == "end" and since is not None:
         _confirm(ledger.name, yes=yes)
-        async with open_to(url, "tend") as ledger:
+        async with open_to(url, "maintain") as ledger:
             await ledger.end_restored()
         since = None
     if as_json:
@@ -244,7 +244,7 @@ async def _restored(url: str | None, change: str | None, *, yes: bool, as_json: 
 
 
 async def _begin(url: str | None, *, known: bool) -> datetime | None:
-    async with open_to(url, "tend") as ledger:
+    async with open_to(url, "maintain") as ledger:
         # Opening may have noticed it by itself.
         if known or ledger.restored_since is None:
             await ledger.mark_restored(why="a person says so")

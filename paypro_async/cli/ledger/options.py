@@ -87,10 +87,10 @@ def ledger_of(given: str | None) -> "SqlLedger":
 
 @asynccontextmanager
 async def open_to(given: str | None, purpose: str) -> AsyncIterator["SqlLedger"]:
-    """An open ledger: ``read``, or ``tend``."""
+    """An open ledger: ``read``, or ``maintain``."""
     ledger = ledger_of(given)
     try:
-        await (ledger.open_to_read() if purpose == "read" else ledger.open_to_tend())
+        await (ledger.open_to_read() if purpose == "read" else ledger.open_to_maintain())
         yield ledger
     finally:
         await ledger.aclose()

@@ -44,7 +44,7 @@ class Purpose(Enum):
 
     PAY = "pay"
     """A file is made if it is not there, and an older one is brought up to date."""
-    TEND = "tend"
+    MAINTAIN = "maintain"
     """It is changed as it is, and not made."""
     READ = "read"
     """Nothing is written, not even that it looks like a restored backup."""

@@ -79,14 +79,14 @@ class SqlLedger:
         self._start(Purpose.READ)
         await self._submit(Work(lambda _: None))
 
-    async def open_to_tend(self) -> None:
+    async def open_to_maintain(self) -> None:
         """Make ready for work on a ledger that is there, as a whole; no merchant is bound and nothing is claimed.
 
         Raises:
             LedgerUnavailableError: If it cannot be read or written.
             ConfigurationError: If there is none, or one with another schema.
         """
-        self._start(Purpose.TEND)
+        self._start(Purpose.MAINTAIN)
         await self._submit(Work(lambda _: None))
         self._database.restored.tell()
 
@@ -110,7 +110,7 @@ class SqlLedger:
         Returns:
             Whether that was done; a server frees the space by itself, some time later.
         """
-        return await self._alone(Purpose.TEND, self._database.rewrite)
+        return await self._alone(Purpose.MAINTAIN, self._database.rewrite)
 
     @property
     def name(self) -> str:

@@ -108,7 +108,7 @@ async def test_a_server_has_tools_of_its_own(make: Make, database_url: str, tmp_
         await make(database_url).copy_to(tmp_path / "copy.db")
 
 
-@pytest.mark.parametrize("opening", ["open_to_read", "open_to_tend"])
+@pytest.mark.parametrize("opening", ["open_to_read", "open_to_maintain"])
 async def test_who_does_not_pay_makes_no_ledger(make: Make, path: Path, opening: str):
     """A wrong name is a wrong name; a file without tables stays without."""
     ledger = make(f"sqlite:///{path}")

@@ -36,7 +36,7 @@ async def test_a_ledger_that_others_carry_on_while_it_is_opened_is_no_backup(
 async def test_a_second_ledger_in_this_process_takes_no_lock_from_the_first(durable: SqlLedger, make: Make, path: Path):
     """Else another process would think itself alone at its end, and delete the log that the first one writes to."""
     await durable.claim(intent("T1"))
-    for purpose in ("open", "open_to_read", "open_to_tend"):
+    for purpose in ("open", "open_to_read", "open_to_maintain"):
         beside = make(f"sqlite:///{path}")
         await (beside.open(ACCOUNT) if purpose == "open" else getattr(beside, purpose)())
         await beside.aclose()
