@@ -11,6 +11,7 @@ import pytest
 from paypro_async import LedgerUnavailableError, OutcomeNotRecordedError, PayoutResult, PayoutStatus, PayProClient
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Sandbox
+from paypro_async.transport import TransportSettings
 from tests.support.agreement import agree
 from tests.support.clock import Hurried
 from tests.support.disk import Disk
@@ -78,7 +79,8 @@ async def client(disk: Disk, sandbox: Sandbox, closed: SqlLedger, transport: Wat
 @pytest.fixture
 async def hurried(disk: Disk, sandbox: Sandbox, closed: SqlLedger, transport: Watched) -> AsyncIterator[PayProClient]:
     """For one payout, and waiting takes no time."""
-    runtime = transport._runtime = Hurried()
+    runtime = Hurried()
+    transport._settings = TransportSettings(runtime=runtime)
     settings = SETTINGS | {"transport": transport, "runtime": runtime}
     async with PayProClient(base_url=sandbox.base_url, ledger=closed, **settings) as client:
         yield client
