@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
 if _TYPE_CHECKING:
-    from paypro_async._core.checks import Problem
+    from paypro_async._core.field_checks import Problem
     from paypro_async._core.lifecycle import Entry, State
     from paypro_async._core.models import Balance, PayoutResult, PayoutStatus, QueryResult
     from paypro_async._core.outcome import Codes
@@ -98,7 +98,7 @@ __all__ = [
 # block above tells type checkers the same (a test compares the two).
 _HOMES = _MappingProxyType(
     {
-        "paypro_async._core.checks": ("Problem",),
+        "paypro_async._core.field_checks": ("Problem",),
         "paypro_async._core.transitions": ("Decision",),
         "paypro_async._core.lifecycle": (
             "Entry",

@@ -21,7 +21,7 @@ from typing import Any, Self
 import anyio
 from attrs import define, evolve, frozen
 
-from paypro_async._core.checks import Problem
+from paypro_async._core.field_checks import Problem
 from paypro_async._core.intent import Intent
 from paypro_async._core.outcome import Codes
 from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, Tally

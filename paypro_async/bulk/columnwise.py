@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
-from paypro_async._core.checks import Check, certain_amount
 from paypro_async._core.codec import json_bytes
+from paypro_async._core.field_checks import Check, certain_amount
 from paypro_async._core.money import amount_text, decimals
 from paypro_async._core.regions import Field, RegionSpec
 from paypro_async._core.trade_no import TRADE_NO_PATTERN

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from attrs import define, field, frozen
 
-from paypro_async._core.checks import Problem
 from paypro_async._core.codec import json_bytes
+from paypro_async._core.field_checks import Problem
 from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.trade_no import derived_trade_no

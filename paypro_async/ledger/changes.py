@@ -1,6 +1,6 @@
 """What was learned about a payout, or decided by a person, brought together with what is stored of it meanwhile."""
 
-from paypro_async._core.checks import check_text
+from paypro_async._core.field_checks import check_text
 from paypro_async._core.lifecycle import Cause, Entry
 from paypro_async._core.outcome import Outcome
 from paypro_async._core.transitions import DECISIONS, Decision, after_decision, after_query

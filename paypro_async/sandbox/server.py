@@ -13,7 +13,7 @@ import anyio.abc
 
 from paypro_async.sandbox.books import Books
 from paypro_async.sandbox.faults import FaultPlan
-from paypro_async.sandbox.http import Connection, Wire
+from paypro_async.sandbox.http11 import Connection, Wire
 from paypro_async.sandbox.platform import Platform, Rules, UnknownOrder
 from paypro_async.sandbox.replies import OrderNumberName
 from paypro_async.sandbox.signature import SecretPosition

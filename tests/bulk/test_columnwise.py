@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async._core.checks import amount_problem, certain_amount, check_trade_no
+from paypro_async._core.field_checks import amount_problem, certain_amount, check_trade_no
 from paypro_async._core.regions import Field
 from paypro_async._core.trade_no import TRADE_NO_PATTERN
 from paypro_async.bulk.columnwise import Columnwise

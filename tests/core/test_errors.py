@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from paypro_async import errors
-from paypro_async._core.checks import Problem
+from paypro_async._core.field_checks import Problem
 from paypro_async._core.models import PayoutResult, PayoutStatus
 from paypro_async.errors import (
     CredentialsRefusedError,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paypro_async._core.checks import amount_problem
+from paypro_async._core.field_checks import amount_problem
 from paypro_async._core.money import amount_text, parse_amount
 
 CENTS = st.integers(min_value=1, max_value=10**17 - 1)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
-from paypro_async._core.checks import (
+from paypro_async._core.field_checks import (
     CERTAIN_ACCOUNT,
     CERTAIN_EMAIL,
     CERTAIN_IFSC,

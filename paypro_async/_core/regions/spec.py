@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from paypro_async._core.checks import Check
+from paypro_async._core.field_checks import Check
 
 __all__ = ["Field", "RegionSpec"]
 

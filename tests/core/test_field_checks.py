@@ -9,7 +9,7 @@ from attrs.exceptions import FrozenInstanceError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paypro_async._core.checks import (
+from paypro_async._core.field_checks import (
     Check,
     Problem,
     amount_problem,
