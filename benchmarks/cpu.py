@@ -115,7 +115,7 @@ async def _steps(count: int) -> dict[str, float]:
         base_url="http://127.0.0.1:9", merchant_no="0000000001", signer=signer, ledger=ledger, transport=transport
     ) as client:
         await client.payout(payout())
-        intake, platform = client._intake, client._platform()  # the steps have no public names
+        intake, platform = client._intake, client._asking().platform  # the steps have no public names
         intent = intake.intent(payout(), {})
         path = platform.spec.payout_path
         request = await platform.sign(intent.content, path, timeout=30.0, send_by=1e9)

@@ -3,7 +3,7 @@
 from paypro_async._core.lifecycle import FINAL, Change
 from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.ledger import MemoryLedger
-from paypro_async.ledger.base import Moved
+from paypro_async.ledger.base import Written
 
 __all__ = ["REPLY", "ForgetfulLedger", "NullTransport"]
 
@@ -28,7 +28,7 @@ class NullTransport:
 class ForgetfulLedger(MemoryLedger):
     """Forgets what is final, and would pay it again: for measuring only."""
 
-    async def move(self, change: Change) -> Moved:
+    async def move(self, change: Change) -> Written:
         moved = await super().move(change)
         if moved.entry.state in FINAL:
             del self._entries[change.merchant_no, change.trade_no]

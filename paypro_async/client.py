@@ -22,9 +22,11 @@ from paypro_async.engine.intake import Intake
 from paypro_async.engine.limits import Timing, check_count
 from paypro_async.engine.payout import Engine
 from paypro_async.engine.platform import Platform
-from paypro_async.engine.queries import Questions
-from paypro_async.engine.rate import Rate
+from paypro_async.engine.queries import Queries
+from paypro_async.engine.rate import NoRate, Rate
 from paypro_async.engine.reconcile import ReconcileReport, Reconciliation
+from paypro_async.engine.recording import Recording
+from paypro_async.engine.session import Session
 from paypro_async.engine.single_flight import SingleFlight
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.ledger import Account, Ledger, open_ledger
@@ -143,8 +145,8 @@ class PayProClient:
         self._batches: dict[Batch, None] = {}  # in the order in which they began
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
-        self._made_platform: Platform | None = None
-        self._made_engine: Engine | None = None
+        self._session: Session | None = None
+        self._engine: Engine | None = None
 
     @classmethod
     def from_env(cls, **settings: Any) -> Self:
@@ -185,7 +187,30 @@ class PayProClient:
         except BaseException:
             await self._close_what_is_ours()
             raise
+        self._session = self._new_session(self._transport)
+        if self._ledger is not None:
+            recording = Recording(ledger=self._ledger, session=self._session)
+            self._engine = Engine(session=self._session, recording=recording)
         self._loop = asyncio.get_running_loop()
+
+    def _new_session(self, transport: Transport) -> Session:
+        platform = Platform(
+            spec=self._spec,
+            base_url=self._endpoint.base_url,
+            merchant_no=self._merchant_no,
+            signer=self._signer,
+            transport=transport,
+            runtime=self._runtime,
+            codes=self._codes,
+        )
+        return Session(
+            platform=platform,
+            ledger=self._ledger,
+            policy=self._policy,
+            budget=self._budget,
+            runtime=self._runtime,
+            times=self._timing,
+        )
 
     async def aclose(self) -> None:
         """End the batches that run, close the connections and the ledger, as far as the client opened them."""
@@ -236,7 +261,7 @@ class PayProClient:
             OutcomeNotRecordedError: If the platform answered and the ledger could not store it.
             TypeError: If the amount is a float.
         """
-        engine = self._engine()
+        engine = self._paying()
         limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
         intent = self._intake.intent(payout, fields)
         return await self._flights.run(
@@ -264,8 +289,8 @@ class PayProClient:
         Args:
             payouts: ``Payout`` objects or mappings of their fields; any iterable or async iterable, of any length.
             batch_id: A name for this batch in the ledger. By default a new one.
-            concurrency: How many may be under way at one time. One that waits holds no place.
-            rate: Payouts a second at most, for everybody on this ledger together; exceeded in no second.
+            concurrency: How many may be under way at one time. One that waits holds no slot.
+            rate: Payouts a second at most, for all processes on this ledger together; exceeded in no second.
             timeout: Seconds that one payout may take in all. By default long enough to wait out the settle window.
             max_attempts: How often one payout may be sent. By default 10.
             refresh: Ask for news of payouts that the ledger knows as processing.
@@ -275,13 +300,13 @@ class PayProClient:
         Raises:
             ConfigurationError: If a number makes no sense.
         """
-        engine = self._engine()
+        engine = self._paying()
         check_count("concurrency", concurrency)
         limits = self._timing.batch_limits(
             timeout=timeout,
             max_attempts=max_attempts,
-            ask_anyway=refresh,
-            rate=None if rate is None else Rate(engine.ledger, self._merchant_no, rate, self._runtime),
+            refresh=refresh,
+            rate=self._rate(engine, rate),
         )
         options = BatchOptions(
             batch_id=self._intake.batch_id(batch_id),
@@ -297,7 +322,7 @@ class PayProClient:
             codes=self._codes,
             options=options,
             running=self._batches,
-            check=self._platform,
+            check=self._asking,
         )
 
     async def query(
@@ -311,7 +336,9 @@ class PayProClient:
         if not is_trade_no(trade_no):
             raise ConfigurationError("trade_no must be 1 to 64 characters of letters, digits, '-' and '_'.")
         limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
-        return await self._questions().query(trade_no, timeout=limits.timeout, max_attempts=limits.max_attempts)
+        return await Queries(session=self._asking()).query(
+            trade_no, timeout=limits.timeout, max_attempts=limits.max_attempts
+        )
 
     async def balance(self, *, timeout: float | None = None, max_attempts: int | None = None) -> Balance:
         """Ask the platform for the balance.
@@ -320,7 +347,7 @@ class PayProClient:
             QuestionFailedError: If no usable answer came.
         """
         limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
-        return await self._questions().balance(timeout=limits.timeout, max_attempts=limits.max_attempts)
+        return await Queries(session=self._asking()).balance(timeout=limits.timeout, max_attempts=limits.max_attempts)
 
     async def reconcile(self, *, concurrency: int = 20, wait: bool = False) -> ReconcileReport:
         """Ask the platform about every payout in the ledger that is not final, and store what it says. Sends nothing.
@@ -337,59 +364,47 @@ class PayProClient:
         """
         check_count("concurrency", concurrency)
         attempts = self._timing.max_attempts
-        all_open = Reconciliation(engine=self._engine(), concurrency=concurrency, max_attempts=attempts, wait=wait)
+        all_open = Reconciliation(
+            recording=self._paying().recording, concurrency=concurrency, max_attempts=attempts, wait=wait
+        )
         return await all_open.run()
 
     def new_trade_no(self) -> str:
         """A new order number in the platform's form: UTC ``YYYYMMDDHHMMSS`` and 18 random digits."""
         return self._intake.new_trade_no()
 
-    def _engine(self) -> Engine:
-        platform = self._platform()
-        if self._ledger is None:
-            raise ConfigurationError(
-                "The client has no ledger, so a crash could make it pay twice. Nothing was sent. Give "
-                "ledger='sqlite:///payouts.db', or ledger='memory' to forget payouts when the process ends."
-            )
-        if self._made_engine is None:
-            self._made_engine = Engine(
-                platform=platform,
-                ledger=self._ledger,
-                policy=self._policy,
-                budget=self._budget,
-                runtime=self._runtime,
-                request_timeout=self._timing.request_timeout,
-                send_within=self._timing.send_within,
-            )
-        return self._made_engine
+    def _asking(self) -> Session:
+        """What queries go through.
 
-    def _questions(self) -> Questions:
-        return Questions(
-            platform=self._platform(),
-            ledger=self._ledger,
-            policy=self._policy,
-            budget=self._budget,
-            runtime=self._runtime,
-            request_timeout=self._timing.request_timeout,
-        )
-
-    def _platform(self) -> Platform:
+        Raises:
+            ClientStateError: If the client is not open here.
+        """
         if self._closed:
             raise ClientStateError("The client is closed. Nothing was sent; make a new one.")
-        if self._loop is None or self._transport is None:
+        if self._loop is None or self._session is None:
             raise ClientStateError("The client is not open. Nothing was sent; use it inside 'async with'.")
         if asyncio.get_running_loop() is not self._loop:
             raise ClientStateError(
                 "The client was opened in another event loop. Nothing was sent; open one client per event loop."
             )
-        if self._made_platform is None:
-            self._made_platform = Platform(
-                spec=self._spec,
-                base_url=self._endpoint.base_url,
-                merchant_no=self._merchant_no,
-                signer=self._signer,
-                transport=self._transport,
-                runtime=self._runtime,
-                codes=self._codes,
+        return self._session
+
+    def _paying(self) -> Engine:
+        """What payouts go through.
+
+        Raises:
+            ClientStateError: If the client is not open here.
+            ConfigurationError: If it has no ledger.
+        """
+        self._asking()
+        if self._engine is None:
+            raise ConfigurationError(
+                "The client has no ledger, so a crash could make it pay twice. Nothing was sent. Give "
+                "ledger='sqlite:///payouts.db', or ledger='memory' to forget payouts when the process ends."
             )
-        return self._made_platform
+        return self._engine
+
+    def _rate(self, engine: Engine, per_second: float | None) -> Rate | NoRate:
+        if per_second is None:
+            return NoRate()
+        return Rate(engine.recording.ledger, self._merchant_no, per_second, self._runtime)

@@ -76,7 +76,7 @@ class Situation:
         last: What the last exchange of this call proved, if there was one.
         retry_after: Seconds that the platform asked to wait.
         refused: The last question was refused because of who asked.
-        wants_news: The caller wants fresh news of a payout that is processing.
+        refresh: The caller wants fresh news of a payout that is processing.
     """
 
     state: State
@@ -89,7 +89,7 @@ class Situation:
     last: Verdict | None = None
     retry_after: float | None = None
     refused: bool = False
-    wants_news: bool = False
+    refresh: bool = False
 
 
 class Action(Enum):
@@ -109,9 +109,9 @@ class Step:
     delay: float = 0.0
 
 
-def is_over(state: State, *, wants_news: bool) -> bool:
+def is_over(state: State, *, refresh: bool) -> bool:
     """Whether nothing is to be done about a payout in that state."""
-    return state not in (State.NEW, State.SENDING) and not (wants_news and state is State.PROCESSING)
+    return state not in (State.NEW, State.SENDING) and not (refresh and state is State.PROCESSING)
 
 
 def next_step(at: Situation, policy: RetryPolicy, chance: float) -> Step:
@@ -122,7 +122,7 @@ def next_step(at: Situation, policy: RetryPolicy, chance: float) -> Step:
         policy: The rules.
         chance: Drawn evenly from 0 to 1, for the jitter.
     """
-    if is_over(at.state, wants_news=at.wants_news):
+    if is_over(at.state, refresh=at.refresh):
         return Step(Action.FINISH)
     if at.state is State.NEW:
         return _send(at, policy, chance)

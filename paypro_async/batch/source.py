@@ -5,17 +5,17 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from contextlib import asynccontextmanager
 from typing import Any
 
-__all__ = ["END", "NOTHING", "Feed", "Source"]
+__all__ = ["END", "NOTHING", "Source", "SourceReader"]
 
 Source = Iterable[Any] | AsyncIterable[Any]
 
 END = object()
 """What stands behind the last item."""
 NOTHING = object()
-"""What there is to take while the source makes up its mind."""
+"""What is taken while no item is there yet."""
 
 
-class Feed:
+class SourceReader:
     """Reads a source in a task of its own.
 
     Args:
@@ -31,8 +31,8 @@ class Feed:
         self._closing = False
 
     def start(self) -> None:
-        """Begin to read."""
-        self._task = asyncio.create_task(self._read(), name="paypro-batch-feeder")
+        """Begin to read, in a task of its own."""
+        self._task = asyncio.create_task(self._read(), name="paypro-batch-source")
 
     def take(self) -> Any:
         """The next item, ``END`` for ever once there is none, or ``NOTHING`` for now."""
@@ -72,7 +72,7 @@ class Feed:
 
 @asynccontextmanager
 async def _closing(source: AsyncIterable[Any]) -> AsyncIterator[AsyncIterator[Any]]:
-    # An async generator that is left in the middle holds its file or cursor open until somebody closes it.
+    # An async generator that is left in the middle holds its file or cursor open until it is closed.
     iterator = aiter(source)
     try:
         yield iterator

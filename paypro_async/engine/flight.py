@@ -13,25 +13,33 @@ __all__ = ["Flight"]
 
 @define(kw_only=True, eq=False)
 class Flight:
-    """One payout on its way, as one call sees it.
+    """One payout on its way, as one call sees it. All moments are of the steady clock.
 
     Args:
         entry: The ledger's, as last seen.
-        seen_at: When that was, on the steady clock.
+        limits: How long this call may take, and how often it may send.
+        began: When the call began.
+        deadline: When it must end.
+        seen_at: When the entry was read or written.
         announced_at: When this call announced an attempt that is not sent yet; else None.
-        place: The place in the rate of the attempt that was announced, if there is a rate to keep.
+        turn: In the rate, of the attempt that was announced; None if there is no rate to keep.
+        sends: Attempts of this call that may have left.
+        held: Attempts of this call that certainly did not, for want of a connection or of time.
+        asked: Queries since the last attempt.
+        absences: How many of them in a row found no such order, after its settle window.
         last: What the last attempt of this call proved.
         retry_after: Seconds that the platform asked to wait when it last answered.
-        refused: Whether the last question was refused because of the credentials.
+        refused: Whether the last query was refused because of the credentials.
         on_reply: Called when an attempt has its answer, or none, and nothing is left but to store that.
     """
 
     entry: Entry
     limits: Limits
     began: float
+    deadline: float
     seen_at: float
     announced_at: float | None
-    place: float | None = None
+    turn: float | None = None
     sends: int = 0
     held: int = 0
     asked: int = 0
@@ -42,14 +50,9 @@ class Flight:
     on_reply: Callable[[], object] | None = None
 
     @property
-    def deadline(self) -> float:
-        """The moment of the steady clock at which the call must end."""
-        return self.began + self.limits.timeout
-
-    @property
-    def wants_news(self) -> bool:
+    def refresh(self) -> bool:
         """Whether to ask about one that an earlier call knew as processing; what this call was told is news enough."""
-        return self.limits.ask_anyway and not self.sends and not self.asked
+        return self.limits.refresh and not self.sends and not self.asked
 
     def see(self, entry: Entry, now: float) -> None:
         """Take over what the ledger holds now."""

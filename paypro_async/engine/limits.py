@@ -2,12 +2,13 @@
 
 from attrs import evolve, field, frozen
 
-from paypro_async.engine.rate import Rate
+from paypro_async.engine.rate import NoRate, Rate
 from paypro_async.errors import ConfigurationError
 
 __all__ = ["Limits", "Timing", "check_count"]
 
 _BATCH_ATTEMPTS = 10
+_NO_RATE = NoRate()
 
 
 @frozen(kw_only=True, eq=False)
@@ -17,14 +18,14 @@ class Limits:
     Args:
         timeout: Seconds for everything: attempts, back-off, questions.
         max_attempts: How often it may be sent by this call.
-        ask_anyway: Whether to ask for news of a payout that the ledger knows as processing.
-        rate: The rate that the payouts of a batch keep, together with everybody else on the ledger.
+        refresh: Whether to ask for news of a payout that the ledger knows as processing.
+        rate: The rate that the payouts of a batch keep, together with all other processes on the ledger.
     """
 
     timeout: float
     max_attempts: int
-    ask_anyway: bool = True
-    rate: Rate | None = None
+    refresh: bool = True
+    rate: Rate | NoRate = _NO_RATE
 
     def within(self, timeout: float) -> "Limits":
         """The same, but for the time."""
@@ -103,12 +104,12 @@ class Timing:
         return self._limits(timeout or self.timeout, max_attempts or self.max_attempts, given=(timeout, max_attempts))
 
     def batch_limits(
-        self, *, timeout: float | None, max_attempts: int | None, ask_anyway: bool, rate: Rate | None
+        self, *, timeout: float | None, max_attempts: int | None, refresh: bool, rate: Rate | NoRate
     ) -> Limits:
         """The bounds of one payout of a batch: long enough to wait out a settle window or two."""
         patient = max(self.timeout, 3 * self.settle_after + 60)
         limits = self._limits(timeout or patient, max_attempts or _BATCH_ATTEMPTS, given=(timeout, max_attempts))
-        return Limits(timeout=limits.timeout, max_attempts=limits.max_attempts, ask_anyway=ask_anyway, rate=rate)
+        return Limits(timeout=limits.timeout, max_attempts=limits.max_attempts, refresh=refresh, rate=rate)
 
     def _limits(self, timeout: float, max_attempts: int, *, given: tuple[float | None, int | None]) -> Limits:
         if given[0] is not None:

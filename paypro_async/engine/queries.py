@@ -1,46 +1,46 @@
-"""Questions to the platform: a payout's status, the balance. They move no money, so they may simply be asked again."""
+"""Queries: a payout's status, the balance. They move no money, so they may simply be asked again."""
 
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from attrs import frozen
 
 from paypro_async._core.lifecycle import Cause, Entry, State
 from paypro_async._core.models import Balance, PayoutStatus, QueryResult
 from paypro_async._core.outcome import ACCEPTED, PROCESSING, Outcome, Verdict
-from paypro_async._core.retry import RetryBudget, RetryPolicy
-from paypro_async.engine.platform import Platform
+from paypro_async.engine.session import Session
 from paypro_async.errors import LedgerUnavailableError, QuestionFailedError
 from paypro_async.ledger import Ledger, merge
 from paypro_async.log import logger
-from paypro_async.runtime import Runtime
 
-__all__ = ["Questions"]
+__all__ = ["Queries"]
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True, eq=False)
-class Questions:
-    """Asks, and lets the ledger know what it did not know yet."""
+class Queries:
+    """Asks the platform, and lets the ledger know what it did not know yet.
 
-    platform: Platform
-    ledger: Ledger | None
-    policy: RetryPolicy
-    budget: RetryBudget
-    runtime: Runtime
-    request_timeout: float
+    Args:
+        session: What the client's parts share; it may be without a ledger.
+    """
+
+    session: Session
 
     async def query(self, trade_no: str, *, timeout: float, max_attempts: int) -> QueryResult:
-        """Ask for one payout."""
-        entry = await self._known(trade_no)
+        """Ask for one payout, within *timeout* seconds in all."""
+        ledger, entry = self.session.ledger, await self._known(trade_no)
         amount = entry.amount if entry else None
 
-        async def ask(patience: float) -> Outcome:
-            return await self.platform.query(trade_no, amount=amount, timeout=patience)
+        async def ask(patience: float) -> tuple[Outcome, None]:
+            return await self.session.platform.query(trade_no, amount=amount, timeout=patience), None
 
-        outcome = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
+        outcome, _ = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
         if outcome.verdict in (Verdict.UNKNOWN, Verdict.BAD_CREDENTIALS):
             raise self._failed(f"The platform could not be asked for payout {trade_no}", outcome, trade_no=trade_no)
         status = _status(outcome)
-        if self.ledger and entry and (await self._merge(self.ledger, entry, outcome)).state is State.REVERSED:
+        if ledger and entry and (await self._merge(ledger, entry, outcome)).state is State.REVERSED:
             status = PayoutStatus.REVERSED
         return QueryResult(
             trade_no=trade_no,
@@ -54,62 +54,61 @@ class Questions:
         )
 
     async def balance(self, *, timeout: float, max_attempts: int) -> Balance:
-        """Ask for the balance."""
-        found: list[Balance] = []
+        """Ask for the balance, within *timeout* seconds in all."""
 
-        async def ask(patience: float) -> Outcome:
-            outcome, balance = await self.platform.balance(timeout=patience)
-            if balance is not None:
-                found[:] = [balance]
-            return outcome
+        async def ask(patience: float) -> tuple[Outcome, Balance | None]:
+            return await self.session.platform.balance(timeout=patience)
 
-        outcome = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
-        if not found:
+        outcome, balance = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
+        if balance is None:
             raise self._failed("The platform could not be asked for the balance", outcome)
-        return found[0]
+        return balance
 
     async def _until_answered(
-        self, ask: Callable[[float], Awaitable[Outcome]], *, timeout: float, max_attempts: int
-    ) -> Outcome:
-        deadline = self.runtime.steady() + timeout
+        self, ask: Callable[[float], Awaitable[tuple[Outcome, T]]], *, timeout: float, max_attempts: int
+    ) -> tuple[Outcome, T]:
+        """The first usable answer, or the last one that was none."""
+        session = self.session
+        deadline = session.runtime.steady() + timeout
         tries = 0
         while True:
-            now = self.runtime.steady()
-            outcome = await ask(max(0.0, min(self.request_timeout, deadline - now)))
+            now = session.runtime.steady()
+            outcome, found = await ask(max(0.0, min(session.times.request_timeout, deadline - now)))
             tries += 1
             if outcome.verdict is not Verdict.UNKNOWN:
-                self.budget.answered()
-                return outcome
+                session.budget.answered()
+                return outcome, found
             # A refusal with a code will be the same next time.
             if outcome.code is not None or tries >= max_attempts:
-                return outcome
-            now = self.runtime.steady()
-            backoff = self.policy.backoff(tries - 1, self.runtime.chance())
-            delay = max(backoff, outcome.retry_after or 0.0, self.budget.take(now))
+                return outcome, found
+            now = session.runtime.steady()
+            backoff = session.policy.backoff(tries - 1, session.runtime.chance())
+            delay = max(backoff, outcome.retry_after or 0.0, session.budget.take(now))
             if now + delay >= deadline:
-                self.budget.give_back()
-                return outcome
-            await self.runtime.sleep(delay)
+                session.budget.give_back()
+                return outcome, found
+            await session.runtime.sleep(delay)
 
     def _failed(self, what: str, outcome: Outcome, *, trade_no: str | None = None) -> QuestionFailedError:
-        code, words = outcome.code, outcome.message
+        code, message = outcome.code, outcome.message
         why = outcome.cause or "no usable answer came"
-        told = f" ({words}, code {code})" if words else f" (code {code})"
+        told = f" ({message}, code {code})" if message else f" (code {code})"
         next_step = "ask again later"
-        if code is not None and self.platform.codes.refuses_credentials(code, words):
+        if code is not None and self.session.platform.codes.refuses_credentials(code, message):
             next_step = "check the merchant number, the secret and the secret's position"
         return QuestionFailedError(
             f"{what}: {why}{told if code is not None else ''}. Asking moves no money; {next_step}.",
             trade_no=trade_no,
             platform_code=code,
-            platform_message=words,
+            platform_message=message,
         )
 
     async def _known(self, trade_no: str) -> Entry | None:
         try:
-            return await self.ledger.get(self.platform.merchant_no, trade_no) if self.ledger else None
+            ledger = self.session.ledger
+            return await ledger.get(self.session.platform.merchant_no, trade_no) if ledger else None
         except LedgerUnavailableError as error:
-            # The question does not depend on it; what the platform says is worth having all the same.
+            # The query does not depend on it; what the platform says is worth having all the same.
             logger.warning("Payout %s is asked about without the ledger: %s", trade_no, error)
             return None
 

@@ -1,12 +1,13 @@
-"""The rate of payouts that everybody on one ledger keeps together.
+"""The rate of payouts that all processes of one ledger keep together.
 
-The ledger hands out places, evenly spaced on its own clock; a process takes some ahead and uses each when it is due. A
-place that was missed is dropped and never made up for, so that no burst follows a pause, a crash or a freeze.
+The ledger hands out turns, evenly spaced on its own clock; a process takes some ahead and uses each when it is due. A
+turn that was missed is dropped and never made up for, so that no burst follows a pause, a crash or a freeze.
 """
 
 import asyncio
 import math
 from collections import deque
+from typing import ClassVar
 
 from attrs import define, field
 
@@ -14,31 +15,61 @@ from paypro_async.errors import ConfigurationError
 from paypro_async.ledger import Ledger
 from paypro_async.runtime import Runtime
 
-__all__ = ["Rate"]
+__all__ = ["NoRate", "Rate"]
 
 _SPARE = 1.04
-"""Places are further apart than the rate asks for, by what lies between a place and the arrival of its request."""
+"""Turns are further apart than the rate asks for, by what lies between a turn and the arrival of its request."""
 _LATE = 0.03
-"""Seconds after which a place has been missed."""
+"""Seconds after which a turn has been missed."""
 _AHEAD = 0.1
 """Seconds of the rate that a process takes at once: what a crash wastes, and how rarely the ledger is asked."""
 _LONGEST_LEAD = 1.0
 
 
+class NoRate:
+    """No rate to keep: each payout's turn is now."""
+
+    limited: ClassVar[bool] = False
+
+    async def turn(self) -> float | None:
+        """None: there is nothing to wait for."""
+        return None
+
+    def missed(self, _turn: float | None, /) -> bool:
+        """Never."""
+        return False
+
+    def ahead(self, _turn: float | None, /) -> float:
+        """No time."""
+        return 0.0
+
+    async def ready(self, _deadline: float, /) -> float | None:
+        """At once."""
+        return None
+
+    async def go(self, turn: float | None, /) -> None:
+        """At once."""
+
+    def stored(self, seconds: float, /) -> None:
+        """That is of no interest where no turn has to be met."""
+
+
 @define(eq=False)
 class Rate:
-    """The places of one batch.
+    """The turns of one batch.
 
     Args:
-        ledger: Who hands them out.
+        ledger: Hands them out.
         name: What all who keep the rate call it.
         per_second: Payouts a second at most.
         runtime: Clock and sleep.
-        lead: Seconds that storing an intent has lately taken: who starts so much ahead of a place is just in time.
+        lead: Seconds that storing an intent has lately taken: one that is begun so much ahead of its turn is in time.
 
     Raises:
         ConfigurationError: If the rate makes no sense.
     """
+
+    limited: ClassVar[bool] = True
 
     ledger: Ledger
     name: str
@@ -53,8 +84,8 @@ class Rate:
         if isinstance(self.per_second, bool) or not 0 < self.per_second < math.inf:
             raise ConfigurationError("rate must be more than zero payouts a second, or None.")
 
-    async def place(self) -> float:
-        """The next place: a moment of the steady clock, at hand or to be waited for.
+    async def turn(self) -> float:
+        """The next turn: a moment of the steady clock, at hand or to be waited for.
 
         Raises:
             LedgerUnavailableError: If the ledger hands out none.
@@ -62,23 +93,35 @@ class Rate:
         async with self._taking:
             while self._due and self.missed(self._due[0]):
                 self._due.popleft()
-                self._count = 1  # More than is used; others may need them.
+                self._count = 1  # More than is used; other processes may need them.
             if not self._due:
                 await self._take()
             return self._due.popleft()
 
-    def missed(self, due: float) -> bool:
-        """Whether it is too late for that place."""
-        return self.runtime.steady() > due + _LATE
+    def missed(self, turn: float | None) -> bool:
+        """Whether it is too late for that turn, or there is none."""
+        return turn is None or self.runtime.steady() > turn + _LATE
 
-    async def keep(self, due: float) -> None:
-        """Wait for a place; for another one if it was missed."""
+    def ahead(self, turn: float | None) -> float:
+        """Seconds until the intent of a payout with that turn should be stored; zero or less if that is now."""
+        return 0.0 if turn is None else turn - self.lead - self.runtime.steady()
+
+    async def ready(self, deadline: float) -> float:
+        """Take a turn and wait until it is nearly due, but not beyond the *deadline*, a moment of the steady clock."""
+        turn = await self.turn()
+        if (delay := min(turn - self.lead, deadline) - self.runtime.steady()) > 0:
+            await self.runtime.sleep(delay)
+        return turn
+
+    async def go(self, turn: float | None) -> None:
+        """Wait for the turn; for another one if there is none, or it was missed."""
+        due = await self.turn() if turn is None else turn
         while True:
             if (delay := due - self.runtime.steady()) > 0:
                 await self.runtime.sleep(delay)
             if not self.missed(due):
                 return
-            due = await self.place()
+            due = await self.turn()
 
     def stored(self, seconds: float) -> None:
         """An intent took so long to store."""
@@ -86,7 +129,7 @@ class Rate:
 
     async def _take(self) -> None:
         spacing = _SPARE / self.per_second
-        slots = await self.ledger.reserve(self.name, spacing=spacing, count=self._count)
-        first = self.runtime.steady() + slots.first
-        self._due.extend(first + number * spacing for number in range(slots.count))
+        turns = await self.ledger.reserve(self.name, spacing=spacing, count=self._count)
+        first = self.runtime.steady() + turns.first
+        self._due.extend(first + number * spacing for number in range(turns.count))
         self._count = max(1, min(2 * self._count, int(_AHEAD * self.per_second)))

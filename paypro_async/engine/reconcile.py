@@ -20,13 +20,12 @@ from paypro_async._core.lifecycle import Cause, Entry, State
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.retry import BELIEVED_ABSENCES
 from paypro_async._core.transitions import after_absence
-from paypro_async.engine.payout import Engine
+from paypro_async.engine.recording import Recording
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger import merge
+from paypro_async.ledger.base import PAGE
 
 __all__ = ["ReconcileReport", "Reconciliation"]
-
-_PAGE = 500
 
 
 @frozen(kw_only=True)
@@ -78,13 +77,13 @@ class Reconciliation:
     """One run over the ledger.
 
     Args:
-        engine: The client's, which shares its retry budget and knows what it announced itself.
-        concurrency: Questions at one time.
-        max_attempts: How often one question that gets no usable answer is asked.
+        recording: What the client writes to its ledger; it knows what the client announced itself.
+        concurrency: Queries at one time.
+        max_attempts: How often one query that gets no usable answer is made.
         wait: Whether to wait for the settle window of attempts that are younger.
     """
 
-    engine: Engine
+    recording: Recording
     concurrency: int
     max_attempts: int
     wait: bool
@@ -93,11 +92,12 @@ class Reconciliation:
 
     async def run(self) -> ReconcileReport:
         """Ask about everything that is open."""
-        began = self.engine.runtime.steady()
+        session, ledger = self.recording.session, self.recording.ledger
+        began = session.runtime.steady()
         after = ""
-        while page := await self.engine.ledger.open_entries(self.engine.platform.merchant_no, after=after, limit=_PAGE):
+        while page := await ledger.open_entries(session.platform.merchant_no, after=after, limit=PAGE):
             after = page[-1].trade_no
-            now = self.engine.runtime.steady()
+            now = session.runtime.steady()
             # Nothing of a new one is out, so the platform cannot know it.
             cases = [
                 _Case(entry=entry, before=entry.state, seen_at=now, due=now)
@@ -113,25 +113,26 @@ class Reconciliation:
             still_unknown=self._counts["still_unknown"],
             review=self._counts["review"],
             unanswered=self._counts["unanswered"],
-            elapsed=self.engine.runtime.steady() - began,
+            elapsed=session.runtime.steady() - began,
         )
 
     async def _page(self, cases: list[_Case]) -> None:
-        left = cases
+        left, runtime = cases, self.recording.session.runtime
         while left:
-            delay = min(case.due for case in left) - self.engine.runtime.steady()
+            delay = min(case.due for case in left) - runtime.steady()
             if delay > 0:
-                await self.engine.runtime.sleep(delay)
-                await self._refresh(left)
-            now = self.engine.runtime.steady()
+                await runtime.sleep(delay)
+                await self._reload(left)
+            now = runtime.steady()
             later = [case for case in left if case.due > now]
             left = later + await self._ask_all([case for case in left if case.due <= now])
 
-    async def _refresh(self, cases: list[_Case]) -> None:
-        """Others write meanwhile: what they learned is worth more than what was read before the wait."""
-        ledger, merchant_no = self.engine.ledger, self.engine.platform.merchant_no
-        found = await ledger.get_many(merchant_no, [case.entry.trade_no for case in cases])
-        now = self.engine.runtime.steady()
+    async def _reload(self, cases: list[_Case]) -> None:
+        """Other processes write meanwhile: what they learned is worth more than what was read before the wait."""
+        session = self.recording.session
+        numbers = [case.entry.trade_no for case in cases]
+        found = await self.recording.ledger.get_many(session.platform.merchant_no, numbers)
+        now = session.runtime.steady()
         for case in cases:
             case.see(found.get(case.entry.trade_no, case.entry), now)
 
@@ -140,7 +141,7 @@ class Reconciliation:
         rest = iter(cases)
 
         async def work() -> list[_Case]:
-            # What somebody else brought to another state meanwhile needs no question any more.
+            # What another process brought to another state meanwhile needs no query any more.
             return [case for case in rest if case.entry.state is case.before and await self._ask(case)]
 
         try:
@@ -153,18 +154,19 @@ class Reconciliation:
 
     async def _ask(self, case: _Case) -> bool:
         """Ask about one payout and store what is said; whether to ask again."""
-        engine, entry = self.engine, case.entry
-        now = engine.runtime.steady()
-        if (delay := engine.budget.take(now)) > 0:
-            await engine.runtime.sleep(delay)
-        settled = engine.policy.settled(engine.age(entry, case.seen_at, engine.runtime.steady()))
-        outcome = await engine.platform.query(entry.trade_no, amount=entry.amount, timeout=engine.request_timeout)
+        session, entry = self.recording.session, case.entry
+        runtime = session.runtime
+        if (delay := session.budget.take(runtime.steady())) > 0:
+            await runtime.sleep(delay)
+        settled = session.policy.settled(self._age(case, runtime.steady()))
+        timeout = session.times.request_timeout
+        outcome = await session.platform.query(entry.trade_no, amount=entry.amount, timeout=timeout)
         case.tries += 1
         if outcome.verdict in (Verdict.UNKNOWN, Verdict.BAD_CREDENTIALS):
             return self._put_off(case, outcome)
-        engine.budget.answered()
+        session.budget.answered()
         case.answered, case.tries = True, 0
-        case.see(await merge(engine.ledger, entry, outcome, cause=Cause.RECONCILE), engine.runtime.steady())
+        case.see(await merge(self.recording.ledger, entry, outcome, cause=Cause.RECONCILE), runtime.steady())
         if outcome.verdict is not Verdict.NO_SUCH_ORDER or case.entry.state is not State.SENDING:
             return False
         case.absences = case.absences + 1 if settled else 0
@@ -178,26 +180,30 @@ class Reconciliation:
         # A refusal with a code will be the same next time.
         if outcome.code is not None or case.tries >= self.max_attempts:
             return False
-        policy, runtime = self.engine.policy, self.engine.runtime
+        policy, runtime = self.recording.session.policy, self.recording.session.runtime
         hint = min(outcome.retry_after or 0.0, policy.retry_after_max)
         case.due = runtime.steady() + policy.backoff(case.tries - 1, runtime.chance()) + hint
         return True
 
     def _await_the_next(self, case: _Case) -> bool:
-        engine = self.engine
-        now = engine.runtime.steady()
-        until_settled = engine.policy.settle_after - engine.age(case.entry, case.seen_at, now)
+        policy = self.recording.session.policy
+        now = self.recording.session.runtime.steady()
+        until_settled = policy.settle_after - self._age(case, now)
         if until_settled > 0 and not self.wait:
             return False
-        case.due = now + max(engine.policy.ask_spacing, until_settled)
+        case.due = now + max(policy.ask_spacing, until_settled)
         return True
 
     async def _believe(self, case: _Case) -> None:
-        """It never arrived. Whoever wants it paid calls again; here nothing is sent, so as good as exhausted."""
-        resend = self.engine.policy.resend
+        """It never arrived. A caller who wants it paid calls again; here nothing is sent, so as good as exhausted."""
+        session = self.recording.session
+        resend = session.policy.resend
         change = after_absence(case.entry, resend=resend, exhausted=True, cause=Cause.RECONCILE)
         if change is not None:
-            case.see((await self.engine.ledger.move(change)).entry, self.engine.runtime.steady())
+            case.see((await self.recording.ledger.move(change)).entry, session.runtime.steady())
+
+    def _age(self, case: _Case, now: float) -> float:
+        return self.recording.age(case.entry, case.seen_at, now)
 
     def _count(self, case: _Case) -> None:
         after = case.entry.state

@@ -9,7 +9,7 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["PAGE", "Account", "BatchRecord", "Ledger", "Moved", "Slots", "refuse_other_environment"]
+__all__ = ["PAGE", "Account", "BatchRecord", "Ledger", "Turns", "Written", "refuse_other_environment"]
 
 
 PAGE = 500
@@ -32,7 +32,7 @@ class Account:
 
 
 @frozen
-class Moved:
+class Written:
     """What became of a claim or a change.
 
     Args:
@@ -45,8 +45,8 @@ class Moved:
 
 
 @frozen(kw_only=True)
-class Slots:
-    """Places in the rate that all processes of one ledger keep together.
+class Turns:
+    """Turns in the rate that all processes of one ledger keep together: moments at which one payout each may go out.
 
     Args:
         first: Seconds from *now* until the first one; the others follow at the spacing that was asked for.
@@ -82,6 +82,9 @@ class Ledger(Protocol):
     Every method returns only when what it says is durable. Every method raises
     :class:`~paypro_async.LedgerUnavailableError` if the ledger cannot be read or written, and then a write has not
     happened or is treated as unknown by the next reader.
+
+    A ledger whose answers never wait, not even for a disk, may say so with an attribute ``answers_at_once = True``;
+    then no deadline is set around each of them.
     """
 
     async def open(self, account: Account) -> None:
@@ -92,11 +95,11 @@ class Ledger(Protocol):
         """
         ...
 
-    async def claim(self, intent: Intent) -> Moved:
+    async def claim(self, intent: Intent) -> Written:
         """Store *intent* as attempt 1 in ``SENDING``, unless its trade number is there already."""
         ...
 
-    async def move(self, change: Change) -> Moved:
+    async def move(self, change: Change) -> Written:
         """Carry out *change* if the entry is still as its writer saw it.
 
         Raises:
@@ -124,8 +127,8 @@ class Ledger(Protocol):
         """Everything that happened to a payout, oldest first; empty if it is not there."""
         ...
 
-    async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
-        """Take the next *count* places, *spacing* seconds apart, of the rate that everybody keeps under this name."""
+    async def reserve(self, pace: str, *, spacing: float, count: int) -> Turns:
+        """Take the next *count* turns, *spacing* seconds apart, of the rate that all processes keep under this name."""
         ...
 
     async def record_batch(self, batch: BatchRecord) -> None:

@@ -1,13 +1,15 @@
 """What was learned about a payout, or decided by a person, brought together with what is stored of it meanwhile."""
 
+from collections.abc import Awaitable, Callable
+
 from paypro_async._core.field_checks import check_text
-from paypro_async._core.lifecycle import Cause, Entry
+from paypro_async._core.lifecycle import Cause, Change, Entry
 from paypro_async._core.outcome import Outcome
 from paypro_async._core.transitions import DECISIONS, Decision, after_decision, after_query
 from paypro_async.errors import DecisionRefusedError
-from paypro_async.ledger.base import Ledger
+from paypro_async.ledger.base import Ledger, Written
 
-__all__ = ["decide", "merge"]
+__all__ = ["apply", "decide", "merge"]
 
 _TOO_YOUNG = frozenset({Decision.NOT_PAID, Decision.PAY_AGAIN})
 """Decisions that are wrong if the last attempt is still on its way."""
@@ -60,14 +62,13 @@ async def decide(
             "sent. Check the number; a payout that was made from another ledger is decided there.",
             trade_no=trade_no,
         )
-    while True:
-        _refuse(entry, decision, settle_after)
-        change = after_decision(entry, decision, by=by, note=note)
-        moved = await ledger.move(change) if change else None
-        if moved is None or moved.done:
-            return moved.entry if moved else entry
-        # Somebody else was faster: the decision must fit what they wrote.
-        entry = moved.entry
+
+    def decided(newest: Entry) -> Change | None:
+        # Whatever another writer has made of it meanwhile, the decision must fit that.
+        _refuse(newest, decision, settle_after)
+        return after_decision(newest, decision, by=by, note=note)
+
+    return await apply(ledger.move, entry, decided)
 
 
 def _refuse(entry: Entry, decision: Decision, settle_after: float) -> None:
@@ -103,7 +104,7 @@ def _refuse(entry: Entry, decision: Decision, settle_after: float) -> None:
 
 
 async def merge(ledger: Ledger, entry: Entry, outcome: Outcome, *, cause: Cause) -> Entry:
-    """Write what the platform said, decided from the newest entry: somebody else may be writing about the same payout.
+    """Write what the platform said, decided from the newest entry: another process may write about the same payout.
 
     Args:
         ledger: Where to.
@@ -112,14 +113,30 @@ async def merge(ledger: Ledger, entry: Entry, outcome: Outcome, *, cause: Cause)
         cause: How it was learned.
 
     Returns:
-        The entry as it stands then, whoever wrote it.
+        The entry as it stands then, written by this call or by another.
 
     Raises:
         LedgerUnavailableError: If it could not be stored.
     """
-    while (change := after_query(entry, outcome, cause=cause)) is not None:
-        moved = await ledger.move(change)
-        entry = moved.entry
-        if moved.done:
+    return await apply(ledger.move, entry, lambda newest: after_query(newest, outcome, cause=cause))
+
+
+async def apply(
+    move: Callable[[Change], Awaitable[Written]], entry: Entry, decide: Callable[[Entry], Change | None]
+) -> Entry:
+    """Write what *decide* makes of the newest entry; where another writer was faster, decide anew from what it wrote.
+
+    Args:
+        move: Writes a change if the entry is still as its writer saw it: a ledger's ``move``, or one with patience.
+        entry: As last seen.
+        decide: What there is to change of an entry, or None.
+
+    Returns:
+        The entry as it stands then, written by this call or by another.
+    """
+    while (change := decide(entry)) is not None:
+        written = await move(change)
+        entry = written.entry
+        if written.done:
             break
     return entry

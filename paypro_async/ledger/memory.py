@@ -7,7 +7,7 @@ from attrs import define, evolve
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, applies, changed, claim_of, event_of, first_entry
-from paypro_async.ledger.base import PAGE, Account, BatchRecord, Moved, Slots, refuse_other_environment
+from paypro_async.ledger.base import PAGE, Account, BatchRecord, Turns, Written, refuse_other_environment
 from paypro_async.runtime import Runtime, SystemRuntime
 
 __all__ = ["MemoryLedger"]
@@ -33,31 +33,36 @@ class MemoryLedger:
         self._batches: dict[tuple[str, str], BatchRecord] = {}
         self._paces: dict[str, datetime] = {}
 
+    @property
+    def answers_at_once(self) -> bool:
+        """A dictionary never waits; what is made of this class may."""
+        return type(self) is MemoryLedger
+
     async def open(self, account: Account) -> None:
         """Make ready for *account*."""
         known = self._environments.setdefault(account.merchant_no, account.environment)
         refuse_other_environment(known, account)
 
-    async def claim(self, intent: Intent) -> Moved:
+    async def claim(self, intent: Intent) -> Written:
         """Store *intent* as attempt 1, unless its trade number is there already."""
         key = intent.merchant_no, intent.trade_no
         if key in self._entries:
-            return Moved(self._aged(self._entries[key]), done=False)
+            return Written(self._aged(self._entries[key]), done=False)
         entry = first_entry(intent, self._runtime.now())
         self._entries[key] = _Record(entry, [claim_of(entry)])
-        return Moved(entry, done=True)
+        return Written(entry, done=True)
 
-    async def move(self, change: Change) -> Moved:
+    async def move(self, change: Change) -> Written:
         """Carry out *change* if the entry is still as its writer saw it."""
         key = change.merchant_no, change.trade_no
         record = self._entries[key]
         if not applies(record.entry, change):
-            return Moved(self._aged(record), done=False)
+            return Written(self._aged(record), done=False)
         now = self._runtime.now()
         age = (now - record.entry.sent_at).total_seconds()
         record.entry = changed(record.entry, change, now, age=age)
         record.history.append(event_of(record.entry, change))
-        return Moved(record.entry, done=True)
+        return Written(record.entry, done=True)
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
         """The entry, or None."""
@@ -90,12 +95,12 @@ class MemoryLedger:
         record = self._entries.get((merchant_no, trade_no))
         return list(record.history) if record else []
 
-    async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
-        """Take the next places of a rate."""
+    async def reserve(self, pace: str, *, spacing: float, count: int) -> Turns:
+        """Take the next turns of a rate."""
         now = self._runtime.now()
         first = max(now, self._paces.get(pace, now))
         self._paces[pace] = first + timedelta(seconds=count * spacing)
-        return Slots(first=(first - now).total_seconds(), count=count)
+        return Turns(first=(first - now).total_seconds(), count=count)
 
     async def record_batch(self, batch: BatchRecord) -> None:
         """Note that a batch runs, or that it has ended."""

@@ -72,7 +72,7 @@ async def test_a_batch_cancelled_at_any_time_among_faults_is_finished_by_the_nex
             batch = client.batch_payout(counted(payouts(30), begun), concurrency=4)
             cancelled += await cancel_after(seconds * (1 + seed / 5), batch)
             known = [state for state in await states(client, 30) if state]
-            # Two rows at most were read and not begun: one in the feeder's hands, one on the way from there.
+            # Two rows at most were read and not begun: one in the reader's hands, one on the way from there.
             assert begun[0] - 2 <= batch.report.total <= begun[0]
             assert batch.report.counts.get(ItemStatus.PROCESSING, 0) <= known.count(State.PROCESSING)
         assert cancelled >= 4
@@ -96,8 +96,8 @@ async def test_what_waits_when_a_batch_is_cancelled_is_counted_as_unknown():
 
 
 @virtual_time
-async def test_a_cancelled_batch_begins_none_of_those_that_wait_for_their_place_in_the_rate():
-    """Ten places at one payout in five seconds: cancelled in between, the other nine leave no trace in the ledger
+async def test_a_cancelled_batch_begins_none_of_those_that_wait_for_their_turn_in_the_rate():
+    """Ten turns at one payout in five seconds: cancelled in between, the other nine leave no trace in the ledger
     and nobody waits for their turn.
     """
     transport = Scripted()
@@ -237,7 +237,7 @@ async def test_a_cancelled_batch_leaves_no_task_behind():
 
 @virtual_time
 async def test_two_batches_of_one_client_run_side_by_side():
-    """Each with its own places and its own report."""
+    """Each with its own slots and its own report."""
     transport = Scripted(takes=1)
     async with scripted_client(transport) as client:
         one, other = await asyncio.gather(

@@ -1,4 +1,4 @@
-"""Concurrency and rate: how many at a time, how many a second, and what waits without holding a place."""
+"""Concurrency and rate: how many at a time, how many a second, and what waits without holding a slot."""
 
 import asyncio
 from pathlib import Path
@@ -25,7 +25,7 @@ from tests.support.virtual_time import VirtualRuntime, freeze, now, virtual_time
 @pytest.mark.parametrize("concurrency", [1, 2, 7, 50])
 @virtual_time
 async def test_no_more_than_concurrency_are_under_way(concurrency: int):
-    """Counted at the server, and the places are all used."""
+    """Counted at the server, and the slots are all used."""
     transport = Scripted(takes=1)
     async with scripted_client(transport) as client:
         report = await client.batch_payout(payouts(60), concurrency=concurrency)
@@ -36,7 +36,7 @@ async def test_no_more_than_concurrency_are_under_way(concurrency: int):
 
 @virtual_time
 async def test_no_more_than_concurrency_are_under_way_with_questions_and_resends():
-    """Whatever a payout needs, it needs a place for it."""
+    """Whatever a payout needs, it needs a slot for it."""
     dice = iter([LOST, NOT_SENT, page(429), PROCESSING, page(502)] * 1000)
     transport = Scripted(lambda _: next(dice), lambda _: ABSENT, takes=0.2)
     async with scripted_client(transport) as client:
@@ -47,8 +47,8 @@ async def test_no_more_than_concurrency_are_under_way_with_questions_and_resends
 
 
 @virtual_time
-async def test_one_that_waits_for_its_settle_window_holds_no_place():
-    """With two places and three lost payouts, all the others are paid long before the window of the first is over."""
+async def test_one_that_waits_for_its_settle_window_holds_no_slot():
+    """With two slots and three lost payouts, all the others are paid long before the window of the first is over."""
     transport = Scripted(lambda sent: LOST if sent["tradeNo"] in ("T0", "T1", "T2") else PROCESSING, ABSENT, takes=0.1)
     ended: dict[str, float] = {}
     async with scripted_client(transport, max_attempts=2) as client:
@@ -145,7 +145,7 @@ async def test_the_rate_holds_when_the_process_stands_still(stalls: list[float])
 
 @virtual_time
 async def test_a_rate_slower_than_the_patience_of_an_item_is_no_failure_of_the_ledger():
-    """A repeated attempt that gets no place in the rate before its deadline was not sent; the ledger is well, and
+    """A repeated attempt that gets no turn in the rate before its deadline was not sent; the ledger is well, and
     the batch goes on.
     """
 
@@ -193,7 +193,7 @@ async def test_a_second_run_leaves_processing_payouts_alone_unless_it_shall_refr
 
 @virtual_time
 async def test_a_payout_that_was_not_sent_is_sent_by_the_next_run_within_the_rate():
-    """NEW in the ledger is not done: it takes its place in the rate like a new one."""
+    """NEW in the ledger is not done: it takes its turn in the rate like a new one."""
     transport = Scripted([NOT_SENT] * 5 + [PROCESSING])
     async with scripted_client(transport) as client:
         first = await client.batch_payout(payouts(5), max_attempts=1)

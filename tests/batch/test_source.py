@@ -9,7 +9,7 @@ import pytest
 
 from paypro_async import Batch, BatchProgress, ItemStatus, MemoryLedger, State
 from paypro_async._core.lifecycle import Change
-from paypro_async.ledger import Moved
+from paypro_async.ledger import Written
 from tests.support.merchant import (
     MERCHANT_NO,
     client_of,
@@ -25,7 +25,7 @@ from tests.support.virtual_time import VirtualRuntime, now, virtual_time
 class Forgetful(MemoryLedger):
     """Drops what has an outcome, so that what grows in a test is not the ledger."""
 
-    async def move(self, change: Change) -> Moved:
+    async def move(self, change: Change) -> Written:
         moved = await super().move(change)
         if moved.entry.state not in (State.NEW, State.SENDING):
             del self._entries[change.merchant_no, change.trade_no]
@@ -72,7 +72,7 @@ async def test_the_source_is_read_only_as_far_as_there_is_room():
 
     async with scripted_client(Scripted(takes=1)) as client:
         ahead = [read - item.position async for item in client.batch_payout(rows(), concurrency=4)]
-    assert max(ahead) <= 4 + 4 + 2  # under way, not yet taken by the reader, and in the feeder's hands
+    assert max(ahead) <= 4 + 4 + 2  # under way, not yet taken by the reader, and in the reader's hands
 
 
 @virtual_time

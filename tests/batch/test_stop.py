@@ -154,8 +154,8 @@ async def test_a_stopped_batch_brings_to_an_end_what_it_has_begun():
 
 
 @virtual_time
-async def test_a_stopped_batch_does_not_begin_those_that_wait_for_their_place_in_the_rate():
-    """Ten places at one payout a second, and the first is refused: the other nine have not begun, so they are
+async def test_a_stopped_batch_does_not_begin_those_that_wait_for_their_turn_in_the_rate():
+    """Ten turns at one payout a second, and the first is refused: the other nine have not begun, so they are
     neither stored nor sent.
     """
     transport = Scripted(REFUSED)
@@ -170,7 +170,7 @@ async def test_a_stopped_batch_does_not_begin_those_that_wait_for_their_place_in
 
 
 @virtual_time
-async def test_a_stopped_batch_does_not_wait_for_the_next_place_in_the_rate():
+async def test_a_stopped_batch_does_not_wait_for_the_next_turn_in_the_rate():
     """One payout in twenty seconds, and the first is refused: the batch ends then, and not when the next is due."""
     async with scripted_client(Scripted(REFUSED)) as client:
         report = await client.batch_payout(payouts(100), concurrency=10, rate=0.05)

@@ -33,7 +33,7 @@ SITUATIONS = st.builds(
     absences=st.integers(0, 5),
     last=st.none() | st.sampled_from(Verdict),
     retry_after=st.none() | SECONDS,
-    wants_news=st.booleans(),
+    refresh=st.booleans(),
 )
 
 
@@ -135,13 +135,13 @@ def test_an_unknown_payout_is_asked_for(situation: dict[str, Any], expected: Ste
 def test_fresh_news_of_a_processing_payout_are_asked_for():
     """If the caller wants them."""
     assert step(State.PROCESSING) == Step(Action.FINISH)
-    assert step(State.PROCESSING, wants_news=True) == Step(Action.ASK)
+    assert step(State.PROCESSING, refresh=True) == Step(Action.ASK)
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.REVERSED, State.REVIEW])
 def test_what_is_final_or_waits_for_a_person_is_finished(state: State):
     """Also if the caller wants news."""
-    assert step(state, wants_news=True) == Step(Action.FINISH)
+    assert step(state, refresh=True) == Step(Action.FINISH)
 
 
 @pytest.mark.parametrize("name", ["settle_after", "ask_spacing", "backoff_first", "backoff_max", "retry_after_max"])

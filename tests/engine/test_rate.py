@@ -1,4 +1,4 @@
-"""The rate that everybody on one ledger keeps together."""
+"""The rate that all processes of one ledger keep together."""
 
 import asyncio
 import math
@@ -22,7 +22,7 @@ async def walk(rate: Rate, count: int, *, every: float = 0.0) -> list[float]:
     """When a process that pays as fast as it may starts each of *count* payouts."""
     times = []
     for _ in range(count):
-        await rate.keep(await rate.place())
+        await rate.go(await rate.turn())
         times.append(now())
         await asyncio.sleep(every)
     return times
@@ -53,7 +53,7 @@ async def test_nearly_all_of_the_rate_is_used(processes: int):
     """By those who have something to pay."""
     began = now()
     await asyncio.gather(*(walk(one, 400 // processes) for one in rates(processes, 100)))
-    # At the end a few places that somebody took ahead stay unused.
+    # At the end a few turns that another process took ahead stay unused.
     assert now() - began <= 4 * 1.04 + 0.2
 
 
@@ -68,7 +68,7 @@ async def test_a_missed_place_is_never_made_up_for():
 
 @virtual_time
 async def test_a_process_that_dies_wastes_a_tenth_of_a_second_at_most():
-    """The places that it had taken are lost, and no more."""
+    """The turns that it had taken are lost, and no more."""
     dying, living = rates(2, 100)
     await walk(dying, 50)
     began = now()

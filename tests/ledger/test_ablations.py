@@ -15,7 +15,7 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import State
 from paypro_async._core.retry import RetryPolicy
 from paypro_async._core.wire import Exchange, WireRequest
-from paypro_async.ledger import Ledger, Moved
+from paypro_async.ledger import Ledger, Written
 from paypro_async.sandbox import Fault, FaultPlan
 from paypro_async.transport import TransportSettings
 from paypro_async.transport.httpx import HttpxTransport
@@ -61,11 +61,11 @@ class StoringAfterTheAnswer(Honest):
         super().__init__(runtime=runtime)
         self.checkpoint = MemoryLedger(runtime=runtime)
 
-    async def claim(self, intent: Intent) -> Moved:
+    async def claim(self, intent: Intent) -> Written:
         done = await self.checkpoint.get(intent.merchant_no, intent.trade_no)
-        return Moved(done, done=False) if done else await super().claim(intent)
+        return Written(done, done=False) if done else await super().claim(intent)
 
-    async def move(self, change) -> Moved:
+    async def move(self, change) -> Written:
         moved = await super().move(change)
         if moved.entry.state is not State.SENDING:
             self.checkpoint._entries[change.merchant_no, change.trade_no] = moved.entry

@@ -8,11 +8,11 @@ from attrs import evolve
 
 from paypro_async import ConfigurationError
 from paypro_async._core.lifecycle import State
-from paypro_async.ledger import Account, Ledger, Moved
+from paypro_async.ledger import Account, Ledger, Written
 from tests.support.intents import ACCOUNT, MERCHANT, OTHER_MERCHANT, ageless, change, intent
 
 
-def winners(answers: Sequence[Moved]) -> int:
+def winners(answers: Sequence[Written]) -> int:
     return sum(answer.done for answer in answers)
 
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import LEGAL, Cause, Change, Entry, Reply, State
 from paypro_async._core.wire import Phase
-from paypro_async.ledger import Ledger, MemoryLedger, Moved
+from paypro_async.ledger import Ledger, MemoryLedger, Written
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.ledger.conftest import STORES
 from tests.support.intents import ACCOUNT, MERCHANT, OTHER_MERCHANT, intent
@@ -173,7 +173,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return await asyncio.gather(*sent, return_exceptions=True)
 
         answers = self.runner.run(send())
-        got = [(one.done, seen(one.entry)) if isinstance(one, Moved) else one for one in answers]
+        got = [(one.done, seen(one.entry)) if isinstance(one, Written) else one for one in answers]
         assert [None if isinstance(one, KeyError) else one for one in got] == expected
 
     @invariant()

@@ -3,6 +3,7 @@
 A mutation is a change of the product's own text, so that it cannot outlive the line that it breaks.
 """
 
+import asyncio
 import inspect
 import sys
 import textwrap
@@ -16,9 +17,9 @@ from attrs import frozen
 from paypro_async._core import lifecycle, outcome, report, retry
 from paypro_async._core import transitions as learning
 from paypro_async._core.lifecycle import first_entry
-from paypro_async.batch import batch
+from paypro_async.batch import scheduler
 from paypro_async.engine import payout as engine
-from paypro_async.engine import reconcile
+from paypro_async.engine import reconcile, recording
 from paypro_async.engine import single_flight as flights
 from paypro_async.ledger import memory
 
@@ -46,7 +47,7 @@ class Mutation:
         source = textwrap.dedent(inspect.getsource(original))
         assert source.count(self.old) == 1, f"{self.name} has changed; the mutation must change with it"
         made: dict[str, Any] = {}
-        scope = {**vars(sys.modules[original.__module__]), "first_entry": first_entry}
+        scope = {**vars(sys.modules[original.__module__]), "asyncio": asyncio, "first_entry": first_entry}
         exec(compile(source.replace(self.old, self.new), f"<mutated {self.name}>", "exec"), scope, made)  # noqa: S102  the product's own text
         with _everywhere(self.owner, self.name, original, made[self.name]):
             yield
@@ -77,7 +78,7 @@ _PAID_TWICE = (
     "called unsent",
 )
 
-_PAY = "await self.platform.pay(request, trade_no=entry.trade_no, timeout=self._patience(flight))"
+_PAY = "await self.session.platform.pay(request, trade_no=entry.trade_no, timeout=self._patience(flight))"
 
 MUTATIONS = {
     "an unknown attempt is sent again at once": Mutation(
@@ -90,43 +91,43 @@ MUTATIONS = {
         _PAID_TWICE,
     ),
     "the intent is stored behind the send": Mutation(
-        engine.Engine,
-        "begin",
-        "await self._within(limits.timeout, self.ledger.claim(intent))",
+        recording.Recording,
+        "claim",
+        "await self._within(timeout, self.ledger.claim(intent))",
         "await self.ledger.get(intent.merchant_no, intent.trade_no)\n"
-        "        if moved is None:\n"
+        "        if written is None:\n"
         "            late = lambda: asyncio.ensure_future(self.ledger.claim(intent))\n"
         "            asyncio.get_running_loop().call_later(1, late)\n"
-        "            moved = first_entry(intent, self.runtime.now())\n"
-        "            moved = Moved(moved, done=True)\n"
+        "            written = first_entry(intent, self.session.runtime.now())\n"
+        "            written = Written(written, done=True)\n"
         "        else:\n"
-        "            moved = Moved(moved, done=False)",
+        "            written = Written(written, done=False)",
         ("sent before stored",),
     ),
     "a ledger that fails is worked around": Mutation(
-        engine.Engine,
-        "begin",
+        recording.Recording,
+        "claim",
         "    except LedgerUnavailableError as error:\n",
         "    except LedgerUnavailableError as error:\n"
-        "        moved = Moved(first_entry(intent, self.runtime.now()), done=True)\n"
+        "        written = Written(first_entry(intent, self.session.runtime.now()), done=True)\n"
         "    except ZeroDivisionError as error:\n",
         ("sent before stored", "sent with other content", *_PAID_TWICE),
     ),
     "the content is not compared": Mutation(
-        engine.Engine,
-        "begin",
-        "moved.entry.fingerprint != intent.fingerprint",
+        recording.Recording,
+        "claim",
+        "written.entry.fingerprint != intent.fingerprint",
         "False",
         ("told about another payout",),
     ),
     "who loses the claim sends anyway": Mutation(
-        engine.Engine, "begin", "now if moved.done else None", "now", _PAID_TWICE
+        engine.Engine, "begin", "began if written.done else None", "began", _PAID_TWICE
     ),
     "who loses the announcement sends anyway": Mutation(
-        engine.Engine, "_send", "if not moved.done:", "if False:", _PAID_TWICE
+        engine.Engine, "_announce", "if not written.done:", "if False:", _PAID_TWICE
     ),
     "the send deadline is not handed on": Mutation(
-        engine.Engine, "_send", "flight.announced_at + self.send_within", 'float("inf")', _PAID_TWICE
+        engine.Engine, "_exchange", "announced_at + self.session.times.send_within", 'float("inf")', _PAID_TWICE
     ),
     "the settle window is ignored": Mutation(
         retry.RetryPolicy, "settled", "age >= self.settle_after - _ROUNDING", "True", _PAID_TWICE
@@ -210,10 +211,10 @@ MUTATIONS = {
         lifecycle, "changed", "restarts = begins or change.cause is Cause.RESTORE", "restarts = False", _PAID_TWICE
     ),
     "the age of an attempt follows the process's wall clock": Mutation(
-        engine.Engine,
+        recording.Recording,
         "age",
         "age = entry.age + (now - seen_at)",
-        "age = (self.runtime.now() - entry.sent_at).total_seconds()",
+        "age = (self.session.runtime.now() - entry.sent_at).total_seconds()",
         _PAID_TWICE,
     ),
     "that an attempt is in doubt is forgotten": Mutation(
@@ -221,7 +222,7 @@ MUTATIONS = {
     ),
     "a cancelled call says that nothing was sent": Mutation(
         engine.Engine,
-        "_send",
+        "_exchange",
         f"outcome = {_PAY}",
         f"try:\n        outcome = {_PAY}\n    except asyncio.CancelledError:\n"
         "        outcome = Outcome(verdict=Verdict.NOT_SENT)",
@@ -244,7 +245,7 @@ MUTATIONS = {
         report.Tally, "add", "self.counts[status] += 1", "self.counts[status] += 2", ("report",)
     ),
     "a batch forgets those that wait": Mutation(
-        batch.Batch, "_wait_for", "heapq.heappush(self._waiting, ", "_ = (self._waiting, ", ("report", "stuck")
+        scheduler.Scheduler, "put_off", "heapq.heappush(self._waiting, ", "_ = (self._waiting, ", ("report", "stuck")
     ),
 }
 """Each by what it does."""

@@ -11,7 +11,7 @@ from paypro_async import LedgerUnavailableError
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event
 from paypro_async._core.wire import Exchange, WireRequest
-from paypro_async.ledger import Account, BatchRecord, Moved, Slots
+from paypro_async.ledger import Account, BatchRecord, Turns, Written
 from tests.simulation import replies
 from tests.simulation.loop import Process
 
@@ -147,10 +147,10 @@ class Connection:
     async def open(self, account: Account) -> None:
         """It is open."""
 
-    async def claim(self, intent: Intent) -> Moved:
+    async def claim(self, intent: Intent) -> Written:
         return await self._do("claim", intent)
 
-    async def move(self, change: Change) -> Moved:
+    async def move(self, change: Change) -> Written:
         return await self._do("move", change)
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
@@ -168,7 +168,7 @@ class Connection:
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         return await self._do("history", merchant_no, trade_no)
 
-    async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
+    async def reserve(self, pace: str, *, spacing: float, count: int) -> Turns:
         return await self._do("reserve", pace, spacing, count)
 
     async def record_batch(self, batch: BatchRecord) -> None:

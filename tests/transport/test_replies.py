@@ -73,7 +73,7 @@ async def test_every_form_of_a_whole_reply_is_read(transport, parts: list[bytes]
         await good(transport, server.url, 20)
 
 
-@pytest.mark.parametrize("status", [b"301 Moved", b"302 Found", b"303 See Other", b"307 Temporary", b"308 Permanent"])
+@pytest.mark.parametrize("status", [b"301 Written", b"302 Found", b"303 See Other", b"307 Temporary", b"308 Permanent"])
 async def test_redirect_is_not_followed(transport, status: bytes):
     """A redirect is an answer like another: the signed payout goes nowhere else."""
     async with Server(answer) as elsewhere:

@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, applies, changed, claim_of, event_of, first_entry
-from paypro_async.ledger.base import Moved
+from paypro_async.ledger.base import Written
 from paypro_async.ledger.sql.group_commit import Request
 from paypro_async.ledger.sql.rows import MUTABLE, Stamp, announced, entry_of, event_row, fixed, mutable
 from paypro_async.ledger.sql.schema import clock, event, payout
@@ -45,7 +45,7 @@ class Work(Request[T], Generic[T]):
 
 
 @frozen
-class Claim(Request[Moved]):
+class Claim(Request[Written]):
     """A payout to store as attempt 1, unless its number is there.
 
     Args:
@@ -62,7 +62,7 @@ class Claim(Request[Moved]):
 
 
 @frozen
-class Move(Request[Moved]):
+class Move(Request[Written]):
     """A change to carry out, if the entry is still as its writer saw it.
 
     Args:
@@ -158,7 +158,7 @@ class Group:
         self._now = datetime.fromtimestamp(0, UTC)
         self.last_event: int | None = None
 
-    def carry_out(self) -> list[Moved | KeyError]:
+    def carry_out(self) -> list[Written | KeyError]:
         """Do it all, but for the commit; an answer for each request, in their order."""
         moving = {request.key for request in self._requests if isinstance(request, Move)}
         claiming = {request.key for request in self._requests if isinstance(request, Claim)} - moving
@@ -173,23 +173,23 @@ class Group:
             _INSERT_EVENT.run_many(self._connection, events)
             self.last_event = _LAST_EVENT.run(self._connection).scalar_one()
         return [
-            Moved(lost[request.key], done=False) if request.key in lost else answer
+            Written(lost[request.key], done=False) if request.key in lost else answer
             for request, answer in zip(self._requests, answers, strict=True)
         ]
 
-    def _decide(self, request: Claim | Move) -> Moved | KeyError:
+    def _decide(self, request: Claim | Move) -> Written | KeyError:
         row = self._rows.get(request.key)
         if isinstance(request, Claim):
             # Ours already, if the commit of the last try went through and its answer did not.
             ours = row is not None and row.stamp[0] == request.owner and row.entry.attempt > 0
-            return Moved(row.entry, done=ours) if row else self._claim(request)
+            return Written(row.entry, done=ours) if row else self._claim(request)
         if row is None:
             return KeyError(request.change.trade_no)
         if not applies(row.entry, request.change):
-            return Moved(row.entry, done=request.change.begins and row.stamp[0] == request.owner)
+            return Written(row.entry, done=request.change.begins and row.stamp[0] == request.owner)
         return self._move(row, request)
 
-    def _claim(self, claim: Claim) -> Moved:
+    def _claim(self, claim: Claim) -> Written:
         entry = first_entry(claim.intent, self._now, restored_since=self._restored_since)
         # In a restored ledger nothing is announced, so that no process sends before asking. The owner is kept all the
         # same, to know the row again.
@@ -197,9 +197,9 @@ class Group:
         self._rows[claim.key] = _Row(entry, stamp)
         self._inserts[claim.key] = fixed(entry) | mutable(entry, stamp)
         self._events.append((claim.key, event_row(entry, claim_of(entry))))
-        return Moved(entry, done=entry.attempt > 0)
+        return Written(entry, done=entry.attempt > 0)
 
-    def _move(self, row: _Row, move: Move) -> Moved:
+    def _move(self, row: _Row, move: Move) -> Written:
         seen, change = row.entry, move.change
         entry = changed(seen, change, self._now)
         stamp = announced(move.owner, shared=self._shared) if change.begins else row.stamp
@@ -214,7 +214,7 @@ class Group:
             }
         )
         self._events.append((move.key, event_row(entry, event_of(entry, change))))
-        return Moved(entry, done=True)
+        return Written(entry, done=True)
 
     def _insert(self) -> Mapping[Key, Entry]:
         """Write the new payouts; those that another process claimed a moment ago, as it wrote them."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from paypro_async._core.lifecycle import Cause
-from paypro_async.ledger.base import Moved
+from paypro_async.ledger.base import Written
 from paypro_async.ledger.sql.group import Claim, Key, Move
 
 __all__ = ["InFlight"]
@@ -27,12 +27,12 @@ class InFlight:
         """Whether a commit for *waiting* requests should wait a little for more."""
         return waiting * _SHARE < len(self._under_way)
 
-    def note(self, requests: Sequence[Claim | Move], answers: Sequence[Moved | KeyError]) -> None:
+    def note(self, requests: Sequence[Claim | Move], answers: Sequence[Written | KeyError]) -> None:
         """Take note of what a group did, by its requests and their answers."""
         now = time.monotonic()
         for request, answer in zip(requests, answers, strict=True):
             if isinstance(request, Claim) or request.change.begins:
-                if isinstance(answer, Moved) and answer.done:
+                if isinstance(answer, Written) and answer.done:
                     self._under_way[request.key] = now
             elif request.change.cause is Cause.ATTEMPT:
                 self._under_way.pop(request.key, None)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, exc, select
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event
 from paypro_async.errors import LedgerUnavailableError
-from paypro_async.ledger.base import PAGE, Account, BatchRecord, Moved, Slots
+from paypro_async.ledger.base import PAGE, Account, BatchRecord, Turns, Written
 from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose
 from paypro_async.ledger.sql.group import SELECT_ENTRY, Claim, Group, Move, Work, find
@@ -128,11 +128,11 @@ class SqlLedger:
         """Why the ledger looks like a restored backup that was not paid from yet; after opening it to read."""
         return self._database.restored.suspicion
 
-    async def claim(self, intent: Intent) -> Moved:
+    async def claim(self, intent: Intent) -> Written:
         """Store *intent* as attempt 1, unless its trade number is there already."""
         return await self._submit(Claim(intent, self._name_attempt()))
 
-    async def move(self, change: Change) -> Moved:
+    async def move(self, change: Change) -> Written:
         """Carry out *change* if the entry is still as its writer saw it."""
         return await self._submit(Move(change, self._name_attempt()))
 
@@ -172,15 +172,15 @@ class SqlLedger:
         )
         return await self._submit(Work(lambda connection: [event_of_row(row) for row in connection.execute(query)]))
 
-    async def reserve(self, pace: str, *, spacing: float, count: int) -> Slots:
-        """Take the next *count* places, *spacing* seconds apart, of the rate that everybody keeps under this name."""
+    async def reserve(self, pace: str, *, spacing: float, count: int) -> Turns:
+        """Take the next *count* turns, *spacing* seconds apart, of the rate that all processes keep under this name."""
 
         def take(connection: Connection) -> tuple[float, float]:
             return queries.reserve(connection, pace, spacing=spacing, count=count), time.monotonic()
 
         first, read_at = await self._submit(Work(take, writes=True))
         # What passed since the database's clock was read does not count twice.
-        return Slots(first=first - (time.monotonic() - read_at), count=count)
+        return Turns(first=first - (time.monotonic() - read_at), count=count)
 
     async def record_batch(self, batch: BatchRecord) -> None:
         """Note that a batch runs, or that it has ended."""
@@ -272,7 +272,7 @@ class SqlLedger:
         database = self._database
         last_event: int | None = None
         with database.transaction(write=writes) as connection:
-            answers: list[Moved | KeyError] = []
+            answers: list[Written | KeyError] = []
             if payouts:
                 group = Group(connection, payouts, database.restored.since)
                 answers = group.carry_out()

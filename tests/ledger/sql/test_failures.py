@@ -14,7 +14,7 @@ import pytest
 
 from paypro_async import LedgerUnavailableError
 from paypro_async._core.lifecycle import State
-from paypro_async.ledger import Moved
+from paypro_async.ledger import Written
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.intents import ACCOUNT, MERCHANT, PERSONAL, change, intent
 from tests.support.machine_faults import Make, execute, held, numbers, rows, without_privileges
@@ -125,8 +125,8 @@ async def fill(ledger: SqlLedger, tries: int = 20) -> set[str]:
     for page in range(tries):
         group = [f"P{page}-{n}" for n in range(50)]
         answers = await asyncio.gather(*(ledger.claim(intent(one)) for one in group), return_exceptions=True)
-        claimed |= {one.entry.trade_no for one in answers if isinstance(one, Moved)}
-        errors = [one for one in answers if not isinstance(one, Moved)]
+        claimed |= {one.entry.trade_no for one in answers if isinstance(one, Written)}
+        errors = [one for one in answers if not isinstance(one, Written)]
         if errors:
             assert all(isinstance(one, LedgerUnavailableError) for one in errors)
             raise errors[0]
@@ -306,8 +306,8 @@ async def test_words_that_cannot_be_stored_harm_nobody_else(durable: SqlLedger):
         durable.move(broken), *(durable.claim(intent(f"N{n}")) for n in range(5)), return_exceptions=True
     )
 
-    assert [isinstance(one, Moved) and one.done for one in claims] == [True] * 5
-    assert isinstance(moved, Moved)
+    assert [isinstance(one, Written) and one.done for one in claims] == [True] * 5
+    assert isinstance(moved, Written)
     stored = await durable.get(MERCHANT, "T1")
     assert stored is not None
     assert (stored.state, stored.code) == (State.SUCCEEDED, "0000")

@@ -14,7 +14,7 @@ from attrs import define, field
 from paypro_async import PayProClient
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, first_entry
-from paypro_async.ledger import Ledger, Moved
+from paypro_async.ledger import Ledger, Written
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
 from tests.support.agreement import agree
@@ -73,18 +73,18 @@ class Departures:
 class Hasty(SqlLedger):
     """Its claims come back before they are durable."""
 
-    _claims: dict[str, "asyncio.Task[Moved]"]
+    _claims: dict[str, "asyncio.Task[Written]"]
 
-    async def claim(self, intent: Intent) -> Moved:
+    async def claim(self, intent: Intent) -> Written:
         self._claims = getattr(self, "_claims", {})
         self._claims[intent.trade_no] = asyncio.create_task(self._later(intent))
-        return Moved(first_entry(intent, datetime.now(UTC)), done=True)
+        return Written(first_entry(intent, datetime.now(UTC)), done=True)
 
-    async def move(self, change: Change) -> Moved:
+    async def move(self, change: Change) -> Written:
         await self._claims[change.trade_no]
         return await super().move(change)
 
-    async def _later(self, intent: Intent) -> Moved:
+    async def _later(self, intent: Intent) -> Written:
         await asyncio.sleep(0.05)
         return await super().claim(intent)
 

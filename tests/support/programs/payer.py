@@ -18,7 +18,7 @@ from paypro_async import Md5Signer, PayProClient
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change
 from paypro_async._core.wire import Exchange, WireRequest
-from paypro_async.ledger import Moved
+from paypro_async.ledger import Written
 from paypro_async.ledger.sql.group import Claim
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.migrations import migrate
@@ -54,13 +54,13 @@ def at(point: str) -> None:
 class DyingLedger(SqlLedger):
     committing = ""
 
-    async def claim(self, intent: Intent) -> Moved:
+    async def claim(self, intent: Intent) -> Written:
         at("before intent")
         moved = await super().claim(intent)
         at("after intent")
         return moved
 
-    async def move(self, change: Change) -> Moved:
+    async def move(self, change: Change) -> Written:
         step = "announcement" if change.begins else "outcome"
         at(f"before {step}")
         moved = await super().move(change)

@@ -1,0 +1,163 @@
+"""One item of a batch on its way through the engine: checked, given its turn, begun, and taken on step by step."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from attrs import define, evolve, frozen
+
+from paypro_async._core.field_checks import Problem
+from paypro_async._core.intent import Intent
+from paypro_async._core.models import PayoutResult
+from paypro_async._core.report import BatchItem
+from paypro_async._core.retry import Action
+from paypro_async._core.stopping import Watch
+from paypro_async.batch.scheduler import Scheduler
+from paypro_async.engine.flight import Flight
+from paypro_async.engine.limits import Limits
+from paypro_async.engine.payout import Engine
+from paypro_async.errors import InvalidPayoutError, OutcomeUnknownError, PayProError
+from paypro_async.log import logger
+
+__all__ = ["Job", "Worker"]
+
+
+@define(eq=False)
+class Job:
+    """One item.
+
+    Args:
+        position: Of the item in the source, from 0.
+        payout: The item as the source gave it.
+        intent: What it means, once it was checked.
+        needs_turn: Whether it takes a turn in the rate: only what will be sent does.
+        turn: Its turn in the rate, if it has one.
+        flight: Its way through the engine, once it has begun.
+        action: The step that it waited for.
+    """
+
+    position: int
+    payout: Any
+    intent: Intent | None = None
+    needs_turn: bool = False
+    turn: float | None = None
+    flight: Flight | None = None
+    action: Action | None = None
+
+    def item(self, *, result: PayoutResult | None = None, error: PayProError | None = None) -> BatchItem:
+        """What became of it."""
+        trade_no = self.intent.trade_no if self.intent else getattr(error, "trade_no", None)
+        return BatchItem(position=self.position, trade_no=trade_no, payout=self.payout, result=result, error=error)
+
+
+@frozen(kw_only=True, eq=False)
+class Worker:
+    """Takes the jobs of one batch through the engine.
+
+    Args:
+        engine: The client's.
+        prepare: Makes an intent of an item; raises for one that is wrong.
+        batch_id: The batch's name in the ledger.
+        limits: The bounds of each payout.
+        watch: Is told of each attempt.
+        scheduler: Where a job that must wait is put.
+    """
+
+    engine: Engine
+    prepare: Callable[[Any], Intent]
+    batch_id: str
+    limits: Limits
+    watch: Watch
+    scheduler: Scheduler[Job]
+
+    async def work(self, job: Job) -> BatchItem | None:
+        """Take the job as far as it goes without waiting: what became of it, or None if it waits now."""
+        try:
+            return await self._advance(job)
+        except PayProError as error:
+            return job.item(error=error)
+        except Exception as error:
+            # A fault in the SDK or in a plug-in must not take the other payouts with it, nor pass for an outcome.
+            logger.exception("Payout %s met an unexpected error", job.intent.trade_no if job.intent else "?")
+            return job.item(error=_unexpected(job, error))
+        finally:
+            if job.flight is not None:
+                job.flight.on_reply = None  # or the two would keep each other
+
+    def as_left(self, job: Job) -> BatchItem | None:
+        """What is known of a job that goes no further; None if it never began, and so is no item."""
+        if job.flight is None:
+            return None
+        try:
+            return job.item(result=self.engine.result(job.flight))
+        except PayProError as error:
+            return job.item(error=error)
+
+    async def _advance(self, job: Job) -> BatchItem | None:
+        flight = job.flight or await self._begin(job)
+        if flight is None:
+            return None
+        flight.on_reply = partial(self.scheduler.give_back, job)
+        if job.action is not None:
+            await self._act(flight, job.action)
+        while (step := self.engine.next(flight)).action is not Action.FINISH:
+            if self.scheduler.cancelled and flight.announced_at is None:
+                break  # What was announced still goes out: unsent, it would be unknown for a settle window.
+            if step.delay > 0 or job not in self.scheduler.holding:
+                job.action = step.action
+                self.scheduler.put_off(job, step.delay, begun=True)
+                return None
+            await self._act(flight, step.action)
+        return job.item(result=self.engine.result(flight))
+
+    async def _begin(self, job: Job) -> Flight | None:
+        """Store the intent, once the rate allows; None if the job waits for that, or if the batch has stopped."""
+        rate = self.limits.rate
+        try:
+            if job.intent is None:
+                job.intent = self._intent(job)
+                job.needs_turn = rate.limited and not await self._is_known(job.intent)
+            if job.needs_turn and rate.missed(job.turn):
+                job.turn = await rate.turn()
+        finally:
+            self.scheduler.seen_turn(job)
+        if job.needs_turn and (ahead := rate.ahead(job.turn)) > 0:
+            self.scheduler.put_off(job, ahead, begun=False)
+            return None
+        if not self.scheduler.stopped:
+            job.flight = await self.engine.begin(job.intent, self.limits, turn=job.turn)
+            if job.needs_turn:
+                rate.stored(job.flight.seen_at - job.flight.began)
+        return job.flight
+
+    async def _is_known(self, intent: Intent) -> bool:
+        # Only what will be sent takes a turn in the rate; a second run passes over what is done.
+        return await self.engine.recording.ledger.get(intent.merchant_no, intent.trade_no) is not None
+
+    def _intent(self, job: Job) -> Intent:
+        try:
+            return evolve(self.prepare(job.payout), batch_id=self.batch_id, position=job.position)
+        except TypeError as error:
+            field = "amount" if "amount" in str(error) else "payout"
+            raise InvalidPayoutError([Problem(field, "TYPE", "is of a type that cannot be paid")]) from error
+
+    async def _act(self, flight: Flight, action: Action) -> None:
+        sends = flight.sends
+        await self.engine.act(flight, action)
+        if flight.sends > sends and flight.last is not None:
+            why = self.watch.attempt(flight.last)
+            if why is not None:
+                self.scheduler.stop(why)
+
+
+def _unexpected(job: Job, error: Exception) -> PayProError:
+    if job.flight is None and job.intent is None:
+        return InvalidPayoutError([Problem("payout", "UNREADABLE", f"could not be read ({type(error).__name__})")])
+    trade_no = job.intent.trade_no if job.intent else None
+    unknown = OutcomeUnknownError(
+        f"Payout {trade_no} met an unexpected {type(error).__name__}. Money may have moved. Call again with the same "
+        "trade_no and content; never use a new one.",
+        trade_no=trade_no,
+    )
+    unknown.__cause__ = error
+    return unknown

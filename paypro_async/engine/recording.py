@@ -1,0 +1,150 @@
+"""The ledger with patience: what was learned is written, or an error says that it was not.
+
+Before a payout leaves, a ledger that does not answer in time means that nothing is sent. Afterwards it is asked again
+and again: the platform's answer may never come a second time.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from attrs import field, frozen
+
+from paypro_async._core.failures import not_recorded
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import Change, Entry, State, changed
+from paypro_async.engine.flight import Flight
+from paypro_async.engine.session import Session
+from paypro_async.errors import IdempotencyConflictError, LedgerUnavailableError
+from paypro_async.ledger import Ledger, Written
+from paypro_async.ledger.changes import apply
+from paypro_async.log import logger
+
+__all__ = ["Recording"]
+
+T = TypeVar("T")
+_RECORDING_SECONDS = 5.0
+
+
+@frozen(kw_only=True, eq=False)
+class Recording:
+    """What one client writes to its ledger.
+
+    Args:
+        ledger: The client's.
+        session: Its policy says how long to wait between two tries.
+        announced: The last attempt that this process announced of each payout that is unknown, and when.
+    """
+
+    ledger: Ledger
+    session: Session
+    announced: dict[str, tuple[int, float]] = field(factory=dict, init=False)
+    _waits: bool = field(init=False)
+
+    @_waits.default
+    def _(self) -> bool:
+        # A time-out around each answer of a dictionary would cost a tenth of a payout.
+        return not getattr(self.ledger, "answers_at_once", False)
+
+    async def claim(self, intent: Intent, *, timeout: float) -> Written:
+        """Store the intent, or find what is stored, within *timeout* seconds.
+
+        Raises:
+            LedgerUnavailableError: If neither can be had. This call has sent nothing.
+            IdempotencyConflictError: If the number belongs to another payout.
+        """
+        try:
+            written = await self._within(timeout, self.ledger.claim(intent))
+        except LedgerUnavailableError as error:
+            raise LedgerUnavailableError(
+                f"{error} This call sent nothing for {intent.trade_no}; what became of an earlier call with that "
+                "trade_no only the ledger knows, so call again with the same one.",
+                trade_no=intent.trade_no,
+            ) from error
+        if written.entry.fingerprint != intent.fingerprint:
+            raise IdempotencyConflictError(
+                f"The trade_no {intent.trade_no} was used before for another amount or beneficiary. Nothing was sent "
+                "by this call. Use a new trade_no for a new payout, or the first content to ask after the first one.",
+                trade_no=intent.trade_no,
+            )
+        return written
+
+    async def announce(self, change: Change, *, timeout: float) -> Written:
+        """Store that an attempt is about to leave, within *timeout* seconds: tried once, since nothing is out yet."""
+        return await self._within(timeout, self.ledger.move(change))
+
+    async def reload(self, entry: Entry, *, timeout: float) -> Entry:
+        """The entry as it stands now, within *timeout* seconds."""
+        found = await self._within(timeout, self.ledger.get(entry.merchant_no, entry.trade_no))
+        if found is None:
+            raise LedgerUnavailableError(
+                f"The ledger has lost the payout {entry.trade_no}, which it held a moment ago."
+            )
+        return found
+
+    async def store(self, flight: Flight, decide: Callable[[Entry], Change | None]) -> None:
+        """Write what was learned. A call that is being cancelled still writes it: the answer may never come again.
+
+        Raises:
+            OutcomeNotRecordedError: If the ledger could not store it in time.
+        """
+        soon = self.session.runtime.steady() + _RECORDING_SECONDS
+        give_up = max(flight.deadline, soon)
+        try:
+            await apply(lambda change: self._write(flight, change, give_up), flight.entry, decide)
+        except asyncio.CancelledError:
+            # Again, in a task that the cancellation does not reach. A change is conditional, so twice is once.
+            soon = self.session.runtime.steady() + _RECORDING_SECONDS
+            again = apply(lambda change: self._write(flight, change, soon), flight.entry, decide)
+            writing = asyncio.ensure_future(again)
+            await asyncio.wait([writing])
+            if not writing.cancelled() and (error := writing.exception()) is not None:
+                logger.warning("%s", error)
+            raise
+
+    async def write(self, flight: Flight, change: Change) -> Written:
+        """Write one change, again and again while the ledger is unavailable and there is time.
+
+        Raises:
+            OutcomeNotRecordedError: If the ledger could not store it in time.
+        """
+        soon = self.session.runtime.steady() + _RECORDING_SECONDS
+        return await self._write(flight, change, max(flight.deadline, soon))
+
+    def age(self, entry: Entry, seen_at: float, now: float) -> float:
+        """Seconds since the last attempt of *entry* was announced, as far as this process can be sure."""
+        # The ledger's clock says how old the attempt was when it was read; from there on the steady clock counts.
+        age = entry.age + (now - seen_at)
+        # A wall clock may jump. What this process announced itself is never older than it knows.
+        attempt, announced_at = self.announced.get(entry.trade_no, (-1, 0.0))
+        return min(age, now - announced_at) if attempt == entry.attempt else age
+
+    async def _write(self, flight: Flight, change: Change, give_up: float) -> Written:
+        runtime, tries = self.session.runtime, 0
+        while True:
+            try:
+                written = await self._within(give_up - runtime.steady(), self.ledger.move(change))
+            except LedgerUnavailableError as error:
+                delay = self.session.policy.backoff(tries, runtime.chance())
+                if runtime.steady() + delay >= give_up:
+                    failure = not_recorded(flight.entry, change)
+                    if change.to is State.NEW:
+                        # What the ledger could not store is certain all the same: nothing of it is out.
+                        flight.see(changed(flight.entry, change, None), runtime.steady())
+                    raise failure from error
+                tries += 1
+                await runtime.sleep(delay)
+            else:
+                flight.see(written.entry, runtime.steady())
+                return written
+
+    async def _within(self, seconds: float, answer: Awaitable[T]) -> T:
+        if not self._waits:
+            return await answer
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                return await answer
+        except TimeoutError:
+            raise LedgerUnavailableError(
+                f"The ledger did not answer within {seconds:.3g} s. Nothing was sent for what it did not store."
+            ) from None
