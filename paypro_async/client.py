@@ -302,12 +302,8 @@ class PayProClient:
         """
         engine = self._paying()
         check_count("concurrency", concurrency)
-        limits = self._timing.batch_limits(
-            timeout=timeout,
-            max_attempts=max_attempts,
-            refresh=refresh,
-            rate=self._rate(engine, rate),
-        )
+        turns = NoRate() if rate is None else Rate(engine.recording.ledger, self._merchant_no, rate, self._runtime)
+        limits = self._timing.batch_limits(timeout=timeout, max_attempts=max_attempts, refresh=refresh, rate=turns)
         options = BatchOptions(
             batch_id=self._intake.batch_id(batch_id),
             concurrency=concurrency,
@@ -374,11 +370,7 @@ class PayProClient:
         return self._intake.new_trade_no()
 
     def _asking(self) -> Session:
-        """What queries go through.
-
-        Raises:
-            ClientStateError: If the client is not open here.
-        """
+        """What queries go through, if the client is open and in this event loop."""
         if self._closed:
             raise ClientStateError("The client is closed. Nothing was sent; make a new one.")
         if self._loop is None or self._session is None:
@@ -390,12 +382,7 @@ class PayProClient:
         return self._session
 
     def _paying(self) -> Engine:
-        """What payouts go through.
-
-        Raises:
-            ClientStateError: If the client is not open here.
-            ConfigurationError: If it has no ledger.
-        """
+        """What payouts go through, if the client has a ledger too."""
         self._asking()
         if self._engine is None:
             raise ConfigurationError(
@@ -403,8 +390,3 @@ class PayProClient:
                 "ledger='sqlite:///payouts.db', or ledger='memory' to forget payouts when the process ends."
             )
         return self._engine
-
-    def _rate(self, engine: Engine, per_second: float | None) -> Rate | NoRate:
-        if per_second is None:
-            return NoRate()
-        return Rate(engine.recording.ledger, self._merchant_no, per_second, self._runtime)
