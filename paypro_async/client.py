@@ -257,7 +257,7 @@ class PayProClient:
             InvalidPayoutError: If a field is wrong; every wrong field is named. Nothing was sent.
             IdempotencyConflictError: If the trade_no was used for another payout. Nothing was sent.
             NotSentError: If nothing was accepted, for certain. The same payout may be sent again.
-            OutcomeUnknownError: If money may have moved and nobody could say so in time.
+            OutcomeUnknownError: If money may have moved and no answer came in time that says so.
             OutcomeNotRecordedError: If the platform answered and the ledger could not store it.
             TypeError: If the amount is a float.
         """

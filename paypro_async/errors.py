@@ -29,8 +29,28 @@ Each text says what happened, what is certain about the money, and what to do ne
 secret or a personal value.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from paypro_async._core.errors import (
+    ClientStateError,
+    ConfigurationError,
+    ConnectionFailedError,
+    CredentialsRefusedError,
+    DecisionRefusedError,
+    IdempotencyConflictError,
+    InvalidPayoutError,
+    LedgerUnavailableError,
+    NotSentError,
+    OutcomeUnknownError,
+    PayProError,
+    PayProWarning,
+    PoolTimeoutError,
+    Problem,
+    QuestionFailedError,
+    RateLimitedError,
+    ReplyLostError,
+    ReplyUnreadableError,
+    ReviewRequiredError,
+)
+from paypro_async._core.models import OutcomeNotRecordedError, PayoutFailedError
 
 __all__ = [
     "ClientStateError",
@@ -48,6 +68,7 @@ __all__ = [
     "PayProWarning",
     "PayoutFailedError",
     "PoolTimeoutError",
+    "Problem",
     "QuestionFailedError",
     "RateLimitedError",
     "ReplyLostError",
@@ -55,216 +76,5 @@ __all__ = [
     "ReviewRequiredError",
 ]
 
-
-class PayProWarning(UserWarning):
-    """Something is allowed but advised against, such as an amount with decimals."""
-
-
-class PayProError(Exception):
-    """The base of every error of this package.
-
-    Attributes:
-        trade_no: The merchant's order number, if the error is about one payout.
-        money_may_have_moved: False only when it is certain that this call moved no money.
-    """
-
-    money_may_have_moved: bool = False
-
-    def __init__(self, message: str, *, trade_no: str | None = None) -> None:
-        super().__init__(message)
-        self.trade_no = trade_no
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Exceptions cross process pools; keyword-only data would be lost by the default.
-        return _rebuild, (type(self), self.args, self.__dict__.copy())
-
-
-def _rebuild(cls: type[PayProError], args: tuple[Any, ...], state: Mapping[str, Any]) -> PayProError:
-    error = cls.__new__(cls, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
-
-
-class ConfigurationError(PayProError):
-    """The client is set up in a way that cannot work. Nothing was sent; mend the setting that the text names."""
-
-
-class ClientStateError(ConfigurationError, RuntimeError):
-    """The client was used before it was opened, after it was closed, or from a second event loop.
-
-    Nothing was sent by this call. Open one client per event loop with ``async with`` and keep it.
-    """
-
-
-class InvalidPayoutError(PayProError, ValueError):
-    """The payout has wrong fields. Nothing was sent; mend every field in *problems* and call again.
-
-    Attributes:
-        problems: Every wrong field, each with ``field``, ``code`` and ``message``; never the value.
-    """
-
-    def __init__(self, problems: Sequence[Any], *, trade_no: str | None = None) -> None:
-        self.problems: tuple[Any, ...] = tuple(problems)
-        listed = "; ".join(f"{p.field}: {p.message} [{p.code}]" for p in self.problems)
-        super().__init__(f"The payout is not valid and nothing was sent: {listed}.", trade_no=trade_no)
-
-
-class NotSentError(PayProError):
-    """The platform did not take the payout, and that is certain. The same payout may be sent again.
-
-    Attributes:
-        attempts: How often it was tried.
-        elapsed: Seconds since the call began.
-    """
-
-    def __init__(self, message: str, *, trade_no: str | None = None, attempts: int = 0, elapsed: float = 0.0) -> None:
-        super().__init__(message, trade_no=trade_no)
-        self.attempts = attempts
-        self.elapsed = elapsed
-
-
-class ConnectionFailedError(NotSentError):
-    """No byte of the payout left: no connection, or its send deadline passed. Call again with the same trade_no."""
-
-
-class PoolTimeoutError(NotSentError):
-    """Every connection stayed busy. Nothing was sent; raise ``max_connections`` or lower the concurrency."""
-
-
-class LedgerUnavailableError(NotSentError):
-    """The ledger could not be read or written, so nothing was sent. Mend the ledger, then call again."""
-
-
-class RateLimitedError(NotSentError):
-    """The platform answered HTTP 429 until the deadline. Nothing was accepted; call again later, more slowly.
-
-    Attributes:
-        retry_after: Seconds that the platform asked to wait, if it said so.
-    """
-
-    retry_after: float | None = None
-
-
-class CredentialsRefusedError(NotSentError):
-    """The platform refused the signature or the merchant number. Nothing was accepted; mend the credentials.
-
-    Attributes:
-        platform_code: The platform's code, as text.
-        platform_message: The platform's own words.
-    """
-
-    platform_code: str | None = None
-    platform_message: str | None = None
-
-
-class OutcomeUnknownError(PayProError):
-    """The payout may have been made, and nobody could be asked in time.
-
-    Money may have moved. The ledger remembers the payout as unknown: call ``payout`` again with the same
-    ``trade_no`` and content, or ``query``. Never send it under a new ``trade_no``.
-
-    Attributes:
-        attempts: How often it was sent.
-        elapsed: Seconds since the call began.
-    """
-
-    money_may_have_moved = True
-
-    def __init__(self, message: str, *, trade_no: str | None = None, attempts: int = 0, elapsed: float = 0.0) -> None:
-        super().__init__(message, trade_no=trade_no)
-        self.attempts = attempts
-        self.elapsed = elapsed
-
-
-class ReplyLostError(OutcomeUnknownError):
-    """The payout left, and no whole reply came back. Money may have moved; ask under the same trade_no."""
-
-
-class ReplyUnreadableError(OutcomeUnknownError):
-    """A reply came that does not say what happened. Money may have moved; ask under the same trade_no."""
-
-
-class ReviewRequiredError(OutcomeUnknownError):
-    """The payout waits for a person: what the platform says cannot be brought together with what was sent.
-
-    Money may have moved. Look the order up in PayPro's dashboard; nothing more is sent for this trade_no.
-    """
-
-
-class OutcomeNotRecordedError(PayProError):
-    """The platform answered but the ledger could not store the answer.
-
-    The ledger still holds the payout as unknown, so a later call asks the platform and stores it then.
-
-    Attributes:
-        result: What the platform said (:class:`~paypro_async.PayoutResult`).
-    """
-
-    money_may_have_moved = True
-
-    def __init__(self, message: str, *, result: Any, trade_no: str | None = None) -> None:
-        super().__init__(message, trade_no=trade_no)
-        self.result = result
-
-
-class IdempotencyConflictError(PayProError):
-    """The trade_no was used before with other content. Nothing was sent; use a new trade_no for a new payout."""
-
-
-class DecisionRefusedError(PayProError):
-    """A person's decision does not fit what the ledger knows of the payout. Nothing was changed and nothing was sent.
-
-    Attributes:
-        state: The payout's state, if the ledger holds it.
-        allowed: The decisions that can be made about it now.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        trade_no: str | None = None,
-        state: str | None = None,
-        allowed: Sequence[str] = (),
-    ) -> None:
-        super().__init__(message, trade_no=trade_no)
-        self.state = state
-        self.allowed: tuple[str, ...] = tuple(allowed)
-
-
-class QuestionFailedError(PayProError):
-    """A query or a balance got no usable answer. Asking moves no money; ask again.
-
-    Attributes:
-        platform_code: The platform's code, as text, if it refused the question.
-        platform_message: The platform's own words, if it refused the question.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        trade_no: str | None = None,
-        platform_code: str | None = None,
-        platform_message: str | None = None,
-    ) -> None:
-        super().__init__(message, trade_no=trade_no)
-        self.platform_code = platform_code
-        self.platform_message = platform_message
-
-
-class PayoutFailedError(PayProError):
-    """The payout failed (no money moved) or was reversed (it came back). Raised by ``raise_for_status()`` only.
-
-    To pay after all, mend the cause that the code names and use a new trade_no.
-
-    Attributes:
-        result: The :class:`~paypro_async.PayoutResult`.
-        platform_code: The platform's code, as text.
-    """
-
-    def __init__(self, message: str, *, result: Any, trade_no: str | None = None) -> None:
-        super().__init__(message, trade_no=trade_no)
-        self.result = result
-        self.platform_code: str | None = result.code
+for _error in (globals()[_name] for _name in __all__):
+    _error.__module__ = __name__  # a traceback says where users import it from

@@ -5,7 +5,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from attrs import frozen
 
-from paypro_async.errors import ConfigurationError
+from paypro_async._core.errors import ConfigurationError
 
 __all__ = ["Endpoint", "check_merchant_no", "is_loopback", "read_endpoint"]
 

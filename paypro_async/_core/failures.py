@@ -2,14 +2,11 @@
 
 from typing import Any
 
-from paypro_async._core.lifecycle import Cause, Change, Entry, State, changed
-from paypro_async._core.outcome import Outcome, Verdict
-from paypro_async.errors import (
+from paypro_async._core.errors import (
     ConnectionFailedError,
     CredentialsRefusedError,
     LedgerUnavailableError,
     NotSentError,
-    OutcomeNotRecordedError,
     OutcomeUnknownError,
     PayProError,
     PoolTimeoutError,
@@ -18,6 +15,9 @@ from paypro_async.errors import (
     ReplyUnreadableError,
     ReviewRequiredError,
 )
+from paypro_async._core.lifecycle import Cause, Change, Entry, State, changed
+from paypro_async._core.models import OutcomeNotRecordedError
+from paypro_async._core.outcome import Outcome, Verdict
 
 __all__ = ["not_recorded", "unsettled"]
 
@@ -88,19 +88,19 @@ def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentErro
     tried = f"after {entry.attempt} attempt(s) and {elapsed:.1f} s"
     about: dict[str, Any] = {"trade_no": entry.trade_no, "attempts": entry.attempt, "elapsed": elapsed}
     if last is not None and verdict is Verdict.RATE_LIMITED:
-        limited = RateLimitedError(
-            f"The platform was too busy for payout {entry.trade_no} (HTTP 429) {tried}. {again}", **about
-        )
-        limited.retry_after = last.retry_after
-        return limited
-    if last is not None and verdict is Verdict.BAD_CREDENTIALS:
-        refused = CredentialsRefusedError(
-            f"The platform refused the credentials for payout {entry.trade_no}{_told(_code(last.code))}. No money "
-            "moved. Check the merchant number, the secret and secret_position, then call again with the same trade_no.",
+        return RateLimitedError(
+            f"The platform was too busy for payout {entry.trade_no} (HTTP 429) {tried}. {again}",
+            retry_after=last.retry_after,
             **about,
         )
-        refused.platform_code, refused.platform_message = last.code, last.message
-        return refused
+    if last is not None and verdict is Verdict.BAD_CREDENTIALS:
+        return CredentialsRefusedError(
+            f"The platform refused the credentials for payout {entry.trade_no}{_told(_code(last.code))}. No money "
+            "moved. Check the merchant number, the secret and secret_position, then call again with the same trade_no.",
+            platform_code=last.code,
+            platform_message=last.message,
+            **about,
+        )
     if last is not None and last.pool_timeout:
         return PoolTimeoutError(
             f"Every connection was busy and payout {entry.trade_no} was not sent {tried}. {again} Raise "

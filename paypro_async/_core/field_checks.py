@@ -12,8 +12,6 @@ from decimal import Decimal
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from attrs import frozen
-
 from paypro_async._core.money import decimals
 from paypro_async._core.trade_no import is_trade_no
 
@@ -24,7 +22,6 @@ __all__ = [
     "CERTAIN_INDIAN_MOBILE",
     "CERTAIN_TEXT",
     "Check",
-    "Problem",
     "amount_problem",
     "amount_warning",
     "certain_amount",
@@ -69,21 +66,6 @@ def certain_amount(max_decimals: int) -> str:
     """The same for an amount of one unit and more."""
     decimals_too = rf"(?:\.[0-9]{{1,{max_decimals}}}+)?+" if max_decimals else ""
     return rf"[1-9][0-9]{{0,{_MAX_WHOLE_DIGITS - 1}}}+{decimals_too}"
-
-
-@frozen
-class Problem:
-    """One wrong field.
-
-    Args:
-        field: The field's name in the model, such as ``bank_code``.
-        code: Stable, for programs: ``IFSC_FORMAT``, ``AMOUNT_DECIMALS``, …
-        message: How to mend it. It never holds the value.
-    """
-
-    field: str
-    code: str
-    message: str
 
 
 def check_text(value: str) -> tuple[str, str] | None:

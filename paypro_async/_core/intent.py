@@ -10,16 +10,10 @@ from typing import Any
 from attrs import NOTHING, field, fields_dict, frozen
 
 from paypro_async._core.codec import json_bytes
-from paypro_async._core.field_checks import (
-    Problem,
-    amount_problem,
-    amount_warning,
-    check_text,
-    check_trade_no,
-)
+from paypro_async._core.errors import InvalidPayoutError, Problem
+from paypro_async._core.field_checks import amount_problem, amount_warning, check_text, check_trade_no
 from paypro_async._core.money import amount_text, parse_amount
 from paypro_async._core.regions import Field, RegionSpec
-from paypro_async.errors import InvalidPayoutError
 
 __all__ = ["Intent", "build_payout", "fingerprint_of", "prepare"]
 

@@ -1,13 +1,20 @@
-"""The values that callers get back."""
+"""The values that callers get back, and the errors that carry one."""
 
 from decimal import Decimal
 from enum import StrEnum
 
 from attrs import frozen
 
-from paypro_async.errors import PayoutFailedError
+from paypro_async._core.errors import PayProError
 
-__all__ = ["Balance", "PayoutResult", "PayoutStatus", "QueryResult"]
+__all__ = [
+    "Balance",
+    "OutcomeNotRecordedError",
+    "PayoutFailedError",
+    "PayoutResult",
+    "PayoutStatus",
+    "QueryResult",
+]
 
 
 class PayoutStatus(StrEnum):
@@ -77,6 +84,38 @@ class PayoutResult:
             result=self,
             trade_no=self.trade_no,
         )
+
+
+class PayoutFailedError(PayProError):
+    """The payout failed (no money moved) or was reversed (it came back). Raised by ``raise_for_status()`` only.
+
+    To pay after all, mend the cause that the code names and use a new trade_no.
+
+    Attributes:
+        result: The :class:`~paypro_async.PayoutResult`.
+        platform_code: The platform's code, as text.
+    """
+
+    def __init__(self, message: str, *, result: PayoutResult, trade_no: str | None = None) -> None:
+        super().__init__(message, trade_no=trade_no)
+        self.result: PayoutResult = result
+        self.platform_code: str | None = result.code
+
+
+class OutcomeNotRecordedError(PayProError):
+    """The platform answered but the ledger could not store the answer.
+
+    The ledger still holds the payout as unknown, so a later call asks the platform and stores it then.
+
+    Attributes:
+        result: What the platform said (:class:`~paypro_async.PayoutResult`).
+    """
+
+    money_may_have_moved = True
+
+    def __init__(self, message: str, *, result: PayoutResult, trade_no: str | None = None) -> None:
+        super().__init__(message, trade_no=trade_no)
+        self.result: PayoutResult = result
 
 
 @frozen(kw_only=True)

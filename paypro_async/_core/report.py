@@ -9,15 +9,15 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from paypro_async._core.models import PayoutResult
-from paypro_async._core.money import total
-from paypro_async.errors import (
+from paypro_async._core.errors import (
     IdempotencyConflictError,
     InvalidPayoutError,
     NotSentError,
     PayProError,
     ReviewRequiredError,
 )
+from paypro_async._core.models import PayoutResult
+from paypro_async._core.money import total
 
 __all__ = ["BatchItem", "BatchProgress", "BatchReport", "ItemStatus", "Tally"]
 

@@ -14,9 +14,9 @@ from enum import Enum
 
 from attrs import Attribute, field, frozen
 
+from paypro_async._core.errors import ConfigurationError
 from paypro_async._core.lifecycle import State
 from paypro_async._core.outcome import Verdict
-from paypro_async.errors import ConfigurationError
 
 __all__ = ["BELIEVED_ABSENCES", "Action", "RetryBudget", "RetryPolicy", "Situation", "Step", "is_over", "next_step"]
 

@@ -12,7 +12,7 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 
 from attrs import field, frozen
 
-from paypro_async.errors import ConfigurationError
+from paypro_async._core.errors import ConfigurationError
 
 __all__ = ["HmacSha256Signer", "Md5Signer", "SecretPosition", "Signer", "check_signer", "signing_string", "verify"]
 

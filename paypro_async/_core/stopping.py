@@ -2,9 +2,9 @@
 
 from attrs import define, field, frozen
 
+from paypro_async._core.errors import CredentialsRefusedError, LedgerUnavailableError
 from paypro_async._core.outcome import Codes, Outcome, Verdict
 from paypro_async._core.report import BatchItem, ItemStatus
-from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError
 
 __all__ = ["StopRules", "Watch"]
 

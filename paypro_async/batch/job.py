@@ -6,7 +6,6 @@ from typing import Any
 
 from attrs import define, evolve, frozen
 
-from paypro_async._core.field_checks import Problem
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.report import BatchItem
@@ -16,7 +15,7 @@ from paypro_async.batch.scheduler import Scheduler
 from paypro_async.engine.flight import Flight
 from paypro_async.engine.limits import Limits
 from paypro_async.engine.payout import Engine
-from paypro_async.errors import InvalidPayoutError, OutcomeUnknownError, PayProError
+from paypro_async.errors import InvalidPayoutError, OutcomeUnknownError, PayProError, Problem
 from paypro_async.log import logger
 
 __all__ = ["Job", "Worker"]

@@ -9,7 +9,6 @@ from typing import TypeVar
 from attrs import define, field, frozen
 
 from paypro_async._core.codec import json_bytes
-from paypro_async._core.field_checks import Problem
 from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.trade_no import derived_trade_no
@@ -17,7 +16,7 @@ from paypro_async.bulk.columnwise import Certain, Columnwise, content_line, shor
 from paypro_async.bulk.duplicates import Again, Seen
 from paypro_async.bulk.problems import FileProblem
 from paypro_async.bulk.readers.csv import PayoutFile, Row, Stretch
-from paypro_async.errors import InvalidPayoutError
+from paypro_async.errors import InvalidPayoutError, Problem
 
 __all__ = ["Plan", "Prepare", "make_plan", "numbered", "pages", "payouts", "preparer"]
 

@@ -35,7 +35,7 @@ class ReconcileReport:
     Args:
         checked: Payouts that the platform was asked about.
         changed: How many went from which state to which.
-        still_unknown: Payouts that may have been sent, and whose outcome nobody knows yet.
+        still_unknown: Payouts that may have been sent, and whose outcome is not known yet.
         review: Payouts that wait for a person.
         unanswered: Payouts about which no usable answer came. Each stays what it was.
         elapsed: Seconds from start to end.

@@ -22,7 +22,7 @@ __all__ = ["SingleFlight"]
 @define(eq=False)
 class _Call:
     fingerprint: str
-    done: asyncio.Event | None = None  # there once somebody waits for it
+    done: asyncio.Event | None = None  # there once another call waits for it
     result: PayoutResult | None = None
     error: PayProError | None = None
 

@@ -34,11 +34,11 @@ async def decide(
         ledger: An open ledger that holds the payout.
         merchant_no: Whose payout it is.
         trade_no: Its order number.
-        decision: What was found out, or ``HOLD`` so that nothing more is sent until somebody has looked.
+        decision: What was found out, or ``HOLD`` so that nothing more is sent until a person has looked.
         by: The name of the person.
         note: Why, in that person's words.
-        settle_after: Seconds after an attempt within which it may still arrive. So long nobody can know that a payout
-            was not made.
+        settle_after: Seconds after an attempt within which it may still arrive. So long it cannot be known that a
+            payout was not made.
 
     Returns:
         The entry as the decision left it.

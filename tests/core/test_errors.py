@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from paypro_async import errors
-from paypro_async._core.field_checks import Problem
+from paypro_async._core.errors import Problem
 from paypro_async._core.models import PayoutResult, PayoutStatus
 from paypro_async.errors import (
     CredentialsRefusedError,
@@ -62,7 +62,7 @@ def test_the_tree_in_the_documentation_is_the_tree_of_the_classes():
 
 def test_every_error_is_public():
     """And nothing else of the module is."""
-    assert set(errors.__all__) == {kind.__name__ for kind in CLASSES} | {"PayProWarning"}
+    assert set(errors.__all__) == {kind.__name__ for kind in CLASSES} | {"PayProWarning", "Problem"}
 
 
 @EVERY

@@ -9,9 +9,9 @@ from attrs.exceptions import FrozenInstanceError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from paypro_async._core.errors import Problem
 from paypro_async._core.field_checks import (
     Check,
-    Problem,
     amount_problem,
     amount_warning,
     check_account,

@@ -10,7 +10,7 @@ from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async._core.field_checks import Problem
+from paypro_async._core.errors import Problem
 from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.regions.india import Payout
 from paypro_async.errors import InvalidPayoutError

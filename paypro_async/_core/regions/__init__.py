@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from paypro_async._core.errors import ConfigurationError
 from paypro_async._core.regions import india
 from paypro_async._core.regions.spec import Field, RegionSpec
-from paypro_async.errors import ConfigurationError
 
 __all__ = ["REGIONS", "Field", "RegionSpec", "region_named"]
 
