@@ -26,8 +26,8 @@ async def main() -> None:
             "bank_code": "IDFB0043121",
         }
         async with client:
-            print(await client.payout(**payout))
-            again = await client.payout(**payout)
+            print(await client.payout(payout))
+            again = await client.payout(payout)
         print(again.status, "and booked", len(platform.books.bookings), "time(s)")
 
 

@@ -4,15 +4,17 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack, overload
 
 from paypro_async._core.endpoint import check_merchant_no, read_endpoint
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
 from paypro_async._core.outcome import Codes
-from paypro_async._core.regions import region_named
+from paypro_async._core.regions import Payable, Region, region_named
+from paypro_async._core.regions.india import PayoutFields
 from paypro_async._core.report import BatchProgress
-from paypro_async._core.retry import RetryBudget, RetryPolicy
+from paypro_async._core.retry import RetryBudget
 from paypro_async._core.signing import Signer, check_signer
 from paypro_async._core.stopping import StopRules
 from paypro_async._core.trade_no import is_trade_no
@@ -31,8 +33,8 @@ from paypro_async.engine.single_flight import SingleFlight
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.ledger import Account, Ledger, open_ledger
 from paypro_async.runtime import Runtime, SystemRuntime
-from paypro_async.settings import settings_from
-from paypro_async.transport import Transport, TransportSettings, check_transport, open_transport
+from paypro_async.settings import ClientSettings, settings_from
+from paypro_async.transport import Transport, TransportName, TransportSettings, check_transport, open_transport
 
 __all__ = ["PayProClient"]
 
@@ -86,7 +88,7 @@ class PayProClient:
         base_url: str,
         merchant_no: str,
         signer: Signer,
-        region: str = "india",
+        region: Region = "india",
         ledger: str | Ledger | None = None,
         ip_address: str | None = None,
         notify_url: str | None = None,
@@ -102,7 +104,7 @@ class PayProClient:
         max_connections: int = 100,
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
-        transport: str | Transport = "httpx",
+        transport: TransportName | Transport = "httpx",
         runtime: Runtime | None = None,
     ) -> None:
         check_merchant_no(merchant_no)
@@ -115,6 +117,7 @@ class PayProClient:
         self._merchant_no = merchant_no
         self._signer = signer
         self._spec = region_named(region)
+        self._account = Account(merchant_no=merchant_no, region=self._spec.name, environment=self._endpoint.environment)
         self._timing = Timing.of(
             settle_after=settle_after,
             request_timeout=request_timeout,
@@ -122,9 +125,7 @@ class PayProClient:
             timeout=timeout,
             max_attempts=max_attempts,
         )
-        self._policy = RetryPolicy(
-            settle_after=settle_after, ask_spacing=self._timing.ask_spacing, resend=resend == "after_settle"
-        )
+        self._policy = self._timing.policy(resend=resend == "after_settle")
         self._codes = codes or Codes()
         self._runtime = runtime or SystemRuntime()
         self._intake = Intake(
@@ -136,11 +137,10 @@ class PayProClient:
         self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
         self._owns_ledger = isinstance(ledger, str)
         self._chosen_transport = transport
-        self._transport: Transport | None = None
+        self._resources = AsyncExitStack()
         self._transport_settings = TransportSettings(
             max_connections=max_connections, proxy=proxy, ssl_context=ssl_context, runtime=self._runtime
         )
-        self._budget = RetryBudget()
         self._flights = SingleFlight(self._runtime)
         self._batches: dict[Batch, None] = {}  # in the order in which they began
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -149,7 +149,7 @@ class PayProClient:
         self._engine: Engine | None = None
 
     @classmethod
-    def from_env(cls, **settings: Any) -> Self:
+    def from_env(cls, **settings: Unpack[ClientSettings]) -> Self:
         """Make a client from ``PAYPRO_BASE_URL``, ``PAYPRO_MERCHANT_NO``, ``PAYPRO_SECRET``, …; an argument wins.
 
         Raises:
@@ -175,22 +175,18 @@ class PayProClient:
         """
         if self._loop is not None or self._closed:
             raise ClientStateError("The client has been opened before. Make a new one.")
-        try:
-            self._transport = await open_transport(
-                self._chosen_transport, self._endpoint.base_url, self._transport_settings
-            )
+        async with AsyncExitStack() as opened:
+            if self._ledger is not None and self._owns_ledger:
+                opened.push_async_callback(self._ledger.aclose)
+            transport = await open_transport(self._chosen_transport, self._endpoint.base_url, self._transport_settings)
+            if isinstance(self._chosen_transport, str):
+                opened.push_async_callback(transport.aclose)
+            self._session = self._new_session(transport)
             if self._ledger is not None:
-                environment = self._endpoint.environment
-                await self._ledger.open(
-                    Account(merchant_no=self._merchant_no, region=self._spec.name, environment=environment)
-                )
-        except BaseException:
-            await self._close_what_is_ours()
-            raise
-        self._session = self._new_session(self._transport)
-        if self._ledger is not None:
-            recording = Recording(ledger=self._ledger, session=self._session)
-            self._engine = Engine(session=self._session, recording=recording)
+                await self._ledger.open(self._account)
+                recording = Recording(ledger=self._ledger, session=self._session)
+                self._engine = Engine(session=self._session, recording=recording)
+            self._resources = opened.pop_all()
         self._loop = asyncio.get_running_loop()
 
     def _new_session(self, transport: Transport) -> Session:
@@ -207,7 +203,7 @@ class PayProClient:
             platform=platform,
             ledger=self._ledger,
             policy=self._policy,
-            budget=self._budget,
+            budget=RetryBudget(),
             runtime=self._runtime,
             times=self._timing,
         )
@@ -219,22 +215,32 @@ class PayProClient:
             await batch.aclose()
         self._closed = True
         if was_open:
-            await self._close_what_is_ours()
-
-    async def _close_what_is_ours(self) -> None:
-        if isinstance(self._chosen_transport, str) and self._transport is not None:
-            await self._transport.aclose()
-        if self._owns_ledger and self._ledger is not None:
-            await self._ledger.aclose()
+            await self._resources.aclose()
 
     @property
     def ledger(self) -> Ledger | None:
         """The ledger, for reading what it holds."""
         return self._ledger
 
+    @overload
+    async def payout(
+        self, payout: Payable, /, *, timeout: float | None = None, max_attempts: int | None = None
+    ) -> PayoutResult: ...
+
+    @overload
     async def payout(
         self,
-        payout: Any = None,
+        payout: None = None,
+        /,
+        *,
+        timeout: float | None = None,
+        max_attempts: int | None = None,
+        **fields: Unpack[PayoutFields],
+    ) -> PayoutResult: ...
+
+    async def payout(
+        self,
+        payout: Payable | None = None,
         /,
         *,
         timeout: float | None = None,
@@ -315,7 +321,6 @@ class PayProClient:
             payouts,
             engine=engine,
             prepare=lambda one: self._intake.intent(one, {}),
-            codes=self._codes,
             options=options,
             running=self._batches,
             check=self._asking,

@@ -2,15 +2,47 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from ssl import SSLContext
+from typing import Any, Literal, TypedDict
 
 from attrs import evolve, fields_dict
 
 from paypro_async._core.outcome import Codes
-from paypro_async._core.signing import Md5Signer
+from paypro_async._core.regions import Region
+from paypro_async._core.signing import Md5Signer, Signer
 from paypro_async.errors import ConfigurationError
+from paypro_async.ledger import Ledger
+from paypro_async.runtime import Runtime
+from paypro_async.transport import Transport, TransportName
 
-__all__ = ["CODE_VARIABLES", "VARIABLES", "settings_from"]
+__all__ = ["CODE_VARIABLES", "VARIABLES", "ClientSettings", "settings_from"]
+
+
+class ClientSettings(TypedDict, total=False):
+    """The arguments of :class:`~paypro_async.PayProClient`, where they are all optional, for editors and checkers."""
+
+    base_url: str
+    merchant_no: str
+    signer: Signer
+    region: Region
+    ledger: str | Ledger | None
+    ip_address: str | None
+    notify_url: str | None
+    timeout: float
+    max_attempts: int
+    settle_after: float
+    resend: Literal["after_settle", "never"]
+    request_timeout: float | None
+    send_within: float | None
+    codes: Codes | None
+    environment: str | None
+    allow_plain_http: bool
+    max_connections: int
+    proxy: str | None
+    ssl_context: SSLContext | None
+    transport: TransportName | Transport
+    runtime: Runtime | None
+
 
 VARIABLES: Mapping[str, str] = {
     "PAYPRO_BASE_URL": "base_url",

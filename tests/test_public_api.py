@@ -10,11 +10,15 @@ import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import get_type_hints
 
+import attrs
 import pytest
 
 import paypro_async
 from paypro_async import HmacSha256Signer, Md5Signer, MemoryLedger, Payout, PayProClient
+from paypro_async._core.regions.india import PayoutFields
+from paypro_async.settings import ClientSettings
 
 PACKAGE = Path(paypro_async.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -194,3 +198,14 @@ def test_the_version_is_that_of_the_project():
     assert re.fullmatch(r"\d+\.\d+\.\d+", project["version"])
     with pytest.raises(AttributeError, match="nonsense"):
         paypro_async.nonsense  # noqa: B018
+
+
+def test_the_typed_arguments_are_those_of_the_code():
+    """What editors and type checkers are told of a payout's fields and a client's settings is what there is."""
+    fields = attrs.fields_dict(Payout)
+    assert set(PayoutFields.__annotations__) == set(fields)
+    assert PayoutFields.__required_keys__ == {name for name, one in fields.items() if one.default is attrs.NOTHING}
+    told = get_type_hints(PayoutFields)
+    assert {name: told[name] for name in fields} == {name: one.type for name, one in fields.items()}
+    settings = inspect.signature(PayProClient).parameters
+    assert get_type_hints(ClientSettings) == {name: get_type_hints(PayProClient.__init__)[name] for name in settings}

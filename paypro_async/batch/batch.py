@@ -9,7 +9,6 @@ import anyio
 from attrs import frozen
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.outcome import Codes
 from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, Tally
 from paypro_async._core.stopping import StopRules, Watch
 from paypro_async.batch.job import Job, Worker
@@ -52,7 +51,6 @@ class Batch:
         *,
         engine: Engine,
         prepare: Callable[[Any], Intent],
-        codes: Codes,
         options: BatchOptions,
         running: "dict[Batch, None]",
         check: Callable[[], object],
@@ -63,7 +61,7 @@ class Batch:
         self._running = running
         self._check = check
         self._tally = Tally()
-        self._watch = Watch(rules=options.stop, codes=codes)
+        self._watch = Watch(rules=options.stop, codes=engine.session.platform.codes)
         self._scheduler: Scheduler[Job] = Scheduler(
             source,
             Job,

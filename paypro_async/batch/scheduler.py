@@ -53,10 +53,10 @@ class Scheduler(Generic[T]):
         runtime: Runtime,
     ) -> None:
         self._changed = asyncio.Event()
-        self.source = SourceReader(source, on_item=self._changed.set)
+        self.source: SourceReader = SourceReader(source, on_item=self._changed.set)
         self.stopped: str | None = None
         """Why the batch begins no more, or None."""
-        self.cancelled = False
+        self.cancelled: bool = False
         """Whether even what has begun goes no further than it must."""
         self.active: set[T] = set()
         """Jobs that are being worked on, with a slot or without."""

@@ -5,9 +5,12 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callab
 from contextlib import asynccontextmanager
 from typing import Any
 
+from paypro_async._core.regions import Payable
+
 __all__ = ["END", "NOTHING", "Source", "SourceReader"]
 
-Source = Iterable[Any] | AsyncIterable[Any]
+Source = Iterable[Payable] | AsyncIterable[Payable]
+"""Where payouts come from: any iterable or async iterable, of any length."""
 
 END = object()
 """What stands behind the last item."""

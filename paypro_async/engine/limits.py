@@ -2,6 +2,7 @@
 
 from attrs import evolve, field, frozen
 
+from paypro_async._core.retry import RetryPolicy
 from paypro_async.engine.rate import NoRate, Rate
 from paypro_async.errors import ConfigurationError
 
@@ -92,10 +93,11 @@ class Timing:
             max_attempts=max_attempts,
         )
 
-    @property
-    def ask_spacing(self) -> float:
-        """Between the two questions that must both find nothing."""
-        return min(3.0, self.settle_after / 10)
+    def policy(self, *, resend: bool) -> RetryPolicy:
+        """When to ask, and when to send again what never arrived, if it may be sent again at all."""
+        # Between the two queries that must both find nothing.
+        ask_spacing = min(3.0, self.settle_after / 10)
+        return RetryPolicy(settle_after=self.settle_after, ask_spacing=ask_spacing, resend=resend)
 
     def limits(self, *, timeout: float | None, max_attempts: int | None) -> Limits:
         """The bounds of one call."""

@@ -1,13 +1,14 @@
 """From what a user writes to a transport."""
 
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 from paypro_async.errors import ConfigurationError
 from paypro_async.transport.base import Transport, TransportSettings
 
-__all__ = ["TRANSPORTS", "check_transport", "open_transport"]
+__all__ = ["TRANSPORTS", "TransportName", "check_transport", "open_transport"]
 
-TRANSPORTS = ("httpx", "aiohttp", "httpx2")
+TransportName = Literal["httpx", "aiohttp", "httpx2"]
+TRANSPORTS: tuple[str, ...] = get_args(TransportName)
 
 
 def check_transport(transport: str | Transport) -> None:

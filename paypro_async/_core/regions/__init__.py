@@ -1,13 +1,20 @@
-"""The regions, one file each, all with the same two names: ``SPEC`` and ``Payout``."""
+"""The regions, one file each, all with the same three names: ``SPEC``, ``Payout`` and ``PayoutFields``."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any, Literal
 
 from paypro_async._core.errors import ConfigurationError
 from paypro_async._core.regions import india
 from paypro_async._core.regions.spec import Field, RegionSpec
 
-__all__ = ["REGIONS", "Field", "RegionSpec", "region_named"]
+__all__ = ["REGIONS", "Field", "Payable", "Region", "RegionSpec", "region_named"]
+
+Region = Literal["india"]
+"""The names of the regions."""
+
+Payable = india.Payout | Mapping[str, Any]
+"""What callers give to be paid: a region's ``Payout``, or a mapping of its fields."""
 
 REGIONS: Mapping[str, RegionSpec] = MappingProxyType({spec.name: spec for spec in (india.SPEC,)})
 

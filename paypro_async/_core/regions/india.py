@@ -1,6 +1,7 @@
 """India (docs: india/payout, india/payoutQuery)."""
 
 from decimal import Decimal
+from typing import NotRequired, TypedDict
 
 from attrs import field, frozen
 
@@ -22,7 +23,7 @@ from paypro_async._core.masking import mask_account, mask_email, mask_mobile, ma
 from paypro_async._core.money import parse_amount
 from paypro_async._core.regions.spec import Field, RegionSpec
 
-__all__ = ["SPEC", "Payout"]
+__all__ = ["SPEC", "Payout", "PayoutFields"]
 
 
 def _amount(value: object) -> object:
@@ -63,6 +64,21 @@ class Payout:
     notify_url: str | None = None
     remark: str | None = field(default=None, repr=mask_text)
     trade_no: str | None = None
+
+
+class PayoutFields(TypedDict):
+    """The same as keyword arguments of ``PayProClient.payout``, for editors and type checkers."""
+
+    amount: Decimal | int | str
+    name: str
+    mobile: str
+    email: str
+    bank_number: str
+    bank_code: str
+    ip_address: NotRequired[str | None]
+    notify_url: NotRequired[str | None]
+    remark: NotRequired[str | None]
+    trade_no: NotRequired[str | None]
 
 
 SPEC = RegionSpec(
