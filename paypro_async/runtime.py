@@ -26,7 +26,7 @@ class Runtime(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Let other tasks run for so many seconds."""
         ...
 
     def chance(self) -> float:
@@ -50,7 +50,7 @@ class SystemRuntime:
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Let other tasks run for so many seconds."""
         await anyio.sleep(seconds)
 
     def chance(self) -> float:

@@ -18,12 +18,12 @@ from paypro_async._core.wire import Phase
 __all__ = ["audit"]
 
 Found = tuple[str, str]
-"""A stable code, and what is wrong in words. It never holds a personal value."""
+"""A stable code, and a message that says what is wrong. It never holds a personal value."""
 
 _STATES = frozenset(state.value for state in State)
 _FINAL = frozenset(state.value for state in FINAL)
 _SENDING = State.SENDING.value
-_WORDS: Mapping[str, frozenset[str]] = {
+_KNOWN: Mapping[str, frozenset[str]] = {
     "phase": frozenset(one.value for one in Phase),
     "reply": frozenset(one.value for one in Reply),
     "cause": frozenset(one.value for one in Cause),
@@ -41,13 +41,13 @@ def audit(payout: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], *, now:
         now: Seconds since 1970 on the ledger's clock.
     """
     if payout["state"] not in _STATES:
-        yield "STATE", f"its state {payout['state']!r} is none"
+        yield "STATE", f"unknown state {payout['state']!r}"
     for name in ("phase", "reply"):
-        if payout[name] is not None and payout[name] not in _WORDS[name]:
-            yield name.upper(), f"its {name} {payout[name]!r} is none"
+        if payout[name] is not None and payout[name] not in _KNOWN[name]:
+            yield name.upper(), f"unknown {name} {payout[name]!r}"
     for name in ("created_at", "sent_at", "updated_at"):
         if not _sane(payout[name], now):
-            yield "TIME", f"its {name} is no time between 2020 and tomorrow"
+            yield "TIME", f"its {name} is not a time between 2020 and tomorrow"
     yield from _content(payout)
     yield from _history(payout, steps, now)
 
@@ -55,7 +55,7 @@ def audit(payout: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], *, now:
 def _content(payout: Mapping[str, Any]) -> Iterator[Found]:
     amount = parse_amount(payout["amount"]) if isinstance(payout["amount"], str) else None
     if amount is None or amount <= 0:
-        yield "AMOUNT", "its amount is no positive number"
+        yield "AMOUNT", "its amount is not a positive number"
     spec = REGIONS.get(payout["region"])
     if spec is None:
         yield "REGION", "its region is not known to this release, so its content was not checked"
@@ -93,9 +93,9 @@ def _history(payout: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], now:
     attempt: Any = steps[0]["attempt"]
     for number, step in enumerate(steps, 1):
         if not _sane(step["at"], now):
-            yield "TIME", f"step {number} of its history is at no time between 2020 and tomorrow"
-        if step["phase"] is not None and step["phase"] not in _WORDS["phase"]:
-            yield "PHASE", f"step {number} of its history has the phase {step['phase']!r}, which is none"
+            yield "TIME", f"the time of step {number} of its history is not between 2020 and tomorrow"
+        if step["phase"] is not None and step["phase"] not in _KNOWN["phase"]:
+            yield "PHASE", f"step {number} of its history has the unknown phase {step['phase']!r}"
         wrong = _claim(step) if number == 1 else _step(step, at, attempt)
         if wrong:
             yield "HISTORY", f"step {number} of its history {wrong}"
@@ -109,22 +109,22 @@ def _history(payout: Mapping[str, Any], steps: Sequence[Mapping[str, Any]], now:
 def _claim(step: Mapping[str, Any]) -> str | None:
     begins = (step["from_state"], step["to_state"], step["cause"]) == (None, _SENDING, Cause.ATTEMPT.value)
     # 0 in a ledger that was restored from a backup: nothing was announced.
-    return None if begins and step["attempt"] in (0, 1) else "is not the claim that it begins with"
+    return None if begins and step["attempt"] in (0, 1) else "is not a claim, with which every history begins"
 
 
 def _step(step: Mapping[str, Any], at: Any, attempt: Any) -> str | None:
     before, to, cause = step["from_state"], step["to_state"], step["cause"]
-    if cause not in _WORDS["cause"]:
-        return f"has the cause {cause!r}, which is none"
+    if cause not in _KNOWN["cause"]:
+        return f"has the unknown cause {cause!r}"
     if before != at:
-        return f"leaves {before!r}, where it was not"
+        return f"begins in {before!r}, and the step before it ended in {at!r}"
     if before not in _STATES or to not in _STATES or Cause(cause) not in LEGAL.get((State(before), State(to)), ()):
-        return f"goes from {before!r} to {to!r} by {cause!r}, which is no way"
+        return f"goes from {before!r} to {to!r} by {cause!r}; there is no such transition"
     announces = to == _SENDING and cause == Cause.ATTEMPT.value
     # From "sending" to "sending" it may also be the end of an attempt that is noted.
     counts = (1,) if announces and before != _SENDING else (0, 1) if announces else (0,)
     if not isinstance(attempt, int) or not isinstance(step["attempt"], int) or step["attempt"] - attempt not in counts:
-        return f"counts from {attempt!r} to {step['attempt']!r} attempts"
+        return f"goes from attempt {attempt!r} to attempt {step['attempt']!r}, which is not the next one"
     return None
 
 

@@ -11,7 +11,7 @@ from attrs import NOTHING, field, fields_dict, frozen
 
 from paypro_async._core.codec import json_bytes
 from paypro_async._core.errors import InvalidPayoutError, Problem
-from paypro_async._core.field_checks import amount_problem, amount_warning, check_text, check_trade_no
+from paypro_async._core.field_checks import TEXT, TRADE_NO, amount_problem, amount_warning
 from paypro_async._core.money import amount_text, parse_amount
 from paypro_async._core.regions import Field, RegionSpec
 
@@ -76,7 +76,7 @@ def _names(spec: RegionSpec) -> tuple[dict[str, None], dict[str, str]]:
 
 
 def _check_trade_no(value: Any) -> tuple[str, str] | None:
-    return check_trade_no(value) if isinstance(value, str) else ("NOT_TEXT", "must be text")
+    return TRADE_NO.wrong(value) if isinstance(value, str) else ("NOT_TEXT", "must be text")
 
 
 def _check_amount(spec: RegionSpec, value: Any) -> tuple[str, str] | None:
@@ -100,7 +100,7 @@ def _check_field(one: Field, value: Any) -> tuple[str, str] | None:
         return "REQUIRED", f"is missing{where}"
     if not isinstance(value, str):
         return "NOT_TEXT", "must be text, so that leading zeros and long digits stay as they are"
-    return check_text(value) or one.check(value)
+    return TEXT.wrong(value) or one.check.wrong(value)
 
 
 def prepare(spec: RegionSpec, payout: Any, *, merchant_no: str, trade_no: Any, defaults: Mapping[str, str]) -> Intent:

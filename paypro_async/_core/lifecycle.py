@@ -2,7 +2,7 @@
 
 The rules:
 
-1. ``LEGAL`` is all there is: a pair that is not in it never happens, whoever writes.
+1. ``LEGAL`` is all there is: a pair that is not in it never happens, whichever process writes.
 2. ``SENDING`` *is* "unknown": an attempt was announced and no outcome is stored. A crash leaves it so, and it is right.
 3. A change names the attempt that it speaks of, if it takes something back. What an older attempt learned ("it never
    left") says nothing about a newer one. That an order exists is true whichever attempt made it.
@@ -98,7 +98,7 @@ LEGAL: Mapping[tuple[State, State], frozenset[Cause]] = MappingProxyType(
         (State.PROCESSING, State.FAILED): _LATER,
         (State.PROCESSING, State.REVIEW): _LATER,
         (State.SUCCEEDED, State.REVERSED): _LATER,
-        # Reported as failed, then seen alive: somebody must look before it is paid a second time.
+        # Reported as failed, then seen alive: a person must look before it is paid a second time.
         (State.FAILED, State.REVIEW): _LEARNED,
         # What the platform says meanwhile is noted for the person who decides, and decides nothing.
         (State.REVIEW, State.REVIEW): _LEARNED,
@@ -132,7 +132,7 @@ class Entry:
             restored from a backup, for a payout that a forgotten attempt may have sent.
         sent_at: When the last attempt was announced, on the ledger's clock, UTC.
         age: Seconds from then until this entry was read, on the same clock.
-        phase: How far the last attempt got; None while nobody knows.
+        phase: How far the last attempt got; None while that is not known.
         batch_id: The batch that claimed it, if one did.
         position: Its place in that batch, from 0.
         created_at: When it was claimed; *updated_at*, when it last changed. On the ledger's clock, UTC.

@@ -4,10 +4,20 @@ import re
 from collections.abc import Iterable
 from decimal import Context, Decimal
 
-__all__ = ["amount_text", "decimals", "parse_amount", "total"]
+__all__ = ["AmountTypeError", "amount_text", "decimals", "parse_amount", "total"]
 
 _FEWEST_DIGITS = -20
 _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
+class AmountTypeError(TypeError):
+    """An amount is of a type that cannot hold money exactly. Nothing was sent."""
+
+    def __init__(self, kind: type) -> None:
+        super().__init__(
+            f"amount is a {kind.__name__}, which cannot hold money exactly; nothing was sent. "
+            'Give text such as "300.50", an int, or a decimal.Decimal.'
+        )
 
 
 def parse_amount(value: object) -> Decimal | None:
@@ -18,13 +28,10 @@ def parse_amount(value: object) -> Decimal | None:
             separators: what a spreadsheet does to numbers is refused, not repaired.
 
     Raises:
-        TypeError: If *value* is a float or a bool.
+        AmountTypeError: If *value* is a float or a bool.
     """
     if isinstance(value, float | bool):
-        raise TypeError(
-            f"amount is a {type(value).__name__}, which cannot hold money exactly; nothing was sent. "
-            'Give text such as "300.50", an int, or a decimal.Decimal.'
-        )
+        raise AmountTypeError(type(value))
     if isinstance(value, int):
         return Decimal(value)
     if isinstance(value, Decimal):

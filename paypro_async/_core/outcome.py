@@ -75,23 +75,23 @@ class Codes:
     credentials: frozenset[str] = field(default=frozenset(), converter=_frozenset)
     insufficient_funds: frozenset[str] = field(default=frozenset({"60019"}), converter=_frozenset)
 
-    def refuses_credentials(self, code: str, words: str | None) -> bool:
+    def refuses_credentials(self, code: str, message: str | None) -> bool:
         """Whether an outer refusal is about who asks, not about what is asked."""
         # inferred: no list names these codes (reference section 8)
-        return code in self.credentials or _CREDENTIAL_WORDS.search(_plain(words)) is not None
+        return code in self.credentials or _CREDENTIAL_WORDS.search(_plain(message)) is not None
 
-    def says_duplicate(self, code: str | None, words: str | None) -> bool:
+    def says_duplicate(self, code: str | None, message: str | None) -> bool:
         """Whether a refusal is about a ``tradeNo`` that was used before."""
         # inferred: only Pakistan's code is documented, so the words count too
-        return code in self.duplicate or _DUPLICATE_WORDS.search(_plain(words)) is not None
+        return code in self.duplicate or _DUPLICATE_WORDS.search(_plain(message)) is not None
 
     def proves_nothing(self, code: str | None) -> bool:
         """Whether a code says that something went wrong, and not what became of the payout."""
         return not code or code in self.system or _GATEWAY_CODE.fullmatch(code) is not None
 
 
-def _plain(words: str | None) -> str:
-    return re.sub(r"[\W_]+", " ", words or "").lower()
+def _plain(message: str | None) -> str:
+    return re.sub(r"[\W_]+", " ", message or "").lower()
 
 
 class Verdict(Enum):
@@ -277,7 +277,7 @@ def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str) 
     return Outcome(
         verdict=verdict,
         code=order.status,
-        message=order.words,
+        message=order.status_message,
         platform_trade_no=order.platform_trade_no,
         amount=order.orderAmount if order.orderAmount is not None else order.amount,
         utr=order.utr or None,
@@ -292,7 +292,7 @@ def _verdict_of_status(order: OrderData, codes: Codes) -> Verdict:
         return Verdict.PAID
     if order.status == PROCESSING:
         return Verdict.PROCESSING
-    if codes.says_duplicate(order.status, order.words):
+    if codes.says_duplicate(order.status, order.status_message):
         return Verdict.DUPLICATE
     return Verdict.UNKNOWN if codes.proves_nothing(order.status) else Verdict.FAILED
 

@@ -80,7 +80,7 @@ def after_attempt(entry: Entry, outcome: Outcome, *, sent: int) -> Change | None
         case Verdict.NOT_SENT | Verdict.RATE_LIMITED | Verdict.BAD_CREDENTIALS:
             return _change(entry, State.NEW, Cause.ATTEMPT, outcome)
         case _:
-            # Still unknown; how far it got is for whoever looks into it.
+            # Still unknown; how far it got is for people who look into it.
             return _change(entry, State.SENDING, Cause.ATTEMPT, outcome)
 
 

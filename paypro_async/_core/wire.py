@@ -125,8 +125,8 @@ class OrderData:
         return self.platFormTradeNo or self.kiliTradeNo or self.serialNumber or None
 
     @property
-    def words(self) -> str | None:
-        """The platform's words for the status."""
+    def status_message(self) -> str | None:
+        """What the platform says beside the status."""
         return self.desc or self.message or None
 
 

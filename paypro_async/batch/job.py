@@ -8,6 +8,7 @@ from attrs import define, evolve, frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult
+from paypro_async._core.money import AmountTypeError
 from paypro_async._core.report import BatchItem
 from paypro_async._core.retry import Action
 from paypro_async._core.stopping import Watch
@@ -137,7 +138,7 @@ class Worker:
         try:
             return evolve(self.prepare(job.payout), batch_id=self.batch_id, position=job.position)
         except TypeError as error:
-            field = "amount" if "amount" in str(error) else "payout"
+            field = "amount" if isinstance(error, AmountTypeError) else "payout"
             raise InvalidPayoutError([Problem(field, "TYPE", "is of a type that cannot be paid")]) from error
 
     async def _act(self, flight: Flight, action: Action) -> None:

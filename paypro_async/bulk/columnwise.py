@@ -8,10 +8,9 @@ from decimal import Decimal
 from attrs import field, frozen
 
 from paypro_async._core.codec import json_bytes
-from paypro_async._core.field_checks import Check, certain_amount
+from paypro_async._core.field_checks import TRADE_NO, Check, certain_amount
 from paypro_async._core.money import amount_text, decimals
-from paypro_async._core.regions import Field, RegionSpec
-from paypro_async._core.trade_no import TRADE_NO_PATTERN
+from paypro_async._core.regions import RegionSpec
 from paypro_async.bulk.columns import Columns
 
 __all__ = ["Certain", "Columnwise", "content_line", "short_fingerprint"]
@@ -56,8 +55,8 @@ def short_fingerprint(digest: bytes) -> bytes:
 class Columnwise:
     """The fields of a file's rows, checked together where each is certainly right.
 
-    It answers for the columns of the file alone: whether the client's values for all payouts are right, somebody else
-    has to see. Every answer is the one that :func:`~paypro_async._core.intent.prepare` gives row by row.
+    It answers for the columns of the file alone: whether the client's values for all payouts are right has to
+    be seen elsewhere. Every answer is the one that :func:`~paypro_async._core.intent.prepare` gives row by row.
     """
 
     def __init__(self, spec: RegionSpec, columns: Columns) -> None:
@@ -70,9 +69,9 @@ class Columnwise:
         self._wanted = {"amount", *(one.name for one in spec.fields if one.required)} & columns.fields.keys()
         self._tests: dict[str, Callable[[_Column], bool]] = {
             "amount": _each_matches(certain_amount(spec.max_decimals)),
-            "trade_no": _each_matches(TRADE_NO_PATTERN),
+            "trade_no": _test(TRADE_NO),
         }
-        self._tests |= {one.name: _test(one) for one in spec.fields}
+        self._tests |= {one.name: _test(one.check, required=one.required) for one in spec.fields}
         pairs = [("amount", "amount"), *((one.wire, one.name) for one in spec.fields if one.identifies)]
         self._identifying = sorted(pairs)
 
@@ -116,10 +115,10 @@ def _each_as_json(columns: Mapping[str, _Column], *, begin: str = "", end: str =
     return (f"{begin}[{','.join(pairs)}]{end}" for pairs in filled)
 
 
-def _test(one: Field) -> Callable[[_Column], bool]:
-    if one.certain is None:
-        return _few_and_right(one.check)
-    return _each_matches(one.certain if one.required else f"(?:{one.certain})?+")
+def _test(check: Check, *, required: bool = True) -> Callable[[_Column], bool]:
+    if check.certain is None:
+        return _few_and_right(check)
+    return _each_matches(check.certain if required else f"(?:{check.certain})?+")
 
 
 def _each_matches(pattern: str) -> Callable[[_Column], bool]:
@@ -139,7 +138,8 @@ def _few_and_right(check: Check) -> Callable[[_Column], bool]:
     def test(column: _Column) -> bool:
         texts = {*column}
         return len(texts) <= _FEW and all(
-            text == text.strip() and json_bytes(text) == f'"{text}"'.encode() and check(text) is None for text in texts
+            text == text.strip() and json_bytes(text) == f'"{text}"'.encode() and check.wrong(text) is None
+            for text in texts
         )
 
     return test

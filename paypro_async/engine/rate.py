@@ -36,7 +36,7 @@ class NoRate:
         return None
 
     def missed(self, _turn: float | None, /) -> bool:
-        """Never."""
+        """Never: there is no turn to miss."""
         return False
 
     def ahead(self, _turn: float | None, /) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from paypro_async._core.field_checks import check_text
+from paypro_async._core.field_checks import TEXT
 from paypro_async._core.lifecycle import Cause, Change, Entry
 from paypro_async._core.outcome import Outcome
 from paypro_async._core.transitions import DECISIONS, Decision, after_decision, after_query
@@ -49,7 +49,7 @@ async def decide(
     """
     decision = Decision(decision)
     for what, text in (("by", by), ("note", note)):
-        if not text.strip() or check_text(text):
+        if not text.strip() or TEXT.wrong(text):
             raise DecisionRefusedError(
                 f"A decision needs {what}=…: one line of text, for those who ask later. Nothing was changed and "
                 "nothing was sent.",

@@ -8,24 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async._core.field_checks import amount_problem, certain_amount, check_trade_no
+from paypro_async._core.field_checks import TRADE_NO, amount_problem, certain_amount
 from paypro_async._core.regions import Field
-from paypro_async._core.trade_no import TRADE_NO_PATTERN
 from paypro_async.bulk.columnwise import Columnwise
 from paypro_async.bulk.duplicates import Again, Seen
 from paypro_async.bulk.plan import Plan, make_plan
 from paypro_async.bulk.readers.csv import PayoutFile
 from tests.support.payout_files import HEADER, INDIA, SHARED, checker, csv_text, open_file, row
 
-WITH_A_PATTERN = [one for one in INDIA.fields if one.certain]
+WITH_A_PATTERN = [one for one in INDIA.fields if one.check.certain]
 
 
 @pytest.mark.parametrize("one", WITH_A_PATTERN, ids=lambda one: one.name)
 @given(data=st.data())
 def test_what_is_certain_passes_its_check(one: Field, data: st.DataObject) -> None:
     """And it stands in JSON as it is, without blanks around it."""
-    text = data.draw(st.from_regex(re.compile(one.certain or ""), fullmatch=True))
-    assert one.check(text) is None
+    text = data.draw(st.from_regex(re.compile(one.check.certain or ""), fullmatch=True))
+    assert one.check.wrong(text) is None
     assert text == text.strip()
     assert not re.search(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029]', text)
 
@@ -36,10 +35,10 @@ def test_a_certain_amount_is_one(text: str) -> None:
     assert amount_problem(Decimal(text), max_decimals=2) is None
 
 
-@given(st.from_regex(re.compile(TRADE_NO_PATTERN), fullmatch=True))
+@given(st.from_regex(re.compile(TRADE_NO.certain or ""), fullmatch=True))
 def test_a_certain_trade_number_is_one(text: str) -> None:
     """Whatever the pattern matches."""
-    assert check_trade_no(text) is None
+    assert TRADE_NO.wrong(text) is None
 
 
 class RowByRow(Columnwise):

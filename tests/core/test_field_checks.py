@@ -11,54 +11,53 @@ from hypothesis import strategies as st
 
 from paypro_async._core.errors import Problem
 from paypro_async._core.field_checks import (
+    ACCOUNT,
+    EMAIL,
+    IP_ADDRESS,
+    TEXT,
+    TRADE_NO,
+    URL,
     Check,
     amount_problem,
     amount_warning,
-    check_account,
-    check_email,
-    check_ifsc,
-    check_indian_mobile,
-    check_ip_address,
-    check_text,
-    check_trade_no,
-    check_url,
 )
+from paypro_async._core.regions.india import IFSC, MOBILE
 
 DIGITS = set("0123456789")
 CAPITALS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 LETTERS = CAPITALS | set("abcdefghijklmnopqrstuvwxyz")
 GOOD: dict[Check, list[str]] = {
-    check_text: ["Asha Rao", "आशा राव", "O'Brien", "x", "a\u200db", "😀", " a "],
-    check_account: ["10094038292", "0", "00012345", "AB12", "a" * 40],
-    check_ifsc: ["IDFB0043121", "HDFC0ABC123", "SBIN0000000"],
-    check_indian_mobile: ["6000000000", "7999999999", "8234567890", "9876543210"],
-    check_email: ["asha@gmail.com", "a.b+c@x-y.co.in", "123@qq.com", "आशा@example.in", "x" * 244 + "@gmail.com"],
-    check_ip_address: ["203.0.113.7", "::1", "2001:db8::7", "::ffff:203.0.113.7"],
-    check_url: [
+    TEXT: ["Asha Rao", "आशा राव", "O'Brien", "x", "a\u200db", "😀", " a "],
+    ACCOUNT: ["10094038292", "0", "00012345", "AB12", "a" * 40],
+    IFSC: ["IDFB0043121", "HDFC0ABC123", "SBIN0000000"],
+    MOBILE: ["6000000000", "7999999999", "8234567890", "9876543210"],
+    EMAIL: ["asha@gmail.com", "a.b+c@x-y.co.in", "123@qq.com", "आशा@example.in", "x" * 244 + "@gmail.com"],
+    IP_ADDRESS: ["203.0.113.7", "::1", "2001:db8::7", "::ffff:203.0.113.7"],
+    URL: [
         "https://merchant.example/paypro",
         "http://127.0.0.1:8080",
         "HTTPS://merchant.example/a?b=c&d=%20#e",
         "https://[2001:db8::7]:8443/x",
         "https://user@merchant.example/",
     ],
-    check_trade_no: ["T-1_a", "2" * 64],
+    TRADE_NO: ["T-1_a", "2" * 64],
 }
 BAD: dict[Check, list[tuple[str, str]]] = {
-    check_text: [
+    TEXT: [
         *[(blank, "REQUIRED") for blank in (" ", "\t", "\n", "\u00a0", "\u3000", "\u200b", "\u200b \u2060\ufeff")],
         *[(f"Asha{one}Rao", "CONTROL_CHARACTER") for one in "\n\r\t\0\x1b\x7f\x85\u2028\u2029"],
         ("Asha\n", "CONTROL_CHARACTER"),
         ("Asha\ud800", "NOT_UNICODE"),
         ("\udfffAsha", "NOT_UNICODE"),
     ],
-    check_account: [
+    ACCOUNT: [
         *[
             (one, "ACCOUNT_FORMAT")
             for one in ("1009 4038", "1009-4038", "1009.0", "a" * 41, "1\n", "١٢٣", "\uff11", "é")
         ],
         *[(one, "ACCOUNT_SCIENTIFIC") for one in ("1.00940E+10", "1e10", "1,0094E+10", "-1.5e+3", "1E10")],
     ],
-    check_ifsc: [
+    IFSC: [
         (one, "IFSC_FORMAT")
         for one in (
             *(
@@ -73,7 +72,7 @@ BAD: dict[Check, list[tuple[str, str]]] = {
             *("IDFB004312\u0661", "ÏDFB0043121", "IDFBO043121", "IDFB 043121"),
         )
     ],
-    check_indian_mobile: [
+    MOBILE: [
         *[
             (one, "MOBILE_COUNTRY_CODE")
             for one in ("918234567890", "+918234567890", "+91 82345 67890", "00918234567890", "91-8234567890")
@@ -92,7 +91,7 @@ BAD: dict[Check, list[tuple[str, str]]] = {
             )
         ],
     ],
-    check_email: [
+    EMAIL: [
         (one, "EMAIL_FORMAT")
         for one in (
             *("asha", "@gmail.com", "asha@", "asha@gmail", "asha@@gmail.com", "a@b@gmail.com", "asha@gmail..com"),
@@ -108,7 +107,7 @@ BAD: dict[Check, list[tuple[str, str]]] = {
             *("asha@gmäil.com", "asha@gmail.c1", "x" * 245 + "@gmail.com", '"asha"@gmail.com'),
         )
     ],
-    check_ip_address: [
+    IP_ADDRESS: [
         (one, "IP_FORMAT")
         for one in (
             *(
@@ -123,7 +122,7 @@ BAD: dict[Check, list[tuple[str, str]]] = {
             *("merchant.example", "203.0.113.7:80", "[::1]", "fe80::1%eth0", "::1%", "2130706433", "٢٠٣.0.113.7"),
         )
     ],
-    check_url: [
+    URL: [
         (one, "URL_FORMAT")
         for one in (
             *(
@@ -144,7 +143,7 @@ BAD: dict[Check, list[tuple[str, str]]] = {
             *("https://h:0/", "https://h:65536/", "https://h:x/", "https://[::1", "https://[nonsense]/", "https://?x"),
         )
     ],
-    check_trade_no: [(one, "TRADE_NO_FORMAT") for one in ("", "T 1", "T1\n", "2" * 65, "T/1", "\u0661")],
+    TRADE_NO: [(one, "TRADE_NO_FORMAT") for one in ("", "T 1", "T1\n", "2" * 65, "T/1", "\u0661")],
 }
 CHECKS = st.sampled_from(list(GOOD))
 BOTH = [(check, value) for check, values in GOOD.items() for value in values]
@@ -154,35 +153,35 @@ REFUSED = [(check, *pair) for check, pairs in BAD.items() for pair in pairs]
 @pytest.mark.parametrize(("check", "value"), BOTH)
 def test_a_good_value_passes(check: Check, value: str):
     """And nothing is said about it."""
-    assert check(value) is None
+    assert check.wrong(value) is None
 
 
 @pytest.mark.parametrize(("check", "value", "code"), REFUSED)
 def test_a_bad_value_is_refused_with_a_stable_code(check: Check, value: str, code: str):
     """Programs go by the code; people by the message."""
-    assert (check(value) or ("", ""))[0] == code
+    assert (check.wrong(value) or ("", ""))[0] == code
 
 
 @pytest.mark.parametrize(
     ("check", "value", "words"),
     [
-        (check_indian_mobile, "+91 82345-67890", "drop the country code 91"),
-        (check_ifsc, " idfb0043121", "capital letters without blanks"),
-        (check_account, "1.00940E+10", "a spreadsheet has destroyed digits"),
-        (check_ip_address, "fe80::1%eth0", "without a zone"),
-        (check_text, "Asha\ud800", "read the text again as UTF-8"),
-        (check_text, "Asha\r\n", "take it out"),
+        (MOBILE, "+91 82345-67890", "drop the country code 91"),
+        (IFSC, " idfb0043121", "capital letters without blanks"),
+        (ACCOUNT, "1.00940E+10", "a spreadsheet has destroyed digits"),
+        (IP_ADDRESS, "fe80::1%eth0", "without a zone"),
+        (TEXT, "Asha\ud800", "read the text again as UTF-8"),
+        (TEXT, "Asha\r\n", "take it out"),
     ],
 )
 def test_a_usual_mistake_is_named(check: Check, value: str, words: str):
     """The message says how to mend just that."""
-    assert words in (check(value) or ("", ""))[1]
+    assert words in (check.wrong(value) or ("", ""))[1]
 
 
 @given(CHECKS, st.text(), st.text())
 def test_no_check_raises_or_repeats_what_it_was_given(check: Check, before: str, after: str):
     """Whatever the text; it may be an account number in the wrong column."""
-    found = check(f"{before}S3CR3T{after}\n")
+    found = check.wrong(f"{before}S3CR3T{after}\n")
     assert found is None or "S3CR3T" not in "".join(found)
 
 
@@ -201,9 +200,9 @@ def _account(text: str) -> bool:
 @pytest.mark.parametrize(
     ("check", "rule", "good"),
     [
-        (check_indian_mobile, _mobile, "8234567890"),
-        (check_ifsc, _ifsc, "IDFB0043121"),
-        (check_account, _account, "10094038292"),
+        (MOBILE, _mobile, "8234567890"),
+        (IFSC, _ifsc, "IDFB0043121"),
+        (ACCOUNT, _account, "10094038292"),
     ],
 )
 @given(st.data())
@@ -212,15 +211,15 @@ def test_a_number_passes_only_by_its_rule(check: Check, rule: Callable[[str], bo
     at = data.draw(st.integers(0, len(good)))
     cut = data.draw(st.integers(0, 2))
     text = data.draw(st.sampled_from([good[:at] + data.draw(st.text(max_size=2)) + good[at + cut :], good]) | st.text())
-    scientific = check is check_account and (check(text) or ("",))[0] == "ACCOUNT_SCIENTIFIC"
-    assert (check(text) is None) == (rule(text) and not scientific)
+    scientific = check is ACCOUNT and (check.wrong(text) or ("",))[0] == "ACCOUNT_SCIENTIFIC"
+    assert (check.wrong(text) is None) == (rule(text) and not scientific)
 
 
 @given(st.from_regex(r"[^@]{1,20}@[^@]{1,20}\.[a-z]{2,3}", fullmatch=True) | st.text())
 @example("asha\u00a0rao@gmail.com")
 def test_an_address_that_passes_is_one_address(value: str):
     """One at-sign, no white space of any alphabet, and a domain that can be written into a mail."""
-    if check_email(value) is None:
+    if EMAIL.wrong(value) is None:
         local, _, domain = value.partition("@")
         assert local
         assert domain.isascii()
@@ -231,7 +230,7 @@ def test_an_address_that_passes_is_one_address(value: str):
 @given(st.from_regex(r"https?://[^/]{1,10}(/.*)?", fullmatch=True) | st.text())
 def test_a_url_that_passes_can_be_called(value: str):
     """Scheme, host, and no white space of any alphabet."""
-    if check_url(value) is None:
+    if URL.wrong(value) is None:
         assert urlsplit(value).scheme in ("http", "https")
         assert urlsplit(value).hostname
         assert not any(one.isspace() for one in value)
@@ -240,7 +239,7 @@ def test_a_url_that_passes_can_be_called(value: str):
 @given(st.text())
 def test_a_text_that_passes_can_be_sent_and_signed(value: str):
     """It has UTF-8, something to see, and nothing that moves a cursor."""
-    if check_text(value) is None:
+    if TEXT.wrong(value) is None:
         assert value.encode("utf-8")
         assert value.strip()
         assert not {unicodedata.category(one) for one in value} & {"Cc", "Zl", "Zp", "Cs"}
@@ -251,8 +250,8 @@ def test_no_check_is_slow_on_long_input():
     began = time.process_time()
     for check in GOOD:
         for one in ("a", "a.", "a-", "9", "1e", " ", "\u00a0", "@", "a@a."):
-            check("a@" + one * 20_000)
-            check("https://" + one * 20_000)
+            check.wrong("a@" + one * 20_000)
+            check.wrong("https://" + one * 20_000)
     assert time.process_time() - began < 2.0
 
 

@@ -107,7 +107,7 @@ def test_the_platforms_number_is_found_under_every_name(data: dict[str, Any], nu
 )
 def test_the_platforms_words_are_found_under_both_names(data: dict[str, Any], words: str | None):
     """Payout replies say `desc`, queries `message`."""
-    assert read_order(enveloped({"status": "0015", **data})).words == words
+    assert read_order(enveloped({"status": "0015", **data})).status_message == words
 
 
 @pytest.mark.parametrize("data", [{}, {"status": ""}, {"status": None}, {"tradeNo": "T"}])

@@ -5,25 +5,48 @@ from typing import NotRequired, TypedDict
 
 from attrs import field, frozen
 
-from paypro_async._core.field_checks import (
-    CERTAIN_ACCOUNT,
-    CERTAIN_EMAIL,
-    CERTAIN_IFSC,
-    CERTAIN_INDIAN_MOBILE,
-    CERTAIN_TEXT,
-    check_account,
-    check_email,
-    check_ifsc,
-    check_indian_mobile,
-    check_ip_address,
-    check_text,
-    check_url,
-)
+from paypro_async._core.field_checks import ACCOUNT, EMAIL, IP_ADDRESS, TEXT, URL, Check, Slip
 from paypro_async._core.masking import mask_account, mask_email, mask_mobile, mask_name, mask_text
 from paypro_async._core.money import parse_amount
 from paypro_async._core.regions.spec import Field, RegionSpec
 
-__all__ = ["SPEC", "Payout", "PayoutFields"]
+__all__ = ["IFSC", "MOBILE", "SPEC", "Payout", "PayoutFields"]
+
+# docs: india/payout, an 11-digit alphanumeric code
+_IFSC_PATTERN = r"[A-Z]{4}0[A-Z0-9]{6}"
+IFSC = Check.matching(
+    _IFSC_PATTERN,
+    "IFSC_FORMAT",
+    "must be 11 characters: four capital letters, a zero, six letters or digits (IDFB0043121)",
+    certain=_IFSC_PATTERN,
+    slips=[
+        Slip(
+            pattern=r"[A-Za-z]{4}0[A-Za-z0-9]{6}",
+            ignoring=r"\s",
+            code="IFSC_FORMAT",
+            message="must be in capital letters without blanks",
+        )
+    ],
+)
+"""The code of a bank's branch in India."""
+
+# docs: india/payout, "10 digits starting with 6-9, without 91"
+_MOBILE_PATTERN = r"[6-9][0-9]{9}"
+MOBILE = Check.matching(
+    _MOBILE_PATTERN,
+    "MOBILE_FORMAT",
+    "must be 10 digits that begin with 6, 7, 8 or 9, without blanks",
+    certain=_MOBILE_PATTERN,
+    slips=[
+        Slip(
+            pattern=r"(\+|00)?91[6-9][0-9]{9}",
+            ignoring=r"[\s-]",
+            code="MOBILE_COUNTRY_CODE",
+            message="drop the country code 91: 10 digits that begin with 6, 7, 8 or 9",
+        )
+    ],
+)
+"""An Indian mobile number."""
 
 
 def _amount(value: object) -> object:
@@ -90,17 +113,17 @@ SPEC = RegionSpec(
     max_decimals=2,
     warn_decimals=True,
     fields=(
-        Field(name="name", wire="name", check=check_text, certain=CERTAIN_TEXT),
-        Field(name="mobile", wire="mobile", check=check_indian_mobile, certain=CERTAIN_INDIAN_MOBILE),
+        Field(name="name", wire="name", check=TEXT, mask=mask_name),
+        Field(name="mobile", wire="mobile", check=MOBILE, mask=mask_mobile),
         # The row of the page's table that has no name is this one.
-        Field(name="email", wire="email", check=check_email, certain=CERTAIN_EMAIL),
-        Field(name="bank_number", wire="bankNumber", check=check_account, certain=CERTAIN_ACCOUNT),
-        # The table says bankNCode, the example bankCode: the example is what somebody has run.
-        Field(name="bank_code", wire="bankCode", check=check_ifsc, certain=CERTAIN_IFSC),
+        Field(name="email", wire="email", check=EMAIL, mask=mask_email),
+        Field(name="bank_number", wire="bankNumber", check=ACCOUNT, mask=mask_account),
+        # The table says bankNCode, the example bankCode: the example is what was run. A branch is not a person.
+        Field(name="bank_code", wire="bankCode", check=IFSC, mask=str),
         # Required by the table, missing in the example: we send it.
-        Field(name="ip_address", wire="ipAddress", check=check_ip_address, default_by_client=True, identifies=False),
-        Field(name="notify_url", wire="notifyUrl", check=check_url, default_by_client=True, identifies=False),
-        Field(name="remark", wire="remark", check=check_text, certain=CERTAIN_TEXT, required=False),
+        Field(name="ip_address", wire="ipAddress", check=IP_ADDRESS, default_by_client=True, identifies=False),
+        Field(name="notify_url", wire="notifyUrl", check=URL, default_by_client=True, identifies=False),
+        Field(name="remark", wire="remark", check=TEXT, required=False),
     ),
     model=Payout,
 )

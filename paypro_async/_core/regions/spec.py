@@ -1,11 +1,12 @@
 """What a region file says about its country: one shape, so that one read teaches all."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import field, frozen
 
 from paypro_async._core.field_checks import Check
+from paypro_async._core.masking import mask_text
 
 __all__ = ["Field", "RegionSpec"]
 
@@ -17,10 +18,8 @@ class Field:
     Args:
         name: The field's name in the model.
         wire: The platform's name for it.
-        check: Text in, a problem or None out.
-        certain: A pattern, if there is one: what matches it whole passes *check* and has no blanks around it. So a
-            column of a file is checked at once. It matches nothing that JSON has to escape; what it does not match may
-            be right too.
+        check: What its text must be.
+        mask: The text as people may see it; by default its length alone.
         required: Whether the platform wants it.
         default_by_client: Whether the client may carry one value for all payouts.
         identifies: Whether it is part of what is paid to whom. Two payouts under one trade_no that differ in such a
@@ -30,7 +29,7 @@ class Field:
     name: str
     wire: str
     check: Check
-    certain: str | None = None
+    mask: Callable[[object], str] = mask_text
     required: bool = True
     default_by_client: bool = False
     identifies: bool = True

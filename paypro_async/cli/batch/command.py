@@ -163,7 +163,7 @@ def _identical(lines: tuple[int, ...]) -> str:
 
 def _check_shared(spec: RegionSpec, defaults: Mapping[str, str]) -> None:
     """What all rows may share is said to be wrong once, and not once a row."""
-    checks = {one.name: one.check for one in spec.fields}
+    checks = {one.name: one.check.wrong for one in spec.fields}
     for name, value in defaults.items():
         check = checks.get(name)
         if check and (wrong := check(value)):

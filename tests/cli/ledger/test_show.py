@@ -181,7 +181,7 @@ async def test_findings_are_listed_by_number(used: str, ledger_command: Commands
     assert await ledger_command.json("check") == {"findings": [], "sound": True}
     await against_all_guards(used, "UPDATE payout SET amount = 'x' WHERE trade_no IN ('T1', 'T4')")
     done = await ledger_command("check", code=1)
-    assert "payout T1 of merchant 0000000001: its amount is no positive number (AMOUNT)" in done.out
+    assert "payout T1 of merchant 0000000001: its amount is not a positive number (AMOUNT)" in done.out
     found = await ledger_command.json("check", code=1)
     assert ({one["trade_no"] for one in found["findings"]}, found["sound"]) == ({"T1", "T4"}, False)
     # What is broken can still be looked at.

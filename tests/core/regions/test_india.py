@@ -2,6 +2,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+import attrs
 import pytest
 from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
@@ -95,3 +96,10 @@ def test_a_float_is_a_type_error(amount: Any):
 def test_what_is_no_amount_waits_to_be_reported_with_the_other_fields(amount: Any):
     """The payout can be made and shown, and is refused when it is paid."""
     assert payout(amount=amount).amount is amount
+
+
+def test_a_field_is_masked_in_the_same_way_everywhere():
+    """In the payout's repr, and by the region's own word for it, which ledgers and reports go by."""
+    shown = {name: one.repr for name, one in attrs.fields_dict(Payout).items() if callable(one.repr)}
+    assert {one.name: one.mask for one in SPEC.fields if one.name in shown} == shown
+    assert {one.name for one in SPEC.fields if one.mask is str} == {"bank_code"}
