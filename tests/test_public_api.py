@@ -127,7 +127,9 @@ def test_a_file_of_the_package_keeps_to_itself_and_to_one_subject(source: Path):
     assert len(source.read_text(encoding="utf-8").splitlines()) < 400
 
 
-@pytest.mark.parametrize("name", ["money", "models", "intent", "wire", "codec", "report", "lifecycle", "field_checks"])
+@pytest.mark.parametrize(
+    "name", ["money", "models", "intent", "wire", "codec", "report", "tally", "lifecycle", "field_checks"]
+)
 def test_money_never_meets_a_float(name: str):
     """Where amounts pass, nothing makes a float, and JSON numbers are read as Decimal."""
     source = (PACKAGE / "_core" / f"{name}.py").read_text(encoding="utf-8")

@@ -1,11 +1,11 @@
-"""What became of each payout of a batch, and of all of them together."""
+"""What a payout's status is called and means; what became of each payout of a batch, and of all of them together."""
 
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from attrs import define, field, frozen
 
@@ -16,16 +16,17 @@ from paypro_async._core.errors import (
     PayProError,
     ReviewRequiredError,
 )
+from paypro_async._core.lifecycle import State
 from paypro_async._core.models import PayoutResult
-from paypro_async._core.money import total
+from paypro_async._core.tally import Tally
 
-__all__ = ["BatchItem", "BatchProgress", "BatchReport", "ItemStatus", "Tally"]
+__all__ = ["BatchItem", "BatchProgress", "BatchReport", "BatchTally", "ItemStatus"]
 
 _SHOWN_FAILURES = 100
 
 
 class ItemStatus(StrEnum):
-    """What is known of one item at the end of a batch."""
+    """What is known of one payout, in the words of batches, result files and the command line, in their order."""
 
     SUCCEEDED = "succeeded"
     PROCESSING = "processing"
@@ -42,6 +43,50 @@ class ItemStatus(StrEnum):
     INVALID = "invalid"
     """It has wrong fields; nothing was sent."""
 
+    @classmethod
+    def of(cls, state: State) -> Self:
+        """The status of a payout that the ledger holds in *state*: one that is being sent may well be paid."""
+        return cls(_BY_STATE.get(state, state.value))
+
+    @property
+    def state(self) -> State | None:
+        """The state in which the ledger holds payouts of this status; None for the two that it never holds."""
+        return _STATES.get(self)
+
+    @property
+    def meaning(self) -> str:
+        """What it says about the money, in a few words for people."""
+        return _MEANINGS[self]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the platform has taken the payout: it is paid or processing."""
+        return self in _ACCEPTED
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether money may have moved although no answer says so: it is unknown, or waits for a person."""
+        return self in _UNCERTAIN
+
+
+_ACCEPTED = (ItemStatus.SUCCEEDED, ItemStatus.PROCESSING)
+_UNCERTAIN = (ItemStatus.UNKNOWN, ItemStatus.REVIEW)
+_BY_STATE: Mapping[State, str] = MappingProxyType({State.NEW: "not_sent", State.SENDING: "unknown"})
+_STATES: Mapping[ItemStatus, State] = MappingProxyType({ItemStatus.of(state): state for state in State})
+_MEANINGS: Mapping[ItemStatus, str] = MappingProxyType(
+    {
+        ItemStatus.SUCCEEDED: "paid",
+        ItemStatus.PROCESSING: "accepted by the platform, not yet paid",
+        ItemStatus.FAILED: "not paid; no money moved",
+        ItemStatus.REVERSED: "paid and taken back",
+        ItemStatus.UNKNOWN: "money may have moved",
+        ItemStatus.REVIEW: "only a person can decide",
+        ItemStatus.NOT_SENT: "nothing was sent",
+        ItemStatus.CONFLICT: "the trade number belongs to another payout; nothing was sent",
+        ItemStatus.INVALID: "a field is wrong; nothing was sent",
+    }
+)
+
 
 def _masked(payout: Any) -> str:
     # A Payout masks itself; a mapping, such as a row of a file, does not.
@@ -53,7 +98,7 @@ class BatchItem:
     """One payout of a batch with its result or its error.
 
     Args:
-        position: Its place in the input, counted from 0.
+        position: Where it stands in the input, counted from 0.
         trade_no: Its order number; None if it was not valid and had none.
         payout: The input as it was given.
         result: What the platform said, or None.
@@ -102,8 +147,6 @@ _BY_ERROR = (
     (NotSentError, ItemStatus.NOT_SENT),
 )
 
-_ACCEPTED = (ItemStatus.SUCCEEDED, ItemStatus.PROCESSING)
-
 
 @frozen(kw_only=True)
 class BatchProgress:
@@ -111,7 +154,7 @@ class BatchProgress:
 
     Args:
         done: Items that have ended.
-        in_flight: Items that hold a place.
+        in_flight: Items that hold a slot.
         waiting: Items that wait for their next step and hold none.
         counts: Ended items by status.
         elapsed: Seconds since the start.
@@ -153,7 +196,7 @@ class BatchReport:
     @property
     def accepted(self) -> int:
         """Items that are paid or processing."""
-        return sum(self.counts.get(status, 0) for status in _ACCEPTED)
+        return sum(count for status, count in self.counts.items() if status.accepted)
 
     @property
     def rate(self) -> float:
@@ -167,19 +210,22 @@ class BatchReport:
 
 
 @define(kw_only=True, eq=False)
-class Tally:
+class BatchTally:
     """Counts items as they end, in a space that does not grow with them."""
 
-    counts: Counter[ItemStatus] = field(factory=Counter)
-    amounts: dict[ItemStatus, Decimal] = field(factory=dict)
+    tally: Tally[ItemStatus] = field(factory=Tally)
     codes: Counter[str] = field(factory=Counter)
     failures: list[BatchItem] = field(factory=list)
 
+    @property
+    def counts(self) -> Counter[ItemStatus]:
+        """Items by status."""
+        return self.tally.counts
+
     def add(self, item: BatchItem, amount: Decimal | None) -> None:
-        """Count one item."""
+        """Count one item; one without an amount, which is not valid, counts as zero."""
         status = item.status
-        self.counts[status] += 1
-        self.amounts[status] = total([self.amounts.get(status, Decimal(0)), amount or Decimal(0)])
+        self.tally.add(status, amount or Decimal(0))
         if status in _ACCEPTED:
             return
         self.codes[item.code or "?"] += 1
@@ -189,8 +235,8 @@ class Tally:
     def report(self, *, elapsed: float, stopped: str | None) -> BatchReport:
         """The report so far."""
         return BatchReport(
-            counts=MappingProxyType(dict(self.counts)),
-            amounts=MappingProxyType(dict(self.amounts)),
+            counts=MappingProxyType(dict(self.tally.counts)),
+            amounts=MappingProxyType(dict(self.tally.amounts)),
             codes=MappingProxyType(dict(self.codes)),
             failures=tuple(self.failures),
             elapsed=elapsed,

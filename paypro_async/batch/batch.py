@@ -9,7 +9,7 @@ import anyio
 from attrs import frozen
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, Tally
+from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, BatchTally
 from paypro_async._core.stopping import StopRules, Watch
 from paypro_async.batch.job import Job, Worker
 from paypro_async.batch.scheduler import Scheduler
@@ -60,7 +60,7 @@ class Batch:
         self._options = options
         self._running = running
         self._check = check
-        self._tally = Tally()
+        self._tally = BatchTally()
         self._watch = Watch(rules=options.stop, codes=engine.session.platform.codes)
         self._scheduler: Scheduler[Job] = Scheduler(
             source,

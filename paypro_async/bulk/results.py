@@ -4,29 +4,24 @@ import csv
 import os
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Self
 
 from attrs import define, field, frozen
 
-from paypro_async._core.lifecycle import Entry, State
-from paypro_async._core.money import total
+from paypro_async._core.lifecycle import Entry
+from paypro_async._core.report import ItemStatus
+from paypro_async._core.tally import Tally
 from paypro_async.bulk.columns import RESULT_COLUMNS
 from paypro_async.bulk.plan import Plan, Prepare, numbered, pages
 from paypro_async.bulk.readers.csv import PayoutFile, Row
 from paypro_async.ledger import Ledger
 
-__all__ = ["WORDS", "Count", "ResultFile", "RowOutcome", "defused", "row_outcomes"]
+__all__ = ["Count", "ResultFile", "RowOutcome", "defused", "row_outcomes"]
 
-NOT_SENT, CONFLICT = "not_sent", "conflict"
-
-# The ledger's states in the words of those who read the result: "sending" may well be paid.
-WORDS: Mapping[State, str] = MappingProxyType(
-    {state: state.value for state in State} | {State.NEW: NOT_SENT, State.SENDING: "unknown"}
-)
 _CONFLICT = "The trade number was used before for another amount or beneficiary; nothing was sent."
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -36,21 +31,21 @@ class RowOutcome:
     """A row and what is known of it.
 
     Args:
-        status: A word: succeeded, processing, failed, reversed, unknown, review, not_sent or conflict.
+        status: What is known of it; never ``invalid``, since a file with such a row is not paid.
         amount: In major units.
         entry: The ledger's, or None if it holds none for this row.
     """
 
     row: Row
     trade_no: str
-    status: str
+    status: ItemStatus
     amount: Decimal
     entry: Entry | None = None
 
     def cells(self) -> list[str]:
         """The result file's own columns."""
         if self.entry is None:
-            return [self.trade_no, self.status, "", _CONFLICT if self.status == CONFLICT else "", "", "", ""]
+            return [self.trade_no, self.status, "", _CONFLICT if self.status is ItemStatus.CONFLICT else "", "", "", ""]
         entry = self.entry
         said = (entry.code, entry.message, entry.platform_trade_no, entry.utr)
         return [self.trade_no, self.status, *(defused(text) for text in said), str(entry.attempt)]
@@ -68,10 +63,10 @@ async def row_outcomes(
         entries = await ledger.get_many(merchant_no, [trade_no for _, trade_no in page])
         for row, trade_no in page:
             intent, entry = prepare_row(row.values, trade_no), entries.get(trade_no)
-            status = WORDS[entry.state] if entry else NOT_SENT
+            status = ItemStatus.of(entry.state) if entry else ItemStatus.NOT_SENT
             if entry and entry.fingerprint != intent.fingerprint:
                 # Another payout has this number, and what became of that one is not this row's news.
-                status, entry = CONFLICT, None
+                status, entry = ItemStatus.CONFLICT, None
             yield RowOutcome(row=row, trade_no=trade_no, status=status, amount=intent.amount, entry=entry)
 
 
@@ -79,16 +74,16 @@ async def row_outcomes(
 class Count:
     """How many rows, and how much money, by status; and the platform's codes of those that were not accepted."""
 
-    rows: Counter[str] = field(factory=Counter)
-    amounts: dict[str, Decimal] = field(factory=dict)
+    tally: Tally[ItemStatus] = field(factory=Tally)
     codes: Counter[str] = field(factory=Counter)
 
     def add(self, outcome: RowOutcome) -> None:
         """Count one row."""
-        self.rows[outcome.status] += 1
-        self.amounts[outcome.status] = total([self.amounts.get(outcome.status, Decimal(0)), outcome.amount])
+        status = outcome.status
+        self.tally.add(status, outcome.amount)
         # What was not sent may still have the code of an older try, which explains nothing any more.
-        if outcome.status not in ("succeeded", "processing", "not_sent") and outcome.entry and outcome.entry.code:
+        explained = status.accepted or status is ItemStatus.NOT_SENT
+        if not explained and outcome.entry and outcome.entry.code:
             self.codes[outcome.entry.code] += 1
 
 

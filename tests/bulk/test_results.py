@@ -63,8 +63,8 @@ async def test_each_row_has_its_outcome_in_words(tmp_path) -> None:
     assert found[3]["paypro_platform_trade_no"] == "p1"
     assert found[3]["paypro_attempts"] == "1"
     assert found[4]["paypro_attempts"] == ""
-    assert count.rows["not_sent"] == 2
-    assert count.amounts["not_sent"] == 7
+    assert count.tally.counts["not_sent"] == 2
+    assert count.tally.amounts["not_sent"] == 7
 
 
 async def test_what_belongs_to_another_payout_is_a_conflict(tmp_path) -> None:
@@ -78,7 +78,7 @@ async def test_what_belongs_to_another_payout_is_a_conflict(tmp_path) -> None:
 
     assert (found["trade_no"], found["paypro_trade_no"], found["paypro_status"]) == ("T1", "T1", "conflict")
     assert found["paypro_utr"] == ""
-    assert count.rows == {"conflict": 1}
+    assert count.tally.counts == {"conflict": 1}
 
 
 @pytest.mark.parametrize("message", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\tx", "\rx"])

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paypro_async._core.lifecycle import State
 from paypro_async._core.models import PayoutResult, PayoutStatus
-from paypro_async._core.report import BatchItem, BatchProgress, ItemStatus, Tally
+from paypro_async._core.report import BatchItem, BatchProgress, BatchTally, ItemStatus
 from paypro_async.errors import (
     ClientStateError,
     ConfigurationError,
@@ -110,7 +111,7 @@ def test_an_item_does_not_show_personal_values(given: Any):
 @given(st.lists(st.tuples(ITEMS, AMOUNTS), max_size=30))
 def test_a_report_counts_and_sums_everything_once(ended: list[tuple[BatchItem, Decimal | None]]):
     """Counts and sums per status, and a code for each item that is neither paid nor processing."""
-    tally = Tally()
+    tally = BatchTally()
     for one, amount in ended:
         tally.add(one, amount)
     report = tally.report(elapsed=2.0, stopped=None)
@@ -128,7 +129,7 @@ def test_a_report_counts_and_sums_everything_once(ended: list[tuple[BatchItem, D
 
 def test_sums_are_exact_whatever_precision_the_application_has_set():
     """A hundred thousand payouts of odd amounts add up to the last paisa."""
-    tally = Tally()
+    tally = BatchTally()
     with localcontext(Context(prec=3)):
         for _ in range(100):
             tally.add(item(result=result()), Decimal("999999999999999.99"))
@@ -137,7 +138,7 @@ def test_sums_are_exact_whatever_precision_the_application_has_set():
 
 def test_a_report_keeps_only_the_first_hundred_failures():
     """A batch may be of any length, and the counts are complete."""
-    tally = Tally()
+    tally = BatchTally()
     for position in range(250):
         tally.add(item(position=position, error=ReplyLostError("x")), None)
     report = tally.report(elapsed=1, stopped=None)
@@ -147,14 +148,14 @@ def test_a_report_keeps_only_the_first_hundred_failures():
 
 def test_an_item_without_any_code_is_counted_too():
     """Under a question mark."""
-    tally = Tally()
+    tally = BatchTally()
     tally.add(item(result=result(PayoutStatus.FAILED, code=None)), Decimal(1))
     assert tally.report(elapsed=1, stopped=None).codes == {"?": 1}
 
 
 def test_a_stopped_batch_is_never_ok():
     """Also if everything that was begun went well."""
-    tally = Tally()
+    tally = BatchTally()
     tally.add(item(result=result()), Decimal(1))
     assert tally.report(elapsed=1, stopped=None).ok
     assert not tally.report(elapsed=1, stopped="cancelled").ok
@@ -162,13 +163,13 @@ def test_a_stopped_batch_is_never_ok():
 
 def test_an_empty_batch_has_a_report():
     """With a rate of zero and nothing wrong."""
-    report = Tally().report(elapsed=0.0, stopped=None)
+    report = BatchTally().report(elapsed=0.0, stopped=None)
     assert (report.total, report.rate, report.ok) == (0, 0.0, True)
 
 
 def test_a_report_is_a_picture_of_its_moment():
     """What is counted later does not change it, and neither can its reader."""
-    tally = Tally()
+    tally = BatchTally()
     before = tally.report(elapsed=1, stopped=None)
     tally.add(item(error=ReplyLostError("x")), Decimal(1))
     assert (before.total, before.codes, before.failures) == (0, {}, ())
@@ -180,3 +181,18 @@ def test_progress_is_a_value():
     """Two pictures of the same moment are equal."""
     made = [BatchProgress(done=1, in_flight=2, waiting=3, counts={}, elapsed=4.0) for _ in range(2)]
     assert made[0] == made[1]
+
+
+def test_a_state_of_the_ledger_has_one_status():
+    """And back; `sending` may well be paid. A ledger never holds what is in conflict or not valid."""
+    assert ItemStatus.of(State.SENDING) is ItemStatus.UNKNOWN
+    assert ItemStatus.of(State.NEW) is ItemStatus.NOT_SENT
+    assert [ItemStatus.of(state).state for state in State] == list(State)
+    assert [status for status in ItemStatus if status.state is None] == [ItemStatus.CONFLICT, ItemStatus.INVALID]
+
+
+def test_each_status_says_what_it_means_for_the_money():
+    """No two mean the same, and none is both accepted and uncertain."""
+    assert len({status.meaning for status in ItemStatus}) == len(ItemStatus)
+    assert {status for status in ItemStatus if status.accepted} == {ItemStatus.SUCCEEDED, ItemStatus.PROCESSING}
+    assert {status for status in ItemStatus if status.uncertain} == {ItemStatus.UNKNOWN, ItemStatus.REVIEW}

@@ -14,7 +14,7 @@ from unittest import mock
 
 from attrs import frozen
 
-from paypro_async._core import lifecycle, outcome, report, retry
+from paypro_async._core import lifecycle, outcome, retry, tally
 from paypro_async._core import transitions as learning
 from paypro_async._core.lifecycle import first_entry
 from paypro_async.batch import scheduler
@@ -242,7 +242,7 @@ MUTATIONS = {
         flights.SingleFlight, "_join", "call.fingerprint != intent.fingerprint", "False", ("told about another payout",)
     ),
     "a batch counts an item twice": Mutation(
-        report.Tally, "add", "self.counts[status] += 1", "self.counts[status] += 2", ("report",)
+        tally.Tally, "add", "self.counts[key] += 1", "self.counts[key] += 2", ("report",)
     ),
     "a batch forgets those that wait": Mutation(
         scheduler.Scheduler, "put_off", "heapq.heappush(self._waiting, ", "_ = (self._waiting, ", ("report", "stuck")

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Any
 
@@ -14,8 +14,6 @@ __all__ = ["Watcher", "watching"]
 
 _REFRESH_SECONDS = 0.1
 _LINE_SECONDS = 5.0
-_ACCEPTED = (ItemStatus.SUCCEEDED, ItemStatus.PROCESSING)
-_UNKNOWN = (ItemStatus.UNKNOWN, ItemStatus.REVIEW)
 
 _COLOURS = {"accepted": "green", "failed": "red", "unknown": "yellow", "waiting": "cyan", "not sent": "red"}
 
@@ -36,8 +34,9 @@ class Watcher:
     def numbers(self) -> dict[str, int]:
         """What is known of the rows, in the words that are shown."""
         counts = self.latest.counts
-        accepted, unknown = _sum(counts, _ACCEPTED), _sum(counts, _UNKNOWN)
-        unsent = _sum(counts, (ItemStatus.NOT_SENT,))
+        accepted = sum(count for status, count in counts.items() if status.accepted)
+        unknown = sum(count for status, count in counts.items() if status.uncertain)
+        unsent = counts.get(ItemStatus.NOT_SENT, 0)
         failed = self.latest.done - accepted - unknown - unsent
         numbers = {"accepted": accepted, "failed": failed, "unknown": unknown, "waiting": self.latest.waiting}
         return numbers | ({"not sent": unsent} if unsent else {})
@@ -51,10 +50,6 @@ class Watcher:
     def rate(self) -> float:
         """Rows a second so far."""
         return self.latest.done / self.latest.elapsed if self.latest.elapsed else 0.0
-
-
-def _sum(counts: Mapping[ItemStatus, int], statuses: tuple[ItemStatus, ...]) -> int:
-    return sum(counts.get(status, 0) for status in statuses)
 
 
 @asynccontextmanager

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 import click
 from attrs import asdict
 
+from paypro_async._core.report import ItemStatus
 from paypro_async.bulk.problems import FileProblem
 from paypro_async.bulk.repeats import Before
-from paypro_async.bulk.results import WORDS
 from paypro_async.cli.exits import Exit, note
 
 __all__ = ["against", "counted", "refuse"]
@@ -64,7 +64,7 @@ def _conflicts(before: Before) -> Iterator[FileProblem]:
 def _repeats(before: Before) -> Iterator[FileProblem]:
     for one in before.repeats:
         more = f" and {one.more:,} more" if one.more else ""
-        said = f"is in the ledger as {one.trade_no} ({WORDS[one.state]}){more}"
+        said = f"is in the ledger as {one.trade_no} ({ItemStatus.of(one.state)}){more}"
         yield FileProblem(
             line=one.line,
             row=one.row,

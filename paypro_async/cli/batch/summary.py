@@ -7,26 +7,19 @@ from typing import Any
 
 from attrs import field, frozen
 
-from paypro_async._core.money import total
-from paypro_async._core.report import BatchReport
+from paypro_async._core.report import BatchReport, ItemStatus
+from paypro_async._core.tally import Tally
 from paypro_async.bulk.results import Count
 from paypro_async.cli.exits import Exit
 
 __all__ = ["Summary"]
 
-_ORDER = ("succeeded", "processing", "failed", "reversed", "conflict", "not_sent", "unknown", "review")
-_ACCEPTED = frozenset({"succeeded", "processing"})
-_UNKNOWN = frozenset({"unknown", "review"})
-
-_MEANING = {
-    "succeeded": "paid",
-    "processing": "accepted by the platform, not yet paid; ask again with --refresh",
-    "failed": "no money moved; mend the cause (paypro_code) and pay these rows from a file of their own",
-    "reversed": "paid and taken back",
-    "conflict": "the trade number belongs to another payout; nothing was sent",
-    "not_sent": "nothing was sent; run the same command again",
-    "unknown": "money may have moved; run the same command again to ask, never pay these anew",
-    "review": "only a person can decide; look these up in PayPro's dashboard",
+_ADVICE = {
+    ItemStatus.PROCESSING: "ask again with --refresh",
+    ItemStatus.FAILED: "mend the cause (paypro_code) and pay these rows from a file of their own",
+    ItemStatus.UNKNOWN: "run the same command again to ask, never pay these anew",
+    ItemStatus.REVIEW: "look these up in PayPro's dashboard",
+    ItemStatus.NOT_SENT: "run the same command again",
 }
 
 _STOPPED = {
@@ -43,7 +36,8 @@ class Summary:
     """The end of a run, as the ledger has it: every row of the file is in it, sent or not.
 
     Args:
-        rows: Of the whole file.
+        count: The rows of the whole file.
+        currency: ISO 4217, of every amount.
         report: Of this run.
         result: The result file, or None.
     """
@@ -55,7 +49,7 @@ class Summary:
 
     @property
     def interrupted(self) -> bool:
-        """Whether somebody stopped it."""
+        """Whether Ctrl-C or another signal stopped it."""
         return self.report.stopped == "cancelled"
 
     @property
@@ -63,22 +57,22 @@ class Summary:
         """Unknown outcomes win over failures: they must not be overlooked."""
         if self.interrupted:
             return Exit.INTERRUPTED
-        left = {status for status, rows in self.count.rows.items() if rows}
-        if left & _UNKNOWN:
+        left = self.tally.counts.keys()
+        if any(status.uncertain for status in left):
             return Exit.UNKNOWN_LEFT
-        stopped = self.report.stopped is not None
-        return Exit.SOME_FAILED if left - _ACCEPTED or stopped else Exit.OK
+        all_accepted = all(status.accepted for status in left)
+        return Exit.OK if all_accepted and self.report.stopped is None else Exit.SOME_FAILED
 
     def as_json(self) -> str:
         """One object. Amounts are text, since a float would round them."""
         statuses = {
-            status: {"rows": self.count.rows[status], "amount": str(self.count.amounts[status])}
-            for status in _ORDER
-            if self.count.rows[status]
+            status: {"rows": self.tally.counts[status], "amount": str(self.tally.amounts[status])}
+            for status in ItemStatus
+            if self.tally.counts[status]
         }
         found: dict[str, Any] = {
-            "rows": self.count.rows.total(),
-            "amount": str(self._total),
+            "rows": self.tally.counts.total(),
+            "amount": str(self.tally.total),
             "currency": self.currency,
             "statuses": statuses,
             "codes": dict(self.count.codes),
@@ -92,11 +86,11 @@ class Summary:
 
     def as_text(self) -> str:
         """A small table and what to do."""
-        lines = [f"{self.count.rows.total():>9,}  {self._money(self._total)}  in the file"]
+        lines = [f"{self.tally.counts.total():>9,}  {self._money(self.tally.total)}  in the file"]
         lines += [
-            f"{self.count.rows[status]:>9,}  {self._money(self.count.amounts[status])}  {status}: {_MEANING[status]}"
-            for status in _ORDER
-            if self.count.rows[status]
+            f"{self.tally.counts[status]:>9,}  {self._money(self.tally.amounts[status])}  {_said(status)}"
+            for status in ItemStatus
+            if self.tally.counts[status]
         ]
         if self.count.codes:
             codes = ", ".join(f"{code} ({rows:,} rows)" for code, rows in self.count.codes.most_common(10))
@@ -109,8 +103,14 @@ class Summary:
         return "\n".join(lines)
 
     @property
-    def _total(self) -> Decimal:
-        return total(self.count.amounts.values())
+    def tally(self) -> Tally[ItemStatus]:
+        """Rows and their money by status."""
+        return self.count.tally
 
     def _money(self, amount: Decimal) -> str:
         return f"{amount:>18,.2f} {self.currency}"
+
+
+def _said(status: ItemStatus) -> str:
+    advice = _ADVICE.get(status)
+    return f"{status}: {status.meaning}; {advice}" if advice else f"{status}: {status.meaning}"

@@ -1,27 +1,28 @@
 """What the reading commands about a ledger show, as values and as tables."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 from attrs import asdict
 
+from paypro_async._core.lifecycle import State
+from paypro_async._core.report import ItemStatus
 from paypro_async.cli.ledger.options import print_table, readable
 
 if TYPE_CHECKING:
     from paypro_async.ledger.admin.records import Attention, BatchState, Record, Totals
 
-__all__ = ["masked", "print_list", "print_overview", "print_record", "totals_as_json"]
+__all__ = ["masked", "print_list", "print_overview", "print_record", "status_of", "totals_as_json"]
 
-MEANING = {
-    "new": "nothing of it is out; it may be sent",
-    "sending": "unknown: it may have been sent",
-    "processing": "accepted by the platform, not yet paid",
-    "succeeded": "paid",
-    "failed": "not paid",
-    "reversed": "paid and taken back",
-    "review": "only a person can decide",
-}
+_STATES = frozenset(State)
+_ORDER = list(ItemStatus)
+
+
+def status_of(stored: str) -> str:
+    """A state in the words of users; what is no state, in a ledger that is damaged, as it stands."""
+    return ItemStatus.of(State(stored)) if stored in _STATES else stored
 
 
 def masked(record: "Record") -> dict[str, Any]:
@@ -30,21 +31,23 @@ def masked(record: "Record") -> dict[str, Any]:
 
     found = asdict(record)
     content = found.pop("content")
+    found["state"] = status_of(record.state)
     found["message"] = without_personal_values(record.message, record.region, content)
     found["beneficiary"] = beneficiary_of(record.region, content) or None
     return found
 
 
 def totals_as_json(totals: "Totals") -> list[dict[str, Any]]:
-    """By state in the order of a payout's life. Amounts are text, since a float would round them."""
+    """By status, as it is everywhere ordered. Amounts are text, since a float would round them."""
+    counts, amounts = totals.tally.counts, totals.tally.amounts
     return [
         {
-            "state": state,
+            "state": status_of(state),
             "currency": currency,
-            "payouts": totals.counts[state, currency],
-            "amount": str(totals.amounts[state, currency]),
+            "payouts": counts[state, currency],
+            "amount": str(amounts[state, currency]),
         }
-        for state, currency in sorted(totals.counts, key=_order)
+        for state, currency in sorted(counts, key=_order)
     ]
 
 
@@ -63,12 +66,11 @@ def print_overview(
         (
             one["state"],
             f"{one['payouts']:,}",
-            f"{totals.amounts[key]:,}",
+            f"{Decimal(one['amount']):,}",
             one["currency"],
-            MEANING.get(one["state"], "?"),
+            _meaning(one["state"]),
         )
         for one in totals_as_json(totals)
-        for key in [(one["state"], one["currency"])]
     ]
     print_table(["state", "payouts", "amount", "currency", "meaning"], rows, numbers=["payouts", "amount"])
     if totals.unreadable:
@@ -85,7 +87,16 @@ def print_overview(
 def print_list(records: "Sequence[Record]") -> None:
     """A line for each payout."""
     rows = [
-        (one.trade_no, one.state, one.amount, one.currency, one.attempt, one.code, one.batch_id, one.updated_at)
+        (
+            one.trade_no,
+            status_of(one.state),
+            one.amount,
+            one.currency,
+            one.attempt,
+            one.code,
+            one.batch_id,
+            one.updated_at,
+        )
         for one in records
     ]
     names = ["trade_no", "state", "amount", "currency", "attempt", "code", "batch", "changed"]
@@ -94,16 +105,20 @@ def print_list(records: "Sequence[Record]") -> None:
 
 def print_record(record: dict[str, Any]) -> None:
     """All of one payout."""
-    click.echo(f"{readable(record['trade_no'])}: {record['state']} ({MEANING.get(record['state'], '?')})")
+    click.echo(f"{readable(record['trade_no'])}: {record['state']} ({_meaning(record['state'])})")
     beneficiary = record["beneficiary"] or {"beneficiary": "erased"}
     for name, value in (record | beneficiary).items():
         if (value is not None and name not in ("trade_no", "state", "beneficiary")) or value == "erased":
             click.echo(f"  {name.replace('_', ' ')}: {readable(value)}")
 
 
+def _meaning(status: str) -> str:
+    return ItemStatus(status).meaning if status in _ORDER else "?"
+
+
 def _order(key: tuple[str, str]) -> tuple[int, str, str]:
-    states = list(MEANING)
-    return (states.index(key[0]) if key[0] in states else len(states), *key)
+    status = status_of(key[0])
+    return (_ORDER.index(ItemStatus(status)) if status in _ORDER else len(_ORDER), *key)
 
 
 def _print_batches(batches: "list[BatchState]") -> None:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import click
 
+from paypro_async._core.lifecycle import State
 from paypro_async.cli.exits import Exit, note
 from paypro_async.cli.ledger.options import (
     json_option,
@@ -54,14 +55,13 @@ async def _export(
     merchant: str | None,
     *,
     kind: str | None,
-    states: tuple[str, ...],
+    states: frozenset[State],
     batch: str | None,
     since: datetime | None,
     force: bool,
     unmasked: bool,
     as_json: bool,
 ) -> int:
-    from paypro_async._core.lifecycle import State
     from paypro_async.ledger.admin.records import Which
 
     by_ending = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
@@ -71,7 +71,7 @@ async def _export(
     async with open_to(url, "read") as ledger:
         which = Which(
             merchant_no=await the_merchant(ledger, merchant),
-            states=frozenset(State(one) for one in states),
+            states=states,
             batch_id=batch,
             since=since,
         )
@@ -92,12 +92,13 @@ async def _export(
 
 async def _write(ledger: Any, which: Any, text: IO[str], kind: str, *, unmasked: bool) -> int:
     from paypro_async._core.beneficiary import BENEFICIARY_FIELDS, beneficiary_of, without_personal_values
+    from paypro_async.cli.ledger.display import status_of
     from paypro_async.ledger.admin.records import COLUMNS, records
 
     add = _csv(text, (*COLUMNS, *BENEFICIARY_FIELDS)) if kind == "csv" else _jsonl(text)
     count = 0
     async for record in records(ledger, which):
-        found = {name: getattr(record, name) for name in COLUMNS}
+        found = {name: getattr(record, name) for name in COLUMNS} | {"state": status_of(record.state)}
         if not unmasked:
             found["message"] = without_personal_values(record.message, record.region, record.content)
         shown = beneficiary_of(record.region, record.content, unmasked=unmasked)

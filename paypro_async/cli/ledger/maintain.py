@@ -39,7 +39,7 @@ def _age(_context: click.Context, _parameter: click.Parameter, text: str | None)
         return None
     found = _AGE.fullmatch(text)
     if found is None:
-        raise click.BadParameter(f"{text!r} is no number of days or weeks such as 90d or 12w.")
+        raise click.BadParameter(f"{text!r} is not a number of days or weeks (90d, 12w).")
     return timedelta(days=int(found[1]) * _DAYS[found[2]])
 
 
@@ -204,6 +204,7 @@ async def _decide(
     merchant: str | None,
     as_json: bool,
 ) -> int:
+    from paypro_async._core.report import ItemStatus
     from paypro_async._core.transitions import Decision
     from paypro_async.ledger.changes import decide as decided
 
@@ -211,10 +212,11 @@ async def _decide(
         merchant_no = await the_merchant(opened, merchant)
         choice = Decision(decision)
         entry = await decided(opened, merchant_no, trade_no, choice, by=by, note=why, settle_after=settle_after)
+    status = ItemStatus.of(entry.state)
     if as_json:
-        print_json({"trade_no": entry.trade_no, "state": entry.state.value, "attempt": entry.attempt})
+        print_json({"trade_no": entry.trade_no, "state": status, "attempt": entry.attempt})
     else:
-        click.echo(f"{entry.trade_no}: {entry.state.value}, as {readable(by)} decided.")
+        click.echo(f"{entry.trade_no}: {status}, as {readable(by)} decided.")
     return Exit.OK
 
 

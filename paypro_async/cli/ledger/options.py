@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from paypro_async._core.lifecycle import State
+from paypro_async._core.report import ItemStatus
 from paypro_async.cli.exits import note
 from paypro_async.cli.options import LEDGER_EXAMPLE, ledger_url
 
@@ -33,8 +35,6 @@ __all__ = [
 ]
 
 _WIDE = 200
-_STATES = ("new", "sending", "processing", "succeeded", "failed", "reversed", "review")
-_ALIASES = {"unknown": "sending", "not_sent": "new"}
 
 C = TypeVar("C", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -47,19 +47,19 @@ def moment(_context: click.Context, _parameter: click.Parameter, text: str | Non
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        words = f"{text!r} is no date such as 2026-11-30 and no time such as 2026-11-30T18:00+05:30."
-        raise click.BadParameter(words) from None
+        message = f"{text!r} is not a date (2026-11-30) or a time (2026-11-30T18:00+05:30)."
+        raise click.BadParameter(message) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def state_option(words: str) -> Callable[[C], C]:
-    """States of the ledger, or their names in a result file."""
-    kind = click.Choice([*_STATES, *_ALIASES], case_sensitive=False)
-    return click.option("--state", "states", type=kind, multiple=True, callback=_named, help=words)
+def state_option(message: str) -> Callable[[C], C]:
+    """Which payouts, by what is known of them."""
+    kind = click.Choice([status.value for status in ItemStatus if status.state], case_sensitive=False)
+    return click.option("--state", "states", type=kind, multiple=True, callback=_states, help=message)
 
 
-def _named(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_ALIASES.get(name, name) for name in names)
+def _states(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> frozenset[State]:
+    return frozenset(state for name in names if (state := ItemStatus(name).state))
 
 
 def merchant_option(command: C) -> C:

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from paypro_async._core.lifecycle import State
 from paypro_async.cli.exits import Exit, note
 from paypro_async.cli.ledger.export import export
 from paypro_async.cli.ledger.maintain import backup, decide, hold, migrate, prune, restored
@@ -86,7 +87,7 @@ async def _show(
     url: str | None,
     merchant: str | None,
     *,
-    states: tuple[str, ...],
+    states: frozenset[State],
     batch: str | None,
     limit: int,
     after: str,
@@ -121,18 +122,17 @@ async def _show_these(ledger: Any, merchant_no: str, numbers: tuple[str, ...], *
 async def _show_list(
     ledger: Any,
     merchant_no: str,
-    states: tuple[str, ...],
+    states: frozenset[State],
     batch: str | None,
     *,
     after: str,
     limit: int,
     as_json: bool,
 ) -> int:
-    from paypro_async._core.lifecycle import State
     from paypro_async.cli.ledger.display import masked, print_list
     from paypro_async.ledger.admin import records as reading
 
-    which = reading.Which(merchant_no=merchant_no, states=frozenset(State(one) for one in states), batch_id=batch)
+    which = reading.Which(merchant_no=merchant_no, states=states, batch_id=batch)
     found = await reading.page(ledger, which, after=after, limit=limit + 1)
     shown = found[:limit]
     behind = shown[-1].trade_no if len(found) > limit else None
@@ -176,11 +176,15 @@ async def _show_all(ledger: Any, merchant_no: str, *, settle_after: float, as_js
 
 
 async def _history(trade_no: str, url: str | None, merchant: str | None, *, as_json: bool) -> int:
+    from paypro_async.cli.ledger.display import status_of
     from paypro_async.ledger.admin import records as reading
 
     async with open_to(url, "read") as ledger:
         merchant_no = await the_merchant(ledger, merchant)
-        steps = await reading.history(ledger, merchant_no, trade_no)
+        steps = [
+            step | {name: step[name] and status_of(step[name]) for name in ("from", "to")}
+            for step in await reading.history(ledger, merchant_no, trade_no)
+        ]
     if not steps:
         note(f"The ledger {ledger.name} holds no payout {readable(trade_no)} of merchant {merchant_no or '(none)'}.")
         return Exit.UNEXPECTED

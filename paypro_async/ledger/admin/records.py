@@ -5,7 +5,6 @@ It goes by the raw values of the columns: a row that is damaged must be shown to
 
 import json
 import math
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,7 +15,8 @@ from attrs import define, field, fields, frozen
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, column, func, or_, select
 
 from paypro_async._core.lifecycle import FINAL, State
-from paypro_async._core.money import parse_amount, total
+from paypro_async._core.money import parse_amount
+from paypro_async._core.tally import Tally
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.migrations import schema_version
@@ -127,18 +127,15 @@ class Which:
 class Totals:
     """How many payouts, and how much money, by state and currency."""
 
-    counts: Counter[tuple[str, str]] = field(factory=Counter)
-    amounts: dict[tuple[str, str], Decimal] = field(factory=dict)
+    tally: Tally[tuple[str, str]] = field(factory=Tally)
     unreadable: int = 0
     """Amounts that are no numbers, and are in no sum."""
 
     def add(self, state: str, currency: str, amount: Any) -> None:
         """Count one payout in its state and currency; its amount, as it is stored, is added up if it is a number."""
-        key = state, currency
-        self.counts[key] += 1
         value = parse_amount(amount) if isinstance(amount, str) else None
         self.unreadable += value is None
-        self.amounts[key] = total([self.amounts.get(key, Decimal(0)), value or Decimal(0)])
+        self.tally.add((state, currency), value or Decimal(0))
 
 
 @frozen(kw_only=True)

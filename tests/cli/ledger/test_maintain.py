@@ -116,7 +116,7 @@ async def test_a_person_decides(used: str, ledger_command: Commands):
     }
     assert "T4: reversed" in (await ledger_command("decide", "T4", "reversed", *WHO)).out
     run(used, LATER)
-    assert "T2: new" in (await ledger_command("decide", "T2", "pay-again", *WHO)).out
+    assert "T2: not_sent" in (await ledger_command("decide", "T2", "pay-again", *WHO)).out
     assert "holds no payout T9" in (await ledger_command("decide", "T9", "paid", *WHO, code=1)).err
     await ledger_command("check")
 
