@@ -42,19 +42,30 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the test-suite; arguments after -- replace pytest's."""
-    session.install("-e", ".[cli,httpx2,postgres]", *TEST_TOOLS)  # [cli] brings aiohttp
-    # hypothesis' own "ci" profile: the same examples in each run, and no deadline that a busy machine would break.
-    session.run("pytest", *(session.posargs or ["-n", "3", "--hypothesis-profile=ci"]))
+    """Run the test-suite but for its trials; arguments after -- replace pytest's."""
+    _install_for_tests(session)
+    session.run("pytest", *(session.posargs or ["-n", "3"]))
+
+
+@nox.session
+def trials(session: nox.Session) -> None:
+    """Run what takes long: trials, and every property again with ten times the examples; arguments as for tests."""
+    _install_for_tests(session)
+    many = ["-n", "3", "-m", "trial or hypothesis", "--hypothesis-profile=trials"]
+    session.run("pytest", *(session.posargs or many))
 
 
 @nox.session
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the tests run, and fail below the bound; it takes half as long again."""
-    session.install("-e", ".[cli,httpx2,postgres]", *TEST_TOOLS)
-    # Trials in virtual time and of killed processes: measuring them would make them several times slower.
-    trials = ("--ignore=tests/simulation", "--ignore=tests/soak")
-    session.run("pytest", "-n", "3", "--hypothesis-profile=ci", "--cov", "--cov-report=term", *trials)
+    _install_for_tests(session)
+    # Worlds in virtual time and killed processes: measuring them would make them several times slower.
+    slow = ("--ignore=tests/simulation", "--ignore=tests/soak")
+    session.run("pytest", "-n", "3", "--cov", "--cov-report=term", *slow)
+
+
+def _install_for_tests(session: nox.Session) -> None:
+    session.install("-e", ".[cli,httpx2,postgres]", *TEST_TOOLS)  # [cli] brings aiohttp
 
 
 @nox.session

@@ -1,9 +1,28 @@
 """What holds for every test: the machine's own settings do not reach it."""
 
+import gc
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.fork_server import ForkServer
+from tests.support.postgres import Server
+
+# The same examples in each run, and no deadline that a busy machine would break.
+settings.register_profile(
+    "ci",
+    max_examples=30,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("trials", settings.get_profile("ci"), max_examples=300)
+settings.load_profile("ci")
 
 _PROXY_AND_TLS = {
     "all_proxy",
@@ -21,6 +40,12 @@ _PROXY_AND_TLS = {
 }
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded is no garbage: a test that asks for a collection waits for its own objects alone."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _clean_environment() -> Iterator[None]:
     """Take proxies, TLS settings and PAYPRO_* out of the environment, which the tests' own processes inherit."""
@@ -29,3 +54,32 @@ def _clean_environment() -> Iterator[None]:
             if name.lower() in _PROXY_AND_TLS or name.upper().startswith("PAYPRO_"):
                 patch.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """Starts the processes that a test wants beside itself."""
+    with ForkServer() as fork_server:
+        yield fork_server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL that stays up; a test that stops one starts its own."""
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger's file is, or will be."""
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest, path: Path) -> str:
+    """Each durable store in turn, empty and ready."""
+    if request.param == "sqlite":
+        return f"sqlite:///{path}"
+    server: Server = request.getfixturevalue("server")
+    return await server.ledger()

@@ -8,12 +8,10 @@ from paypro_async._core.wire import Phase
 from paypro_async.ledger import BatchRecord
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Sandbox
-from tests.ledger.conftest import database_url, path, server
 from tests.support.commands import Commands
+from tests.support.fork_server import ForkServer
 from tests.support.intents import ACCOUNT, MERCHANT, change, intent
 from tests.support.terminal import SECRET, Terminal
-
-__all__ = ["database_url", "path", "server"]
 
 SAID = "\x1b[31m[bold]paid to Asha Rao, 10094038292"
 
@@ -25,8 +23,8 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-async def terminal(tmp_path, sandbox: Sandbox) -> AsyncIterator[Terminal]:
-    terminal = Terminal(tmp_path, sandbox.base_url)
+async def terminal(tmp_path, sandbox: Sandbox, fork_server: ForkServer) -> AsyncIterator[Terminal]:
+    terminal = Terminal(tmp_path, sandbox.base_url, fork_server)
     yield terminal
     await terminal.aclose()
 

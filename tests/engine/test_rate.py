@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paypro_async import MemoryLedger
@@ -33,7 +33,6 @@ def rates(processes: int, per_second: float) -> list[Rate]:
     return [Rate(ledger, "0000000001", per_second, VirtualRuntime()) for _ in range(processes)]
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 6), st.floats(0.5, 300), st.lists(st.floats(0, 0.3), min_size=6, max_size=6))
 def test_in_no_second_start_more_than_the_rate_allows(processes: int, per_second: float, pauses: list[float]):
     """However many processes, and however irregularly they come; seven per cent more at most."""

@@ -1,4 +1,3 @@
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,9 @@ from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.disk import Disk
 from tests.support.intents import ACCOUNT
 from tests.support.machine_faults import Make
-from tests.support.postgres import Server
 from tests.support.vfs import disk_under
 
 STORES = ["memory", "sqlite", "postgresql"]
-DATABASES = ["sqlite", "postgresql"]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the ledger's file is, or will be."""
-    return tmp_path / "ledger.db"
 
 
 @pytest.fixture
@@ -33,36 +24,11 @@ def disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
         yield disk
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """A PostgreSQL that stays up; a test that stops one starts its own."""
-    # Not pytest's folder: the server runs as a user of its own, who may not enter that.
-    with tempfile.TemporaryDirectory(prefix="paypro-pg-") as folder:
-        server = Server(Path(folder))
-        yield server
-        server.close()
-
-
-async def _url_of(store: str, request: pytest.FixtureRequest) -> str:
-    if store == "memory":
-        return "memory"
-    if store == "sqlite":
-        return f"sqlite:///{request.getfixturevalue('path')}"
-    url: str = request.getfixturevalue("server").database()
-    await SqlLedger(url).migrate()
-    return url
-
-
-@pytest.fixture(params=DATABASES)
-async def database_url(request: pytest.FixtureRequest) -> str:
-    """Each durable store in turn, empty and ready."""
-    return await _url_of(request.param, request)
-
-
 @pytest.fixture(params=STORES)
-async def ledger(request: pytest.FixtureRequest) -> AsyncIterator[Ledger]:
+async def ledger(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Ledger]:
     """Each store in turn: what holds for one holds for all."""
-    ledger = open_ledger(await _url_of(request.param, request))
+    url = {"memory": "memory", "sqlite": f"sqlite:///{path}"}.get(request.param)
+    ledger = open_ledger(url or await request.getfixturevalue("server").ledger())
     await ledger.open(ACCOUNT)
     yield ledger
     await ledger.aclose()

@@ -6,7 +6,7 @@ second payment.
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -20,17 +20,11 @@ from paypro_async.sandbox import Fault, FaultPlan, Sandbox
 from tests.ledger.sql.version_1 import make_version_1
 from tests.support.agreement import agree
 from tests.support.clock import Hurried
-from tests.support.fork_server import Nursery
+from tests.support.fork_server import ForkServer
 from tests.support.intents import ACCOUNT, FIELDS, MERCHANT
 from tests.support.machine_faults import LATER, execute, rows
 from tests.support.postgres import Server
 from tests.support.programs.payer import BATCH_SETTINGS, PROGRAM, REMARK, SETTINGS
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery(PROGRAM) as nursery:
-        yield nursery
 
 
 @pytest.fixture
@@ -41,8 +35,10 @@ async def store(database_url: str) -> AsyncIterator[Ledger]:
     await ledger.aclose()
 
 
-async def die(nursery: Nursery, base_url: str, url: str, point: str, passes: int, trade_nos: Sequence[str]) -> None:
-    payer = nursery.start(PROGRAM, base_url, url, point, passes, signal.SIGKILL, list(trade_nos))
+async def die(
+    fork_server: ForkServer, base_url: str, url: str, point: str, passes: int, trade_nos: Sequence[str]
+) -> None:
+    payer = fork_server.start(PROGRAM, base_url, url, point, passes, signal.SIGKILL, list(trade_nos))
     code = await payer.ended()
     # Its own words first: they say what went wrong if it did not die.
     assert (payer.errors, payer.output, code) == ("", "", -signal.SIGKILL)
@@ -96,7 +92,7 @@ async def pay_after(sandbox: Sandbox, store: Ledger, url: str, *, attempts: int)
 
 @pytest.mark.parametrize(("point", "fault", "left", "attempts"), CRASHES, ids=[one[0] for one in CRASHES])
 async def test_a_payout_survives_a_kill(
-    nursery: Nursery,
+    fork_server: ForkServer,
     database_url: str,
     store: Ledger,
     point: str,
@@ -107,7 +103,7 @@ async def test_a_payout_survives_a_kill(
     """The crash leaves what is true, and a new process finds out the rest and pays once."""
     plan = FaultPlan.script({"T1": [fault]})
     async with Sandbox(faults=plan, deduplicate=False) as sandbox:
-        await die(nursery, sandbox.base_url, database_url, point, 0, ["T1"])
+        await die(fork_server, sandbox.base_url, database_url, point, 0, ["T1"])
         assert await left_by(store) == left
         await pay_after(sandbox, store, database_url, attempts=attempts)
         await agree(sandbox, store, ["T1"])
@@ -119,11 +115,11 @@ async def test_a_payout_survives_a_kill(
     [("in the intent's commit", (State.SENDING, 1), 2), ("in the outcome's commit", (State.SUCCEEDED, 1), 1)],
 )
 async def test_a_commit_whose_answer_nobody_reads(
-    nursery: Nursery, database_url: str, store: Ledger, point: str, left: tuple[State, int], attempts: int
+    fork_server: ForkServer, database_url: str, store: Ledger, point: str, left: tuple[State, int], attempts: int
 ):
     """The server carries it out although the process that asked for it is gone."""
     async with Sandbox(deduplicate=False) as sandbox:
-        await die(nursery, sandbox.base_url, database_url, point, 0, ["T1"])
+        await die(fork_server, sandbox.base_url, database_url, point, 0, ["T1"])
         for _ in range(500):
             if await left_by(store) == left:
                 break
@@ -133,7 +129,7 @@ async def test_a_commit_whose_answer_nobody_reads(
         await agree(sandbox, store, ["T1"])
 
 
-async def test_a_batch_survives_one_kill_after_another(nursery: Nursery, database_url: str, store: Ledger):
+async def test_a_batch_survives_one_kill_after_another(fork_server: ForkServer, database_url: str, store: Ledger):
     """Several processes die over the same thirty payouts, half of them with faults; the last one ends it."""
     trade_nos = [f"B{n}" for n in range(30)]
     kinds = frozenset({Fault.RESET_BEFORE, Fault.RESET_AFTER, Fault.CUT_BODY, Fault.PAGE_502, Fault.BROKEN_JSON})
@@ -147,7 +143,7 @@ async def test_a_batch_survives_one_kill_after_another(nursery: Nursery, databas
             ("after announcement", 1),
             ("after outcome", 3),
         ):
-            await die(nursery, sandbox.base_url, database_url, point, passes, trade_nos)
+            await die(fork_server, sandbox.base_url, database_url, point, passes, trade_nos)
 
         async with PayProClient(base_url=sandbox.base_url, ledger=store, **BATCH_SETTINGS) as client:
             report = await client.batch_payout([FIELDS | {"trade_no": one, "remark": REMARK} for one in trade_nos])
@@ -161,14 +157,14 @@ STATEMENTS = [("inside a migration", passes) for passes in (0, 1, 4, 9, 12)] + [
 @pytest.mark.parametrize(("point", "passes"), STATEMENTS)
 @pytest.mark.parametrize("by_hand", [True, False], ids=["migrate", "open"])
 async def test_a_kill_in_the_middle_of_a_migration(
-    nursery: Nursery, path: Path, point: str, passes: int, by_hand: bool
+    fork_server: ForkServer, path: Path, point: str, passes: int, by_hand: bool
 ):
     """A file of the first version is of that version still, or of this one, with all that it knew."""
     make_version_1(path, remark=REMARK)
     url = f"sqlite:///{path}"
     before = rows(path, "SELECT * FROM payout ORDER BY trade_no")
     async with Sandbox(deduplicate=False) as sandbox:
-        await die(nursery, sandbox.base_url, url, point, passes, [] if by_hand else ["T1"])
+        await die(fork_server, sandbox.base_url, url, point, passes, [] if by_hand else ["T1"])
         assert rows(path, "SELECT value FROM meta") == [("1",)]
         assert rows(path, "SELECT * FROM payout ORDER BY trade_no") == before
 
@@ -185,12 +181,12 @@ async def test_a_kill_in_the_middle_of_a_migration(
 
 @pytest.mark.parametrize(("point", "passes"), STATEMENTS)
 async def test_a_kill_in_the_middle_of_the_making_of_the_tables(
-    nursery: Nursery, server: Server, point: str, passes: int
+    fork_server: ForkServer, server: Server, point: str, passes: int
 ):
     """Nothing is there, and nothing blocks the next one who makes them."""
     url = server.database()
     async with Sandbox(deduplicate=False) as sandbox:
-        await die(nursery, sandbox.base_url, url, point, passes, [])
+        await die(fork_server, sandbox.base_url, url, point, passes, [])
         store = SqlLedger(url)
         assert await store.migrate() is None
         assert await left_by(store) is None

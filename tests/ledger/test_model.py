@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from attrs import define, field
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -243,8 +243,7 @@ class SqlMachine(LedgerMachine):
 
 def postgres_machine(server: Server) -> type[LedgerMachine]:
     """The same over one database of *server*, which is emptied before each example."""
-    url = server.database()
-    asyncio.run(SqlLedger(url).migrate())
+    url = asyncio.run(server.ledger())
 
     class PostgresMachine(SqlMachine):
         def empty(self) -> str:
@@ -260,5 +259,6 @@ def test_any_sequence_of_calls_does_what_the_model_does(store: str, request: pyt
     """Claims, changes, bursts and readings; and the append-only history."""
     machines = {"memory": MemoryMachine, "sqlite": SqlMachine}
     machine = machines.get(store) or postgres_machine(request.getfixturevalue("server"))
-    few = settings(max_examples=14, stateful_step_count=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    # An example is a whole story on a database: as long as ten of other properties.
+    few = settings(max_examples=settings.default.max_examples // 6, stateful_step_count=12)
     run_state_machine_as_test(machine, settings=few)

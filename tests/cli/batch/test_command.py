@@ -3,6 +3,7 @@
 import os
 
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
+from tests.support.fork_server import ForkServer
 from tests.support.postgres import Server
 from tests.support.terminal import SECRET, Terminal, account, booked_exactly, payout, until, write_file
 
@@ -10,7 +11,7 @@ from tests.support.terminal import SECRET, Terminal, account, booked_exactly, pa
 async def test_a_file_is_paid_and_told_row_by_row(terminal: Terminal, sandbox: Sandbox) -> None:
     """Exit code 0, a summary on standard output, a result file with every row, and each booked once."""
     terminal.file(30)
-    done = await terminal.run("batch", "payouts.csv", "--ledger", "sqlite:///elsewhere.db")
+    done = await terminal.run_alone("batch", "payouts.csv", "--ledger", "sqlite:///elsewhere.db")
 
     assert done.code == 0, done.err
     assert "3,435.00 INR" in done.out
@@ -94,12 +95,12 @@ async def test_a_number_of_another_payout_is_refused_before_paying(terminal: Ter
     assert len(sandbox.books.bookings) == 1
 
 
-async def test_unknown_outcomes_give_exit_code_5_and_win_over_failures(tmp_path) -> None:
+async def test_unknown_outcomes_give_exit_code_5_and_win_over_failures(tmp_path, fork_server: ForkServer) -> None:
     """The platform books and never says so; the next run finds out."""
     silent = FaultPlan(rate=1, query_rate=1, kinds=frozenset({Fault.BROKEN_JSON}))
     rows = [payout(1), payout(2, remark="sandbox:refuse:00029")]
     async with Sandbox(secret=SECRET, faults=silent) as sandbox:
-        terminal = Terminal(tmp_path, sandbox.base_url)
+        terminal = Terminal(tmp_path, sandbox.base_url, fork_server)
         write_file(tmp_path / "p.csv", rows)
         done = await terminal.run("batch", "p.csv", "--json", "--timeout", "0.3")
 
@@ -108,11 +109,11 @@ async def test_unknown_outcomes_give_exit_code_5_and_win_over_failures(tmp_path)
     assert {one["paypro_status"] for one in terminal.result("p.result.csv")} == {"unknown"}
 
 
-async def test_what_never_arrived_is_left_to_a_person_when_that_is_wanted(tmp_path) -> None:
+async def test_what_never_arrived_is_left_to_a_person_when_that_is_wanted(tmp_path, fork_server: ForkServer) -> None:
     """--resend never: review, and exit code 5."""
     lost = FaultPlan(rate=1, kinds=frozenset({Fault.RESET_BEFORE}))
     async with Sandbox(secret=SECRET, faults=lost) as sandbox:
-        terminal = Terminal(tmp_path, sandbox.base_url)
+        terminal = Terminal(tmp_path, sandbox.base_url, fork_server)
         terminal.file(1)
         done = await terminal.run("batch", "payouts.csv", "--json", "--resend", "never", "--settle-after", "0.4")
         assert done.code == 5
@@ -236,12 +237,12 @@ async def test_the_transport_is_aiohttp_unless_the_environment_says_otherwise(te
     places = [str(terminal.folder / "without"), *filter(None, [os.environ.get("PYTHONPATH")])]
     without = {"PYTHONPATH": os.pathsep.join(places)}
 
-    refused = await terminal.run("batch", "payouts.csv", env=without)
+    refused = await terminal.run_alone("batch", "payouts.csv", env=without)
     assert refused.code == 2
     assert "pip install 'paypro-async[aiohttp]'" in refused.err
     assert not sandbox.books.bookings
 
-    paid = await terminal.run("batch", "payouts.csv", env=without | {"PAYPRO_TRANSPORT": "httpx"})
+    paid = await terminal.run_alone("batch", "payouts.csv", env=without | {"PAYPRO_TRANSPORT": "httpx"})
     assert paid.code == 0, paid.err
     assert booked_exactly(sandbox, terminal.result())
 

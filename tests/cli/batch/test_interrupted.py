@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from paypro_async.sandbox import FaultPlan, Sandbox
+from tests.support.fork_server import ForkServer
 from tests.support.terminal import SECRET, Terminal, booked_exactly, keeps_quiet, until
 
 
-async def test_killed_again_and_again_and_run_to_its_end(tmp_path) -> None:
+async def test_killed_again_and_again_and_run_to_its_end(tmp_path, fork_server: ForkServer) -> None:
     """With faults of all kinds, SIGKILL at several moments: each row is booked once and the result file says so."""
     async with Sandbox(secret=SECRET, faults=FaultPlan(rate=0.3, seed=3), booking_lag=0.1) as sandbox:
-        terminal = Terminal(tmp_path, sandbox.base_url)
+        terminal = Terminal(tmp_path, sandbox.base_url, fork_server)
         terminal.file(60)
         for bookings in (1, 20, 45):
             process = await terminal.start("batch", "payouts.csv")

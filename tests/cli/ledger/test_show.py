@@ -156,6 +156,7 @@ async def test_unmasked_is_typed_out_and_no_cell_is_a_formula(used: str, ledger_
 
 
 @ON_A_FILE
+@pytest.mark.trial
 async def test_a_large_ledger_is_shown_and_exported_in_little_memory(
     database_url: str, ledger_command: Commands, tmp_path: Path
 ):

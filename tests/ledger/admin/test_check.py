@@ -195,6 +195,7 @@ async def test_a_reader_cannot_write(database_url: str, make: Make):
     assert await ledger.get(MERCHANT, "T1") is None
 
 
+@pytest.mark.trial
 async def test_a_large_ledger_is_checked_in_little_memory(database_url: str):
     """Thousands of payouts; what is held at one time is a page of them."""
     await fill(database_url, 8_000)
