@@ -236,16 +236,17 @@ async def test_a_batch_keeps_nothing_of_an_item_that_has_ended() -> None:
         tracemalloc.start()
         try:
             kept, peaks = [], []
-            for count in (1_000, 4_000):
+            # The longer one twice: what other threads of the test's process take meanwhile is counted with it.
+            for number, count in enumerate((1_000, 4_000, 4_000)):
                 gc.collect()
                 tracemalloc.reset_peak()
                 before = tracemalloc.get_traced_memory()[0]
-                report = await payer.batch_payout(items(f"batch{count}", count))
+                report = await payer.batch_payout(items(f"batch{number}", count))
                 assert report.accepted == count
                 peaks.append(tracemalloc.get_traced_memory()[1] - before)
                 gc.collect()
                 kept.append(tracemalloc.get_traced_memory()[0] - before)
         finally:
             tracemalloc.stop()
-    at_most("bytes kept, 1,000 items", (kept[1] - kept[0]) / 3)
-    at_most("bytes more at the peak of 4,000 items than of 1,000", peaks[1] - peaks[0])
+    at_most("bytes kept, 1,000 items", (min(kept[1:]) - kept[0]) / 3)
+    at_most("bytes more at the peak of 4,000 items than of 1,000", min(peaks[1:]) - peaks[0])
