@@ -72,16 +72,14 @@ def _read(path: Path) -> None:
 
 
 def _plan(path: Path, count: int) -> None:
-    from paypro_async._core.regions import region_named
-    from paypro_async.bulk.plan import make_plan, preparer
-    from paypro_async.bulk.readers.csv import PayoutFile
+    from paypro_async import Md5Signer, PayProClient
+    from paypro_async.bulk import Disbursement
 
-    spec = region_named("india")
-    check = preparer(spec, merchant_no="0000000001", defaults={})
-    with path.open("rb") as source, PayoutFile(source, spec=spec, defaults={}) as file:
-        plan = make_plan(file, check, currency=spec.currency)
-    if plan.rows != count or plan.problems:
-        raise RuntimeError(f"the file was misread: {plan.rows} rows, {plan.problems[:3]}")
+    client = PayProClient(base_url="https://paypro.example", merchant_no="0000000001", signer=Md5Signer("unused"))
+    with Disbursement(client, path) as disbursement:
+        rows = disbursement.plan.rows
+    if rows != count:
+        raise RuntimeError(f"the file was misread: {rows} rows")
 
 
 def _main() -> dict[str, float]:

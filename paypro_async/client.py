@@ -320,7 +320,7 @@ class PayProClient:
         return Batch(
             payouts,
             engine=engine,
-            prepare=lambda one: self._intake.intent(one, {}),
+            prepare=self._intake.intent,
             options=options,
             running=self._batches,
             check=self._asking,

@@ -9,22 +9,24 @@ from typing import TypeVar
 from attrs import define, field, frozen
 
 from paypro_async._core.codec import json_bytes
-from paypro_async._core.intent import Intent, build_payout, prepare
-from paypro_async._core.regions import RegionSpec
+from paypro_async._core.intent import Intent
 from paypro_async._core.trade_no import derived_trade_no
 from paypro_async.bulk.columnwise import Certain, Columnwise, content_line, short_fingerprint
 from paypro_async.bulk.duplicates import Again, Seen
 from paypro_async.bulk.problems import FileProblem
 from paypro_async.bulk.readers.csv import PayoutFile, Row, Stretch
 from paypro_async.errors import InvalidPayoutError, Problem
+from paypro_async.ledger.base import PAGE
 
-__all__ = ["Plan", "Prepare", "make_plan", "numbered", "pages", "payouts", "preparer"]
+__all__ = ["Plan", "Planned", "Prepare", "make_plan", "pages", "planned"]
 
 T = TypeVar("T")
-_PAGE = 500
 
 Prepare = Callable[[Mapping[str, str], str], Intent]
 """A row's values and its trade number in; an intent out, or :class:`~paypro_async.InvalidPayoutError`."""
+
+Planned = tuple[Row, Intent]
+"""A row, and the payout that it is, under its trade number."""
 
 
 @frozen(kw_only=True)
@@ -68,24 +70,12 @@ class Plan:
         return in_range and trade_no == derived_trade_no(self.digest, int(number))
 
 
-def preparer(spec: RegionSpec, *, merchant_no: str, defaults: Mapping[str, str]) -> Prepare:
-    """The client's own check of a payout, for the rows of a file."""
-    return lambda values, trade_no: prepare(
-        spec,
-        build_payout(spec, {**values, "trade_no": trade_no}),
-        merchant_no=merchant_no,
-        trade_no=trade_no,
-        defaults=defaults,
-    )
-
-
-def make_plan(file: PayoutFile, prepare_row: Prepare, *, currency: str, run: str | None = None) -> Plan:
+def make_plan(file: PayoutFile, prepare_row: Prepare, *, run: str | None = None) -> Plan:
     """Check every row.
 
     Args:
         file: Where the rows are.
         prepare_row: Checks one.
-        currency: ISO 4217, of every amount.
         run: Mixed into the digest: the same file under another name of a run has other trade numbers.
     """
     survey = _Survey(file, prepare_row, Columnwise(file.spec, file.columns), file.held.enter_context(Seen()))
@@ -96,7 +86,7 @@ def make_plan(file: PayoutFile, prepare_row: Prepare, *, currency: str, run: str
     return Plan(
         rows=survey.rows,
         total=survey.total,
-        currency=currency,
+        currency=file.spec.currency,
         digest=digest if run is None else hashlib.sha256(json_bytes([digest.hex(), run]) + b"\n").digest(),
         given=survey.seen,
         problems=tuple(survey.problems),
@@ -105,14 +95,9 @@ def make_plan(file: PayoutFile, prepare_row: Prepare, *, currency: str, run: str
     )
 
 
-def numbered(file: PayoutFile, plan: Plan) -> Iterator[tuple[Row, str]]:
-    """Every row with its trade number."""
-    return ((row, plan.trade_no(row)) for row in file.rows())
-
-
-def payouts(file: PayoutFile, plan: Plan) -> Iterator[dict[str, str]]:
-    """Every row as ``PayProClient.batch_payout`` takes it."""
-    return ({**row.values, "trade_no": trade_no} for row, trade_no in numbered(file, plan))
+def planned(file: PayoutFile, plan: Plan, prepare_row: Prepare) -> Iterator[Planned]:
+    """Every row of a file whose *plan* has no problems, with its payout."""
+    return ((row, prepare_row(row.values, plan.trade_no(row))) for row in file.rows())
 
 
 @define
@@ -186,6 +171,6 @@ def _placed(row: Row, problem: Problem) -> FileProblem:
 
 
 def pages(items: Iterator[T]) -> Iterator[list[T]]:
-    """The items in lists of at most 500."""
-    while page := list(islice(items, _PAGE)):
+    """The items in lists of as many as a ledger looks up at one time."""
+    while page := list(islice(items, PAGE)):
         yield page

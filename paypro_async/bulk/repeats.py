@@ -4,13 +4,14 @@ Derived trade numbers follow from the file's content, so a file that was edited 
 for all its rows. The ledger knows what was paid to whom, and so the second payment is found before it is made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from attrs import frozen
 
 from paypro_async._core.lifecycle import State
-from paypro_async.bulk.plan import Plan, Prepare, numbered, pages
-from paypro_async.bulk.readers.csv import PayoutFile, Row
+from paypro_async._core.report import ItemStatus
+from paypro_async.bulk.plan import Plan, Planned, pages
+from paypro_async.bulk.problems import FileProblem
 from paypro_async.ledger import Ledger
 
 __all__ = ["Before", "Conflict", "Repeat", "look_back"]
@@ -60,8 +61,34 @@ class Before:
     repeats: tuple[Repeat, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
 
+    def problems(self, *, pay_again: bool = False) -> tuple[FileProblem, ...]:
+        """What speaks against paying the file: rows with the number of another payout, and rows that were paid before.
 
-async def look_back(file: PayoutFile, plan: Plan, prepare_row: Prepare, ledger: Ledger, merchant_no: str) -> Before:
+        Args:
+            pay_again: Leave out those that were paid before, since they are meant to be paid again.
+        """
+        repeats = () if pay_again else self.repeats
+        return (*map(_conflict_problem, self.conflicts), *map(_repeat_problem, repeats))
+
+
+def _conflict_problem(one: Conflict) -> FileProblem:
+    return FileProblem(
+        line=one.line,
+        row=one.row,
+        field="trade_no",
+        code="TRADE_NO_CONFLICT",
+        message="belongs to another payout in the ledger; give a new trade_no, or the first content",
+    )
+
+
+def _repeat_problem(one: Repeat) -> FileProblem:
+    more = f" and {one.more:,} more" if one.more else ""
+    held = f"is in the ledger as {one.trade_no} ({ItemStatus.of(one.state)}){more}"
+    message = f"the same amount to the same beneficiary {held}"
+    return FileProblem(line=one.line, row=one.row, code="PAID_BEFORE", message=message)
+
+
+async def look_back(rows: Iterator[Planned], plan: Plan, ledger: Ledger, merchant_no: str) -> Before:
     """Look every row up in the ledger.
 
     Raises:
@@ -70,34 +97,34 @@ async def look_back(file: PayoutFile, plan: Plan, prepare_row: Prepare, ledger: 
     known = 0
     repeats: list[Repeat] = []
     conflicts: list[Conflict] = []
-    for page in pages(numbered(file, plan)):
-        own = await ledger.get_many(merchant_no, [trade_no for _, trade_no in page])
-        new: list[tuple[Row, str]] = []
-        for row, trade_no in page:
-            entry, fingerprint = own.get(trade_no), prepare_row(row.values, trade_no).fingerprint
-            if entry is not None and entry.fingerprint != fingerprint:
+    for page in pages(rows):
+        own = await ledger.get_many(merchant_no, [intent.trade_no for _, intent in page])
+        new: list[Planned] = []
+        for row, intent in page:
+            entry = own.get(intent.trade_no)
+            if entry is not None and entry.fingerprint != intent.fingerprint:
                 conflicts.append(Conflict(line=row.line, row=row.number))
             elif entry is not None:
                 known += 1
             elif "trade_no" not in row.values:
-                # Who gives a number himself says which payout it is; only numbers that we made can be wrong about it.
-                new.append((row, fingerprint))
+                # A number in the file says which payout is meant; only one that we made can be wrong about it.
+                new.append((row, intent))
         repeats += await _repeats(new, plan, ledger, merchant_no)
     return Before(known=known, repeats=tuple(repeats), conflicts=tuple(conflicts))
 
 
-async def _repeats(rows: Sequence[tuple[Row, str]], plan: Plan, ledger: Ledger, merchant_no: str) -> list[Repeat]:
+async def _repeats(rows: Sequence[Planned], plan: Plan, ledger: Ledger, merchant_no: str) -> list[Repeat]:
     if not rows:
         return []
-    found = await ledger.same_content(merchant_no, sorted({fingerprint for _, fingerprint in rows}))
+    found = await ledger.same_content(merchant_no, sorted({intent.fingerprint for _, intent in rows}))
     others = [trade_no for numbers in found.values() for trade_no in numbers if not plan.owns(trade_no)]
     paid: dict[str, State] = {}
     for page in pages(iter(others)):
         entries = await ledger.get_many(merchant_no, page)
         paid |= {number: entry.state for number, entry in entries.items() if entry.state not in _PAID_NOTHING}
     repeats: list[Repeat] = []
-    for row, fingerprint in rows:
-        before = sorted(number for number in found.get(fingerprint, ()) if number in paid)
+    for row, intent in rows:
+        before = sorted(number for number in found.get(intent.fingerprint, ()) if number in paid)
         if before:
             first, more = before[0], len(before) - 1
             repeats.append(Repeat(line=row.line, row=row.number, trade_no=first, state=paid[first], more=more))

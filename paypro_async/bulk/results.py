@@ -1,14 +1,12 @@
 """What became of every row of a file, from the ledger; and the file that says so."""
 
 import csv
-import os
-import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TextIO
 
 from attrs import define, field, frozen
 
@@ -16,11 +14,12 @@ from paypro_async._core.lifecycle import Entry
 from paypro_async._core.report import ItemStatus
 from paypro_async._core.tally import Tally
 from paypro_async.bulk.columns import RESULT_COLUMNS
-from paypro_async.bulk.plan import Plan, Prepare, numbered, pages
+from paypro_async.bulk.plan import Planned, pages
 from paypro_async.bulk.readers.csv import PayoutFile, Row
+from paypro_async.bulk.whole_file import put_whole
 from paypro_async.ledger import Ledger
 
-__all__ = ["Count", "ResultFile", "RowOutcome", "defused", "row_outcomes"]
+__all__ = ["FileReport", "ResultFile", "RowOutcome", "defused", "row_outcomes", "write_results"]
 
 _CONFLICT = "The trade number was used before for another amount or beneficiary; nothing was sent."
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -51,28 +50,31 @@ class RowOutcome:
         return [self.trade_no, self.status, *(defused(text) for text in said), str(entry.attempt)]
 
 
-async def row_outcomes(
-    file: PayoutFile, plan: Plan, prepare_row: Prepare, ledger: Ledger, merchant_no: str
-) -> AsyncIterator[RowOutcome]:
+async def row_outcomes(rows: Iterator[Planned], ledger: Ledger, merchant_no: str) -> AsyncIterator[RowOutcome]:
     """Every row in the order of the file.
 
     Raises:
         LedgerUnavailableError: If the ledger cannot be read.
     """
-    for page in pages(numbered(file, plan)):
-        entries = await ledger.get_many(merchant_no, [trade_no for _, trade_no in page])
-        for row, trade_no in page:
-            intent, entry = prepare_row(row.values, trade_no), entries.get(trade_no)
+    for page in pages(rows):
+        entries = await ledger.get_many(merchant_no, [intent.trade_no for _, intent in page])
+        for row, intent in page:
+            entry = entries.get(intent.trade_no)
             status = ItemStatus.of(entry.state) if entry else ItemStatus.NOT_SENT
             if entry and entry.fingerprint != intent.fingerprint:
                 # Another payout has this number, and what became of that one is not this row's news.
                 status, entry = ItemStatus.CONFLICT, None
-            yield RowOutcome(row=row, trade_no=trade_no, status=status, amount=intent.amount, entry=entry)
+            yield RowOutcome(row=row, trade_no=intent.trade_no, status=status, amount=intent.amount, entry=entry)
 
 
-@define
-class Count:
-    """How many rows, and how much money, by status; and the platform's codes of those that were not accepted."""
+@define(kw_only=True)
+class FileReport:
+    """What became of the rows of a whole file, sent or not.
+
+    Args:
+        tally: How many rows, and how much money, by status.
+        codes: The platform's codes of those that were not accepted, and how often each came.
+    """
 
     tally: Tally[ItemStatus] = field(factory=Tally)
     codes: Counter[str] = field(factory=Counter)
@@ -87,53 +89,45 @@ class Count:
             self.codes[outcome.entry.code] += 1
 
 
-class ResultFile:
-    """Writes a result file beside its place and puts it there whole, or not at all. Only its owner can read it.
+@contextmanager
+def write_results(path: Path, file: PayoutFile) -> Iterator["ResultFile"]:
+    """A result file to write to, which stands at *path* once the block has ended without an error.
 
     Args:
-        path: Its place; what stands there is replaced.
+        path: Where it shall be; a file that is there is replaced.
         file: The input, whose columns and separator it keeps.
 
     Raises:
         OSError: If it cannot be written.
     """
+    with put_whole(path, replace=True) as part, part.open("w", encoding="utf-8", newline="") as text:
+        yield ResultFile(text, file)
 
-    def __init__(self, path: Path, file: PayoutFile) -> None:
-        self._path = path
+
+class ResultFile:
+    """Writes a file's rows with what became of each.
+
+    Args:
+        text: Where to.
+        file: The input.
+    """
+
+    def __init__(self, text: TextIO, file: PayoutFile) -> None:
         self._dropped = file.columns.results
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        self._part = Path(name)
-        self._text = os.fdopen(handle, "w", encoding="utf-8", newline="")
         # With other line ends, Python before 3.13 would leave a carriage return in a cell without quotes.
-        self._writer = csv.writer(self._text, delimiter=file.delimiter, lineterminator="\r\n")
+        self._writer = csv.writer(text, delimiter=file.delimiter, lineterminator="\r\n")
         self._write(file.columns.names, RESULT_COLUMNS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            with self._text:
-                if error is None:
-                    self._text.flush()
-                    os.fsync(self._text.fileno())
-            if error is None:
-                self._part.replace(self._path)
-        finally:
-            self._part.unlink(missing_ok=True)
 
     def write(self, outcome: RowOutcome) -> None:
         """Add a row."""
         self._write(outcome.row.cells, outcome.cells())
 
-    def _write(self, cells: "tuple[str, ...]", added: "tuple[str, ...] | list[str]") -> None:
+    def _write(self, cells: Sequence[str], added: Sequence[str]) -> None:
         kept = [cell for position, cell in enumerate(cells) if position not in self._dropped]
         self._writer.writerow([*kept, *added])
 
 
 def defused(text: str | None) -> str:
-    """Text of somebody else's, which a spreadsheet must not take for a formula."""
+    """Text that others wrote, which a spreadsheet must not take for a formula."""
     text = text or ""
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,17 +1,17 @@
-"""The group of commands. Each imports what it needs when it runs, so that ``--help`` is fast."""
+"""The group of commands, and how an error of any of them is said."""
 
 import sys
 from importlib.metadata import version
 from typing import Any
 
 import click
-import rich  # noqa: F401 - asked for here, so that its absence is said at once and not after paying
 
 from paypro_async.cli.ask import balance, query
 from paypro_async.cli.batch.command import batch
 from paypro_async.cli.demo.command import demo
-from paypro_async.cli.exits import Exit, code_of, explain, note
-from paypro_async.cli.ledger.show import ledger
+from paypro_async.cli.exits import Exit, code_of, explain
+from paypro_async.cli.ledger.group import ledger
+from paypro_async.cli.output import note
 from paypro_async.cli.sandbox import sandbox
 from paypro_async.cli.sign import sign
 
@@ -46,7 +46,7 @@ def run(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         note("Interrupted.")
         return Exit.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last one who can say it in words
+    except Exception as error:  # noqa: BLE001  no other caller could say it in words
         note(explain(error))
         return code_of(error)
     return outcome if isinstance(outcome, int) else Exit.OK

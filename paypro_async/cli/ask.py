@@ -8,8 +8,8 @@ from typing import Any
 import click
 from attrs import asdict
 
-from paypro_async.cli.exits import note
 from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
+from paypro_async.cli.output import note
 from paypro_async.client import PayProClient
 
 __all__ = ["balance", "query"]

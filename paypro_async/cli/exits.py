@@ -4,17 +4,16 @@ import re
 import traceback
 from enum import IntEnum
 
-import click
-
 from paypro_async.errors import ConfigurationError, PayProError
 
-__all__ = ["Exit", "code_of", "explain", "note"]
-
+__all__ = ["Exit", "code_of", "explain"]
 
 # Arguments of the client, in whose words it explains itself, that are options here.
 _ARGUMENT = re.compile(
-    r"\b(base_url|merchant_no|settle_after|request_timeout|max_attempts|environment(?==)|ledger(?==)|allow_plain_http)\b(=True)?"
+    r"\b(base_url|merchant_no|settle_after|request_timeout|max_attempts|environment(?==)|ledger(?==)|allow_plain_http"
+    r"|ip_address|notify_url)\b(=True)?"
 )
+_FOR_ALL_PAYOUTS = ("ip_address", "notify_url")
 
 
 class Exit(IntEnum):
@@ -27,11 +26,6 @@ class Exit(IntEnum):
     SOME_FAILED = 4
     UNKNOWN_LEFT = 5
     INTERRUPTED = 130
-
-
-def note(text: str) -> None:
-    """Say something that is no result: standard output is for results alone."""
-    click.echo(text, err=True)
 
 
 def code_of(error: Exception) -> Exit:
@@ -56,4 +50,6 @@ def explain(error: Exception) -> str:
 
 
 def _as_option(found: re.Match[str]) -> str:
-    return f"--{found[1].replace('_', '-')}"
+    option = f"--{found[1].replace('_', '-')}"
+    # These two are mostly set for a whole machine.
+    return f"PAYPRO_{found[1].upper()} (or {option})" if found[1] in _FOR_ALL_PAYOUTS else option

@@ -2,19 +2,20 @@
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from paypro_async.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from paypro_async.ledger.opening import LedgerUrl
+from paypro_async.ledger.opening import LedgerUrl
+from paypro_async.settings import settings_from
 
 __all__ = [
     "LEDGER_EXAMPLE",
     "account_options",
     "client_settings",
+    "ledger_files",
     "ledger_option",
     "ledger_url",
     "payout_options",
@@ -26,7 +27,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 
 def account_options(command: C) -> C:
-    """Whose account, on which platform."""
+    """Adds the options that say whose account it is, on which platform."""
     for option in (
         click.option("--allow-plain-http", is_flag=True, help="Allow http to another machine; your own network only."),
         click.option("--environment", metavar="NAME", help="A name for the platform, kept if its address changes."),
@@ -39,7 +40,7 @@ def account_options(command: C) -> C:
 
 
 def payout_options(command: C) -> C:
-    """What all payouts of a file may share."""
+    """Adds the options for what all payouts of a file may share."""
     for option in (
         click.option("--notify-url", metavar="URL", help="The callback URL of payouts that name none."),
         click.option("--ip-address", metavar="IP", help="The payer's IP address of payouts that name none."),
@@ -49,7 +50,7 @@ def payout_options(command: C) -> C:
 
 
 def ledger_option(command: C) -> C:
-    """Where payouts are remembered."""
+    """Adds the option that says where payouts are remembered."""
     message = f"Where payouts are remembered: {LEDGER_EXAMPLE}.  [default: PAYPRO_LEDGER]"
     return click.option("--ledger", metavar="URL", help=message)(command)
 
@@ -60,8 +61,6 @@ def client_settings(**given: Any) -> dict[str, Any]:
     Raises:
         ConfigurationError: If something is missing or cannot be read.
     """
-    from paypro_async.settings import settings_from
-
     arguments = {name: value for name, value in given.items() if value is not None}
     missing = [
         f"--{name.replace('_', '-')} (or {variable})"
@@ -75,13 +74,17 @@ def client_settings(**given: Any) -> dict[str, Any]:
     return settings_from(os.environ, arguments)
 
 
-def ledger_url(given: str | None) -> "LedgerUrl | None":
+def ledger_url(given: str | None) -> LedgerUrl | None:
     """The ledger that the option or PAYPRO_LEDGER names; None if neither is set.
 
     Raises:
         ConfigurationError: If what is set names no ledger.
     """
-    from paypro_async.ledger.opening import LedgerUrl
-
     text = given or os.environ.get("PAYPRO_LEDGER")
     return LedgerUrl.read(text) if text else None
+
+
+def ledger_files(given: str | None) -> frozenset[Path]:
+    """The files of that ledger, which nothing else may be written to."""
+    url = ledger_url(given)
+    return frozenset() if url is None else url.files

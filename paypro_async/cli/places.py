@@ -1,63 +1,51 @@
-"""A file that is there whole or not at all, and that only its owner can read."""
+"""Where a command may write a file."""
 
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-__all__ = ["put_whole", "refuse_place"]
+from paypro_async.bulk.whole_file import put_whole
+
+__all__ = ["new_file", "refuse_path"]
 
 
-def refuse_place(path: Path, taken: frozenset[Path], *, replace: bool | None) -> None:
+def refuse_path(path: Path, taken: frozenset[Path], *, replace: bool | None) -> None:
     """Say no before the work is done.
 
     Args:
         path: Where the file shall be.
-        taken: The ledger's own files.
-        replace: Whether one that is there is replaced; None if that cannot be had.
+        taken: The resolved paths of the command's input and of the ledger's own files.
+        replace: Whether one that is there is replaced; None if the command cannot do that.
 
     Raises:
-        click.UsageError: If the file is there, or is a part of the ledger.
+        click.UsageError: If a file is there, is one of *taken*, or cannot be written.
     """
     if path.resolve() in taken:
-        raise click.UsageError(f"{path} belongs to the ledger itself; nothing was written. Name another file.")
+        raise click.UsageError(f"{path} is the input or belongs to the ledger; nothing was written. Name another file.")
     if path.is_dir() or not os.access(path.absolute().parent, os.W_OK | os.X_OK):
-        raise click.UsageError(f"{path} cannot be written; nothing was written. Name another place.")
+        raise click.UsageError(f"{path} cannot be written; nothing was written. Name another file.")
     if path.exists() and not replace:
-        force = "" if replace is None else ", or say --force"
-        raise click.UsageError(f"{path} is there already; nothing was written. Name another file{force}.")
+        raise _is_there(path, replace=replace)
 
 
 @contextmanager
-def put_whole(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """An empty file to write to, which stands at *path* once the block has ended without an error."""
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+def new_file(path: Path, taken: frozenset[Path], *, replace: bool | None) -> Iterator[Path]:
+    """An empty file to write to, which stands at *path* once the block has ended without an error.
+
+    The arguments are those of :func:`refuse_path`, and so are the reasons to refuse.
+    """
+    refuse_path(path, taken, replace=replace)
     try:
-        yield part
-        _place(part, path, replace=replace)
-    finally:
-        part.unlink(missing_ok=True)
+        with put_whole(path, replace=bool(replace)) as part:
+            yield part
+    except FileExistsError:
+        # Another program has put a file there meanwhile.
+        raise _is_there(path, replace=replace) from None
 
 
-def _place(part: Path, path: Path, *, replace: bool) -> None:
-    if replace:
-        part.replace(path)
-    else:
-        try:
-            # Unlike a renaming, this fails if somebody else has put a file there meanwhile.
-            os.link(part, path)
-        except FileExistsError:
-            raise click.UsageError(f"{path} is there already; nothing was written. Name another file.") from None
-        except OSError:
-            part.replace(path)  # A file system without links.
-    with suppress(OSError):  # Windows cannot open a folder.
-        descriptor = os.open(path.absolute().parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _is_there(path: Path, *, replace: bool | None) -> click.UsageError:
+    force = "" if replace is None else ", or say --force"
+    return click.UsageError(f"{path} is there already; nothing was written. Name another file{force}.")

@@ -7,12 +7,14 @@ import os
 
 import click
 
-from paypro_async.cli.exits import Exit, note
+from paypro_async.cli.exits import Exit
+from paypro_async.cli.output import note
 from paypro_async.cli.signals import Stop
+from paypro_async.sandbox import FaultPlan, Sandbox
 
 __all__ = ["sandbox"]
 
-_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox
+_SECRET = "sandbox-secret"  # noqa: S105  opens nothing but the sandbox
 _LOOPBACK = "127.0.0.1"
 
 
@@ -35,8 +37,6 @@ def sandbox(
     port: int, merchant_no: str, fault_rate: float, fault_seed: int, booking_lag: float, paid_after: float
 ) -> int:
     """Run a local PayPro over real HTTP, with faults, until Ctrl-C. It moves no money."""
-    from paypro_async.sandbox import FaultPlan, Sandbox
-
     secret = os.environ.get("PAYPRO_SECRET") or _SECRET
 
     async def serve() -> None:
@@ -78,5 +78,5 @@ def _introduce(base_url: str, merchant_no: str, booking_lag: float, *, own_secre
         # Of which a half is for sending and being answered, so the other one must be longer than the lag.
         f"export PAYPRO_SETTLE_AFTER={max(2, math.ceil(2 * booking_lag + 1))}",
     ]
-    # Whoever started it in a pipe waits for these lines.
+    # A program that started it in a pipe waits for these lines.
     click.echo("\n".join(lines))

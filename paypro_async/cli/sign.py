@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from paypro_async._core.signing import signing_string
 from paypro_async.cli.options import client_settings
 
 __all__ = ["sign"]
 
-_SECRET = "<secret>"  # noqa: S105 - what stands in its place
+_SECRET = "<secret>"  # noqa: S105  what stands in its place
 
 
 @click.command(short_help="Show what is signed, and how.")
@@ -21,10 +22,8 @@ def sign(file: Path, explain: bool) -> None:
 
     For comparing with another implementation: of the secret only its place is ever shown.
     """
-    from paypro_async._core.signing import signing_string
-
     fields = _fields(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
-    # Where requests would go does not matter here, so nobody has to say it.
+    # Where requests would go does not matter here, so it need not be said.
     signer = client_settings(base_url="-", merchant_no="-")["signer"]
     signature = signer.sign(fields)
     if not explain:
@@ -37,7 +36,7 @@ def sign(file: Path, explain: bool) -> None:
     for name in sorted(set(fields) - set(signed)):
         click.echo(f"Left out: {name} ({'never signed itself' if name == 'sign' else 'empty'})")
     text = signing_string(fields)
-    whole = text + _SECRET if signer.secret_position == "suffix" else _SECRET + text  # noqa: S105 - a place
+    whole = text + _SECRET if signer.secret_position == "suffix" else _SECRET + text  # noqa: S105  a place
     click.echo(f"\nSigned text, as UTF-8; {_SECRET} stands for your secret:\n  {whole}")
     click.echo(f"\nSignature, its MD5 in lower-case hexadecimal:\n  {signature}")
     if given := fields.get("sign"):

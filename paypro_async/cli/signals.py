@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -18,13 +17,9 @@ class Stop:
     """While it is entered, the first signal sets it, and a second one ends the process at once.
 
     What the ledger holds is right at every moment, so ending at once is safe; it only leaves more to ask about.
-
-    Args:
-        on_stop: Called at the first signal.
     """
 
-    def __init__(self, on_stop: Callable[[], object] = lambda: None) -> None:
-        self._on_stop = on_stop
+    def __init__(self) -> None:
         self._wished = False
         self._event = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -39,7 +34,7 @@ class Stop:
 
     def __enter__(self) -> Self:
         # Not the loop's own handlers: these work on every system, and a second signal also ends a loop that is stuck.
-        # What whoever started us had ignored (a shell's background job) stays ignored.
+        # A signal that the process was started to ignore (a shell's background job) stays ignored.
         heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         self._before = {number: signal.signal(number, self._on_signal) for number in heard}
         return self
@@ -54,8 +49,4 @@ class Stop:
         if self._wished:
             os._exit(Exit.INTERRUPTED)
         self._wished = True
-        self._loop.call_soon_threadsafe(self._stop)
-
-    def _stop(self) -> None:
-        self._event.set()
-        self._on_stop()
+        self._loop.call_soon_threadsafe(self._event.set)

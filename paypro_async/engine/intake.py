@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from attrs import frozen
@@ -13,10 +14,18 @@ from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.log import logger
 from paypro_async.runtime import Runtime
 
-__all__ = ["Intake"]
-
+__all__ = ["CheckedPayout", "Intake"]
 
 _LONGEST_NAME = 200
+_NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
+
+
+class CheckedPayout(dict[str, str]):
+    """The fields of a payout that was checked before, with the *intent* that they mean; it is not checked again."""
+
+    def __init__(self, fields: Mapping[str, str], intent: Intent) -> None:
+        super().__init__(fields)
+        self.intent = intent
 
 
 @frozen(kw_only=True, eq=False)
@@ -50,8 +59,10 @@ class Intake:
             raise ConfigurationError(f"batch_id must be 1 to {_LONGEST_NAME} printable characters. Nothing was sent.")
         return given
 
-    def intent(self, payout: Any, fields: Mapping[str, Any]) -> Intent:
+    def intent(self, payout: Any, fields: Mapping[str, Any] = _NO_FIELDS) -> Intent:
         """Check a payout, or the fields of one, whole and freeze it, under a new number if it has none."""
+        if isinstance(payout, CheckedPayout):
+            return payout.intent
         payout = self._payout(payout, fields)
         trade_no = payout.trade_no or self.new_trade_no()
         intent = prepare(self.spec, payout, merchant_no=self.merchant_no, trade_no=trade_no, defaults=self.defaults)
@@ -59,6 +70,15 @@ class Intake:
             # The line that the warning shows is that of the caller of payout().
             warnings.warn(f"{problem.field} {problem.message} [{problem.code}]", PayProWarning, stacklevel=3)
         return intent
+
+    def intent_of(self, fields: Mapping[str, Any], trade_no: str) -> Intent:
+        """The same for fields under a number that is given; what is advised against stands in its warnings alone.
+
+        Raises:
+            InvalidPayoutError: With every wrong field.
+        """
+        payout = build_payout(self.spec, {**fields, "trade_no": trade_no})
+        return prepare(self.spec, payout, merchant_no=self.merchant_no, trade_no=trade_no, defaults=self.defaults)
 
     def _payout(self, payout: Any, fields: Mapping[str, Any]) -> Any:
         if payout is None:

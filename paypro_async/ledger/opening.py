@@ -42,6 +42,9 @@ _HOW = (
     "process ends."
 )
 
+# The file itself, what SQLite keeps beside it, and the watermark.
+_BESIDE = ("", "-wal", "-shm", "-mark")
+
 # Two letters at least, since one is a drive.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _DRIVE = re.compile(r"[A-Za-z]:|\\\\")
@@ -77,6 +80,13 @@ class LedgerUrl:
         if wrong := (None if text.startswith(_SQLITE) else _wrong_plain(text)) or _wrong_file(path):
             raise ConfigurationError(f"The ledger is not understood: {wrong}. {_HOW}")
         return cls(_SQLITE + path.replace("%", "%25"), Path(path))
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The files of a ledger in a file, which nothing else may be written to; for others there are none."""
+        if self.file is None:
+            return frozenset()
+        return frozenset(self.file.with_name(f"{self.file.name}{suffix}").resolve() for suffix in _BESIDE)
 
     @property
     def in_memory(self) -> bool:

@@ -14,7 +14,7 @@ from paypro_async.bulk.columnwise import Columnwise
 from paypro_async.bulk.duplicates import Again, Seen
 from paypro_async.bulk.plan import Plan, make_plan
 from paypro_async.bulk.readers.csv import PayoutFile
-from tests.support.payout_files import HEADER, INDIA, SHARED, checker, csv_text, open_file, row
+from tests.support.payout_files import HEADER, INDIA, SHARED, csv_text, intake, open_file, row
 
 WITH_A_PATTERN = [one for one in INDIA.fields if one.check.certain]
 
@@ -69,7 +69,7 @@ def planned(
     with monkeypatch.context() as patched, open_file(text, defaults=defaults) as file:
         patched.setattr("paypro_async.bulk.plan.Columnwise", kind)
         patched.setattr("paypro_async.bulk.readers.csv._STRETCH", 4)
-        found: Plan = make_plan(file, checker(defaults), currency=INDIA.currency)
+        found: Plan = make_plan(file, intake(defaults).intent_of)
         problems = sorted(found.problems, key=lambda one: (one.line, one.field or "", one.code))
         return [found.rows, found.total, found.digest, found.with_decimals, found.identical, problems]
 
@@ -96,10 +96,10 @@ def test_most_rows_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None
         calls += 1
         return check(*given)  # type: ignore[arg-type]
 
-    check = checker()
+    check = intake().intent_of
     text = csv_text(*(row(str(100 + number)) for number in range(5_000)))
     with PayoutFile(io.BytesIO(text.encode()), spec=INDIA, defaults=SHARED) as file:
-        found = make_plan(file, counting, currency=INDIA.currency)  # type: ignore[arg-type]
+        found = make_plan(file, counting)  # type: ignore[arg-type]
     assert (found.rows, found.problems) == (5_000, ())
     assert 0 < calls <= 1_000
 

@@ -1,7 +1,7 @@
 from decimal import Decimal
 
-from paypro_async.bulk.plan import Plan, numbered, payouts
-from tests.support.payout_files import HEADER, csv_text, open_file, plan_of, row
+from paypro_async.bulk.plan import Plan
+from tests.support.payout_files import HEADER, csv_text, open_file, plan_of, row, rows_of, trade_nos
 
 
 def plan(*lines: str, header: str = HEADER, run: str | None = None) -> Plan:
@@ -11,7 +11,7 @@ def plan(*lines: str, header: str = HEADER, run: str | None = None) -> Plan:
 
 def numbers(data: str | bytes, *, run: str | None = None) -> list[str]:
     with open_file(data) as file:
-        return [trade_no for _, trade_no in numbered(file, plan_of(file, run=run))]
+        return trade_nos(file, run=run)
 
 
 def test_a_good_file_is_summed() -> None:
@@ -102,7 +102,7 @@ def test_a_plan_knows_its_own_numbers() -> None:
     """Given and derived ones; not those of the same digest beyond its rows, nor any other."""
     with open_file(csv_text(f"{row()},GIVEN", f"{row('2')},", header=f"{HEADER},trade_no")) as file:
         found = plan_of(file)
-        own = [trade_no for _, trade_no in numbered(file, found)]
+        own = trade_nos(file)
 
         assert own[0] == "GIVEN"
         assert all(found.owns(one) for one in own)
@@ -110,10 +110,20 @@ def test_a_plan_knows_its_own_numbers() -> None:
         assert not any(found.owns(one) for one in (beyond, "other", "other-0000001", "other-²", ""))
 
 
-def test_payouts_are_what_the_client_takes() -> None:
-    """Fields by name and the number, and no other column."""
+def test_a_row_is_prepared_as_the_client_prepares_any_payout() -> None:
+    """Under its number, with the client's values, and with no other column."""
     with open_file(csv_text(f"{row()},ops", header=f"{HEADER},department")) as file:
-        (payout,) = payouts(file, found := plan_of(file))
-        assert found.owns(payout["trade_no"])
+        ((_, intent),) = rows_of(file)
+        assert plan_of(file).owns(intent.trade_no)
 
-    assert set(payout) == {"amount", "name", "mobile", "email", "bank_number", "bank_code", "trade_no"}
+    assert set(intent.content) == {
+        "tradeNo",
+        "amount",
+        "name",
+        "mobile",
+        "email",
+        "bankNumber",
+        "bankCode",
+        "ipAddress",
+        "notifyUrl",
+    }

@@ -1,10 +1,9 @@
 """A file that was edited after a part of it was paid: its rows have new numbers, and the ledger still knows them."""
 
 from paypro_async._core.lifecycle import Cause, Change, State
-from paypro_async.bulk.plan import numbered
 from paypro_async.bulk.repeats import Before, Conflict, look_back
 from paypro_async.ledger import MemoryLedger
-from tests.support.payout_files import HEADER, MERCHANT_NO, checker, csv_text, open_file, plan_of, row
+from tests.support.payout_files import HEADER, MERCHANT_NO, csv_text, open_file, plan_of, row, rows_of
 
 
 async def remember(
@@ -13,13 +12,13 @@ async def remember(
     """Claim the first rows of a file, and bring them to *state*."""
     claimed = []
     with open_file(data) as file:
-        for one, trade_no in list(numbered(file, plan_of(file)))[:only]:
-            await ledger.claim(checker()(one.values, trade_no))
-            claimed.append(trade_no)
+        for _, intent in list(rows_of(file))[:only]:
+            await ledger.claim(intent)
+            claimed.append(intent.trade_no)
             if state is not None:
                 change = Change(
                     merchant_no=MERCHANT_NO,
-                    trade_no=trade_no,
+                    trade_no=intent.trade_no,
                     state=State.SENDING,
                     attempt=1,
                     to=state,
@@ -31,7 +30,7 @@ async def remember(
 
 async def look(ledger: MemoryLedger, data: str) -> Before:
     with open_file(data) as file:
-        return await look_back(file, plan_of(file), checker(), ledger, MERCHANT_NO)
+        return await look_back(rows_of(file), plan_of(file), ledger, MERCHANT_NO)
 
 
 async def test_the_same_file_again_repeats_nothing() -> None:
@@ -71,7 +70,7 @@ async def test_what_was_stored_but_not_sent_counts_as_paid() -> None:
 
 
 async def test_a_row_with_a_number_of_its_own_is_not_looked_up() -> None:
-    """Whoever gives a number says which payout it is."""
+    """A number in the file says which payout it is."""
     ledger = MemoryLedger()
     await remember(ledger, csv_text(row()))
 

@@ -5,27 +5,26 @@ from pathlib import Path
 import pytest
 
 from paypro_async._core.lifecycle import Cause, Change, State
-from paypro_async.bulk.plan import numbered
 from paypro_async.bulk.readers.csv import PayoutFile
-from paypro_async.bulk.results import Count, ResultFile, row_outcomes
+from paypro_async.bulk.results import FileReport, row_outcomes, write_results
 from paypro_async.ledger import MemoryLedger
-from tests.support.payout_files import HEADER, MERCHANT_NO, checker, csv_text, open_file, plan_of, row
+from tests.support.payout_files import HEADER, MERCHANT_NO, csv_text, open_file, row, rows_of
 
 FIVE = csv_text(*[row(str(amount)) for amount in range(1, 6)])
 
 
 async def learn(ledger: MemoryLedger, file: PayoutFile, states: dict[int, State], **said: str) -> None:
     """Bring rows, by number, to states."""
-    for one, trade_no in numbered(file, plan_of(file)):
+    for one, intent in rows_of(file):
         if one.number not in states:
             continue
-        await ledger.claim(checker()(one.values, trade_no))
+        await ledger.claim(intent)
         to = states[one.number]
         if to is not State.SENDING:
             await ledger.move(
                 Change(
                     merchant_no=MERCHANT_NO,
-                    trade_no=trade_no,
+                    trade_no=intent.trade_no,
                     state=State.SENDING,
                     attempt=1,
                     to=to,
@@ -35,16 +34,16 @@ async def learn(ledger: MemoryLedger, file: PayoutFile, states: dict[int, State]
             )
 
 
-async def write(path: Path, file: PayoutFile, ledger: MemoryLedger) -> tuple[list[dict[str, str]], Count]:
-    count = Count()
-    with ResultFile(path, file) as result:
-        async for outcome in row_outcomes(file, plan_of(file), checker(), ledger, MERCHANT_NO):
+async def write(path: Path, file: PayoutFile, ledger: MemoryLedger) -> tuple[list[dict[str, str]], FileReport]:
+    report = FileReport()
+    with write_results(path, file) as result:
+        async for outcome in row_outcomes(rows_of(file), ledger, MERCHANT_NO):
             result.write(outcome)
-            count.add(outcome)
-    return rows_of(path, file.delimiter), count
+            report.add(outcome)
+    return read_rows(path, file.delimiter), report
 
 
-def rows_of(path: Path, delimiter: str) -> list[dict[str, str]]:
+def read_rows(path: Path, delimiter: str) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as text:
         return list(csv.DictReader(text, delimiter=delimiter))
 
@@ -55,7 +54,7 @@ async def test_each_row_has_its_outcome_in_words(tmp_path) -> None:
     states = {1: State.SENDING, 2: State.NEW, 3: State.REVIEW, 4: State.SUCCEEDED}
     with open_file(FIVE) as file:
         await learn(ledger, file, states, code="0000", platform_trade_no="p1", utr="u1")
-        found, count = await write(tmp_path / "r.csv", file, ledger)
+        found, report = await write(tmp_path / "r.csv", file, ledger)
 
     assert [one["paypro_status"] for one in found] == ["unknown", "not_sent", "review", "succeeded", "not_sent"]
     assert [one["amount"] for one in found] == ["1", "2", "3", "4", "5"]
@@ -63,8 +62,8 @@ async def test_each_row_has_its_outcome_in_words(tmp_path) -> None:
     assert found[3]["paypro_platform_trade_no"] == "p1"
     assert found[3]["paypro_attempts"] == "1"
     assert found[4]["paypro_attempts"] == ""
-    assert count.tally.counts["not_sent"] == 2
-    assert count.tally.amounts["not_sent"] == 7
+    assert report.tally.counts["not_sent"] == 2
+    assert report.tally.amounts["not_sent"] == 7
 
 
 async def test_what_belongs_to_another_payout_is_a_conflict(tmp_path) -> None:
@@ -74,11 +73,11 @@ async def test_what_belongs_to_another_payout_is_a_conflict(tmp_path) -> None:
     with open_file(csv_text(f"{row('1')},T1", header=header)) as other:
         await learn(ledger, other, {1: State.SUCCEEDED}, utr="u1")
     with open_file(csv_text(f"{row('2')},T1", header=header)) as file:
-        (found,), count = await write(tmp_path / "r.csv", file, ledger)
+        (found,), report = await write(tmp_path / "r.csv", file, ledger)
 
     assert (found["trade_no"], found["paypro_trade_no"], found["paypro_status"]) == ("T1", "T1", "conflict")
     assert found["paypro_utr"] == ""
-    assert count.tally.counts == {"conflict": 1}
+    assert report.tally.counts == {"conflict": 1}
 
 
 @pytest.mark.parametrize("message", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\tx", "\rx"])
@@ -87,11 +86,11 @@ async def test_words_of_the_platform_are_no_formulas(tmp_path, message: str) -> 
     ledger = MemoryLedger()
     with open_file(FIVE) as file:
         await learn(ledger, file, {1: State.FAILED}, message=message, code="=1")
-        found, count = await write(tmp_path / "r.csv", file, ledger)
+        found, report = await write(tmp_path / "r.csv", file, ledger)
 
     assert found[0]["paypro_message"] == f"'{message}"
     assert found[0]["paypro_code"] == "'=1"
-    assert count.codes == {"=1": 1}
+    assert report.codes == {"=1": 1}
 
 
 async def test_a_result_file_keeps_the_columns_and_the_separator_as_they_were(tmp_path) -> None:
@@ -113,7 +112,7 @@ async def test_a_result_file_is_its_owners_and_there_whole_or_not_at_all(tmp_pat
     path = tmp_path / "r.csv"
     path.write_text("before")
     with open_file(FIVE) as file:
-        with pytest.raises(RuntimeError), ResultFile(path, file):
+        with pytest.raises(RuntimeError), write_results(path, file):
             raise RuntimeError
         assert path.read_text() == "before"
         await write(path, file, MemoryLedger())

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from paypro_async.bulk.repeats import Before
+from paypro_async.bulk import Before
 from paypro_async.cli.app import run
 from paypro_async.cli.exits import explain
 from paypro_async.errors import LedgerUnavailableError
@@ -100,7 +100,7 @@ def test_a_ledger_that_fails_at_the_end_is_said_in_a_sentence(
         raise LedgerUnavailableError("The ledger has gone.")
         yield
 
-    monkeypatch.setattr("paypro_async.cli.batch.run.row_outcomes", broken)
+    monkeypatch.setattr("paypro_async.bulk.apply.row_outcomes", broken)
     assert run(["batch", "p.csv", "--ledger", "payouts.db"]) == 1
     assert capsys.readouterr().err.endswith("Error: The ledger has gone.\n")
     assert not Path("p.result.csv").exists()
@@ -119,7 +119,7 @@ def test_a_signal_before_the_first_payout_sends_nothing(
         await asyncio.sleep(0.01)
         return Before()
 
-    monkeypatch.setattr("paypro_async.cli.batch.run.look_back", interrupted)
+    monkeypatch.setattr("paypro_async.bulk.apply.look_back", interrupted)
     assert run(["batch", "p.csv", "--ledger", "payouts.db"]) == 130
     assert capsys.readouterr().err == "Interrupted. Nothing was sent.\n"
     assert signal.getsignal(signal.SIGTERM) is handler

@@ -1,11 +1,13 @@
 """Files of payouts for the tests."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from paypro_async._core.regions import region_named
-from paypro_async.bulk.plan import Plan, Prepare, make_plan, preparer
+from paypro_async.bulk.plan import Plan, Planned, make_plan, planned
 from paypro_async.bulk.readers.csv import PayoutFile
+from paypro_async.engine.intake import Intake
+from paypro_async.runtime import SystemRuntime
 
 MERCHANT_NO = "0000000001"
 INDIA = region_named("india")
@@ -34,9 +36,19 @@ def open_file(data: str | bytes, *, defaults: Mapping[str, str] = SHARED) -> Pay
     return PayoutFile(io.BytesIO(raw), spec=INDIA, defaults=defaults)
 
 
-def checker(defaults: Mapping[str, str] = SHARED) -> Prepare:
-    return preparer(INDIA, merchant_no=MERCHANT_NO, defaults=defaults)
+def intake(defaults: Mapping[str, str] = SHARED) -> Intake:
+    """What a client takes that has these values for all payouts."""
+    return Intake(spec=INDIA, merchant_no=MERCHANT_NO, defaults=defaults, runtime=SystemRuntime())
 
 
 def plan_of(file: PayoutFile, *, run: str | None = None) -> Plan:
-    return make_plan(file, checker(), currency=INDIA.currency, run=run)
+    return make_plan(file, intake().intent_of, run=run)
+
+
+def rows_of(file: PayoutFile, *, run: str | None = None) -> Iterator[Planned]:
+    """Every row with its payout."""
+    return planned(file, plan_of(file, run=run), intake().intent_of)
+
+
+def trade_nos(file: PayoutFile, *, run: str | None = None) -> list[str]:
+    return [intent.trade_no for _, intent in rows_of(file, run=run)]

@@ -60,7 +60,7 @@ _EMPTY = Stretch(_HEADER, [1], [[]], "is empty: no payouts in it")
 
 
 class PayoutFile:
-    """A file of payouts, held as a snapshot that nobody can change.
+    """A file of payouts, held as a snapshot that no other program can change.
 
     The separator is a comma; or a semicolon or a tab, as spreadsheets of some countries write, if the header shows it.
 
@@ -101,7 +101,7 @@ class PayoutFile:
         return (row for stretch in self.stretches() for row in self.rows_of(stretch))
 
     def stretches(self) -> Iterator[Stretch]:
-        """The same in stretches, for whoever looks at many rows at a time."""
+        """The same in stretches, for callers that look at many rows at a time."""
         for stretch in self._stretches(self.delimiter):
             if stretch.first > _HEADER:
                 yield stretch

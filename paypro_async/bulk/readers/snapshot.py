@@ -49,7 +49,7 @@ class Snapshot:
     """
 
     def __init__(self, source: BinaryIO) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - close() closes it
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  close() closes it
         try:
             self._copy(source)
         except BaseException:

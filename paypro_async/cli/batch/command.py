@@ -1,18 +1,16 @@
 """``paypro batch``: the options, and the file before anything is sent."""
 
 import asyncio
-import os
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 import click
 
-from paypro_async._core.regions import RegionSpec
-from paypro_async.bulk.plan import Plan
-from paypro_async.cli.exits import note
+from paypro_async._core.stopping import StopRules
+from paypro_async.bulk import BatchSettings, Disbursement, PayoutFileError, Plan
+from paypro_async.cli.batch.refusal import refuse
+from paypro_async.cli.batch.run import Run, pay, preview
 from paypro_async.cli.options import (
     LEDGER_EXAMPLE,
     account_options,
@@ -21,9 +19,10 @@ from paypro_async.cli.options import (
     ledger_url,
     payout_options,
 )
-
-if TYPE_CHECKING:
-    from paypro_async.ledger.opening import LedgerUrl
+from paypro_async.cli.output import note
+from paypro_async.cli.places import refuse_path
+from paypro_async.client import PayProClient
+from paypro_async.ledger.opening import LedgerUrl
 
 __all__ = ["batch"]
 
@@ -85,12 +84,9 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
       1  something unexpected                5  unknown outcomes are left
       2  wrong usage or settings           130  interrupted
       3  the file is not valid; nothing was sent
-    """  # noqa: D301 - click wants the character itself, which a raw string cannot hold
-    from paypro_async.bulk.problems import PayoutFileError
-    from paypro_async.cli.batch.refusal import refuse
-
+    """  # noqa: D301  click wants the character itself, which a raw string cannot hold
     url = _ledger(ledger)
-    result = _result(file, options.pop("result"), url.file)
+    result = _result(file, options.pop("result"), url)
     # aiohttp carries several times what httpx does; PAYPRO_TRANSPORT says otherwise.
     settings = {"transport": "aiohttp"} | client_settings(
         ledger=url.url, **{name: options.pop(name) for name in _SETTINGS}
@@ -105,42 +101,33 @@ def _run(
     path: Path,
     settings: dict[str, Any],
     *,
-    ledger: "LedgerUrl",
+    ledger: LedgerUrl,
     result: Path | None,
     run: str | None,
     dry_run: bool,
+    pay_again: bool,
+    as_json: bool,
+    quiet: bool,
+    no_stop_rules: bool,
     **options: Any,
 ) -> int:
     """Read, check, pay. Everything that can be refused is refused before the first payout."""
-    from paypro_async._core.regions import region_named
-    from paypro_async.bulk.plan import make_plan, preparer
-    from paypro_async.bulk.problems import PayoutFileError
-    from paypro_async.bulk.readers.csv import PayoutFile
-    from paypro_async.cli.batch.run import Job, pay, preview
-    from paypro_async.client import PayProClient
-
     client = PayProClient(**settings, max_connections=max(100, options["concurrency"]))
-    spec = region_named(settings.get("region", "india"))
-    defaults = {name: settings[name] for name in ("ip_address", "notify_url") if settings.get(name)}
-    _check_shared(spec, defaults)
-    with _opened(path) as source, PayoutFile(source, spec=spec, defaults=defaults) as file:
-        prepare = preparer(spec, merchant_no=settings["merchant_no"], defaults=defaults)
-        plan = make_plan(file, prepare, currency=spec.currency, run=run)
-        if plan.problems:
-            raise PayoutFileError(plan.problems)
-        _notices(plan, file.columns.others)
-        job = Job(
-            name=_name(path),
+    source = sys.stdin.buffer if str(path) == "-" else path
+    with Disbursement(client, source, name=_name(path), run=run) as disbursement:
+        _notices(disbursement.plan, disbursement.file.columns.others)
+        plan = Run(
             client=client,
-            merchant_no=settings["merchant_no"],
-            known_ledger=ledger.file is None or ledger.file.exists(),
-            file=file,
-            plan=plan,
-            prepare=prepare,
+            disbursement=disbursement,
+            settings=BatchSettings(stop=StopRules.off() if no_stop_rules else StopRules(), **options),  # type: ignore[typeddict-item]  # click has checked them
             result=result,
-            **options,
+            pay_again=pay_again,
+            as_json=as_json,
+            quiet=quiet,
         )
-        return asyncio.run(preview(job) if dry_run else pay(job))
+        # A preview makes no ledger.
+        known = ledger.file is None or ledger.file.exists()
+        return asyncio.run(preview(plan, look_back=known) if dry_run else pay(plan))
 
 
 def _notices(plan: Plan, others: tuple[str, ...]) -> None:
@@ -161,25 +148,11 @@ def _identical(lines: tuple[int, ...]) -> str:
     return f"{len(lines):,} rows repeat earlier rows {same}: lines {shown}. All of them will be paid."
 
 
-def _check_shared(spec: RegionSpec, defaults: Mapping[str, str]) -> None:
-    """What all rows may share is said to be wrong once, and not once a row."""
-    checks = {one.name: one.check.wrong for one in spec.fields}
-    for name, value in defaults.items():
-        check = checks.get(name)
-        if check and (wrong := check(value)):
-            option = f"--{name.replace('_', '-')}"
-            raise click.UsageError(f"PAYPRO_{name.upper()} (or {option}) {wrong[1]}.")
-
-
 def _name(path: Path) -> str:
     return "<standard input>" if str(path) == "-" else str(path)
 
 
-def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
-    return nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb")
-
-
-def _ledger(given: str | None) -> "LedgerUrl":
+def _ledger(given: str | None) -> LedgerUrl:
     url = ledger_url(given)
     if url is None:
         raise click.UsageError(f"Where are payouts remembered? Give --ledger {LEDGER_EXAMPLE}, or PAYPRO_LEDGER.")
@@ -188,15 +161,11 @@ def _ledger(given: str | None) -> "LedgerUrl":
     return url
 
 
-def _result(source: Path, given: Path | None, ledger: Path | None) -> Path | None:
+def _result(source: Path, given: Path | None, ledger: LedgerUrl) -> Path | None:
     """Where the result goes; refused now if it could not be written later."""
     if given is None and str(source) == "-":
         note("No result file, since the payouts come from standard input; --result names one.")
         return None
     path = given or source.with_name(f"{source.stem}.result.csv")
-    taken = {source.absolute(), *([ledger.absolute()] if ledger else [])}
-    if path.absolute() in taken or path.resolve() in {place.resolve() for place in taken}:
-        raise click.UsageError(f"The result file cannot be {path}, which is the input or the ledger.")
-    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK | os.X_OK):
-        raise click.UsageError(f"The result file {path} cannot be written; name another place with --result.")
+    refuse_path(path, ledger.files | {source.resolve()}, replace=True)
     return path

@@ -4,16 +4,16 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
-from typing import Any
+from contextlib import asynccontextmanager, suppress
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paypro_async._core.report import BatchProgress, ItemStatus
-from paypro_async.cli.exits import note
+from paypro_async.cli.output import note
 
 __all__ = ["Watcher", "watching"]
-
-_REFRESH_SECONDS = 0.1
-_LINE_SECONDS = 5.0
 
 _COLOURS = {"accepted": "green", "failed": "red", "unknown": "yellow", "waiting": "cyan", "not sent": "red"}
 
@@ -52,59 +52,88 @@ class Watcher:
         return self.latest.done / self.latest.elapsed if self.latest.elapsed else 0.0
 
 
+class _Display(Protocol):
+    """Shows a watcher's news each time that it is told to."""
+
+    every: float  # seconds
+
+    def show(self) -> None: ...
+    def end(self) -> None: ...
+
+
+class _Nothing:
+    every = 60.0
+
+    def show(self) -> None:
+        """Nothing is wanted."""
+
+    def end(self) -> None:
+        """Nothing is there."""
+
+
+class _Lines:
+    every = 5.0
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+
+    def show(self) -> None:
+        note(self._watcher.line())
+
+    def end(self) -> None:
+        """Lines stay as they are."""
+
+
+class _Bar:
+    every = 0.1
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._progress = Progress(
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[news]}"),
+            console=Console(stderr=True),
+            expand=True,
+            # Our own ticks draw it: no second thread beside the event loop.
+            auto_refresh=False,
+        )
+        self._task = self._progress.add_task("", total=watcher.total, news="")
+        self._progress.start()
+
+    def show(self) -> None:
+        numbers = self._watcher.numbers()
+        news = " ".join(f"[{_COLOURS[word]}]{count:,} {word}[/]" for word, count in numbers.items())
+        news += f" {self._watcher.rate:,.0f}/s"
+        self._progress.update(self._task, completed=self._watcher.latest.done, news=news, refresh=True)
+
+    def end(self) -> None:
+        self._progress.stop()
+
+
 @asynccontextmanager
 async def watching(watcher: Watcher, *, quiet: bool) -> AsyncIterator[Callable[[], None]]:
     """Show *watcher*'s news until the block ends. What is given stops the bar early, to leave the terminal in order."""
+    display = _display(watcher, quiet=quiet)
+    ticking = asyncio.create_task(_tick(display))
+    try:
+        yield display.end
+    finally:
+        ticking.cancel()
+        with suppress(asyncio.CancelledError):
+            await ticking
+        display.show()
+        display.end()
+
+
+def _display(watcher: Watcher, *, quiet: bool) -> _Display:
+    if quiet:
+        return _Nothing()
     on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    bar, show, end, seconds = _nothing()
-    if not quiet:
-        bar, show, end, seconds = _bar(watcher) if on_terminal else _lines(watcher)
-    with bar:
-        ticking = asyncio.create_task(_tick(show, seconds))
-        try:
-            yield end
-        finally:
-            ticking.cancel()
-            with suppress(asyncio.CancelledError):
-                await ticking
-            show()
+    return _Bar(watcher) if on_terminal else _Lines(watcher)
 
 
-async def _tick(show: Callable[[], None], seconds: float) -> None:
+async def _tick(display: _Display) -> None:
     while True:
-        await asyncio.sleep(seconds)
-        show()
-
-
-_Shown = tuple[AbstractContextManager[Any], Callable[[], None], Callable[[], None], float]
-
-
-def _nothing() -> _Shown:
-    return nullcontext(), lambda: None, lambda: None, _LINE_SECONDS
-
-
-def _lines(watcher: Watcher) -> _Shown:
-    return nullcontext(), lambda: note(watcher.line()), lambda: None, _LINE_SECONDS
-
-
-def _bar(watcher: Watcher) -> _Shown:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    progress = Progress(
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[news]}"),
-        console=Console(stderr=True),
-        expand=True,
-        # Our own ticks draw it: no second thread beside the event loop.
-        auto_refresh=False,
-    )
-    task = progress.add_task("", total=watcher.total, news="")
-
-    def show() -> None:
-        news = " ".join(f"[{_COLOURS[word]}]{count:,} {word}[/]" for word, count in watcher.numbers().items())
-        news += f" {watcher.rate:,.0f}/s"
-        progress.update(task, completed=watcher.latest.done, news=news, refresh=True)
-
-    return progress, show, progress.stop, _REFRESH_SECONDS
+        await asyncio.sleep(display.every)
+        display.show()

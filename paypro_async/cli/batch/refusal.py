@@ -1,17 +1,16 @@
 """Why a file is not paid: for people on standard error, and with ``--json`` for programs on standard output."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import click
 from attrs import asdict
 
-from paypro_async._core.report import ItemStatus
-from paypro_async.bulk.problems import FileProblem
-from paypro_async.bulk.repeats import Before
-from paypro_async.cli.exits import Exit, note
+from paypro_async.bulk import Before, FileProblem
+from paypro_async.cli.exits import Exit
+from paypro_async.cli.output import note
 
-__all__ = ["against", "counted", "refuse"]
+__all__ = ["counted", "refuse", "refuse_before"]
 
 _SHOWN = 20
 
@@ -31,9 +30,9 @@ def refuse(name: str, problems: Sequence[FileProblem], *, as_json: bool, limit: 
     return Exit.NOT_VALID
 
 
-def against(name: str, before: Before, *, pay_again: bool, as_json: bool) -> Exit | None:
+def refuse_before(name: str, before: Before, *, pay_again: bool, as_json: bool) -> Exit | None:
     """Refuse what the ledger speaks against, and say what to do; None if there is nothing of it."""
-    found = [*_conflicts(before), *([] if pay_again else _repeats(before))]
+    found = before.problems(pay_again=pay_again)
     if not found:
         return None
     code = refuse(name, found, as_json=as_json, limit=_SHOWN)
@@ -48,26 +47,3 @@ def against(name: str, before: Before, *, pay_again: bool, as_json: bool) -> Exi
 def counted(number: int, what: str) -> str:
     """``1 row``, ``2 rows``."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def _conflicts(before: Before) -> Iterator[FileProblem]:
-    for one in before.conflicts:
-        yield FileProblem(
-            line=one.line,
-            row=one.row,
-            field="trade_no",
-            code="TRADE_NO_CONFLICT",
-            message="belongs to another payout in the ledger; give a new trade_no, or the first content",
-        )
-
-
-def _repeats(before: Before) -> Iterator[FileProblem]:
-    for one in before.repeats:
-        more = f" and {one.more:,} more" if one.more else ""
-        said = f"is in the ledger as {one.trade_no} ({ItemStatus.of(one.state)}){more}"
-        yield FileProblem(
-            line=one.line,
-            row=one.row,
-            code="PAID_BEFORE",
-            message=f"the same amount to the same beneficiary {said}",
-        )

@@ -2,79 +2,69 @@
 
 import asyncio
 import json
-import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
-from typing import cast
 
 import click
 from attrs import field, frozen
 
 from paypro_async._core.report import BatchReport, ItemStatus
-from paypro_async._core.stopping import StopRules
 from paypro_async.batch.batch import Batch
-from paypro_async.bulk.plan import Plan, Prepare, payouts
-from paypro_async.bulk.readers.csv import PayoutFile
-from paypro_async.bulk.repeats import Before, look_back
-from paypro_async.bulk.results import Count, ResultFile, row_outcomes
+from paypro_async.bulk import BatchSettings, Before, Disbursement, FileReport
 from paypro_async.cli.batch.progress import Watcher, watching
-from paypro_async.cli.batch.refusal import against, counted
+from paypro_async.cli.batch.refusal import counted, refuse_before
 from paypro_async.cli.batch.summary import Summary
-from paypro_async.cli.exits import Exit, explain, note
+from paypro_async.cli.exits import Exit, explain
+from paypro_async.cli.output import note
 from paypro_async.cli.signals import Stop
 from paypro_async.client import PayProClient
-from paypro_async.errors import PayProError, PayProWarning
-from paypro_async.ledger import BatchRecord, Ledger
+from paypro_async.errors import PayProError
 
-__all__ = ["Job", "pay", "preview"]
+__all__ = ["Run", "pay", "preview"]
 
 
 @frozen(kw_only=True)
-class Job:
-    """A checked file and how to pay it.
+class Run:
+    """A checked file, and how to pay it and tell of it.
 
     Args:
-        name: The file's, for messages.
-        known_ledger: Whether the ledger was there before; a preview makes none to look back to.
+        client: Not open yet.
+        settings: Of the batch.
         result: Where the result file goes, or None.
+        pay_again: Pay rows although the ledger holds the same under other numbers.
+        as_json: Print for programs.
+        quiet: Show no progress.
     """
 
-    name: str
     client: PayProClient = field(repr=False)
-    merchant_no: str
-    known_ledger: bool
-    file: PayoutFile = field(repr=False)
-    plan: Plan
-    prepare: Prepare = field(repr=False)
+    disbursement: Disbursement = field(repr=False)
+    settings: BatchSettings
     result: Path | None
-    concurrency: int
-    rate: float | None
-    timeout: float | None
-    max_attempts: int | None
-    refresh: bool
     pay_again: bool
-    no_stop_rules: bool
     as_json: bool
     quiet: bool
 
-    @property
-    def ledger(self) -> Ledger:
-        """The client's, which always has one here."""
-        return cast("Ledger", self.client.ledger)
+    def refused(self, before: Before) -> Exit | None:
+        """Say what the ledger speaks against; None if there is nothing of it."""
+        return refuse_before(self.disbursement.name, before, pay_again=self.pay_again, as_json=self.as_json)
 
 
-async def preview(job: Job) -> int:
-    """Say what would be paid, and send nothing."""
+async def preview(run: Run, *, look_back: bool) -> int:
+    """Say what would be paid, and send nothing.
+
+    Args:
+        run: What would be paid.
+        look_back: Whether there is a ledger to look into.
+    """
     before = Before()
-    if job.known_ledger:
-        async with job.client:
-            before = await _look_back(job)
-    refused = against(job.name, before, pay_again=job.pay_again, as_json=job.as_json)
+    if look_back:
+        async with run.client:
+            before = await run.disbursement.look_back()
+    refused = run.refused(before)
     if refused is not None:
         return refused
-    plan = job.plan
-    if job.as_json:
+    plan = run.disbursement.plan
+    if run.as_json:
         found = {"rows": plan.rows, "amount": str(plan.total), "currency": plan.currency, "in_ledger": before.known}
         click.echo(json.dumps(found | {"valid": True}))
         return Exit.OK
@@ -86,58 +76,39 @@ async def preview(job: Job) -> int:
     return Exit.OK
 
 
-async def pay(job: Job) -> int:
+async def pay(run: Run) -> int:
     """Pay what is not paid yet, write the result file, say what it came to."""
+    plan = run.disbursement.plan
     with Stop() as stop:
-        async with job.client:
-            before = await _look_back(job)
-            refused = against(job.name, before, pay_again=job.pay_again, as_json=job.as_json)
+        async with run.client:
+            before = await run.disbursement.look_back()
+            refused = run.refused(before)
             if refused is not None:
                 return refused
-            if before.known and not job.quiet:
-                note(f"Continuing: {before.known:,} of {job.plan.rows:,} rows are in the ledger already.")
+            if before.known and not run.quiet:
+                note(f"Continuing: {before.known:,} of {plan.rows:,} rows are in the ledger already.")
             if stop:
                 note("Interrupted. Nothing was sent.")
                 return Exit.INTERRUPTED
-            # So that `paypro ledger show` can name the file.
-            await job.ledger.record_batch(
-                BatchRecord(merchant_no=job.merchant_no, batch_id=job.plan.batch_id, source=job.name)
-            )
-            report = await _pay(job, stop)
+            report = await _pay(run, before, stop)
             try:
-                count, result = await _report(job, job.result)
+                whole, result = await _report(run)
             except PayProError as error:
                 note(explain(error))
                 return Exit.UNKNOWN_LEFT if report.counts.get(ItemStatus.UNKNOWN) else Exit.UNEXPECTED
-    summary = Summary(count=count, currency=job.plan.currency, report=report, result=result)
-    click.echo(summary.as_json() if job.as_json else summary.as_text())
+    summary = Summary(whole=whole, currency=plan.currency, report=report, result=result)
+    click.echo(summary.as_json() if run.as_json else summary.as_text())
     if summary.interrupted:
         note("Interrupted. Run the same command again to continue.")
-    return Exit.UNEXPECTED if job.result and not result else summary.exit_code
+    return Exit.UNEXPECTED if run.result and not result else summary.exit_code
 
 
-async def _look_back(job: Job) -> Before:
-    return await look_back(job.file, job.plan, job.prepare, job.ledger, job.merchant_no)
-
-
-async def _pay(job: Job, stop: Stop) -> BatchReport:
-    watcher = Watcher(job.plan.rows)
-    with warnings.catch_warnings():
-        # Said once for the whole file, before paying.
-        warnings.simplefilter("ignore", PayProWarning)
-        async with watching(watcher, quiet=job.quiet) as hide:
-            batch = job.client.batch_payout(
-                payouts(job.file, job.plan),
-                batch_id=job.plan.batch_id,
-                concurrency=job.concurrency,
-                rate=job.rate,
-                timeout=job.timeout,
-                max_attempts=job.max_attempts,
-                refresh=job.refresh,
-                stop=StopRules.off() if job.no_stop_rules else StopRules(),
-                on_progress=watcher,
-            )
-            await _until_done(batch, stop, hide)
+async def _pay(run: Run, before: Before, stop: Stop) -> BatchReport:
+    watcher = Watcher(run.disbursement.plan.rows)
+    async with watching(watcher, quiet=run.quiet) as hide:
+        settings = run.settings | BatchSettings(on_progress=watcher)
+        batch = await run.disbursement.start(before, pay_again=run.pay_again, **settings)
+        await _until_done(batch, stop, hide)
     return batch.report
 
 
@@ -159,17 +130,10 @@ async def _whole(batch: Batch) -> BatchReport:
     return await batch
 
 
-async def _report(job: Job, path: Path | None) -> tuple[Count, Path | None]:
-    """Count every row, and write it to the result file."""
-    count = Count()
-    outcomes = row_outcomes(job.file, job.plan, job.prepare, job.ledger, job.merchant_no)
+async def _report(run: Run) -> tuple[FileReport, Path | None]:
+    """Count every row, and write it to the result file; the file that was written, if one was."""
     try:
-        with ResultFile(path, job.file) if path else nullcontext() as written:
-            async for outcome in outcomes:
-                count.add(outcome)
-                if written:
-                    written.write(outcome)
+        return await run.disbursement.report(run.result), run.result
     except OSError as error:
         note(f"The result file could not be written: {error.strerror}. The ledger has it all; run the command again.")
-        return (await _report(job, None))[0], None
-    return count, path
+        return await run.disbursement.report(), None

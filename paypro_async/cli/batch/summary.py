@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from paypro_async._core.report import BatchReport, ItemStatus
 from paypro_async._core.tally import Tally
-from paypro_async.bulk.results import Count
+from paypro_async.bulk import FileReport
 from paypro_async.cli.exits import Exit
 
 __all__ = ["Summary"]
@@ -36,13 +36,13 @@ class Summary:
     """The end of a run, as the ledger has it: every row of the file is in it, sent or not.
 
     Args:
-        count: The rows of the whole file.
+        whole: The rows of the whole file.
         currency: ISO 4217, of every amount.
         report: Of this run.
         result: The result file, or None.
     """
 
-    count: Count = field(repr=False)
+    whole: FileReport = field(repr=False)
     currency: str
     report: BatchReport = field(repr=False)
     result: Path | None
@@ -75,7 +75,7 @@ class Summary:
             "amount": str(self.tally.total),
             "currency": self.currency,
             "statuses": statuses,
-            "codes": dict(self.count.codes),
+            "codes": dict(self.whole.codes),
             "stopped": self.report.stopped,
             "interrupted": self.interrupted,
             "seconds": round(self.report.elapsed, 3),
@@ -92,8 +92,8 @@ class Summary:
             for status in ItemStatus
             if self.tally.counts[status]
         ]
-        if self.count.codes:
-            codes = ", ".join(f"{code} ({rows:,} rows)" for code, rows in self.count.codes.most_common(10))
+        if self.whole.codes:
+            codes = ", ".join(f"{code} ({rows:,} rows)" for code, rows in self.whole.codes.most_common(10))
             lines.append(f"Codes of what was not accepted: {codes}")
         if self.report.stopped in _STOPPED:
             lines.append(f"Stopped early ({self.report.stopped}): {_STOPPED[self.report.stopped]}.")
@@ -105,7 +105,7 @@ class Summary:
     @property
     def tally(self) -> Tally[ItemStatus]:
         """Rows and their money by status."""
-        return self.count.tally
+        return self.whole.tally
 
     def _money(self, amount: Decimal) -> str:
         return f"{amount:>18,.2f} {self.currency}"

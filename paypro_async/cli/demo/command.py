@@ -9,8 +9,11 @@ from pathlib import Path
 
 import click
 
+from paypro_async.cli.demo.comparison import compare
 from paypro_async.cli.demo.payer import Payer
+from paypro_async.cli.demo.sample import write_sample
 from paypro_async.cli.exits import Exit
+from paypro_async.sandbox import FaultPlan, Sandbox
 
 __all__ = ["demo"]
 
@@ -52,10 +55,6 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int, kept: bool) -> int:
-    from paypro_async.cli.demo.comparison import compare
-    from paypro_async.cli.demo.sample import write_sample
-    from paypro_async.sandbox import FaultPlan, Sandbox
-
     began = time.monotonic()
     sample = folder / "sample.csv"
     write_sample(sample, rows=rows, seed=seed)
@@ -73,15 +72,18 @@ async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int, kept: 
         # A booking may be on its way when its payer has gone.
         await asyncio.sleep(_BOOKING_LAG)
         _say(f"5. The sandbox's books (GET {sandbox.base_url}/sandbox/books) against the ledger, row by row:")
-        verdict = await compare(payer)
+        comparison = await compare(payer)
     seconds = time.monotonic() - began
     _say(
-        "", f"killed at       {killed_at or 0:,} of {rows:,} booked", *verdict.lines(), f"seconds         {seconds:.1f}"
+        "",
+        f"killed at       {killed_at or 0:,} of {rows:,} booked",
+        *comparison.lines(),
+        f"seconds         {seconds:.1f}",
     )
-    if verdict.right and code == 0:
+    if comparison.right and code == 0:
         click.echo("Every payout was booked exactly once, and the ledger knows every one.")
         return Exit.OK
-    click.echo("\n".join([f"This is not right (the second run ended with {code}):", *verdict.findings()]))
+    click.echo("\n".join([f"This is not right (the second run ended with {code}):", *comparison.findings()]))
     return Exit.UNEXPECTED
 
 

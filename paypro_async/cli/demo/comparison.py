@@ -9,14 +9,13 @@ from urllib.request import ProxyHandler, build_opener
 
 from attrs import define, field, frozen
 
-from paypro_async._core.lifecycle import Entry, State
-from paypro_async._core.regions import region_named
-from paypro_async.bulk.plan import make_plan, numbered, pages, preparer
-from paypro_async.bulk.readers.csv import PayoutFile
-from paypro_async.cli.demo.payer import MERCHANT_NO, SHARED, Payer
-from paypro_async.ledger import Account, open_ledger
+from paypro_async._core.lifecycle import State
+from paypro_async._core.signing import Md5Signer
+from paypro_async.bulk import Disbursement, RowOutcome
+from paypro_async.cli.demo.payer import MERCHANT_NO, SECRET, SHARED, Payer
+from paypro_async.client import PayProClient
 
-__all__ = ["Verdict", "compare"]
+__all__ = ["Comparison", "compare"]
 
 _STATES = {"0000": State.SUCCEEDED, "0015": State.PROCESSING}
 
@@ -29,7 +28,7 @@ class _Books:
 
 
 @define
-class Verdict:
+class Comparison:
     """What the comparison found; the lists name rows that are not as they should be."""
 
     rows: int = 0
@@ -48,7 +47,7 @@ class Verdict:
         return not wrong and self.rows == self.once == self.bookings
 
     def lines(self) -> list[str]:
-        """The numbers."""
+        """What was counted, a line for each count."""
         hit = [f"{fault} {count:,}" for fault, count in sorted(self.faults.items())]
         half = (len(hit) + 1) // 2
         return [
@@ -63,7 +62,7 @@ class Verdict:
         ]
 
     def findings(self, limit: int = 20) -> list[str]:
-        """What is not as it should be, in words."""
+        """What is not as it should be, a sentence for each row, and at most *limit* of them."""
         found = [f"missing from the books: {trade_no}" for trade_no in self.missing]
         found += [f"booked more than once: {trade_no}" for trade_no in self.twice]
         found += [f"booked, and in no row of the file: {trade_no}" for trade_no in self.unexpected]
@@ -71,48 +70,46 @@ class Verdict:
         return [*found[:limit], *([f"and {len(found) - limit:,} more"] if len(found) > limit else [])]
 
 
-async def compare(payer: Payer) -> Verdict:
-    """Ask the sandbox over HTTP, as anybody could, and compare each row of the file with its order and its entry."""
+async def compare(payer: Payer) -> Comparison:
+    """Ask the sandbox over HTTP, as any program can, and compare each row of the file with its order and its entry."""
     books = await asyncio.to_thread(_books, payer.base_url)
-    verdict = Verdict(faults=books.faults, bookings=books.bookings)
-    spec = region_named("india")
-    ledger = open_ledger(str(payer.ledger))
-    await ledger.open(Account(merchant_no=MERCHANT_NO, region=spec.name, environment="local"))
+    comparison = Comparison(faults=books.faults, bookings=books.bookings)
+    client = PayProClient(
+        base_url=payer.base_url,
+        merchant_no=MERCHANT_NO,
+        signer=Md5Signer(SECRET),
+        ledger=str(payer.ledger),
+        ip_address=SHARED["ip_address"],
+        notify_url=SHARED["notify_url"],
+    )
     expected: set[str] = set()
-    try:
-        with payer.sample.open("rb") as source, PayoutFile(source, spec=spec, defaults=SHARED) as file:
-            prepare = preparer(spec, merchant_no=MERCHANT_NO, defaults=SHARED)
-            plan = make_plan(file, prepare, currency=spec.currency)
-            for page in pages(numbered(file, plan)):
-                numbers = [trade_no for _, trade_no in page]
-                expected.update(numbers)
-                entries = await ledger.get_many(MERCHANT_NO, numbers)
-                for row, trade_no in page:
-                    amount = Decimal(row.values["amount"])
-                    _judge(verdict, trade_no, amount, books.orders.get(trade_no), entries.get(trade_no))
-    finally:
-        await ledger.aclose()
-    verdict.unexpected = sorted(set(books.orders) - expected)
-    return verdict
+    async with client:
+        with Disbursement(client, payer.sample) as sample:
+            async for outcome in sample.outcomes():
+                expected.add(outcome.trade_no)
+                _compare_row(comparison, outcome, books.orders.get(outcome.trade_no))
+    comparison.unexpected = sorted(set(books.orders) - expected)
+    return comparison
 
 
-def _judge(
-    verdict: Verdict, trade_no: str, amount: Decimal, order: Mapping[str, Any] | None, entry: Entry | None
-) -> None:
-    verdict.rows += 1
+def _compare_row(comparison: Comparison, outcome: RowOutcome, order: Mapping[str, Any] | None) -> None:
+    comparison.rows += 1
     if order is None:
-        verdict.missing.append(trade_no)
+        comparison.missing.append(outcome.trade_no)
     elif order["booked_count"] != 1:
-        verdict.twice.append(trade_no)
+        comparison.twice.append(outcome.trade_no)
     else:
-        verdict.once += 1
+        comparison.once += 1
+    entry = outcome.entry
     booked = None if order is None else (Decimal(order["amount"]), _STATES.get(order["status"], State.FAILED))
     known = None if entry is None else (entry.amount, entry.state)
-    if booked != known or known is None or known[0] != amount:
-        verdict.differing.append(f"{trade_no}: the books say {_words(booked)}, the ledger says {_words(known)}")
+    if booked != known or known is None or known[0] != outcome.amount:
+        comparison.differing.append(
+            f"{outcome.trade_no}: the books say {_shown(booked)}, the ledger says {_shown(known)}"
+        )
 
 
-def _words(found: tuple[Decimal, State] | None) -> str:
+def _shown(found: tuple[Decimal, State] | None) -> str:
     return "nothing" if found is None else f"{found[0]} {found[1]}"
 
 

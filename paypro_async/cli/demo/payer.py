@@ -14,9 +14,9 @@ from attrs import frozen
 __all__ = ["MERCHANT_NO", "SECRET", "SHARED", "Payer"]
 
 MERCHANT_NO = "0000000001"
-SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox
+SECRET = "sandbox-secret"  # noqa: S105  opens nothing but the sandbox
 SHARED: Mapping[str, str] = MappingProxyType(
-    {"ip_address": "127.0.0.1", "notify_url": "http://127.0.0.1:9/paypro"}  # nobody listens there
+    {"ip_address": "127.0.0.1", "notify_url": "http://127.0.0.1:9/paypro"}  # no program listens there
 )
 _SETTLE_AFTER = 2  # seconds; longer than the sandbox's lag, a request's time-out and the send deadline together
 _WATCH_SECONDS = 0.005
@@ -24,7 +24,7 @@ _WATCH_SECONDS = 0.005
 
 @frozen(kw_only=True)
 class Payer:
-    """Runs ``paypro batch`` on a file, as anybody would."""
+    """Runs ``paypro batch`` on a file, as a user would."""
 
     sample: Path
     ledger: Path
@@ -33,7 +33,7 @@ class Payer:
     async def run_and_kill(self, booked: Callable[[], int], *, at: int) -> int | None:
         """Kill the process with SIGKILL once *at* payouts are booked. How many were then; None if it had ended."""
         async with self._started() as (process, said):
-            while booked() < at and process.returncode is None:  # noqa: ASYNC110 - the books send no events
+            while booked() < at and process.returncode is None:  # noqa: ASYNC110  the books send no events
                 await asyncio.sleep(_WATCH_SECONDS)
             if process.returncode is not None:
                 return None

@@ -27,7 +27,7 @@ def write_sample(path: Path, *, rows: int, seed: int) -> None:
 
     The people are invented, their mail goes to a reserved domain, and their bank does not exist.
     """
-    dice = random.Random(seed)  # noqa: S311 - a sample must be repeatable, not secret
+    dice = random.Random(seed)  # noqa: S311  a sample must be repeatable, not secret
     with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["amount", "name", "mobile", "email", "bank_number", "bank_code", "remark"])

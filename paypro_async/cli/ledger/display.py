@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from attrs import asdict
 
+from paypro_async._core.beneficiary import beneficiary_of, without_personal_values
 from paypro_async._core.lifecycle import State
 from paypro_async._core.report import ItemStatus
-from paypro_async.cli.ledger.options import print_table, readable
-
-if TYPE_CHECKING:
-    from paypro_async.ledger.admin.records import Attention, BatchState, Record, Totals
+from paypro_async.cli.output import print_table, readable
+from paypro_async.ledger.admin.records import Attention, BatchState, Record, Totals
 
 __all__ = ["masked", "print_list", "print_overview", "print_record", "status_of", "totals_as_json"]
 
@@ -25,10 +24,8 @@ def status_of(stored: str) -> str:
     return ItemStatus.of(State(stored)) if stored in _STATES else stored
 
 
-def masked(record: "Record") -> dict[str, Any]:
+def masked(record: Record) -> dict[str, Any]:
     """All of a payout, its personal values masked."""
-    from paypro_async._core.beneficiary import beneficiary_of, without_personal_values
-
     found = asdict(record)
     content = found.pop("content")
     found["state"] = status_of(record.state)
@@ -37,7 +34,7 @@ def masked(record: "Record") -> dict[str, Any]:
     return found
 
 
-def totals_as_json(totals: "Totals") -> list[dict[str, Any]]:
+def totals_as_json(totals: Totals) -> list[dict[str, Any]]:
     """By status, as it is everywhere ordered. Amounts are text, since a float would round them."""
     counts, amounts = totals.tally.counts, totals.tally.amounts
     return [
@@ -51,9 +48,7 @@ def totals_as_json(totals: "Totals") -> list[dict[str, Any]]:
     ]
 
 
-def print_overview(
-    about: dict[str, Any], totals: "Totals", attention: "Attention", batches: "list[BatchState]"
-) -> None:
+def print_overview(about: dict[str, Any], totals: Totals, attention: Attention, batches: list[BatchState]) -> None:
     """The ledger at one glance."""
     click.echo(f"Ledger {about['ledger']}, schema version {about['schema_version']}")
     for merchant in about["merchants"]:
@@ -84,7 +79,7 @@ def print_overview(
         _print_batches(batches)
 
 
-def print_list(records: "Sequence[Record]") -> None:
+def print_list(records: Sequence[Record]) -> None:
     """A line for each payout."""
     rows = [
         (
@@ -121,7 +116,7 @@ def _order(key: tuple[str, str]) -> tuple[int, str, str]:
     return (_ORDER.index(ItemStatus(status)) if status in _ORDER else len(_ORDER), *key)
 
 
-def _print_batches(batches: "list[BatchState]") -> None:
+def _print_batches(batches: list[BatchState]) -> None:
     runs = [
         (
             one.batch_id,

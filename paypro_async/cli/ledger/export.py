@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -11,21 +10,25 @@ from typing import IO, Any
 
 import click
 
+from paypro_async._core.beneficiary import BENEFICIARY_FIELDS, beneficiary_of, without_personal_values
 from paypro_async._core.lifecycle import State
-from paypro_async.cli.exits import Exit, note
+from paypro_async.bulk.results import defused
+from paypro_async.cli.exits import Exit
+from paypro_async.cli.ledger.display import status_of
 from paypro_async.cli.ledger.options import (
     json_option,
     merchant_option,
     moment,
     open_to,
-    places_of,
-    print_json,
     run_async,
     state_option,
     the_merchant,
 )
-from paypro_async.cli.options import ledger_option
-from paypro_async.cli.places import put_whole, refuse_place
+from paypro_async.cli.options import ledger_files, ledger_option
+from paypro_async.cli.output import note, print_json
+from paypro_async.cli.places import new_file
+from paypro_async.ledger.admin.records import COLUMNS, Which, records
+from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = ["export"]
 
@@ -37,7 +40,7 @@ __all__ = ["export"]
 @click.option("--batch", metavar="ID", help="Payouts of this batch only.")
 @click.option("--since", callback=moment, metavar="DATE", help="Payouts that were claimed on that day (UTC) or later.")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
-@click.option("--unmasked", is_flag=True, help="With names, account numbers and all; whoever has FILE can read them.")
+@click.option("--unmasked", is_flag=True, help="With names, account numbers and all; all who have FILE can read them.")
 @ledger_option
 @merchant_option
 @json_option
@@ -62,8 +65,6 @@ async def _export(
     unmasked: bool,
     as_json: bool,
 ) -> int:
-    from paypro_async.ledger.admin.records import Which
-
     by_ending = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
     if as_json and str(file) == "-":
         raise click.UsageError("--json tells of a file. For payouts as JSON on standard output say --format jsonl.")
@@ -78,11 +79,11 @@ async def _export(
         if str(file) == "-":
             await _write(ledger, which, sys.stdout, kind, unmasked=unmasked)
             return Exit.OK
-        refuse_place(file, places_of(ledger), replace=force)
-        with put_whole(file, replace=force) as part, part.open("w", encoding="utf-8", newline="") as text:
+        with (
+            new_file(file, ledger_files(url), replace=force) as part,
+            part.open("w", encoding="utf-8", newline="") as text,
+        ):
             count = await _write(ledger, which, text, kind, unmasked=unmasked)
-            text.flush()
-            os.fsync(text.fileno())
     if as_json:
         print_json({"file": str(file), "payouts": count})
     else:
@@ -90,11 +91,7 @@ async def _export(
     return Exit.OK
 
 
-async def _write(ledger: Any, which: Any, text: IO[str], kind: str, *, unmasked: bool) -> int:
-    from paypro_async._core.beneficiary import BENEFICIARY_FIELDS, beneficiary_of, without_personal_values
-    from paypro_async.cli.ledger.display import status_of
-    from paypro_async.ledger.admin.records import COLUMNS, records
-
+async def _write(ledger: SqlLedger, which: Which, text: IO[str], kind: str, *, unmasked: bool) -> int:
     add = _csv(text, (*COLUMNS, *BENEFICIARY_FIELDS)) if kind == "csv" else _jsonl(text)
     count = 0
     async for record in records(ledger, which):
@@ -108,8 +105,6 @@ async def _write(ledger: Any, which: Any, text: IO[str], kind: str, *, unmasked:
 
 
 def _csv(text: IO[str], columns: tuple[str, ...]) -> Callable[[Mapping[str, Any]], None]:
-    from paypro_async.bulk.results import defused
-
     # With other line ends, Python before 3.13 would leave a carriage return in a cell without quotes.
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)

@@ -1,67 +1,34 @@
-"""The commands of ``paypro ledger`` that change a ledger, and the one that copies it."""
+"""The commands of ``paypro ledger`` that keep a ledger sound: its tables, what it may forget, and its backups."""
 
 import re
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from paypro_async.cli.exits import Exit, note
-from paypro_async.cli.ledger.options import (
-    json_option,
-    ledger_of,
-    merchant_option,
-    moment,
-    open_to,
-    places_of,
-    print_json,
-    readable,
-    run_async,
-    the_merchant,
-)
-from paypro_async.cli.options import ledger_option
-from paypro_async.cli.places import put_whole, refuse_place
+from paypro_async.cli.exits import Exit
+from paypro_async.cli.ledger.options import json_option, ledger_of, moment, open_to, run_async
+from paypro_async.cli.options import ledger_files, ledger_option
+from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.places import new_file
+from paypro_async.ledger.admin.prune import erasable, erase
+from paypro_async.ledger.sql.migrations import SCHEMA_VERSION
 
-__all__ = ["backup", "decide", "hold", "migrate", "prune", "restored"]
+__all__ = ["backup", "migrate", "prune", "restored"]
 
 _AGE = re.compile(r"([1-9][0-9]{0,4})([dw])", re.ASCII)
 _DAYS = {"d": 1, "w": 7}
 
-C = TypeVar("C", bound=Callable[..., Any])
-
 
 def _age(_context: click.Context, _parameter: click.Parameter, text: str | None) -> timedelta | None:
-    """Days or weeks."""
+    """Read a number of days or weeks."""
     if text is None:
         return None
     found = _AGE.fullmatch(text)
     if found is None:
         raise click.BadParameter(f"{text!r} is not a number of days or weeks (90d, 12w).")
     return timedelta(days=int(found[1]) * _DAYS[found[2]])
-
-
-def _person_options(command: C) -> C:
-    for option in (
-        click.option(
-            "--settle-after",
-            type=click.FloatRange(0),
-            default=60.0,
-            show_default=True,
-            metavar="S",
-            envvar="PAYPRO_SETTLE_AFTER",
-            help="Seconds for which an attempt may still be on its way.",
-        ),
-        click.option("--note", "why", required=True, metavar="TEXT", help="Why; it stays in the payout's history."),
-        click.option("--by", required=True, metavar="NAME", help="Who decides; it stays in the payout's history."),
-        json_option,
-        merchant_option,
-        ledger_option,
-    ):
-        command = option(command)
-    return command
 
 
 @click.command()
@@ -98,33 +65,6 @@ def prune(before: datetime | None, age: timedelta | None, apply: bool, ledger: s
     return run_async(_prune(ledger, until, apply=apply, as_json=as_json))
 
 
-@click.command(short_help="Store what a person found out about a payout.")
-@click.argument("trade_no")
-@click.argument("decision", type=click.Choice(["paid", "not-paid", "processing", "pay-again", "reversed"]))
-@_person_options
-def decide(trade_no: str, decision: str, **options: Any) -> int:
-    """Store what a person found out about a payout, having looked it up in PayPro's dashboard. Nothing is sent.
-
-    \b
-    paid        it was paid
-    not-paid    it was not paid and must not be: it ends as failed
-    processing  the platform works on it
-    pay-again   it was not paid and shall be: the same payout once more sends it
-    reversed    it was paid and came back
-
-    A payout that waits for a person allows all but the last; one that succeeded allows that. For others, `hold` first.
-    """  # noqa: D301 - click wants the character itself, which a raw string cannot hold
-    return run_async(_decide(trade_no, decision, **options))
-
-
-@click.command()
-@click.argument("trade_no")
-@_person_options
-def hold(trade_no: str, **options: Any) -> int:
-    """Send nothing more for a payout until a person has decided."""
-    return run_async(_decide(trade_no, "hold", **options))
-
-
 @click.command(short_help="Show, begin or end the asking of a restored ledger.")
 @click.option("--begin", "change", flag_value="begin", help="This ledger was restored from a backup: ask first.")
 @click.option("--end", "change", flag_value="end", help="No payout that it has forgotten can come again.")
@@ -135,7 +75,7 @@ def restored(change: str | None, yes: bool, ledger: str | None, as_json: bool) -
     """Show whether the ledger is a restored backup, which asks the platform before it sends anything.
 
     A restored ledger has forgotten what was paid since the backup was made. End the asking when every payout that it
-    may have forgotten is settled, and nobody will pay one of them again.
+    may have forgotten is settled, and none of them will be paid again.
     """
     return run_async(_restored(ledger, change, yes=yes, as_json=as_json))
 
@@ -147,14 +87,12 @@ def restored(change: str | None, yes: bool, ledger: str | None, as_json: bool) -
 def backup(file: Path, ledger: str | None, as_json: bool) -> int:
     """Copy a ledger file to FILE, consistently and while others pay.
 
-    The copy knows that it is a backup: whoever pays from it later asks the platform first.
+    The copy knows that it is a backup: a client that pays from it later asks the platform first.
     """
     return run_async(_backup(file, ledger, as_json=as_json))
 
 
 async def _migrate(url: str | None, *, as_json: bool) -> int:
-    from paypro_async.ledger.sql.migrations import SCHEMA_VERSION
-
     ledger = ledger_of(url)
     before = await ledger.migrate()
     if as_json:
@@ -169,8 +107,6 @@ async def _migrate(url: str | None, *, as_json: bool) -> int:
 
 
 async def _prune(url: str | None, until: datetime, *, apply: bool, as_json: bool) -> int:
-    from paypro_async.ledger.admin.prune import erasable, erase
-
     async with open_to(url, "maintain" if apply else "read") as ledger:
         found = await erasable(ledger, until)
         erased = await erase(ledger, until) if apply else 0
@@ -190,33 +126,6 @@ async def _prune(url: str | None, until: datetime, *, apply: bool, as_json: bool
             "The server frees their space some time later; VACUUM FULL payout does it at once. Its log and its backups "
             "keep them."
         )
-    return Exit.OK
-
-
-async def _decide(
-    trade_no: str,
-    decision: str,
-    *,
-    by: str,
-    why: str,
-    settle_after: float,
-    ledger: str | None,
-    merchant: str | None,
-    as_json: bool,
-) -> int:
-    from paypro_async._core.report import ItemStatus
-    from paypro_async._core.transitions import Decision
-    from paypro_async.ledger.changes import decide as decided
-
-    async with open_to(ledger, "maintain") as opened:
-        merchant_no = await the_merchant(opened, merchant)
-        choice = Decision(decision)
-        entry = await decided(opened, merchant_no, trade_no, choice, by=by, note=why, settle_after=settle_after)
-    status = ItemStatus.of(entry.state)
-    if as_json:
-        print_json({"trade_no": entry.trade_no, "state": status, "attempt": entry.attempt})
-    else:
-        click.echo(f"{entry.trade_no}: {status}, as {readable(by)} decided.")
     return Exit.OK
 
 
@@ -257,7 +166,7 @@ def _confirm(name: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError("Nothing was changed. Say --yes, since nobody can be asked here.")
+        raise click.UsageError("Nothing was changed. Say --yes, since this is no terminal where one could be asked.")
     text = (
         f"What {name} has forgotten may have been paid. From now on a number that it does not hold is sent without "
         "asking. Is every payout from before the restore settled?"
@@ -267,8 +176,7 @@ def _confirm(name: str, *, yes: bool) -> None:
 
 async def _backup(file: Path, url: str | None, *, as_json: bool) -> int:
     ledger = ledger_of(url)
-    refuse_place(file, places_of(ledger), replace=None)
-    with put_whole(file) as part:
+    with new_file(file, ledger_files(url), replace=None) as part:
         await ledger.copy_to(part)
     if as_json:
         print_json({"ledger": ledger.name, "file": str(file)})

@@ -1,23 +1,22 @@
-"""What the commands about a ledger share: which ledger, whose payouts in it, and how answers look."""
+"""What the commands about a ledger share: which ledger, and whose payouts in it."""
 
 import asyncio
-import json
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+import warnings
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from paypro_async._core.lifecycle import State
 from paypro_async._core.report import ItemStatus
-from paypro_async.cli.exits import note
 from paypro_async.cli.options import LEDGER_EXAMPLE, ledger_url
-
-if TYPE_CHECKING:
-    from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.cli.output import note, readable
+from paypro_async.errors import PayProWarning
+from paypro_async.ledger import open_ledger
+from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = [
     "json_option",
@@ -25,16 +24,10 @@ __all__ = [
     "merchant_option",
     "moment",
     "open_to",
-    "places_of",
-    "print_json",
-    "print_table",
-    "readable",
     "run_async",
     "state_option",
     "the_merchant",
 ]
-
-_WIDE = 200
 
 C = TypeVar("C", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -53,7 +46,7 @@ def moment(_context: click.Context, _parameter: click.Parameter, text: str | Non
 
 
 def state_option(message: str) -> Callable[[C], C]:
-    """Which payouts, by what is known of them."""
+    """The option that chooses payouts by what is known of them."""
     kind = click.Choice([status.value for status in ItemStatus if status.state], case_sensitive=False)
     return click.option("--state", "states", type=kind, multiple=True, callback=_states, help=message)
 
@@ -63,21 +56,18 @@ def _states(_context: click.Context, _parameter: click.Parameter, names: tuple[s
 
 
 def merchant_option(command: C) -> C:
-    """Whose payouts."""
-    words = "Whose payouts; needed only if the ledger holds those of several merchants."
-    return click.option("--merchant", "--merchant-no", "merchant", metavar="NO", help=words)(command)
+    """Adds the option that says whose payouts are meant."""
+    message = "Whose payouts; needed only if the ledger holds those of several merchants."
+    return click.option("--merchant", "--merchant-no", "merchant", metavar="NO", help=message)(command)
 
 
 def json_option(command: C) -> C:
-    """For programs."""
+    """Adds the option to print JSON, for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
 
 
-def ledger_of(given: str | None) -> "SqlLedger":
+def ledger_of(given: str | None) -> SqlLedger:
     """The ledger that an option or PAYPRO_LEDGER names."""
-    from paypro_async.ledger import open_ledger
-    from paypro_async.ledger.sql.ledger import SqlLedger
-
     url = ledger_url(given)
     ledger = None if url is None else open_ledger(url.url)
     if not isinstance(ledger, SqlLedger):
@@ -86,7 +76,7 @@ def ledger_of(given: str | None) -> "SqlLedger":
 
 
 @asynccontextmanager
-async def open_to(given: str | None, purpose: str) -> AsyncIterator["SqlLedger"]:
+async def open_to(given: str | None, purpose: str) -> AsyncIterator[SqlLedger]:
     """An open ledger: ``read``, or ``maintain``."""
     ledger = ledger_of(given)
     try:
@@ -96,8 +86,8 @@ async def open_to(given: str | None, purpose: str) -> AsyncIterator["SqlLedger"]
         await ledger.aclose()
 
 
-async def the_merchant(ledger: "SqlLedger", given: str | None) -> str:
-    """Whose payouts are meant; empty if the ledger holds nobody's."""
+async def the_merchant(ledger: SqlLedger, given: str | None) -> str:
+    """Whose payouts are meant; empty if the ledger holds none."""
     known = [account.merchant_no for account in await ledger.merchants()]
     if given is not None and given not in known:
         raise click.UsageError(f"The ledger {ledger.name} holds no payouts of merchant {readable(given)}.")
@@ -108,17 +98,8 @@ async def the_merchant(ledger: "SqlLedger", given: str | None) -> str:
     return found or ""
 
 
-def places_of(ledger: "SqlLedger") -> frozenset[Path]:
-    """The files that a ledger is made of, which nothing else may be written to."""
-    path = Path(ledger.name)
-    return frozenset(path.with_name(f"{path.name}{suffix}").resolve() for suffix in ("", "-wal", "-shm", "-mark"))
-
-
 def run_async(work: Coroutine[Any, Any, T]) -> T:
     """Run *work*; warnings of the ledger are for people, and said in a line."""
-    import warnings
-
-    from paypro_async.errors import PayProWarning
 
     def say(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         note(f"Note: {message}" if issubclass(category, PayProWarning) else f"{category.__name__}: {message}")
@@ -127,33 +108,3 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
         warnings.simplefilter("always", PayProWarning)
         warnings.showwarning = say
         return asyncio.run(work)
-
-
-def print_json(found: Any) -> None:
-    """One document."""
-    click.echo(json.dumps(found, default=str, indent=2, ensure_ascii=False))
-
-
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[str] = ()) -> None:
-    """A table; nothing is cut off, and nothing in it is taken for markup or for orders to the terminal."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(readable(cell)) for cell in row))
-    console = Console(highlight=False)
-    # A file or a pipe has no width, and a number that is broken in two is of no use to the next program.
-    if not console.is_terminal:
-        console.width = _WIDE
-    console.print(table)
-
-
-def readable(value: Any) -> str:
-    """Text for a terminal: what would steer it stands there as a mark."""
-    text = "" if value is None else str(value)
-    return "".join(one if one.isprintable() else "�" for one in text)

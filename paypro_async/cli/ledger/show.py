@@ -1,40 +1,39 @@
-"""``paypro ledger``: the group, and the commands that only read. They work while others pay, and write nothing."""
+"""The commands of ``paypro ledger`` that show payouts. They work while others pay, and write nothing."""
 
 from typing import Any
 
 import click
+from attrs import asdict
 
 from paypro_async._core.lifecycle import State
-from paypro_async.cli.exits import Exit, note
-from paypro_async.cli.ledger.export import export
-from paypro_async.cli.ledger.maintain import backup, decide, hold, migrate, prune, restored
+from paypro_async.cli.exits import Exit
+from paypro_async.cli.ledger.display import (
+    masked,
+    print_list,
+    print_overview,
+    print_record,
+    status_of,
+    totals_as_json,
+)
 from paypro_async.cli.ledger.options import (
     json_option,
     merchant_option,
     open_to,
-    print_json,
-    print_table,
-    readable,
     run_async,
     state_option,
     the_merchant,
 )
 from paypro_async.cli.options import ledger_option
+from paypro_async.cli.output import note, print_json, print_table, readable
+from paypro_async.ledger.admin import records
+from paypro_async.ledger.sql.ledger import SqlLedger
 
-__all__ = ["ledger"]
+__all__ = ["history", "show"]
 
 _SHOWN = 50
 
 
-@click.group()
-def ledger() -> None:
-    """Look into a ledger, keep it sound, and decide what only a person can.
-
-    Names, account numbers and the like are masked in all that is printed.
-    """
-
-
-@ledger.command()
+@click.command()
 @click.argument("trade_no", nargs=-1)
 @state_option("List payouts in this state; may be repeated.")
 @click.option("--batch", metavar="ID", help="List payouts of this batch.")
@@ -56,7 +55,7 @@ def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **
     return run_async(_show(trade_no, ledger, merchant, **options))
 
 
-@ledger.command()
+@click.command()
 @click.argument("trade_no")
 @ledger_option
 @merchant_option
@@ -64,22 +63,6 @@ def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **
 def history(trade_no: str, ledger: str | None, merchant: str | None, as_json: bool) -> int:
     """Show every step of a payout: when, by what cause, and who decided why."""
     return run_async(_history(trade_no, ledger, merchant, as_json=as_json))
-
-
-@ledger.command()
-@ledger_option
-@json_option
-def check(ledger: str | None, as_json: bool) -> int:
-    """Check that all that a ledger holds fits together; exit code 1 if something does not.
-
-    Every payout's history must lead to its state, its fingerprint must follow from its content, and what the database
-    refuses must still be refused. Nothing is changed.
-    """
-    return run_async(_check(ledger, as_json=as_json))
-
-
-for _command in (export, migrate, prune, decide, hold, restored, backup):
-    ledger.add_command(_command)
 
 
 async def _show(
@@ -103,11 +86,8 @@ async def _show(
         return await _show_all(ledger, merchant_no, settle_after=settle_after, as_json=as_json)
 
 
-async def _show_these(ledger: Any, merchant_no: str, numbers: tuple[str, ...], *, as_json: bool) -> int:
-    from paypro_async.cli.ledger.display import masked, print_record
-    from paypro_async.ledger.admin import records as reading
-
-    found = [masked(record) for record in await reading.find(ledger, merchant_no, numbers)]
+async def _show_these(ledger: SqlLedger, merchant_no: str, numbers: tuple[str, ...], *, as_json: bool) -> int:
+    found = [masked(record) for record in await records.find(ledger, merchant_no, numbers)]
     missing = [one for one in numbers if one not in {record["trade_no"] for record in found}]
     if as_json:
         print_json({"payouts": found, "missing": missing})
@@ -129,11 +109,8 @@ async def _show_list(
     limit: int,
     as_json: bool,
 ) -> int:
-    from paypro_async.cli.ledger.display import masked, print_list
-    from paypro_async.ledger.admin import records as reading
-
-    which = reading.Which(merchant_no=merchant_no, states=states, batch_id=batch)
-    found = await reading.page(ledger, which, after=after, limit=limit + 1)
+    which = records.Which(merchant_no=merchant_no, states=states, batch_id=batch)
+    found = await records.page(ledger, which, after=after, limit=limit + 1)
     shown = found[:limit]
     behind = shown[-1].trade_no if len(found) > limit else None
     if as_json:
@@ -145,16 +122,11 @@ async def _show_list(
     return Exit.OK
 
 
-async def _show_all(ledger: Any, merchant_no: str, *, settle_after: float, as_json: bool) -> int:
-    from attrs import asdict
-
-    from paypro_async.cli.ledger.display import masked, print_overview, totals_as_json
-    from paypro_async.ledger.admin import records as reading
-
+async def _show_all(ledger: SqlLedger, merchant_no: str, *, settle_after: float, as_json: bool) -> int:
     since = ledger.restored_since
     about = {
         "ledger": ledger.name,
-        "schema_version": await reading.version(ledger),
+        "schema_version": await records.version(ledger),
         "merchants": [
             {"merchant_no": one.merchant_no, "environment": one.environment}
             for one in await ledger.merchants()
@@ -163,9 +135,9 @@ async def _show_all(ledger: Any, merchant_no: str, *, settle_after: float, as_js
         "asks_first_since": since.isoformat(timespec="seconds") if since else None,
         "suspicion": ledger.suspicion,
     }
-    totals = await reading.totals(ledger, merchant_no)
-    attention = await reading.attention(ledger, merchant_no, settle_after=settle_after)
-    batches = await reading.batches(ledger, merchant_no)
+    totals = await records.totals(ledger, merchant_no)
+    attention = await records.attention(ledger, merchant_no, settle_after=settle_after)
+    batches = await records.batches(ledger, merchant_no)
     if not as_json:
         print_overview(about, totals, attention, batches)
         return Exit.OK
@@ -176,14 +148,11 @@ async def _show_all(ledger: Any, merchant_no: str, *, settle_after: float, as_js
 
 
 async def _history(trade_no: str, url: str | None, merchant: str | None, *, as_json: bool) -> int:
-    from paypro_async.cli.ledger.display import status_of
-    from paypro_async.ledger.admin import records as reading
-
     async with open_to(url, "read") as ledger:
         merchant_no = await the_merchant(ledger, merchant)
         steps = [
             step | {name: step[name] and status_of(step[name]) for name in ("from", "to")}
-            for step in await reading.history(ledger, merchant_no, trade_no)
+            for step in await records.history(ledger, merchant_no, trade_no)
         ]
     if not steps:
         note(f"The ledger {ledger.name} holds no payout {readable(trade_no)} of merchant {merchant_no or '(none)'}.")
@@ -193,28 +162,3 @@ async def _history(trade_no: str, url: str | None, merchant: str | None, *, as_j
     else:
         print_table(list(steps[0]), [tuple(step.values()) for step in steps], numbers=["attempt"])
     return Exit.OK
-
-
-async def _check(url: str | None, *, as_json: bool) -> int:
-    import json
-
-    from attrs import asdict
-
-    from paypro_async.ledger.admin.check import findings
-
-    count = 0
-    async with open_to(url, "read") as ledger:
-        # Each at once, since there may be more than memory holds.
-        if as_json:
-            click.echo('{"findings": [', nl=False)
-        async for found in findings(ledger):
-            if as_json:
-                click.echo(f"{',' if count else ''}\n  {json.dumps(asdict(found), ensure_ascii=False)}", nl=False)
-            else:
-                click.echo(readable(found))
-            count += 1
-        if as_json:
-            click.echo(f'\n], "sound": {json.dumps(count == 0)}}}')
-    if not as_json:
-        click.echo(f"{count:,} findings." if count else f"The ledger {ledger.name} is sound.")
-    return Exit.UNEXPECTED if count else Exit.OK

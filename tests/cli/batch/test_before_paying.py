@@ -99,8 +99,8 @@ def test_without_a_ledger_nothing_is_paid(here: Here, monkeypatch: pytest.Monkey
         (["--ledger", "memory"], "forgets"),
         (["--ledger", "redis://x"], "Give --ledger='sqlite:///payouts.db' (or just 'payouts.db';"),
         (["--ledger", "sqlite:///:memory:"], "not understood"),
-        (["--result", "p.csv"], "which is the input or the ledger"),
-        (["--result", "payouts.db"], "which is the input or the ledger"),
+        (["--result", "p.csv"], "is the input or belongs to the ledger; nothing was written"),
+        (["--result", "payouts.db"], "is the input or belongs to the ledger; nothing was written"),
         (["--result", "nowhere/r.csv"], "cannot be written"),
         (["--concurrency", "0"], "concurrency"),
         (["--rate", "0"], "rate"),
@@ -172,7 +172,7 @@ def test_an_unexpected_error_shows_its_place_and_no_values(here: Here, monkeypat
     def broken(*_: object, **__: object) -> None:
         raise LookupError(payout(1)["bank_number"])
 
-    monkeypatch.setattr("paypro_async.bulk.plan.make_plan", broken)
+    monkeypatch.setattr("paypro_async.bulk.apply.make_plan", broken)
     code, _, err = here("batch", "p.csv")
 
     assert code == 1
@@ -187,7 +187,7 @@ def test_ctrl_c_while_the_file_is_checked(here: Here, monkeypatch: pytest.Monkey
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("paypro_async.bulk.plan.make_plan", interrupted)
+    monkeypatch.setattr("paypro_async.bulk.apply.make_plan", interrupted)
     code, _, err = here("batch", "p.csv")
 
     assert (code, err.strip()) == (130, "Interrupted.")

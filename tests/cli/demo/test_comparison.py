@@ -5,13 +5,12 @@ from decimal import Decimal
 import pytest
 
 from paypro_async._core.signing import Md5Signer
-from paypro_async.bulk.plan import numbered
 from paypro_async.cli.demo.comparison import compare
 from paypro_async.cli.demo.payer import MERCHANT_NO, SECRET, SHARED, Payer
 from paypro_async.cli.demo.sample import write_sample
 from paypro_async.client import PayProClient
 from paypro_async.sandbox import Sandbox
-from tests.support.payout_files import open_file, plan_of
+from tests.support.payout_files import open_file, rows_of
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def payer(tmp_path) -> Payer:
 async def pay(payer: Payer, sandbox: Sandbox, *, rows: range, **changes: str) -> list[str]:
     """Pay some rows of the sample, perhaps not as they stand there."""
     with open_file(payer.sample.read_bytes()) as file:
-        whole = list(numbered(file, plan_of(file)))
+        whole = [(row, intent.trade_no) for row, intent in rows_of(file)]
     client = PayProClient(
         base_url=sandbox.base_url,
         merchant_no=MERCHANT_NO,
@@ -38,7 +37,7 @@ async def pay(payer: Payer, sandbox: Sandbox, *, rows: range, **changes: str) ->
     return [trade_no for _, trade_no in whole]
 
 
-async def verdict_on(payer: Payer, sandbox: Sandbox):
+async def comparison_of(payer: Payer, sandbox: Sandbox):
     return await compare(Payer(sample=payer.sample, ledger=payer.ledger, base_url=sandbox.base_url))
 
 
@@ -46,10 +45,10 @@ async def test_all_is_right(payer: Payer) -> None:
     """Every row once in the books, and the same in the ledger."""
     async with Sandbox(secret=SECRET) as sandbox:
         await pay(payer, sandbox, rows=range(4))
-        verdict = await verdict_on(payer, sandbox)
+        comparison = await comparison_of(payer, sandbox)
 
-    assert verdict.right
-    assert verdict.findings() == []
+    assert comparison.right
+    assert comparison.findings() == []
 
 
 async def test_a_missing_row_and_a_booking_of_nobody(payer: Payer) -> None:
@@ -57,13 +56,13 @@ async def test_a_missing_row_and_a_booking_of_nobody(payer: Payer) -> None:
     async with Sandbox(secret=SECRET) as sandbox:
         own = await pay(payer, sandbox, rows=range(3))
         await pay(payer, sandbox, rows=range(1), trade_no="STRANGER")
-        verdict = await verdict_on(payer, sandbox)
+        comparison = await comparison_of(payer, sandbox)
 
-    assert not verdict.right
-    assert verdict.missing == [own[3]]
-    assert verdict.unexpected == ["STRANGER"]
-    assert f"missing from the books: {own[3]}" in verdict.findings()
-    assert len(verdict.findings(limit=1)) == 2
+    assert not comparison.right
+    assert comparison.missing == [own[3]]
+    assert comparison.unexpected == ["STRANGER"]
+    assert f"missing from the books: {own[3]}" in comparison.findings()
+    assert len(comparison.findings(limit=1)) == 2
 
 
 async def test_a_row_that_was_booked_twice_or_that_the_ledger_has_otherwise(payer: Payer) -> None:
@@ -75,10 +74,10 @@ async def test_a_row_that_was_booked_twice_or_that_the_ledger_has_otherwise(paye
         await pay(payer, sandbox, rows=range(1))
         await pay(payer, sandbox, rows=range(1, 2), amount="1")
         sandbox.books.set_status(own[2], "00029")
-        verdict = await verdict_on(payer, sandbox)
+        comparison = await comparison_of(payer, sandbox)
 
-    assert not verdict.right
-    assert verdict.twice == own[:2]
+    assert not comparison.right
+    assert comparison.twice == own[:2]
     assert sandbox.books.orders[own[1]].amount == Decimal(1)
     # Row 1 agrees with its last booking; row 2 has another amount than the file; 3 and 4 are not in the new ledger.
-    assert [one.split(":")[0] for one in verdict.differing] == own[1:]
+    assert [one.split(":")[0] for one in comparison.differing] == own[1:]

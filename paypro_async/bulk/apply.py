@@ -1,0 +1,211 @@
+"""Pay a file, without a terminal."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, TypedDict, Unpack
+
+from paypro_async._core.report import BatchProgress, BatchReport
+from paypro_async._core.stopping import StopRules
+from paypro_async.batch.batch import Batch
+from paypro_async.bulk.plan import Plan, Planned, make_plan, planned
+from paypro_async.bulk.problems import PayoutFileError
+from paypro_async.bulk.readers.csv import PayoutFile
+from paypro_async.bulk.repeats import Before, look_back
+from paypro_async.bulk.results import FileReport, ResultFile, RowOutcome, row_outcomes, write_results
+from paypro_async.client import PayProClient
+from paypro_async.engine.intake import CheckedPayout, Intake
+from paypro_async.errors import ConfigurationError
+from paypro_async.ledger import BatchRecord, Ledger
+
+__all__ = ["BatchSettings", "Disbursement"]
+
+
+class BatchSettings(TypedDict, total=False):
+    """How a file is paid: the arguments of :meth:`~paypro_async.PayProClient.batch_payout` but ``batch_id``."""
+
+    concurrency: int
+    rate: float | None
+    timeout: float | None
+    max_attempts: int | None
+    refresh: bool
+    stop: StopRules | None
+    on_progress: Callable[[BatchProgress], object] | None
+
+
+class Disbursement:
+    """A file of payouts that has been checked whole, and the client that pays it, each row at most once.
+
+    ::
+
+        async with PayProClient.from_env() as client:
+            with Disbursement(client, "payouts.csv") as disbursement:
+                await disbursement.pay()
+                report = await disbursement.report("payouts.result.csv")
+
+    Making one reads and checks every row, which takes about as long as a second for each hundred thousand: a service
+    does it with ``await asyncio.to_thread(Disbursement, client, path)``. The client need not be open for that. What is
+    paid is what was checked, whatever becomes of the file meanwhile.
+
+    A row without a ``trade_no`` gets one that follows from the content of the file. So the same file again, after a
+    crash or a stop, goes on where it was, and a file that was edited is looked up in the ledger before it is paid.
+
+    Args:
+        client: Says what is right, by its region, its merchant and its values for all payouts; and pays.
+        source: The path of a CSV file, or the file itself, open for reading bytes.
+        name: What the ledger calls the file. By default its path.
+        run: Mixed into the trade numbers that are made: under another name of a run the same file has other numbers,
+            and is paid a second time.
+
+    Raises:
+        PayoutFileError: With everything that is wrong with the file. Nothing was sent.
+        ConfigurationError: If a value of the client for all payouts is wrong.
+        OSError: If the file cannot be read.
+
+    Attributes:
+        name: What the ledger calls the file.
+        file: Its columns and rows.
+        plan: How many rows, their sum, their trade numbers, and what is worth a look before paying.
+    """
+
+    def __init__(
+        self,
+        client: PayProClient,
+        source: str | os.PathLike[str] | BinaryIO,
+        *,
+        name: str | None = None,
+        run: str | None = None,
+    ) -> None:
+        self._client = client
+        self._intake: Intake = client._intake  # noqa: SLF001  rows are checked as the client checks any payout
+        self._path = Path(source) if isinstance(source, str | os.PathLike) else None
+        self.name: str = name or str(self._path or getattr(source, "name", None) or "<stream>")
+        defaults = _shared(self._intake)
+        with ExitStack() as held:
+            with _opened(source) as data:
+                self.file: PayoutFile = held.enter_context(PayoutFile(data, spec=self._intake.spec, defaults=defaults))
+            self.plan: Plan = make_plan(self.file, self._intake.intent_of, run=run)
+            if self.plan.problems:
+                raise PayoutFileError(self.plan.problems)
+            self._held = held.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget the copy of the file that was taken when it was read."""
+        self._held.close()
+
+    async def look_back(self) -> Before:
+        """Look every row up in the ledger: what is known, was paid under another number, or is in conflict.
+
+        Raises:
+            LedgerUnavailableError: If the ledger cannot be read.
+            ConfigurationError: If the client has no ledger.
+        """
+        return await look_back(self._rows(), self.plan, self._ledger(), self._intake.merchant_no)
+
+    async def pay(self, *, pay_again: bool = False, **settings: Unpack[BatchSettings]) -> BatchReport:
+        """Look back, and pay what is not paid yet.
+
+        Args:
+            pay_again: Pay rows although the ledger holds the same amount to the same beneficiary under other numbers.
+            settings: As :meth:`~paypro_async.PayProClient.batch_payout` takes them.
+
+        Raises:
+            PayoutFileError: If the ledger speaks against the file: rows were paid before, or have the trade number of
+                another payout. Nothing was sent.
+            LedgerUnavailableError: If the ledger cannot be read.
+            ConfigurationError: If a setting makes no sense, or the client has no ledger.
+        """
+        return await (await self.start(await self.look_back(), pay_again=pay_again, **settings))
+
+    async def start(self, before: Before, *, pay_again: bool = False, **settings: Unpack[BatchSettings]) -> Batch:
+        """The batch that pays what is not paid yet: await it, iterate over it, or close it early.
+
+        Each item's ``position`` is its row, counted from 0; its ``payout`` holds the row's fields.
+
+        Args:
+            before: What :meth:`look_back` found.
+            pay_again: Pay rows although the ledger holds the same amount to the same beneficiary under other numbers.
+            settings: As :meth:`~paypro_async.PayProClient.batch_payout` takes them.
+
+        Raises:
+            PayoutFileError: As :meth:`pay` raises it.
+        """
+        if problems := before.problems(pay_again=pay_again):
+            raise PayoutFileError(problems)
+        batch = self._client.batch_payout(self._payouts(), batch_id=self.plan.batch_id, **settings)
+        # So that `paypro ledger show` can name the file.
+        record = BatchRecord(merchant_no=self._intake.merchant_no, batch_id=self.plan.batch_id, source=self.name)
+        await self._ledger().record_batch(record)
+        return batch
+
+    def outcomes(self) -> AsyncIterator[RowOutcome]:
+        """Every row in the order of the file, with what the ledger holds of it.
+
+        Raises:
+            LedgerUnavailableError: If the ledger cannot be read.
+        """
+        return row_outcomes(self._rows(), self._ledger(), self._intake.merchant_no)
+
+    async def report(self, path: str | os.PathLike[str] | None = None) -> FileReport:
+        """Count the rows by what became of them, and write each into a result file if *path* names one.
+
+        A result file holds the columns of the input and, behind them, ``paypro_trade_no``, ``paypro_status`` and more.
+        It is there whole or not at all, and only its owner can read it; a file that is there is replaced.
+
+        Raises:
+            LedgerUnavailableError: If the ledger cannot be read.
+            ConfigurationError: If *path* is the input itself.
+            OSError: If the result file cannot be written.
+        """
+        report = FileReport()
+        with self._result_file(path) as result:
+            async for outcome in self.outcomes():
+                report.add(outcome)
+                if result:
+                    result.write(outcome)
+        return report
+
+    def _result_file(self, path: str | os.PathLike[str] | None) -> AbstractContextManager[ResultFile | None]:
+        if path is None:
+            return nullcontext()
+        if self._path is not None and Path(path).resolve() == self._path.resolve():
+            raise ConfigurationError(f"The result file cannot be {path}, which is the input. Name another file.")
+        return write_results(Path(path), self.file)
+
+    def _rows(self) -> Iterator[Planned]:
+        return planned(self.file, self.plan, self._intake.intent_of)
+
+    def _payouts(self) -> Iterator[CheckedPayout]:
+        return (CheckedPayout({**row.values, "trade_no": intent.trade_no}, intent) for row, intent in self._rows())
+
+    def _ledger(self) -> Ledger:
+        if self._client.ledger is None:
+            raise ConfigurationError(
+                "The client has no ledger, so a crash could make it pay rows twice. Nothing was sent. Give "
+                "ledger='sqlite:///payouts.db'."
+            )
+        return self._client.ledger
+
+
+def _opened(source: str | os.PathLike[str] | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    return Path(source).open("rb") if isinstance(source, str | os.PathLike) else nullcontext(source)
+
+
+def _shared(intake: Intake) -> dict[str, str]:
+    """The client's values for all rows; one that is wrong is said to be so once, and not once a row."""
+    shared = {name: value for name, value in intake.defaults.items() if value}
+    checks = {one.name: one.check for one in intake.spec.fields}
+    for name, value in shared.items():
+        if name in checks and (wrong := checks[name].wrong(value)):
+            raise ConfigurationError(f"{name} {wrong[1]}. Nothing was sent.")
+    return shared

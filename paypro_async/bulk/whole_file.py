@@ -1,0 +1,57 @@
+"""A file that is there whole or not at all, and that only its owner can read."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+__all__ = ["put_whole"]
+
+
+@contextmanager
+def put_whole(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """An empty file to write to, which stands at *path* once the block has ended without an error.
+
+    By then it is on the disk, as is its entry in the folder, so that a power cut cannot take it back.
+
+    Args:
+        path: Where the file shall be; the empty one is made in the same folder.
+        replace: Whether a file that is there is replaced.
+
+    Raises:
+        FileExistsError: If a file is there, and *replace* is not set. It is left as it is.
+        OSError: If the file cannot be written.
+    """
+    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        with part.open("r+b") as written:
+            os.fsync(written.fileno())
+        _put(part, path, replace=replace)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _put(part: Path, path: Path, *, replace: bool) -> None:
+    if replace:
+        part.replace(path)
+    else:
+        try:
+            # Unlike a renaming, this fails if another program has put a file there meanwhile.
+            os.link(part, path)
+        except FileExistsError:
+            raise
+        except OSError:  # A file system without links.
+            if path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+            part.replace(path)
+    with suppress(OSError):  # Windows cannot open a folder.
+        descriptor = os.open(path.absolute().parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

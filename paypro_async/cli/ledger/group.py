@@ -1,0 +1,23 @@
+"""``paypro ledger``: the group of its commands."""
+
+import click
+
+from paypro_async.cli.ledger.check import check
+from paypro_async.cli.ledger.decide import decide, hold
+from paypro_async.cli.ledger.export import export
+from paypro_async.cli.ledger.maintain import backup, migrate, prune, restored
+from paypro_async.cli.ledger.show import history, show
+
+__all__ = ["ledger"]
+
+
+@click.group()
+def ledger() -> None:
+    """Look into a ledger, keep it sound, and decide what only a person can.
+
+    Names, account numbers and the like are masked in all that is printed.
+    """
+
+
+for _command in (show, history, check, export, migrate, prune, decide, hold, restored, backup):
+    ledger.add_command(_command)

@@ -1,0 +1,51 @@
+"""What is printed: results on standard output, all else on standard error."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["note", "print_json", "print_table", "readable"]
+
+_WIDE = 200
+
+
+def note(text: str) -> None:
+    """Say something that is no result: standard output is for results alone."""
+    click.echo(text, err=True)
+
+
+def print_json(found: Any) -> None:
+    """Print one JSON document; times and other values that JSON does not know become text."""
+    click.echo(json.dumps(found, default=str, indent=2, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[str] = ()) -> None:
+    """Print a table in which nothing is cut off, and nothing is taken for markup or for orders to the terminal.
+
+    Args:
+        columns: The names above the columns.
+        rows: The cells of each row.
+        numbers: The names of columns that are aligned to the right.
+    """
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(readable(cell)) for cell in row))
+    console = Console(highlight=False)
+    # A file or a pipe has no width, and a number that is broken in two is of no use to the next program.
+    if not console.is_terminal:
+        console.width = _WIDE
+    console.print(table)
+
+
+def readable(value: Any) -> str:
+    """Text for a terminal: a character that would steer it is shown as a mark."""
+    text = "" if value is None else str(value)
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
