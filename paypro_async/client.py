@@ -1,4 +1,4 @@
-"""The client."""
+"""``PayProClient``: what users open, pay with and close."""
 
 import asyncio
 import os

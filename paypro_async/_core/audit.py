@@ -1,6 +1,6 @@
 """Whether what a ledger holds of a payout can be true: its columns, its content and its history fit together.
 
-It goes by raw values, as a database gives them: what is audited may have been written by anybody.
+It goes by raw values, as a database gives them: what is audited may have been written by any program.
 """
 
 import json

@@ -33,7 +33,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 class ReadingError(ValueError):
-    """The bytes are not what the platform documents. The text names the place, never a value."""
+    """The bytes are not what the platform documents. The text says where it differs, and never quotes a value."""
 
 
 def _refuse_constant(name: str) -> None:

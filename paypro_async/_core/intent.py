@@ -30,7 +30,7 @@ class Intent:
         amount: In major units of *currency*.
         content: Wire names and texts of every field that is sent, but ``timestamp`` and ``sign``.
         fingerprint: SHA-256 over what is paid to whom. The same trade_no with another fingerprint is a conflict.
-        batch_id: The batch that it belongs to, if to one; *position* is its place there, from 0.
+        batch_id: The batch that it belongs to, if to one; *position* is its number there, from 0.
         warnings: What is allowed but advised against.
     """
 

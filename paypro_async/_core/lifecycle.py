@@ -134,7 +134,7 @@ class Entry:
         age: Seconds from then until this entry was read, on the same clock.
         phase: How far the last attempt got; None while that is not known.
         batch_id: The batch that claimed it, if one did.
-        position: Its place in that batch, from 0.
+        position: Its number in that batch, from 0.
         created_at: When it was claimed; *updated_at*, when it last changed. On the ledger's clock, UTC.
         doubt: Whether an attempt before the last one may have left. A refusal of the last one then ends nothing.
         reply: What the last attempt was answered, see :class:`Reply`.

@@ -200,7 +200,7 @@ class BatchReport:
 
     @property
     def rate(self) -> float:
-        """Items per second."""
+        """Items that ended in a second, on average."""
         return self.total / self.elapsed if self.elapsed else 0.0
 
     @property
@@ -219,7 +219,7 @@ class BatchTally:
 
     @property
     def counts(self) -> Counter[ItemStatus]:
-        """Items by status."""
+        """How many items, by status."""
         return self.tally.counts
 
     def add(self, item: BatchItem, amount: Decimal | None) -> None:

@@ -39,8 +39,8 @@ class RetryPolicy:
         settle_after: How long after an attempt "no such order" proves nothing.
         ask_spacing: Between the two questions that must both find nothing.
         resend: Whether a payout that never arrived may be sent again by itself.
-        backoff_first: The ceiling of the first delay; it doubles each time up to *backoff_max*, and the delay is
-            drawn evenly from zero to the ceiling (full jitter).
+        backoff_first: The ceiling of the first delay. The delay before try n + 1 is drawn evenly from zero to
+            ``min(backoff_max, backoff_first * 2 ** n)`` (full jitter).
         retry_after_max: A ``Retry-After`` beyond this is taken as this.
     """
 
@@ -115,7 +115,7 @@ def is_over(state: State, *, refresh: bool) -> bool:
 
 
 def next_step(at: Situation, policy: RetryPolicy, chance: float) -> Step:
-    """Decide.
+    """What to do now about a payout: send it, ask about it, wait, or finish; and after how many seconds.
 
     Args:
         at: Where the payout stands.

@@ -92,7 +92,7 @@ class Md5Signer:
     def sign(self, fields: Mapping[str, object]) -> str:
         """Return the signature as 32 lower-case hexadecimal characters."""
         text = signing_string(fields).encode("utf-8")
-        first = self.secret_position == "prefix"  # noqa: S105  a place, no secret
+        first = self.secret_position == "prefix"  # noqa: S105  where it stands, and not what it is
         salted = self._secret + text if first else text + self._secret
         # MD5 is the platform's choice; it authenticates nothing by itself, TLS does.
         return hashlib.md5(salted, usedforsecurity=False).hexdigest()

@@ -24,7 +24,7 @@ __all__ = ["Job", "Worker"]
 
 @define(eq=False)
 class Job:
-    """One item.
+    """One item of the source, from when it is read until it has ended.
 
     Args:
         position: Of the item in the source, from 0.

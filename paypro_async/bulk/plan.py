@@ -53,7 +53,7 @@ class Plan:
     identical: tuple[int, ...] = ()
 
     def trade_no(self, row: Row) -> str:
-        """The row's own trade number, or the one that follows from the file's content and the row's place."""
+        """The row's own trade number, or the one that follows from the file's content and the row's number."""
         return row.values.get("trade_no") or derived_trade_no(self.digest, row.number)
 
     @property

@@ -50,7 +50,7 @@ def balance(as_json: bool, **account: Any) -> None:
         result = await client.balance()
         _print(asdict(result), f"available: {result.available:,} {result.currency}", as_json=as_json)
 
-    # A balance has no place in a ledger, so no file is opened, whatever the environment says.
+    # A ledger holds no balance, so no file is opened, whatever the environment says.
     _ask(ask, ledger="memory", **account)
 
 

@@ -34,7 +34,7 @@ def code_of(error: Exception) -> Exit:
 
 
 def explain(error: Exception) -> str:
-    """The error for people: ours in its own sentence, others by kind and place, since their text may quote a value."""
+    """The error for people: ours in its own sentence, others by kind and traceback: their text may quote a value."""
     if isinstance(error, ConfigurationError):
         return f"Error: {_ARGUMENT.sub(_as_option, str(error))}"
     if isinstance(error, PayProError):

@@ -40,7 +40,7 @@ def sandbox(
     secret = os.environ.get("PAYPRO_SECRET") or _SECRET
 
     async def serve() -> None:
-        place = Sandbox(
+        platform = Sandbox(
             secret=secret,
             merchant_no=merchant_no,
             port=port,
@@ -49,8 +49,8 @@ def sandbox(
             paid_after=paid_after,
         )
         with Stop() as stop:
-            async with place:
-                _introduce(place.base_url, merchant_no, booking_lag, own_secret=secret != _SECRET)
+            async with platform:
+                _introduce(platform.base_url, merchant_no, booking_lag, own_secret=secret != _SECRET)
                 await stop.wait()
 
     try:

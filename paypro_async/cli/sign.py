@@ -11,7 +11,7 @@ from paypro_async.cli.options import client_settings
 
 __all__ = ["sign"]
 
-_SECRET = "<secret>"  # noqa: S105  what stands in its place
+_SECRET = "<secret>"  # noqa: S105  what is shown instead
 
 
 @click.command(short_help="Show what is signed, and how.")
@@ -20,7 +20,7 @@ _SECRET = "<secret>"  # noqa: S105  what stands in its place
 def sign(file: Path, explain: bool) -> None:
     """Sign the fields of a JSON object in FILE (or standard input) with PAYPRO_SECRET.
 
-    For comparing with another implementation: of the secret only its place is ever shown.
+    For comparing with another implementation: of the secret it only shows where it stands.
     """
     fields = _fields(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
     # Where requests would go does not matter here, so it need not be said.
@@ -36,7 +36,7 @@ def sign(file: Path, explain: bool) -> None:
     for name in sorted(set(fields) - set(signed)):
         click.echo(f"Left out: {name} ({'never signed itself' if name == 'sign' else 'empty'})")
     text = signing_string(fields)
-    whole = text + _SECRET if signer.secret_position == "suffix" else _SECRET + text  # noqa: S105  a place
+    whole = text + _SECRET if signer.secret_position == "suffix" else _SECRET + text  # noqa: S105  where it stands
     click.echo(f"\nSigned text, as UTF-8; {_SECRET} stands for your secret:\n  {whole}")
     click.echo(f"\nSignature, its MD5 in lower-case hexadecimal:\n  {signature}")
     if given := fields.get("sign"):

@@ -40,15 +40,15 @@ class NoRate:
         return False
 
     def ahead(self, _turn: float | None, /) -> float:
-        """No time."""
+        """No seconds to wait."""
         return 0.0
 
     async def ready(self, _deadline: float, /) -> float | None:
-        """At once."""
+        """No turn, and none to wait for."""
         return None
 
     async def go(self, turn: float | None, /) -> None:
-        """At once."""
+        """Return at once, since there is no turn to wait for."""
 
     def stored(self, seconds: float, /) -> None:
         """That is of no interest where no turn has to be met."""

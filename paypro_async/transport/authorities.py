@@ -27,7 +27,7 @@ class TlsContext:
         self._lock = anyio.Lock(fast_acquire=True)
 
     async def get(self) -> ssl.SSLContext:
-        """The context.
+        """The context that connections are checked with, made at the first call.
 
         Raises:
             ConfigurationError: If the authorities cannot be read.

@@ -273,7 +273,7 @@ def test_without_the_extra_the_command_line_says_what_to_install(tmp_path, missi
     assert done.stderr == f"The command line needs {missing}: pip install 'paypro-async[cli]'\n"
 
 
-@pytest.mark.parametrize("name", ["single_payout.py", "batch.py"])
+@pytest.mark.parametrize("name", ["single_payout.py", "batch.py", "pay_file.py"])
 async def test_the_examples_run(terminal: Terminal, name: str) -> None:
     """As they stand, from any folder, without settings."""
     clean = {key: value for key, value in terminal.environment.items() if not key.startswith("PAYPRO_")}

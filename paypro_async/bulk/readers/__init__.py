@@ -1,1 +1,1 @@
-"""Files in: each reader gives rows of text, with their place in the file."""
+"""Files in: each reader gives rows of text, each with its line in the file."""

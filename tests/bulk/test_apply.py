@@ -1,0 +1,230 @@
+"""Paying a file from a program: read, planned, looked up, paid, reported, without a terminal."""
+
+import asyncio
+import csv
+import inspect
+import io
+import warnings
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from paypro_async import ConfigurationError, ItemStatus, LedgerUnavailableError, MemoryLedger, PayProClient
+from paypro_async.bulk import BatchSettings, Disbursement, PayoutFileError
+from paypro_async.sandbox import Sandbox
+from tests.support.merchant import SIGNER, bookings
+from tests.support.payout_files import HEADER, MERCHANT_NO, SHARED, csv_text, row, rows
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(booking_lag=0.0) as sandbox:
+        yield sandbox
+
+
+def client_of(sandbox: Sandbox | None, **settings: object) -> PayProClient:
+    base_url = sandbox.base_url if sandbox else "http://127.0.0.1:9"
+    given = {"ledger": "memory", "settle_after": 1.5} | SHARED | settings
+    return PayProClient(base_url=base_url, merchant_no=MERCHANT_NO, signer=SIGNER, **given)
+
+
+@pytest.fixture
+async def client(sandbox: Sandbox) -> AsyncIterator[PayProClient]:
+    async with client_of(sandbox) as client:
+        yield client
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text))
+
+
+async def test_a_file_is_planned_paid_and_reported(tmp_path, client: PayProClient, sandbox: Sandbox) -> None:
+    """In four lines; the result file has a row for each of the input, and the ledger knows the file's name."""
+    path = tmp_path / "salaries.csv"
+    path.write_text(csv_text(rows(30)))
+
+    with Disbursement(client, path) as disbursement:
+        assert (disbursement.plan.rows, disbursement.plan.currency) == (30, "INR")
+        report = await disbursement.pay(concurrency=10)
+        found = await disbursement.report(tmp_path / "result.csv")
+
+    assert report.ok
+    assert found.tally.counts == {ItemStatus.PROCESSING: 30}
+    assert found.tally.total == disbursement.plan.total
+    results = read(tmp_path / "result.csv")
+    assert [one["paypro_status"] for one in results] == ["processing"] * 30
+    assert sorted(one["paypro_trade_no"] for one in results) == sorted(bookings(sandbox))
+    assert disbursement.name == str(path)
+
+
+async def test_the_same_file_again_pays_nothing_twice(client: PayProClient, sandbox: Sandbox) -> None:
+    """Nor does another copy of it, under another name: numbers follow from the content."""
+    data = csv_text(rows(5))
+    for name in ("a.csv", "b.csv"):
+        with Disbursement(client, io.BytesIO(data.encode()), name=name) as disbursement:
+            before = await disbursement.look_back()
+            assert before.known == (5 if name == "b.csv" else 0)
+            assert (await disbursement.pay()).accepted == 5
+
+    assert len(bookings(sandbox)) == 5
+
+
+async def test_another_name_of_a_run_pays_a_second_time(client: PayProClient, sandbox: Sandbox) -> None:
+    """Said twice: by the run's name, and by `pay_again`."""
+    data = csv_text(rows(2)).encode()
+    with Disbursement(client, io.BytesIO(data)) as disbursement:
+        await disbursement.pay()
+    with Disbursement(client, io.BytesIO(data), run="once more") as disbursement:
+        with pytest.raises(PayoutFileError) as caught:
+            await disbursement.pay()
+        assert [one.code for one in caught.value.problems] == ["PAID_BEFORE"] * 2
+        assert len(bookings(sandbox)) == 2
+        await disbursement.pay(pay_again=True)
+
+    assert len(bookings(sandbox)) == 4
+
+
+async def test_a_file_that_was_edited_is_refused(client: PayProClient, sandbox: Sandbox) -> None:
+    """Its rows have new numbers, and the ledger knows that they were paid; the error says under which number."""
+    with Disbursement(client, io.BytesIO(csv_text(row("300"), row("301")).encode())) as first:
+        await first.pay()
+        paid = {intent.trade_no async for intent in first.outcomes()}
+    with Disbursement(client, io.BytesIO(csv_text(row("300"), row("302")).encode())) as edited:
+        with pytest.raises(PayoutFileError, match="nothing was sent") as caught:
+            await edited.pay()
+        before = await edited.look_back()
+        with pytest.raises(PayoutFileError):
+            await edited.start(before)
+
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.row, problem.code) == (2, 1, "PAID_BEFORE")
+    assert any(trade_no in problem.message for trade_no in paid)
+    assert len(bookings(sandbox)) == 2
+
+
+async def test_a_number_of_another_payout_is_refused_even_if_rows_are_meant_again(
+    client: PayProClient, sandbox: Sandbox
+) -> None:
+    """A conflict is no wish."""
+    header = f"{HEADER},trade_no"
+    with Disbursement(client, io.BytesIO(csv_text(f"{row('300')},A", header=header).encode())) as first:
+        await first.pay()
+    with Disbursement(client, io.BytesIO(csv_text(f"{row('999')},A", header=header).encode())) as other:
+        with pytest.raises(PayoutFileError) as caught:
+            await other.pay(pay_again=True)
+        assert (await other.report()).tally.counts == {ItemStatus.CONFLICT: 1}
+
+    assert [one.code for one in caught.value.problems] == ["TRADE_NO_CONFLICT"]
+    assert len(bookings(sandbox)) == 1
+
+
+async def test_a_batch_that_was_started_tells_each_row(client: PayProClient) -> None:
+    """Each item's position is its row, its payout holds the row's fields and its number."""
+    with Disbursement(client, io.BytesIO(csv_text(rows(3)).encode())) as disbursement:
+        batch = await disbursement.start(await disbursement.look_back())
+        items = {item.position: item async for item in batch}
+
+    assert sorted(items) == [0, 1, 2]
+    assert items[1].payout["amount"] == "101"
+    assert items[1].payout["trade_no"] == items[1].trade_no
+    assert batch.report.ok
+
+
+def test_everything_that_is_wrong_is_in_one_error() -> None:
+    """Each with its row and field; a client need not be open to say so, and no copy of the file stays behind."""
+    data = csv_text(row("1e3"), row(), row("5", bank_code="nope"))
+    with pytest.raises(PayoutFileError) as caught:
+        Disbursement(client_of(None), io.BytesIO(data.encode()))
+
+    found = [(one.line, one.field, one.code) for one in caught.value.problems]
+    assert found == [(2, "amount", "AMOUNT_FORMAT"), (4, "bank_code", "IFSC_FORMAT")]
+
+
+@pytest.mark.parametrize("name", ["ip_address", "notify_url"])
+def test_a_wrong_value_of_the_client_is_said_once(name: str) -> None:
+    """And not once a row."""
+    with pytest.raises(ConfigurationError, match=f"^{name} must be an"):
+        Disbursement(client_of(None, **{name: "nonsense"}), io.BytesIO(csv_text(rows(2)).encode()))
+
+
+def test_a_file_that_is_not_there_is_the_systems_error(tmp_path) -> None:
+    """With its name."""
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        Disbursement(client_of(None), tmp_path / "nowhere.csv")
+
+
+async def test_without_a_ledger_no_file_is_paid() -> None:
+    """A crash would pay rows twice."""
+    async with client_of(None, ledger=None) as client:
+        with Disbursement(client, io.BytesIO(csv_text(rows(1)).encode())) as disbursement:
+            with pytest.raises(ConfigurationError, match="no ledger"):
+                await disbursement.pay()
+            with pytest.raises(ConfigurationError, match="no ledger"):
+                await disbursement.report()
+
+
+async def test_the_result_never_replaces_the_input(tmp_path, client: PayProClient) -> None:
+    """By whatever name it is called."""
+    path = tmp_path / "p.csv"
+    path.write_text(data := csv_text(rows(1)))
+    (tmp_path / "alias.csv").symlink_to(path)
+    with Disbursement(client, str(path)) as disbursement:
+        for name in ("p.csv", "alias.csv"):
+            with pytest.raises(ConfigurationError, match="which is the input"):
+                await disbursement.report(tmp_path / name)
+
+    assert path.read_text() == data
+
+
+async def test_what_is_paid_is_what_was_checked(tmp_path, client: PayProClient, sandbox: Sandbox) -> None:
+    """Whatever another program makes of the file meanwhile."""
+    path = tmp_path / "p.csv"
+    path.write_text(csv_text(row("300")))
+    with Disbursement(client, path) as disbursement:
+        path.write_text(csv_text(row("999999")))
+        await disbursement.pay()
+
+    assert [str(order.amount) for order in sandbox.books.orders.values()] == ["300"]
+
+
+async def test_rows_give_no_warning_each(client: PayProClient) -> None:
+    """The plan counts amounts with decimals; a service's other tasks keep their own warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Disbursement(client, io.BytesIO(csv_text(row("300.50"), row("1.25")).encode())) as disbursement:
+            assert disbursement.plan.with_decimals == 2
+            assert (await disbursement.pay()).ok
+
+
+async def test_it_is_read_in_another_thread(client: PayProClient) -> None:
+    """As a service does it, whose event loop must not wait for a long file."""
+    data = io.BytesIO(csv_text(f"{row()},T1", header=f"{HEADER},trade_no").encode())
+    with await asyncio.to_thread(Disbursement, client, data) as disbursement:
+        assert (await disbursement.pay()).ok
+
+
+async def test_a_ledger_that_fails_while_reporting_leaves_no_half_file(tmp_path, sandbox: Sandbox) -> None:
+    """What stood there before stays."""
+
+    class Failing(MemoryLedger):
+        async def get_many(self, merchant_no: str, trade_nos: object) -> dict:
+            raise LedgerUnavailableError("The ledger has gone.")
+
+    path = tmp_path / "result.csv"
+    path.write_text("before")
+    async with client_of(sandbox, ledger=Failing()) as client:
+        disbursement = Disbursement(client, io.BytesIO(csv_text(rows(1)).encode()))
+        with disbursement, pytest.raises(LedgerUnavailableError):
+            await disbursement.report(path)
+
+    assert path.read_text() == "before"
+    assert [one.name for one in tmp_path.iterdir()] == ["result.csv"]
+
+
+def test_its_settings_are_those_of_a_batch() -> None:
+    """All but the name, which follows from the file's content."""
+    taken = inspect.signature(PayProClient.batch_payout).parameters
+    settings = {name for name, one in taken.items() if one.kind is one.KEYWORD_ONLY}
+    assert BatchSettings.__annotations__.keys() == settings - {"batch_id"}
