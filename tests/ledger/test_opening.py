@@ -131,7 +131,7 @@ def test_every_command_knows_the_file(text: str, here: Path, capsys: pytest.Capt
     assert "does not exist; asking without one." in capsys.readouterr().err
     Path("p.csv").touch()
     assert run(["batch", "p.csv", option, "--result", str(file)]) == 2
-    assert "which is the input or the ledger" in capsys.readouterr().err
+    assert "is the input or belongs to the ledger" in capsys.readouterr().err
     assert not file.exists()
 
     assert run(["ledger", "migrate", option]) == 0
