@@ -66,6 +66,8 @@ def coverage(session: nox.Session) -> None:
 
 def _install_for_tests(session: nox.Session) -> None:
     session.install("-e", ".[cli,httpx2,postgres]", *TEST_TOOLS)  # [cli] brings aiohttp
+    # Where this is set, each of the many processes that the tests start would compile the package for itself.
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
 
 
 @nox.session

@@ -7,9 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -20,23 +20,26 @@ from paypro_async.cli.app import run
 from paypro_async.cli.exits import explain
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.sandbox import Sandbox
+from tests.support.fork_server import ForkServer
+from tests.support.programs.command import PROGRAM
 from tests.support.terminal import MERCHANT_NO, SECRET, Terminal, payout, write_file
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def local(tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def local(tmp_path, monkeypatch: pytest.MonkeyPatch, fork_server: ForkServer) -> Iterator[str]:
     """A sandbox in a process of its own, and this process set up to use it; its address."""
     monkeypatch.chdir(tmp_path)
-    command = [sys.executable, "-m", "paypro_async", "sandbox", "--port", "0", "--fault-rate", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        lines = iter(process.stdout.readline, "")
-        exported = [line for line in islice(lines, 11) if line.startswith("export ")]
-        for name, value in (line.removeprefix("export ").strip().split("=", 1) for line in exported):
-            monkeypatch.setenv(name, value)
-        yield os.environ["PAYPRO_BASE_URL"]
-        process.terminate()
+    process = fork_server.start(PROGRAM, "sandbox", "--port", "0", "--fault-rate", "0", folder=tmp_path)
+    while "export PAYPRO_SETTLE_AFTER" not in process.output:
+        assert process.poll() is None, process.errors
+        time.sleep(0.005)
+    exported = [line for line in process.output.splitlines() if line.startswith("export ")]
+    for name, value in (line.removeprefix("export ").split("=", 1) for line in exported):
+        monkeypatch.setenv(name, value)
+    yield os.environ["PAYPRO_BASE_URL"]
+    process.signal(signal.SIGKILL)
 
 
 def test_query_tells_what_became_of_a_payout_and_the_ledger_learns_it(

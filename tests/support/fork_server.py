@@ -120,6 +120,8 @@ class ForkServer:
         """
         self._count += 1
         files = {name: str(Path(self._folder.name, f"{self._count}.{name}")) for name in ("in", "out", "err")}
+        for file in files.values():
+            Path(file).touch()  # so that a test may look before the child has opened it
         Path(files["in"]).write_text(typed, encoding="utf-8")
         order = {"run": module, "arguments": arguments, "files": files, "folder": str(folder)}
         pid = self.ask(order | {"environment": environment and dict(environment)})
