@@ -14,7 +14,8 @@ from paypro_async.bulk.plan import Plan, Planned, make_plan, planned
 from paypro_async.bulk.problems import PayoutFileError
 from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.bulk.repeats import Before, look_back
-from paypro_async.bulk.results import FileReport, ResultFile, RowOutcome, row_outcomes, write_results
+from paypro_async.bulk.results import FileReport, RowOutcome, row_outcomes
+from paypro_async.bulk.writers.csv import ResultFile, write_results
 from paypro_async.client import PayProClient
 from paypro_async.engine.intake import CheckedPayout, Intake
 from paypro_async.errors import ConfigurationError

@@ -6,7 +6,8 @@ import pytest
 
 from paypro_async._core.lifecycle import Cause, Change, State
 from paypro_async.bulk.readers.csv import PayoutFile
-from paypro_async.bulk.results import FileReport, row_outcomes, write_results
+from paypro_async.bulk.results import FileReport, row_outcomes
+from paypro_async.bulk.writers.csv import write_results
 from paypro_async.ledger import MemoryLedger
 from tests.support.payout_files import HEADER, MERCHANT_NO, csv_text, open_file, row, rows_of
 

@@ -1,0 +1,1 @@
+"""Files out: each writer gives a file's rows back, each with what became of it."""
