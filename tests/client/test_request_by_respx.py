@@ -7,18 +7,13 @@ import pytest
 import respx
 
 from paypro_async import Md5Signer, MemoryLedger, PayoutStatus, PayProClient
+from tests.support.valid import FIELDS
 
 BASE = "https://sandbox-api.paypro.example/ind-pay"
 PAYOUT = {
     "trade_no": "20261123150000123456789012345678",
+    **FIELDS,
     "amount": "300.00",
-    "name": "Asha Rao",
-    "mobile": "8234567890",
-    "email": "asha@gmail.com",
-    "bank_number": "10094038292",
-    "bank_code": "IDFB0043121",
-    "ip_address": "203.0.113.7",
-    "notify_url": "https://merchant.example/paypro",
 }
 ACCEPTED = {
     "msg": "success",

@@ -8,6 +8,7 @@ from typing import Any
 
 from paypro_async import ItemStatus, Md5Signer, Payout, PayProClient, PayProError, StopRules
 from paypro_async.ledger.sql.ledger import SqlLedger
+from tests.support.valid import FIELDS
 
 PROGRAM = "tests.soak.payer"
 MERCHANT = "0000000001"
@@ -26,17 +27,8 @@ def amount(row: int) -> str:
 
 
 def payout(row: int) -> Payout:
-    return Payout(
-        trade_no=number(row),
-        amount=amount(row),
-        name="Asha Rao",
-        mobile="8234567890",
-        email="asha@gmail.com",
-        bank_number=f"1009{row:08d}",
-        bank_code="IDFB0043121",
-        ip_address="203.0.113.7",
-        notify_url="https://merchant.example/paypro",
-    )
+    own = {"trade_no": number(row), "amount": amount(row), "bank_number": f"1009{row:08d}"}
+    return Payout(**{**FIELDS, **own})
 
 
 async def main(job: dict[str, Any]) -> None:

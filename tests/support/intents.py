@@ -8,26 +8,17 @@ from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.lifecycle import Cause, Change, Entry, State
 from paypro_async._core.regions import region_named
 from paypro_async.ledger import Account
+from tests.support.valid import FIELDS
 
 MERCHANT = "0000000001"
 OTHER_MERCHANT = "0000000002"
 ACCOUNT = Account(merchant_no=MERCHANT, region="india", environment="sandbox.example")
-FIELDS = {
-    "amount": "300",
-    "name": "Asha Rao",
-    "mobile": "8234567890",
-    "email": "asha@gmail.com",
-    "bank_number": "10094038292",
-    "bank_code": "IDFB0043121",
-    "ip_address": "203.0.113.7",
-    "notify_url": "https://merchant.example/paypro",
-}
 PERSONAL = tuple(FIELDS[name] for name in ("name", "mobile", "email", "bank_number", "bank_code", "ip_address"))
 
 
 def intent(trade_no: str = "T1", *, merchant_no: str = MERCHANT, **changes: str) -> Intent:
     spec = region_named("india")
-    payout = build_payout(spec, FIELDS | changes)
+    payout = build_payout(spec, {**FIELDS, **changes})
     return prepare(spec, payout, merchant_no=merchant_no, trade_no=trade_no, defaults={})
 
 

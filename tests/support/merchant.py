@@ -6,27 +6,18 @@ from typing import Any
 from paypro_async import Md5Signer, MemoryLedger, Payout, PayProClient
 from paypro_async.sandbox import Sandbox
 from tests.support.scripted import Scripted
+from tests.support.valid import FIELDS
 from tests.support.virtual_time import VirtualRuntime
 
 MERCHANT_NO = "0000000001"
 SIGNER = Md5Signer("sandbox-secret")
-PERSONAL = ["Asha Rao", "8234567890", "asha@gmail.com", "10094038292"]
+PERSONAL = [FIELDS[name] for name in ("name", "mobile", "email", "bank_number")]
 
 
 def fields(trade_no: str | None = "T1", **changes: Any) -> dict[str, Any]:
     """The fields of a valid payout; a change to None takes the field out."""
-    values = {
-        "trade_no": trade_no,
-        "amount": "300",
-        "name": "Asha Rao",
-        "mobile": "8234567890",
-        "email": "asha@gmail.com",
-        "bank_number": "10094038292",
-        "bank_code": "IDFB0043121",
-        "ip_address": "203.0.113.7",
-        "notify_url": "https://merchant.example/paypro",
-    }
-    return {name: value for name, value in (values | changes).items() if value is not None}
+    values = {"trade_no": trade_no, **FIELDS, **changes}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def payout(trade_no: str | None = "T1", **changes: Any) -> Payout:

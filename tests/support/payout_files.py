@@ -8,18 +8,17 @@ from paypro_async.bulk.plan import Plan, Planned, make_plan, planned
 from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.engine.intake import Intake
 from paypro_async.runtime import SystemRuntime
+from tests.support.valid import PAYEE, SHARED
 
 MERCHANT_NO = "0000000001"
 INDIA = region_named("india")
-SHARED: Mapping[str, str] = {"ip_address": "203.0.113.7", "notify_url": "https://merchant.example/paypro"}
 
 HEADER = "amount,name,mobile,email,bank_number,bank_code"
 ACCOUNT = "00100940382920001"
 
 
 def row(amount: str = "300", account: str = ACCOUNT, **changes: str) -> str:
-    cells = {"name": "Asha Rao", "mobile": "8234567890", "email": "asha@example.com", "bank_code": "IDFB0043121"}
-    cells |= changes
+    cells = {**PAYEE, **changes}
     return ",".join([amount, cells["name"], cells["mobile"], cells["email"], account, cells["bank_code"]])
 
 

@@ -14,23 +14,14 @@ from paypro_async._core.outcome import Codes, Outcome, Verdict, classify_payout,
 from paypro_async._core.regions import region_named
 from paypro_async._core.regions.india import Payout
 from paypro_async._core.wire import Exchange, Phase
+from tests.support import valid
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "signatures.json").read_text("utf-8"))
 INDIA = region_named("india")
 NOW = datetime(2024, 8, 20, 10, 28, 22, tzinfo=UTC)
 TRADE_NO = "20240820102822-0017"
 
-FIELDS: dict[str, Any] = {
-    "amount": "300",
-    "name": "Asha Rao",
-    "mobile": "8234567890",
-    "email": "asha@gmail.com",
-    "bank_number": "10094038292",
-    "bank_code": "IDFB0043121",
-    "ip_address": "203.0.113.7",
-    "notify_url": "https://merchant.example/paypro",
-    "remark": "invoice 17",
-}
+FIELDS: dict[str, Any] = {**valid.FIELDS, "remark": "invoice 17"}
 
 
 def payout(**changes: Any) -> Payout:

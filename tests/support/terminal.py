@@ -15,6 +15,7 @@ from attrs import frozen
 from paypro_async.sandbox import Sandbox
 from tests.support.fork_server import ForkServer
 from tests.support.programs.command import PROGRAM
+from tests.support.valid import PAYEE
 
 SECRET = "kept-to-itself-4711"
 MERCHANT_NO = "0000000001"
@@ -33,15 +34,8 @@ class Done:
 
 
 def payout(number: int, **changes: str) -> dict[str, str]:
-    return {
-        "amount": str(100 + number),
-        "name": "Asha Rao",
-        "mobile": "8234567890",
-        "email": "asha@example.com",
-        "bank_number": account(number),
-        "bank_code": "IDFB0043121",
-        "remark": f"invoice {number}",
-    } | changes
+    own = {"amount": str(100 + number), "bank_number": account(number), "remark": f"invoice {number}"}
+    return {**PAYEE, **own, **changes}
 
 
 def account(number: int) -> str:

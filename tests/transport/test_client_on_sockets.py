@@ -9,15 +9,7 @@ import pytest
 from paypro_async import Md5Signer, PayoutResult, PayProClient
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
 from tests.support.transports import sockets, until
-
-PAYEE = {
-    "amount": "300",
-    "name": "Asha Rao",
-    "mobile": "8234567890",
-    "email": "asha@gmail.com",
-    "bank_number": "10094038292",
-    "bank_code": "IDFB0043121",
-}
+from tests.support.valid import PAYEE, SHARED
 
 
 def client_of(sandbox: Sandbox, transport: str) -> PayProClient:
@@ -26,8 +18,7 @@ def client_of(sandbox: Sandbox, transport: str) -> PayProClient:
         merchant_no="0000000001",
         signer=Md5Signer("sandbox-secret"),
         ledger="memory",
-        ip_address="203.0.113.7",
-        notify_url="https://merchant.example/paypro",
+        **SHARED,
         max_connections=8,
         transport=transport,
     )
