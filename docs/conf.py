@@ -8,6 +8,7 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
 import paypro_async
+import paypro_async.bulk
 
 project = "paypro-async"
 author = "the paypro-async authors"
@@ -41,10 +42,11 @@ nitpick_ignore_regex = [
 def _public_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
     """Signatures name the module that defines a class; its page shows it under the name that users import."""
     name = node.get("reftarget", "").rpartition(".")[2]
-    if node.get("refdomain") != "py" or name not in paypro_async.__all__:
+    homes = [home for home in (paypro_async, paypro_async.bulk) if name in home.__all__]
+    if node.get("refdomain") != "py" or not homes:
         return None
-    place = node.get("refdoc", "")
-    return env.domains.python_domain.resolve_xref(env, place, app.builder, "obj", f"paypro_async.{name}", node, content)
+    page, target = node.get("refdoc", ""), f"{homes[0].__name__}.{name}"
+    return env.domains.python_domain.resolve_xref(env, page, app.builder, "obj", target, node, content)
 
 
 def setup(app: Sphinx) -> None:

@@ -3,6 +3,7 @@
 from paypro_async.bulk.apply import BatchSettings, Disbursement
 from paypro_async.bulk.plan import Plan
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
+from paypro_async.bulk.readers.csv import PayoutFile, Row
 from paypro_async.bulk.repeats import Before, Conflict, Repeat
 from paypro_async.bulk.results import FileReport, RowOutcome
 
@@ -13,8 +14,10 @@ __all__ = [
     "Disbursement",
     "FileProblem",
     "FileReport",
+    "PayoutFile",
     "PayoutFileError",
     "Plan",
     "Repeat",
+    "Row",
     "RowOutcome",
 ]
