@@ -109,6 +109,7 @@ class Disbursement:
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read.
+            ClientStateError: If the client is not open.
             ConfigurationError: If the client has no ledger.
         """
         return await look_back(self._rows(), self.plan, self._ledger(), self._intake.merchant_no)
@@ -190,12 +191,7 @@ class Disbursement:
         return (CheckedPayout({**row.values, "trade_no": intent.trade_no}, intent) for row, intent in self._rows())
 
     def _ledger(self) -> Ledger:
-        if self._client.ledger is None:
-            raise ConfigurationError(
-                "The client has no ledger, so a crash could make it pay rows twice. Nothing was sent. Give "
-                "ledger='sqlite:///payouts.db'."
-            )
-        return self._client.ledger
+        return self._client._paying().recording.ledger  # noqa: SLF001  only of a client that can pay
 
 
 def _opened(source: str | os.PathLike[str] | BinaryIO) -> AbstractContextManager[BinaryIO]:

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from paypro_async import ConfigurationError, ItemStatus, LedgerUnavailableError, MemoryLedger, PayProClient
+from paypro_async import (
+    ClientStateError,
+    ConfigurationError,
+    ItemStatus,
+    LedgerUnavailableError,
+    MemoryLedger,
+    PayProClient,
+)
 from paypro_async.bulk import BatchSettings, Disbursement, PayoutFileError
 from paypro_async.sandbox import Sandbox
 from tests.support.merchant import SIGNER, bookings
@@ -153,6 +160,19 @@ def test_a_file_that_is_not_there_is_the_systems_error(tmp_path) -> None:
     """With its name."""
     with pytest.raises(FileNotFoundError, match="nowhere"):
         Disbursement(client_of(None), tmp_path / "nowhere.csv")
+
+
+async def test_a_client_that_is_not_open_says_so() -> None:
+    """Before it is opened, and after it is closed; whatever is asked of the file."""
+    client = client_of(None)
+    with Disbursement(client, io.BytesIO(csv_text(rows(1)).encode())) as disbursement:
+        for said in ("not open", "is closed"):
+            for step in (disbursement.look_back, disbursement.pay, disbursement.report):
+                with pytest.raises(ClientStateError, match=said):
+                    await step()
+            if said == "not open":
+                async with client:
+                    assert (await disbursement.look_back()).known == 0
 
 
 async def test_without_a_ledger_no_file_is_paid() -> None:
