@@ -40,6 +40,8 @@ def local(tmp_path, monkeypatch: pytest.MonkeyPatch, fork_server: ForkServer) ->
         monkeypatch.setenv(name, value)
     yield os.environ["PAYPRO_BASE_URL"]
     process.signal(signal.SIGKILL)
+    while process.poll() is None:
+        time.sleep(0.001)
 
 
 def test_query_tells_what_became_of_a_payout_and_the_ledger_learns_it(
