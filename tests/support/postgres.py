@@ -5,6 +5,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -86,6 +87,12 @@ class Server:
         """``immediate`` is a crash: nothing is flushed and every session is cut off."""
         self._control("stop", "-m", mode)
 
+    def restart(self, *, pause: float) -> None:
+        """Crash, and come back after *pause* seconds."""
+        self.stop()
+        time.sleep(pause)
+        self.start()
+
     def start(self) -> None:
         settings = "" if self._durable else "-F -c full_page_writes=off"
         self._control("start", "-l", str(self._folder / "log"), "-o", f'-h "" -k {self._folder} {settings}')
@@ -97,7 +104,7 @@ class Server:
         pgexec("pg_ctl", everything, bin_path=self._installed.bin_path, user=user, timeout=2 * _HANGS)
 
     def close(self) -> None:
-        """End it as a crash would, since nobody needs the data any more."""
+        """End it as a crash would, since its data is not needed any more."""
         with suppress(CalledProcessError):  # a test has stopped it
             self.stop()
         # What is still being written as the last process goes is no concern of a test.
