@@ -116,7 +116,7 @@ def _run(
     source = sys.stdin.buffer if str(path) == "-" else path
     with Disbursement(client, source, name=_name(path), run=run) as disbursement:
         _notices(disbursement.plan, disbursement.file.columns.others)
-        plan = Run(
+        checked = Run(
             client=client,
             disbursement=disbursement,
             settings=BatchSettings(stop=StopRules.off() if no_stop_rules else StopRules(), **options),  # type: ignore[typeddict-item]  # click has checked them
@@ -127,7 +127,7 @@ def _run(
         )
         # A preview makes no ledger.
         known = ledger.file is None or ledger.file.exists()
-        return asyncio.run(preview(plan, look_back=known) if dry_run else pay(plan))
+        return asyncio.run(preview(checked, look_back=known) if dry_run else pay(checked))
 
 
 def _notices(plan: Plan, others: tuple[str, ...]) -> None:
