@@ -46,15 +46,14 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the test-suite but for its trials; arguments after -- replace pytest's."""
     _install_for_tests(session)
-    session.run("pytest", *(session.posargs or ["-n", "3"]))
+    _pytest(session, "-n", "3")
 
 
 @nox.session
 def trials(session: nox.Session) -> None:
     """Run what takes long: trials, and every property again with ten times the examples; arguments as for tests."""
     _install_for_tests(session)
-    many = ["-n", "3", "-m", "trial or hypothesis", "--hypothesis-profile=trials"]
-    session.run("pytest", *(session.posargs or many))
+    _pytest(session, "-n", "3", "-m", "trial or hypothesis", "--hypothesis-profile=trials")
 
 
 @nox.session
@@ -64,8 +63,7 @@ def lowest(session: nox.Session) -> None:
     session.run("uv", "pip", "install", "--resolution", "lowest-direct", "-e", EXTRAS)
     session.run("uv", "pip", "install", *TEST_TOOLS)  # which leaves what is there as it is, where it can
     session.run("uv", "pip", "list")
-    session.env["PYTHONDONTWRITEBYTECODE"] = ""
-    session.run("pytest", *(session.posargs or ["-n", "3"]))
+    _pytest(session, "-n", "3")
 
 
 @nox.session
@@ -74,13 +72,18 @@ def coverage(session: nox.Session) -> None:
     _install_for_tests(session)
     # Worlds in virtual time and killed processes: measuring them would make them several times slower.
     slow = ("--ignore=tests/simulation", "--ignore=tests/soak")
-    session.run("pytest", "-n", "3", "--cov", "--cov-report=term", *slow)
+    _pytest(session, "-n", "3", "--cov", "--cov-report=term", *slow)
 
 
 def _install_for_tests(session: nox.Session) -> None:
     session.install("-e", EXTRAS, *TEST_TOOLS)
+
+
+def _pytest(session: nox.Session, *usual: str) -> None:
+    """Run pytest with the arguments after --, or with the *usual* ones."""
     # Where this is set, each of the many processes that the tests start would compile the package for itself.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
+    session.run("pytest", *(session.posargs or usual))
 
 
 @nox.session

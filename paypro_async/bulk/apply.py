@@ -90,7 +90,7 @@ class Disbursement:
             self.plan: Plan = make_plan(self.file, self._intake.intent_of, run=run)
             if self.plan.problems:
                 raise PayoutFileError(self.plan.problems)
-            self._held = held.pop_all()
+            held.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +102,7 @@ class Disbursement:
 
     def close(self) -> None:
         """Forget the copy of the file that was taken when it was read."""
-        self._held.close()
+        self.file.close()
 
     async def look_back(self) -> Before:
         """Look every row up in the ledger: what is known, was paid under another number, or is in conflict.
