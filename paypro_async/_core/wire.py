@@ -1,6 +1,6 @@
 """The bytes of a request and the envelope of a reply. The platform's names live here and in ``regions``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -73,6 +73,8 @@ class Exchange:
         cause: Why there is no usable reply, in words for people: "the connection was refused".
         pool_timeout: Whether it was not sent because every connection was busy.
         late: Whether it was not sent because its send deadline had passed.
+        discard: Called by whoever finds that the reply belongs to another request: the transport then closes the
+            connection it came on and never uses it again. None if there is no such connection to close.
     """
 
     phase: Phase
@@ -82,6 +84,7 @@ class Exchange:
     cause: str | None = None
     pool_timeout: bool = False
     late: bool = False
+    discard: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
 
 def request_body(fields: Mapping[str, str], signature: str) -> bytes:

@@ -30,7 +30,7 @@ from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.transport.authorities import TlsContext, default_context
 from paypro_async.transport.base import TransportSettings
-from paypro_async.transport.causes import AIOHTTP_CAUSES, NO_REPLY, message
+from paypro_async.transport.causes import AIOHTTP_CAUSES, GIVEN_UP, NO_REPLY, message
 from paypro_async.transport.encoding import UnreadableEncodingError, decoded
 from paypro_async.transport.progress import DROP_UNSENT, REST_SECONDS, Progress, TooLateError
 from paypro_async.transport.proxies import check_http_proxy, environment_proxy, origin, proxy_headers
@@ -50,6 +50,7 @@ class _Handler(ResponseHandler):
 
     connection: Connection | None = None
     broke = False
+    given_up = False
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
@@ -108,6 +109,11 @@ class _Handler(ResponseHandler):
             and self._loop.time() - self._resting_since <= REST_SECONDS
             and not _is_readable(transport.get_extra_info("socket"))
         )
+
+    def give_up(self) -> None:
+        """Drop it, because a reply on it belongs to another request, also if a further request waits for its own."""
+        self.given_up = True
+        self.drop()
 
     def drop(self) -> None:
         """Close at once, whatever has not left yet."""
@@ -205,6 +211,8 @@ class AiohttpTransport:
             # Head and body are one write, so that no moment lies between them.
             handler.speak(data, progress.begin)
             exchange, end = await self._reply(handler)
+            if handler.given_up:
+                return progress.broken(GIVEN_UP)
             if end is not None and not self._closed and handler.rest(end):
                 keeper = to.resting
         except TooLateError:
@@ -265,7 +273,10 @@ class AiohttpTransport:
                 return _refused(status, retry_after, "the reply's content encoding could not be read"), end
             if len(whole) > self._settings.max_reply_bytes:
                 return _refused(status, retry_after, self._too_long), None
-        return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=whole), end
+        exchange = Exchange(
+            phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=whole, discard=handler.give_up
+        )
+        return exchange, end
 
     async def _new_origin(self, url: str) -> _Origin:
         context = await self._tls.get() if url.startswith("https:") else None

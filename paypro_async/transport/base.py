@@ -17,6 +17,9 @@ class Transport(Protocol):
     A transport never raises for a fault of the network: the fault is in the :class:`Exchange`. It follows no
     redirect, tries nothing twice, and refuses to write the first byte after ``request.send_by``. Cancelling
     ``send`` leaves the transport usable and leaks no connection.
+
+    Payout replies carry no ``tradeNo``. A transport that keeps connections gives each exchange with a reply a
+    ``discard``, so that one that answers another request costs its connection and shifts no further reply.
     """
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:

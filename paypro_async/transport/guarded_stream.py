@@ -1,14 +1,17 @@
-"""A stream that looks at the clock just before each write."""
+"""A stream that looks at the clock just before each write, and that can be given up at any moment."""
 
 import os
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import anyio.abc
 
 __all__ = ["GuardedStream"]
+
+_WHOLE = 1 << 20  # bytes; more than the loop reads at one time
 
 
 class GuardedStream(anyio.abc.ByteStream):
@@ -22,15 +25,21 @@ class GuardedStream(anyio.abc.ByteStream):
         stream: The stream itself.
         guard: Gives the look for the request that is being written, which raises if it is too late; None for what
             has no deadline.
+
+    Attributes:
+        given_up: Whether :meth:`give_up` was called.
     """
 
     def __init__(self, stream: anyio.abc.ByteStream, guard: Callable[[], Callable[[], None] | None]) -> None:
         self._stream = stream
         self._guard = guard
+        self.given_up = False
         self._socket: socket.socket = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610  no query
 
     async def send(self, item: bytes) -> None:
-        """Write *item*, unless it is too late for it."""
+        """Write *item*, unless it is too late for it, or the stream was given up."""
+        if self.given_up:
+            raise anyio.BrokenResourceError
         look = self._guard()
         if look is not None and os.name != "nt":  # there a socket is no file
             # The stream beneath holds nothing back: its send() returns when all is written.
@@ -45,8 +54,17 @@ class GuardedStream(anyio.abc.ByteStream):
             await self._stream.send(item)
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
-        """Read as the stream beneath does."""
-        return await self._stream.receive(max_bytes)
+        """All that was read at one time, even beyond *max_bytes*.
+
+        The stream beneath would keep the rest, and nobody would see that something came behind a reply.
+        """
+        return await self._stream.receive(max(max_bytes, _WHOLE))
+
+    def give_up(self) -> None:
+        """Let nothing more pass in either direction, at once; the owner of the stream sees it end and closes it."""
+        self.given_up = True
+        with suppress(OSError):  # gone already
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     async def send_eof(self) -> None:
         """Say that nothing more comes."""

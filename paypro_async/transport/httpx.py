@@ -23,7 +23,7 @@ from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.transport.authorities import TlsContext
 from paypro_async.transport.base import TransportSettings
-from paypro_async.transport.causes import HTTPX_CAUSES, message
+from paypro_async.transport.causes import GIVEN_UP, HTTPX_CAUSES, message
 from paypro_async.transport.guarded_stream import GuardedStream
 from paypro_async.transport.progress import DROP_UNSENT, REST_SECONDS, Progress, TooLateError
 from paypro_async.transport.proxies import environment_proxy, origin
@@ -41,9 +41,10 @@ class _Closable(Protocol):
 
 @define(eq=False)
 class _Lane:
-    """Room for one connection, and the request that has it now."""
+    """Room for one connection, that connection, and the request that has it now."""
 
     inner: httpx.AsyncHTTPTransport
+    stream: GuardedStream | None = None
     progress: Progress | None = None
 
     def guard(self) -> Callable[[], None] | None:
@@ -67,7 +68,8 @@ class _Wire:
         if event.endswith(".connect_tcp.complete"):
             self.dialled = info["return_value"]
             if self.lane is not None:
-                self.dialled._stream = GuardedStream(self.dialled._stream, self.lane.guard)  # noqa: SLF001  nowhere public
+                stream = GuardedStream(self.dialled._stream, self.lane.guard)  # noqa: SLF001  nowhere public
+                self.lane.stream = self.dialled._stream = stream  # noqa: SLF001
         if not event.endswith((".send_request_headers.started", ".send_request_body.started")):
             return
         if info["request"].method == b"CONNECT":
@@ -131,6 +133,8 @@ class HttpxTransport:
         whole = False
         try:
             exchange = await self._exchange(lane, request, wire)
+            if lane.stream is not None and lane.stream.given_up:
+                return wire.progress.broken(GIVEN_UP)
             whole = wire.clean
         except TooLateError:
             return wire.progress.too_late()
@@ -172,7 +176,9 @@ class HttpxTransport:
             return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, cause=cause)
         await response.aclose()
         wire.clean = _nothing_left(lane, response, secure=request.url.startswith("https:"))
-        return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=bytes(body))
+        # A lane whose stream was given up while it rests sees it closed, and dials anew for its next request.
+        discard = None if lane.stream is None else lane.stream.give_up
+        return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=bytes(body), discard=discard)
 
     async def _new_lane(self, url: str) -> _Lane:
         plain = urlsplit(url).scheme == "http"

@@ -210,8 +210,9 @@ async def test_request_that_was_given_up_does_not_arrive_later(transport, size: 
         assert 0 < len(server.received) < size / 2
 
 
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
 @pytest.mark.parametrize("rest", [OK.replace(b"{}", b"NO"), OK[:30]], ids=["whole", "half"])
-async def test_reply_that_comes_later_answers_nothing(transport, rest: bytes):
+async def test_reply_that_comes_later_answers_nothing(new_transport, ours, theirs, rest: bytes, secure: bool):
     """The same when the second reply, or a part of it, arrives while the connection rests."""
     late = asyncio.Event()
 
@@ -224,10 +225,33 @@ async def test_reply_that_comes_later_answers_nothing(transport, rest: bytes):
             late.set()
         await answer(peer)
 
-    async with Server(answer_later) as server:
+    transport = new_transport(max_connections=1, ssl_context=ours)
+    script = over_tls(theirs, answer_later) if secure else answer_later
+    async with Server(script, scheme="https" if secure else "http") as server:
         await transport.send(request(server.url, 1), timeout=5)
         await late.wait()
         await asyncio.sleep(0.01)
         exchange = await transport.send(request(server.url, 2), timeout=5)
         assert exchange.body == b"{}"
         assert server.accepted == 2
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("size", [1 << 16, 1 << 17], ids=["one-read", "two-reads"])
+async def test_reply_as_long_as_a_read_hides_nothing_behind_it(new_transport, size: int):
+    """A reply that ends where a library's reads end, with its copy behind it: what is read already counts."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
+    length = size - len(head % size)
+    first = head % length + b"Y" * length
+
+    async def answer_twice(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.write(first + OK.replace(b"{}", b"NO"))
+        await answer(peer)
+
+    transport = new_transport(max_connections=1)
+    async with Server(answer_twice) as server:
+        for number in range(20):
+            exchange = await transport.send(request(server.url, number), timeout=5)
+            assert exchange.body == b"Y" * length
+        await transport.aclose()
