@@ -31,6 +31,9 @@ class Intent:
         content: Wire names and texts of every field that is sent, but ``timestamp`` and ``sign``.
         fingerprint: SHA-256 over what is paid to whom. The same trade_no with another fingerprint is a conflict.
         batch_id: The batch that it belongs to, if to one; *position* is its number there, from 0.
+        settle_after: Seconds after its first attempt within which "no such order" proves nothing, as the client has it
+            that claims it.
+        resend: Whether that client allows that it is sent again by itself.
         warnings: What is allowed but advised against.
     """
 
@@ -43,6 +46,8 @@ class Intent:
     fingerprint: str
     batch_id: str | None = None
     position: int | None = None
+    settle_after: float | None = None
+    resend: bool = True
     warnings: tuple[Problem, ...] = ()
 
 

@@ -138,6 +138,9 @@ class Entry:
         created_at: When it was claimed; *updated_at*, when it last changed. On the ledger's clock, UTC.
         doubt: Whether an attempt before the last one may have left. A refusal of the last one then ends nothing.
         reply: What the last attempt was answered, see :class:`Reply`.
+        settle_after: Seconds after the last attempt within which "no such order" proves nothing, by the settings of
+            those who announced it; None if a release announced it that did not store that.
+        resend: Whether the client that claimed it allows that it is sent again by itself.
     """
 
     merchant_no: str
@@ -160,6 +163,8 @@ class Entry:
     utr: str | None = None
     batch_id: str | None = None
     position: int | None = None
+    settle_after: float | None = None
+    resend: bool = True
     created_at: datetime
     updated_at: datetime
 
@@ -193,6 +198,7 @@ class Change:
         doubt: The entry's new ``doubt``, or None to leave it.
         phase: How far the attempt got; a new attempt clears it.
         reply: What the attempt was answered; a new attempt clears it.
+        settle_after: The settle window of the attempt that begins, in seconds.
         by: Who decided, if a person did.
         note: Why, in that person's words.
     """
@@ -211,6 +217,7 @@ class Change:
     message: str | None = None
     platform_trade_no: str | None = None
     utr: str | None = None
+    settle_after: float | None = None
     by: str | None = None
     note: str | None = None
 
@@ -286,6 +293,8 @@ def first_entry(intent: Intent, now: datetime, *, restored_since: datetime | Non
         doubt=restored_since is not None,
         batch_id=intent.batch_id,
         position=intent.position,
+        settle_after=intent.settle_after,
+        resend=intent.resend,
         created_at=now,
         updated_at=now,
     )
@@ -335,6 +344,15 @@ def changed(entry: Entry, change: Change, now: datetime | None, *, age: float | 
         utr=change.utr or entry.utr,
         batch_id=entry.batch_id,
         position=entry.position,
+        settle_after=_longer(entry.settle_after, change.settle_after) if begins else entry.settle_after,
+        resend=entry.resend,
         created_at=entry.created_at,
         updated_at=now or entry.updated_at,
     )
+
+
+def _longer(stored: float | None, own: float | None) -> float | None:
+    """The longer of two settle windows, since an attempt of before may still be on its way too."""
+    if stored is None or own is None:
+        return stored if own is None else own
+    return max(stored, own)

@@ -117,9 +117,9 @@ SPEC = RegionSpec(
         Field(name="mobile", wire="mobile", check=MOBILE, mask=mask_mobile),
         # The row of the page's table that has no name is this one.
         Field(name="email", wire="email", check=EMAIL, mask=mask_email),
-        Field(name="bank_number", wire="bankNumber", check=ACCOUNT, mask=mask_account),
+        Field(name="bank_number", wire="bankNumber", check=ACCOUNT, mask=mask_account, beneficiary=True),
         # The table says bankNCode, the example bankCode: the example is what was run. A branch is not a person.
-        Field(name="bank_code", wire="bankCode", check=IFSC, mask=str),
+        Field(name="bank_code", wire="bankCode", check=IFSC, mask=str, beneficiary=True),
         # Required by the table, missing in the example: we send it.
         Field(name="ip_address", wire="ipAddress", check=IP_ADDRESS, default_by_client=True, identifies=False),
         Field(name="notify_url", wire="notifyUrl", check=URL, default_by_client=True, identifies=False),

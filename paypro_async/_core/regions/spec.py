@@ -24,6 +24,8 @@ class Field:
         default_by_client: Whether the client may carry one value for all payouts.
         identifies: Whether it is part of what is paid to whom. Two payouts under one trade_no that differ in such a
             field are a conflict; technical fields (the caller's IP address) may change from run to run.
+        beneficiary: Whether it is part of where the money goes: the account, and not the name or the address, which
+            may be written in several ways.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Field:
     required: bool = True
     default_by_client: bool = False
     identifies: bool = True
+    beneficiary: bool = False
 
 
 @frozen(kw_only=True, eq=False)

@@ -4,19 +4,22 @@ A new database gets the tables as they are now. An older one is altered step by 
 what is stored stays as it was written.
 """
 
+import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from sqlalchemy import Connection, inspect, select
+from sqlalchemy import Connection, Table, bindparam, inspect, select
 from sqlalchemy.schema import CreateColumn
 
-from paypro_async.ledger.sql.schema import batch, event, meta, metadata, pace, payout
+from paypro_async._core.payment_key import payment_key
+from paypro_async.ledger.sql.schema import account, batch, event, meta, metadata, pace, payout
 from paypro_async.ledger.sql.triggers import triggers
 
 __all__ = ["SCHEMA_VERSION", "make_triggers", "migrate", "schema_version"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+_PAGE = 1000
 
 
 def schema_version(connection: Connection) -> int | None:
@@ -52,20 +55,71 @@ def _set(connection: Connection, key: str, value: str) -> None:
         connection.execute(meta.insert().values(key=key, value=value))
 
 
+def _add_columns(connection: Connection, table: Table, names: Sequence[str]) -> None:
+    for name in names:
+        column = CreateColumn(table.c[name]).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column}")
+
+
 def _batches_phases_and_pace(connection: Connection) -> None:
     """Version 1 to 2: a common rate, named batches, how far an attempt got, and who decided what and why."""
     for table, names in (
         (payout, ("batch_id", "position", "phase", "owner", "sent_boot", "sent_steady")),
         (event, ("phase", "person", "note")),
     ):
-        for name in names:
-            column = CreateColumn(table.c[name]).compile(dialect=connection.dialect)
-            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column}")
+        _add_columns(connection, table, names)
     for table in (batch, pace):
         table.create(connection)
-    for index in payout.indexes:
-        index.create(connection, checkfirst=True)
     _set(connection, "ledger_id", secrets.token_hex(16))
 
 
-_STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType({1: _batches_phases_and_pace})
+def _payments_and_windows(connection: Connection) -> None:
+    """Version 2 to 3: who is paid how much, the settle window of each attempt, and what the control question heard."""
+    for table, names in (
+        (payout, ("payment_key", "settle_after", "resend")),
+        (account, ("control_code", "control_at")),
+    ):
+        _add_columns(connection, table, names)
+    connection.exec_driver_sql("DROP INDEX IF EXISTS payout_content")
+    for index in payout.indexes:
+        index.create(connection, checkfirst=True)
+    after: tuple[str, str] | None = ("", "")
+    while after is not None:
+        after = _fill_payment_keys(connection, after)
+
+
+def _fill_payment_keys(connection: Connection, after: tuple[str, str]) -> tuple[str, str] | None:
+    """Write the keys of a page of payouts behind *after*; where to go on, or None at the end."""
+    merchant_no, trade_no = payout.c.merchant_no, payout.c.trade_no
+    query = (
+        select(merchant_no, trade_no, payout.c.region, payout.c.content)
+        .where((merchant_no > after[0]) | ((merchant_no == after[0]) & (trade_no > after[1])))
+        .order_by(merchant_no, trade_no)
+        .limit(_PAGE)
+    )
+    rows = connection.execute(query).all()
+    keys = [
+        {
+            "of_merchant": row.merchant_no,
+            "of_trade": row.trade_no,
+            "key": payment_key(row.region, _content(row.content)),
+        }
+        for row in rows
+    ]
+    if keys:
+        where = payout.update().where(merchant_no == bindparam("of_merchant"), trade_no == bindparam("of_trade"))
+        connection.execute(where.values(payment_key=bindparam("key")), keys)
+    return (rows[-1].merchant_no, rows[-1].trade_no) if len(rows) == _PAGE else None
+
+
+def _content(text: str) -> Mapping[str, str]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}  # A damaged row stays as it is, for `paypro ledger check` to name.
+    return found if isinstance(found, dict) else {}
+
+
+_STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType(
+    {1: _batches_phases_and_pace, 2: _payments_and_windows}
+)

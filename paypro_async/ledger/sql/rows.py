@@ -14,6 +14,7 @@ from sqlalchemy import Row
 from paypro_async._core.codec import json_bytes
 from paypro_async._core.lifecycle import Cause, Entry, Event, Reply, State
 from paypro_async._core.money import amount_text
+from paypro_async._core.payment_key import payment_key
 from paypro_async._core.wire import Phase
 from paypro_async.ledger.sql.identity import boot_id, steady
 from paypro_async.ledger.sql.schema import FIXED, payout
@@ -50,6 +51,8 @@ def entry_of(row: Row[Any]) -> Entry:
         utr=row.utr,
         batch_id=row.batch_id,
         position=row.position,
+        settle_after=row.settle_after,
+        resend=row.resend is None or bool(row.resend),
         created_at=_utc(row.created_at),
         updated_at=_utc(row.updated_at),
     )
@@ -74,6 +77,8 @@ def fixed(entry: Entry) -> dict[str, Any]:
         "content": json_bytes(dict(entry.content)).decode(),
         "batch_id": entry.batch_id,
         "position": entry.position,
+        "payment_key": payment_key(entry.region, entry.content),
+        "resend": entry.resend,
         "created_at": entry.created_at.timestamp(),
     }
 
@@ -95,6 +100,7 @@ def mutable(entry: Entry, stamp: Stamp) -> dict[str, Any]:
         "message": _storable(entry.message),
         "platform_trade_no": _storable(entry.platform_trade_no),
         "utr": _storable(entry.utr),
+        "settle_after": entry.settle_after,
         "updated_at": entry.updated_at.timestamp(),
     }
 

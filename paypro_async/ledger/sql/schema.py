@@ -32,6 +32,9 @@ account: Table = Table(
     metadata,
     Column("merchant_no", String, primary_key=True),
     Column("environment", String, nullable=False),
+    # What the platform answered when it was last asked about a number that was never used, and when that was.
+    Column("control_code", String),
+    Column("control_at", Double),
 )
 
 batch: Table = Table(
@@ -80,12 +83,29 @@ payout: Table = Table(
     # When that was on the machine's steady clock, and which start of the machine that clock counts from (SQLite only).
     Column("sent_boot", String),
     Column("sent_steady", Double),
+    # Who is paid how much: what tells an edited row from another payout. Rows of one key may be wanted, as wages are.
+    Column("payment_key", String, info=_FIXED),
+    # Seconds after the last attempt within which "no such order" proves nothing; and whether the caller that claimed it
+    # allows that it is sent again by itself. Both are empty in rows of releases that did not store them.
+    Column("settle_after", Double),
+    Column("resend", Boolean, info=_FIXED),
     PrimaryKeyConstraint("merchant_no", "trade_no"),
 )
 
 _is_open = payout.c.state.not_in(sorted(state.value for state in FINAL))
 Index("payout_open", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_open, postgresql_where=_is_open)
-Index("payout_content", payout.c.merchant_no, payout.c.fingerprint)
+Index("payout_payment", payout.c.merchant_no, payout.c.payment_key)
+# One order of the platform belongs to one payout: a number that comes back for a second one came with another's reply.
+# Rows of older releases are left out, for which nothing made sure of that.
+_has_number = payout.c.platform_trade_no.is_not(None) & payout.c.settle_after.is_not(None)
+Index(
+    "payout_platform_no",
+    payout.c.merchant_no,
+    payout.c.platform_trade_no,
+    unique=True,
+    sqlite_where=_has_number,
+    postgresql_where=_has_number,
+)
 _in_batch = payout.c.batch_id.is_not(None)
 Index(
     "payout_batch",

@@ -10,6 +10,7 @@ import pytest
 
 from paypro_async import ConfigurationError, Md5Signer, PayoutStatus, PayProClient
 from paypro_async._core.lifecycle import State
+from paypro_async._core.payment_key import payment_key
 from paypro_async.sandbox import Sandbox
 from tests.support.intents import ACCOUNT, FIELDS, MERCHANT, change, intent
 from tests.support.machine_faults import Make, execute, rows
@@ -79,7 +80,9 @@ async def test_a_file_of_the_first_release_is_brought_up_to_date_when_it_is_open
     assert len(await ledger.history(MERCHANT, "DONE")) == 1
     assert (await ledger.claim(intent("NEW"))).done
     assert (await ledger.move(change(State.SUCCEEDED, "NEW"))).done
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("2",)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("3",)]
+    same_payment = payment_key("india", intent().content)
+    assert rows(path, "SELECT DISTINCT payment_key FROM payout") == [(same_payment,)]
     await ledger.aclose()
 
     await ledger.open(ACCOUNT)
@@ -126,12 +129,12 @@ async def test_a_server_is_never_migrated_unasked(server: Server, make: Make):
     with pytest.raises(ConfigurationError, match="paypro ledger migrate"):
         await ledger.open(ACCOUNT)
     assert await ledger.migrate() is None
-    assert await ledger.migrate() == 2
+    assert await ledger.migrate() == 3
     await ledger.open(ACCOUNT)
     assert (await ledger.claim(intent())).done
 
 
-@pytest.mark.parametrize(("version", "words"), [("1", "paypro ledger migrate"), ("3", "knows 2"), ("x", "unknown")])
+@pytest.mark.parametrize(("version", "words"), [("1", "paypro ledger migrate"), ("4", "knows 3"), ("x", "unknown")])
 async def test_a_server_of_another_version_is_refused(server: Server, make: Make, version: str, words: str):
     """Nothing is sent, and the text says who has to do what."""
     url = server.database()
@@ -140,7 +143,7 @@ async def test_a_server_of_another_version_is_refused(server: Server, make: Make
     server.run("UPDATE meta SET value = %s WHERE key = 'schema_version'", version, url=url)
     with pytest.raises(ConfigurationError, match=words):
         await ledger.open(ACCOUNT)
-    if version == "3":
+    if version == "4":
         with pytest.raises(ConfigurationError, match=words):
             await ledger.migrate()
 
@@ -149,6 +152,6 @@ async def test_a_newer_file_is_not_migrated_back(path: Path, make: Make):
     """Forward only."""
     ledger = make(f"sqlite:///{path}")
     await ledger.migrate()
-    execute(path, "UPDATE meta SET value = '3' WHERE key = 'schema_version'")
-    with pytest.raises(ConfigurationError, match="schema version 3"):
+    execute(path, "UPDATE meta SET value = '4' WHERE key = 'schema_version'")
+    with pytest.raises(ConfigurationError, match="schema version 4"):
         await ledger.migrate()

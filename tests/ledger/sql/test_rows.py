@@ -33,7 +33,9 @@ def test_every_field_of_an_entry_has_a_column():
 
 async def test_an_entry_comes_back_as_it_was_written(durable: SqlLedger):
     """Each field, after a change that sets all that a change can set."""
-    claimed = await durable.claim(evolve(intent(amount="0.01"), batch_id="B1", position=7))
+    claimed = await durable.claim(
+        evolve(intent(amount="0.01"), batch_id="B1", position=7, settle_after=60.0, resend=False)
+    )
     reply = change(
         claimed.entry.state,
         phase=Phase.ANSWERED,

@@ -32,7 +32,7 @@ CREATE TABLE event (
 CREATE INDEX event_payout ON event (merchant_no, trade_no);
 INSERT INTO meta VALUES ('schema_version', '1');
 """
-_ADDED = ("batch_id", "position", "phase", "owner", "sent_boot", "sent_steady")
+_ADDED = ("batch_id", "position", "phase", "owner", "sent_boot", "sent_steady", "payment_key", "settle_after", "resend")
 
 
 def make_version_1(path: Path, *, remark: str) -> None:
