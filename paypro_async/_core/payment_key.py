@@ -24,7 +24,7 @@ def payment_key(region: str, content: Mapping[str, str]) -> str | None:
     """
     spec = REGIONS.get(region)
     names = [one.wire for one in spec.fields if one.beneficiary] if spec else []
-    if not all(content.get(name) for name in ("amount", *names)):
+    if not names or not all(content.get(name) for name in ("amount", *names)):
         return None  # Its content was erased, or another release knows more of it.
     folded = [_NOT_CONTENT.sub("", content[name]).casefold().lstrip("0") for name in names]
     # A contract with every ledger that holds such keys: never change it.

@@ -11,7 +11,7 @@ from paypro_async.ledger.sql.schema import payout
 from tests.support.intents import FIELDS, MERCHANT, intent
 from tests.support.raw_sql import against_all_guards
 
-INNER = {"fingerprint", "owner", "sent_boot", "sent_steady"}
+INNER = {"payment_key", "settle_after", "resend", "fingerprint", "owner", "sent_boot", "sent_steady"}
 """Columns by which processes know each other and equal payouts. They tell a person nothing."""
 
 
