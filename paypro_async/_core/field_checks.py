@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
-from paypro_async._core.money import decimals
+from paypro_async._core.money import decimals, written_decimals
 from paypro_async._core.trade_no import TRADE_NO_PATTERN
 
 __all__ = [
@@ -185,8 +185,12 @@ def amount_problem(amount: Decimal | None, *, max_decimals: int) -> tuple[str, s
         return "AMOUNT_NOT_POSITIVE", "must be more than zero"
     if amount.adjusted() >= _MAX_WHOLE_DIGITS:
         return "AMOUNT_TOO_LARGE", f"has more than {_MAX_WHOLE_DIGITS} digits; is it an account number?"
-    if decimals(amount) > max_decimals:
-        return "AMOUNT_DECIMALS", f"has more than {max_decimals} decimals; round it yourself, it is never rounded here"
+    if written_decimals(amount) > max_decimals:
+        # Also where they are zeros: to those who write 1.500 for fifteen hundred, 1.50 is another amount.
+        return "AMOUNT_DECIMALS", (
+            f"is written with more than {max_decimals} decimals, zeros counted; a dot is no thousands separator, and "
+            "nothing is rounded here"
+        )
     return None
 
 

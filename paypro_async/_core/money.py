@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from decimal import Context, Decimal
 
-__all__ = ["AmountTypeError", "amount_text", "decimals", "parse_amount", "total"]
+__all__ = ["AmountTypeError", "amount_text", "decimals", "parse_amount", "total", "written_decimals"]
 
 _FEWEST_DIGITS = -20
 _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
@@ -50,6 +50,12 @@ def decimals(amount: Decimal) -> int:
     # By hand: every arithmetic on a Decimal rounds to the application's own context.
     zeros = next((zeros for zeros, digit in enumerate(reversed(digits)) if digit), len(digits))
     return max(0, -exponent - zeros) if isinstance(exponent, int) else 0
+
+
+def written_decimals(amount: Decimal) -> int:
+    """How many decimals an amount was written with: two for ``300.00``, three for ``1.500``."""
+    exponent = amount.as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def amount_text(amount: Decimal) -> str:

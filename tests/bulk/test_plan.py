@@ -1,5 +1,7 @@
 from decimal import Decimal
 
+import pytest
+
 from paypro_async.bulk.plan import Plan
 from tests.support.payout_files import HEADER, csv_text, open_file, plan_of, row, rows_of, trade_nos
 
@@ -41,6 +43,19 @@ def test_an_amount_with_thousands_separators_is_refused() -> None:
     """In quotes, as a spreadsheet writes it."""
     (problem,) = plan(row('"1,25,000"')).problems
     assert problem.code == "AMOUNT_FORMAT"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("amount", ["1.500", "100.000", "1.5000", "0.100", "25.000000", "1.234"])
+@pytest.mark.parametrize("rows_before", [0, 2_000], ids=["row by row", "columnwise"])
+def test_an_amount_that_is_written_with_more_decimals_is_refused(amount: str, separator: str, rows_before: int) -> None:
+    """Zeros or not: where a dot is a thousands separator, 1.50 is not what was meant by 1.500."""
+    lines = [*[row("300.00")] * rows_before, row(amount), row("1.50")]
+    with open_file(csv_text(*lines).replace(",", separator)) as file:
+        (problem,) = plan_of(file).problems
+
+    assert (problem.row, problem.field, problem.code) == (rows_before + 1, "amount", "AMOUNT_DECIMALS")
+    assert amount not in problem.message
 
 
 def test_a_header_alone_pays_nobody() -> None:

@@ -98,6 +98,12 @@ def test_every_wrong_field_is_reported_at_once():
     }
 
 
+@pytest.mark.parametrize("amount", ["1.500", "100.000", Decimal("1.500"), Decimal("100.000"), Decimal("1500E-3")])
+def test_more_decimals_than_the_region_has_are_refused_also_where_they_are_zeros(amount: Decimal | str):
+    """However the amount comes: a dot may have been meant as a thousands separator."""
+    assert problems_of(payout(amount=amount)) == {"amount": "AMOUNT_DECIMALS"}
+
+
 def test_every_missing_field_is_reported_at_once():
     """A payout without anything has all required fields in its error, and not the optional one."""
     missing = build_payout(INDIA, {})
