@@ -11,11 +11,18 @@ from paypro_async.cli.exits import Exit
 from paypro_async.cli.output import note
 from paypro_async.cli.signals import Stop
 from paypro_async.sandbox import FaultPlan, Sandbox
+from paypro_async.sandbox.replies import UNKNOWN_ORDERS, is_code
 
 __all__ = ["sandbox"]
 
 _SECRET = "sandbox-secret"  # noqa: S105  opens nothing but the sandbox
 _LOOPBACK = "127.0.0.1"
+
+
+def _unknown_order(_: click.Context, __: click.Parameter, text: str) -> str:
+    if text not in UNKNOWN_ORDERS and not is_code(text):
+        raise click.BadParameter(f"One of {', '.join(UNKNOWN_ORDERS)}, or a code of 4 to 8 digits.")
+    return text
 
 
 @click.command()
@@ -33,8 +40,23 @@ _LOOPBACK = "127.0.0.1"
 @click.option(
     "--paid-after", default=5, show_default=True, type=click.FloatRange(0), help="Seconds until a payout is paid."
 )
+@click.option(
+    "--unknown-order",
+    default="null",
+    show_default=True,
+    metavar="null|empty|code|refusal|CODE",
+    callback=_unknown_order,
+    help="How a query for an unknown order is answered: no data, empty data, an outer code of its own, one that payouts"
+    " are refused with too, or the code that is given.",
+)
 def sandbox(
-    port: int, merchant_no: str, fault_rate: float, fault_seed: int, booking_lag: float, paid_after: float
+    port: int,
+    merchant_no: str,
+    fault_rate: float,
+    fault_seed: int,
+    booking_lag: float,
+    paid_after: float,
+    unknown_order: str,
 ) -> int:
     """Run a local PayPro over real HTTP, with faults, until Ctrl-C. It moves no money."""
     secret = os.environ.get("PAYPRO_SECRET") or _SECRET
@@ -47,6 +69,7 @@ def sandbox(
             faults=FaultPlan(rate=fault_rate, query_rate=fault_rate, seed=fault_seed),
             booking_lag=booking_lag,
             paid_after=paid_after,
+            unknown_order=unknown_order,
         )
         with Stop() as stop:
             async with platform:

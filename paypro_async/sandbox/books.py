@@ -75,13 +75,17 @@ class Payee:
 
 @frozen(kw_only=True)
 class Instruction:
-    """A payout request that passed every check; ``status`` is what its order has as soon as it is booked."""
+    """A payout request that passed every check; ``status`` is what its order has as soon as it is booked.
+
+    ``message`` stands beside that status; None for the platform's usual one.
+    """
 
     trade_no: str
     amount: Decimal
     payee: Payee
     remark: str = ""
     status: str = PROCESSING
+    message: str | None = None
 
 
 @frozen(kw_only=True)
@@ -258,6 +262,17 @@ class Books:
         self._catch_up()
         return self._set_status(trade_no, status, message or message_of(status), self._clock())
 
+    def forget(self, trade_no: str) -> None:
+        """Lose an order, as no platform should: no query finds it, and its number can be booked once more.
+
+        Its bookings stay on record, and the money that it took stays taken.
+
+        Raises:
+            KeyError: There is no such order.
+        """
+        self._catch_up()
+        del self._orders[trade_no]
+
     def record(self, record: RequestRecord) -> None:
         """Add a request to the journal."""
         self._requests.append(record)
@@ -293,7 +308,8 @@ class Books:
         )
         self._enter(order, at)
         if instruction.status != PROCESSING:
-            return self._set_status(order.trade_no, instruction.status, message_of(instruction.status), at)
+            message = instruction.message or message_of(instruction.status)
+            return self._set_status(order.trade_no, instruction.status, message, at)
         if self._paid_after is not None:
             self._schedule(at + self._paid_after, partial(self._settle, order.trade_no))
         return order
@@ -312,7 +328,8 @@ class Books:
         )
 
     def _settle(self, trade_no: str, at: float) -> None:
-        if self._orders[trade_no].status == PROCESSING:
+        order = self._orders.get(trade_no)
+        if order is not None and order.status == PROCESSING:
             self._set_status(trade_no, SUCCESS, message_of(SUCCESS), at)
 
     def _set_status(self, trade_no: str, status: str, message: str, at: float) -> Order:

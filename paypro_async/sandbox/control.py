@@ -64,8 +64,18 @@ def _set_order(request: Request, trade_no: str, books: Books) -> Answer:
     except (ValueError, RecursionError):
         wish = None
     match wish:
-        case {"status": str(status)} if status and isinstance(wish.get("message", ""), str):
+        case {"delete": True} if "status" not in wish:
+            return _delete_order(trade_no, books)
+        case {"status": str(status)} if status and "delete" not in wish and isinstance(wish.get("message", ""), str):
             if trade_no not in books.orders:
                 return json_answer(404, {"error": "no such order"})
             return json_answer(200, order_view(books.set_status(trade_no, status, wish.get("message"))))
-    return json_answer(400, {"error": 'the body must be {"status": "...", "message": "..."}'})
+    return json_answer(400, {"error": 'the body must be {"status": "...", "message": "..."} or {"delete": true}'})
+
+
+def _delete_order(trade_no: str, books: Books) -> Answer:
+    order = books.orders.get(trade_no)
+    if order is None:
+        return json_answer(404, {"error": "no such order"})
+    books.forget(trade_no)
+    return json_answer(200, order_view(order))

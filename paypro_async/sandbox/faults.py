@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 
 from attrs import field, frozen
 
-__all__ = ["BEFORE_BOOKING", "Fault", "FaultPlan"]
+__all__ = ["BEFORE_BOOKING", "USUAL_FAULTS", "Fault", "FaultPlan"]
 
 
 class Fault(enum.StrEnum):
@@ -25,9 +25,27 @@ class Fault(enum.StrEnum):
     PAGE_500 = "page_500"  # booked, then an HTML error page
     DRIP = "drip"  # booked, the reply comes byte by byte
     LATE_BOOKING = "late_booking"  # the connection is reset at once, and booked a little later
+    # Those below are drawn only where they are asked for by name.
+    BUSY_429_AFTER = "busy_429_after"  # booked, then HTTP 429 with Retry-After
+    BUSY_CODE = "busy_code"  # booked, then an envelope that refuses with a code of no list, "System busy"
+    GATEWAY_JSON = "gateway_json"  # booked, then HTTP 200 with JSON that is a gateway's and not the platform's
+    GATEWAY_JSON_BEFORE = "gateway_json_before"  # the same, and nothing is booked
+    DOUBLE_REPLY = "double_reply"  # booked, and the reply's copy comes on the same connection a little later
 
 
-BEFORE_BOOKING = frozenset({Fault.REFUSE, Fault.RESET_BEFORE, Fault.SILENCE_BEFORE, Fault.BUSY_429, Fault.PAGE_502})
+USUAL_FAULTS = frozenset(tuple(Fault)[: tuple(Fault).index(Fault.LATE_BOOKING) + 1])
+"""What is drawn from when no kinds are named."""
+
+BEFORE_BOOKING = frozenset(
+    {
+        Fault.REFUSE,
+        Fault.RESET_BEFORE,
+        Fault.SILENCE_BEFORE,
+        Fault.BUSY_429,
+        Fault.PAGE_502,
+        Fault.GATEWAY_JSON_BEFORE,
+    }
+)
 # A query books nothing, so for it a late booking would be one more reset.
 QUERY_FAULTS = frozenset(Fault) - {Fault.LATE_BOOKING}
 
@@ -40,7 +58,7 @@ def _share(value: float) -> float:
 
 def _in_order(kinds: AbstractSet[Fault] | None) -> tuple[Fault, ...]:
     """The kinds in the order of their definition: a set has none, and the draw must repeat."""
-    return tuple(fault for fault in Fault if kinds is None or fault in kinds)
+    return tuple(fault for fault in Fault if fault in (USUAL_FAULTS if kinds is None else kinds))
 
 
 @frozen(kw_only=True)
@@ -51,7 +69,7 @@ class FaultPlan:
         rate: Share of the payout requests that are hit, 0 to 1.
         query_rate: Share of the status queries that are hit, 0 to 1.
         seed: Equal seeds give equal plans.
-        kinds: The faults to draw from; all of them when not given.
+        kinds: The faults to draw from; the usual ones when not given, which are those up to ``LATE_BOOKING``.
         scripted: For a trade number, the fault of its first, second, ... payout request (``None`` is a good reply);
             requests beyond the end of a script, and trade numbers without one, are drawn.
         attempts: Only the first so many payout requests of a trade number are drawn; unlimited when not given.

@@ -65,6 +65,7 @@ class Connection:
         wire: The socket.
         answer: Gives the answer to a request.
         drip_interval: Seconds between two bytes of a dripped reply.
+        copy_delay: Seconds between a reply and its copy.
         refuse: Called to stop listening for a moment.
         http: The state of the protocol.
     """
@@ -72,6 +73,7 @@ class Connection:
     wire: Wire
     answer: Answerer
     drip_interval: float
+    copy_delay: float
     refuse: Callable[[], None]
     http: h11.Connection = field(factory=lambda: h11.Connection(h11.SERVER))
 
@@ -135,6 +137,8 @@ class Connection:
                 await self._send(_head(answer), h11.Data(data=answer.body[: len(answer.body) // 2]))
             case Delivery.DRIP:
                 await self._drip(answer)
+            case Delivery.TWICE:
+                await self._send_twice(answer)
 
     async def _drip(self, answer: Answer) -> None:
         await self._send(_head(answer))
@@ -142,6 +146,14 @@ class Connection:
             await anyio.sleep(self.drip_interval)
             await self._send(h11.Data(data=bytes([byte])))
         await self._send(h11.EndOfMessage())
+
+    async def _send_twice(self, answer: Answer) -> None:
+        # Nothing is read meanwhile, so that the copy stands before the reply to a next request, which may be there.
+        events = (_head(answer), h11.Data(data=answer.body), h11.EndOfMessage())
+        data = b"".join(self.http.send(event) or b"" for event in events)
+        await self.wire.send(data)
+        await anyio.sleep(self.copy_delay)
+        await self.wire.send(data)
 
     async def _refuse(self, status: int) -> None:
         """Tell the client that this is not HTTP, or too much of it, and hang up."""

@@ -17,6 +17,7 @@ class Delivery(enum.Enum):
     SILENCE = "silence"  # nothing is sent, the connection stays open until the client closes it
     CUT = "cut"  # the headers promise the whole body, half of it is sent, then the connection is closed
     DRIP = "drip"  # the headers at once, the body byte by byte
+    TWICE = "twice"  # the whole answer, and a little later all of it once more
 
 
 @frozen(kw_only=True)

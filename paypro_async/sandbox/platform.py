@@ -1,28 +1,29 @@
 """The platform behind the HTTP server: a request in, an answer out, and the books changed. No I/O.
 
-Order of the checks: fault before booking, JSON, merchant, signature, members, magic remark, duplicate, balance. Then
-the booking, the reply, and the fault after it.
+Order of the checks: fault before booking, JSON, merchant, signature, what is refused to all, members, what is refused
+to payouts, the remark, duplicate, balance. Then the booking, the reply, and the fault after it.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, TypedDict, get_args
 
-from attrs import Attribute, field, frozen, validators
+from attrs import Attribute, evolve, field, frozen, validators
 
 from paypro_async.sandbox import replies, validation
-from paypro_async.sandbox.books import Books, RequestRecord
+from paypro_async.sandbox.books import Books, Instruction, RequestRecord, message_of
 from paypro_async.sandbox.control import PREFIX as CONTROL_PREFIX
 from paypro_async.sandbox.control import control
 from paypro_async.sandbox.faults import BEFORE_BOOKING, Fault, FaultPlan
 from paypro_async.sandbox.messages import Answer, Delivery, Request
-from paypro_async.sandbox.replies import OrderNumberName, Reply
+from paypro_async.sandbox.remarks import Kind, Wish, read_wish
+from paypro_async.sandbox.replies import UNKNOWN_ORDERS, Echo, OrderNumberName, Reply
 from paypro_async.sandbox.signature import SecretPosition, is_signed, java_text
 from paypro_async.sandbox.validation import Members
 
-__all__ = ["Platform", "Rules", "UnknownOrder"]
+__all__ = ["Platform", "RuleChanges", "Rules", "UnknownOrder"]
 
-UnknownOrder = Literal["null", "empty", "code"]
+UnknownOrder = Literal["null", "empty", "code", "refusal"]
 FaultDraw = Callable[[str, int], Fault | None]
 Decision = Callable[[Members, Fault | None], Reply]
 
@@ -33,6 +34,16 @@ _NOT_PERSONAL = frozenset({"tradeNo", "amount", "timestamp", "bankCode", "bankNC
 def _one_of(choice: object) -> Callable[[object, "Attribute[object]", object], None]:
     """Checks a setting against its ``Literal`` type, so that the choices are written once."""
     return validators.in_(get_args(choice))
+
+
+def _check_code(_: object, attribute: "Attribute[Any]", text: str | None) -> None:
+    if text is not None and not replies.is_code(text):
+        raise ValueError(f"{attribute.name} must be CODE or CODE:MESSAGE, and the code has 4 to 8 digits.")
+
+
+def _check_unknown_order(_: object, attribute: "Attribute[Any]", text: str) -> None:
+    if text not in UNKNOWN_ORDERS and not replies.is_code(text):
+        raise ValueError(f"{attribute.name} must be one of {', '.join(UNKNOWN_ORDERS)}, or a code of 4 to 8 digits.")
 
 
 def _path_prefix(prefix: str) -> str:
@@ -51,16 +62,37 @@ class Rules:
     merchant_no: str
     secret_position: SecretPosition = field(validator=_one_of(SecretPosition))
     order_number_name: OrderNumberName = field(validator=_one_of(OrderNumberName))
-    unknown_order: UnknownOrder = field(validator=_one_of(UnknownOrder))
+    echo: Echo = field(validator=_one_of(Echo))
+    unknown_order: UnknownOrder | str = field(validator=_check_unknown_order)
+    refuse_payouts: str | None = field(validator=_check_code)
+    refuse_all: str | None = field(validator=_check_code)
     booking_lag: float
     prefix: str = field(converter=_path_prefix)
 
 
+class RuleChanges(TypedDict, total=False):
+    """Rules that may change while the platform runs."""
+
+    secret: str
+    merchant_no: str
+    secret_position: SecretPosition
+    order_number_name: OrderNumberName
+    echo: Echo
+    unknown_order: UnknownOrder | str
+    refuse_payouts: str | None
+    refuse_all: str | None
+    booking_lag: float
+
+
 class Platform:
-    """Answers requests from the books, by the rules, with the faults of the plan."""
+    """Answers requests from the books, by the rules, with the faults of the plan.
+
+    Attributes:
+        rules: May be replaced at any time; the next request is answered by the new ones.
+    """
 
     def __init__(self, *, rules: Rules, books: Books, faults: FaultPlan) -> None:
-        self._rules = rules
+        self.rules = rules
         self._books = books
         self._attempts: Counter[tuple[str, str]] = Counter()
         # docs: india/payout, india/payoutQuery; India's balance page is not at hand.
@@ -84,7 +116,7 @@ class Platform:
     def _operation(self, path: str) -> str | None:
         """The operation of a path: behind the prefix of the rules, or behind any prefix when they have none."""
         for operation in self._operations:
-            if path == self._rules.prefix + operation or (not self._rules.prefix and path.endswith(operation)):
+            if path == self.rules.prefix + operation or (not self.rules.prefix and path.endswith(operation)):
                 return operation
         return None
 
@@ -97,7 +129,7 @@ class Platform:
             reply = self._checked(request, members, decide, fault)
         answer = replies.to_answer(reply or Reply(), timestamp_ms=self._books.now_ms())
         if fault is not None:
-            answer = replies.spoil(answer, fault)
+            answer = replies.spoil(answer, fault, timestamp_ms=self._books.now_ms())
         self._record(request, members, fault, reply, answer)
         return answer
 
@@ -109,31 +141,48 @@ class Platform:
         return draw(trade_no, self._attempts[operation, trade_no])
 
     def _checked(self, request: Request, members: Members | None, decide: Decision, fault: Fault | None) -> Reply:
-        rules = self._rules
+        rules = self.rules
         if members is None:
             return replies.wrong_parameter("the body must be a JSON object")
         if request.headers.get("merchantno") != rules.merchant_no:
             return replies.MERCHANT_UNKNOWN
         if not is_signed(members, secret=rules.secret, position=rules.secret_position):
             return replies.SIGN_ERROR
+        if rules.refuse_all is not None:
+            return replies.refusal_of(rules.refuse_all)
         return decide(members, fault)
 
     def _payout(self, members: Members, fault: Fault | None) -> Reply:
         if (wrong := validation.wrong_payout(members)) is not None:
             return replies.wrong_parameter(wrong)
-        if (code := validation.magic_refusal(members)) is not None:
-            return replies.refusal(code, "refused by the remark")
-        instruction = validation.read_instruction(members)
+        if self.rules.refuse_payouts is not None:
+            return replies.refusal_of(self.rules.refuse_payouts)
+        wish = read_wish(str(members.get("remark", "")))
+        if wish is not None and wish.kind is Kind.REFUSE:
+            return replies.refusal(wish.code, wish.message or "refused by the remark")
+        instruction = validation.read_instruction(members, wish)
         if fault is Fault.LATE_BOOKING:
-            self._books.book_later(instruction, self._rules.booking_lag)
+            self._books.book_later(instruction, self.rules.booking_lag)
             return Reply()
+        return self._booked(instruction, wish)
+
+    def _booked(self, instruction: Instruction, wish: Wish | None) -> Reply:
         booked = self._books.book(instruction)
-        name = self._rules.order_number_name
+        name, echo = self.rules.order_number_name, self.rules.echo
         if booked == "duplicate":
             return replies.DUPLICATE
         if booked == "insufficient_funds":
-            return replies.insufficient_funds(instruction.remark, order_number_name=name)
-        return replies.payout_reply(booked, order_number_name=name)
+            return replies.insufficient_funds(instruction.remark, order_number_name=name, echo=echo)
+        reply = replies.payout_reply(booked, order_number_name=name, echo=echo)
+        match wish:
+            case Wish(kind=Kind.VANISH):
+                self._books.forget(instruction.trade_no)
+            case Wish(kind=Kind.STATUS, code=status, message=message):
+                said = {"status": status, "desc": message or message_of(status)}
+                return evolve(reply, data={**(reply.data or {}), **said})
+            case Wish(kind=Kind.REPLY, code=code, message=message):
+                return evolve(replies.refusal(code, message or "refused by the remark"), booked=True)
+        return reply
 
     def _query(self, members: Members, _fault: Fault | None) -> Reply:
         if (wrong := validation.wrong_member(members, validation.QUERY_MEMBERS)) is not None:
@@ -141,9 +190,9 @@ class Platform:
         order = self._books.orders.get(str(members["tradeNo"]))
         if order is not None:
             return replies.query_reply(order)
-        # Not documented what comes here, so a client has to cope with all three.
-        unknown = {"null": Reply(), "empty": Reply(data={}), "code": replies.ORDER_UNKNOWN}
-        return unknown[self._rules.unknown_order]
+        # Not documented what comes here, so a client has to cope with all of them.
+        setting = self.rules.unknown_order
+        return UNKNOWN_ORDERS[setting] if setting in UNKNOWN_ORDERS else replies.refusal_of(setting)
 
     def _balance(self, members: Members, _fault: Fault | None) -> Reply:
         if (wrong := validation.wrong_member(members, validation.BALANCE_MEMBERS)) is not None:

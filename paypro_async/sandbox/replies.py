@@ -1,6 +1,7 @@
 """The platform's replies as the documentation shows them, and what a fault makes of them. Values in, values out."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -12,28 +13,33 @@ from attrs import evolve, frozen
 from paypro_async.sandbox.books import SUCCESS, Order, message_of
 from paypro_async.sandbox.faults import Fault
 from paypro_async.sandbox.messages import Answer, Delivery
+from paypro_async.sandbox.remarks import read_code
 
 __all__ = [
     "DUPLICATE",
     "MERCHANT_UNKNOWN",
-    "ORDER_UNKNOWN",
     "SIGN_ERROR",
+    "UNKNOWN_ORDERS",
+    "Echo",
     "OrderNumberName",
     "Reply",
     "balance_reply",
     "insufficient_funds",
+    "is_code",
     "json_answer",
     "not_allowed",
     "not_found",
     "payout_reply",
     "query_reply",
     "refusal",
+    "refusal_of",
     "spoil",
     "to_answer",
     "wrong_parameter",
 ]
 
 OrderNumberName = Literal["platFormTradeNo", "kiliTradeNo", "serialNumber"]
+Echo = Literal["given", "absent", "empty", "wrong"]
 
 _INDIA = timezone(timedelta(hours=5, minutes=30))
 
@@ -53,28 +59,55 @@ def refusal(code: str, msg: str) -> Reply:
     return Reply(code=code, msg=msg)
 
 
-# Inferred: no page names the codes for these.
-SIGN_ERROR = refusal("1002", "sign error")
-MERCHANT_UNKNOWN = refusal("1003", "merchant does not exist")
-ORDER_UNKNOWN = refusal("0100025", "order does not exist")
-DUPLICATE = refusal("0100024", message_of("0100024"))
-
-
 def wrong_parameter(what: str) -> Reply:
     """The refusal of a body with a wrong member."""
     return refusal("1001", f"parameter error: {what}")
 
 
-def payout_reply(order: Order, *, order_number_name: OrderNumberName) -> Reply:
+# Inferred: no page names the codes for these.
+SIGN_ERROR = refusal("1002", "sign error")
+MERCHANT_UNKNOWN = refusal("1003", "merchant does not exist")
+DUPLICATE = refusal("0100024", message_of("0100024"))
+_BUSY = refusal("9999", "System busy, please try again later")
+
+UNKNOWN_ORDERS: Mapping[str, Reply] = MappingProxyType(
+    {
+        "null": Reply(),
+        "empty": Reply(data={}),
+        "code": refusal("0100025", "order does not exist"),
+        "refusal": wrong_parameter("tradeNo is wrong"),
+    }
+)
+"""What a query for an unknown order may be answered with: no page says which."""
+
+
+def is_code(text: str) -> bool:
+    """Whether *text* is an outer code of the platform's shape, alone or as ``CODE:MESSAGE``."""
+    return re.fullmatch(r"[0-9]{4,8}", read_code(text)[0]) is not None
+
+
+def refusal_of(text: str) -> Reply:
+    """The refusal that a setting names as ``CODE`` or ``CODE:MESSAGE``."""
+    code, message = read_code(text)
+    return refusal(code, message or "refused")
+
+
+def payout_reply(order: Order, *, order_number_name: OrderNumberName, echo: Echo) -> Reply:
     """The reply to a payout that was booked."""
     # docs: india/payout. The table says platFormTradeNo, the example kiliTradeNo; kenya/payout says serialNumber.
     data = {order_number_name: order.platform_trade_no, "status": order.status, "desc": order.message}
-    return Reply(data=data | {"remark": order.remark}, booked=True)
+    return Reply(data={**data, **_echoed(order.remark, echo)}, booked=True)
 
 
-def insufficient_funds(remark: str, *, order_number_name: OrderNumberName) -> Reply:
+def insufficient_funds(remark: str, *, order_number_name: OrderNumberName, echo: Echo) -> Reply:
     """The reply to a payout beyond the balance: a request that was accepted, and an order that was not."""
-    return Reply(data={order_number_name: "", "status": "60019", "desc": message_of("60019"), "remark": remark})
+    data = {order_number_name: "", "status": "60019", "desc": message_of("60019")}
+    return Reply(data={**data, **_echoed(remark, echo)})
+
+
+def _echoed(remark: str, echo: Echo) -> Mapping[str, str]:
+    # docs: india/payout, where remark is an echo of the request's; its example shows 000000
+    return {"given": {"remark": remark}, "absent": {}, "empty": {"remark": ""}, "wrong": {"remark": "000000"}}[echo]
 
 
 def query_reply(order: Order) -> Reply:
@@ -137,19 +170,24 @@ _DELIVERIES = MappingProxyType(
         Fault.SILENCE: Delivery.SILENCE,
         Fault.CUT_BODY: Delivery.CUT,
         Fault.DRIP: Delivery.DRIP,
+        Fault.DOUBLE_REPLY: Delivery.TWICE,
     }
 )
 
 
-def spoil(answer: Answer, fault: Fault) -> Answer:
+def spoil(answer: Answer, fault: Fault, *, timestamp_ms: int) -> Answer:
     """What a fault makes of an answer."""
     match fault:
-        case Fault.BUSY_429:
+        case Fault.BUSY_429 | Fault.BUSY_429_AFTER:
             return evolve(_page(429, "Too Many Requests"), headers={"Retry-After": "1"})
         case Fault.PAGE_502:
             return _page(502, "Bad Gateway")
         case Fault.PAGE_500:
             return _page(500, "Internal Server Error")
+        case Fault.BUSY_CODE:
+            return to_answer(_BUSY, timestamp_ms=timestamp_ms)
+        case Fault.GATEWAY_JSON | Fault.GATEWAY_JSON_BEFORE:
+            return json_answer(200, {"code": "ECONNRESET", "message": "read ECONNRESET"})
         case Fault.BROKEN_JSON:
             return evolve(answer, body=answer.body[: len(answer.body) // 2])
         case _:

@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 import anyio
 import anyio.abc
+from attrs import evolve
 
 from paypro_async.sandbox.books import Books
 from paypro_async.sandbox.faults import FaultPlan
 from paypro_async.sandbox.http11 import Connection, Wire
-from paypro_async.sandbox.platform import Platform, Rules, UnknownOrder
-from paypro_async.sandbox.replies import OrderNumberName
+from paypro_async.sandbox.platform import Platform, RuleChanges, Rules, UnknownOrder
+from paypro_async.sandbox.replies import Echo, OrderNumberName
 from paypro_async.sandbox.signature import SecretPosition
 
 __all__ = ["Sandbox"]
@@ -33,12 +34,18 @@ class Sandbox:
             ...  # pay through sandbox.base_url
         assert sandbox.books.booked_once(trade_nos).exact
 
-    Remarks work magic: ``sandbox:paid`` books and answers ``0000`` at once; ``sandbox:fail:CODE`` books and answers
-    ``data.status`` CODE at once (the balance is debited and refunded); ``sandbox:refuse:CODE`` books nothing and
-    answers with the outer ``code`` CODE.
+    A remark works magic, as ``sandbox:KIND``, ``sandbox:KIND:CODE`` or ``sandbox:KIND:CODE:MESSAGE``:
+
+    - ``sandbox:paid`` books and answers ``0000`` at once
+    - ``sandbox:fail:CODE`` books and answers ``data.status`` CODE at once (the balance is debited and refunded)
+    - ``sandbox:refuse:CODE`` books nothing and answers with the outer ``code`` CODE
+    - ``sandbox:reply:CODE`` books as usual and answers with the outer ``code`` CODE all the same
+    - ``sandbox:status:CODE`` books as usual and answers ``data.status`` CODE all the same
+    - ``sandbox:vanish`` books, accepts, and from then on knows no such order
 
     ``GET /sandbox/books`` and ``GET /sandbox/requests`` show the books and the journal as JSON, and
-    ``POST /sandbox/orders/<tradeNo>`` with ``{"status": "00029", "message": "..."}`` gives an order another status.
+    ``POST /sandbox/orders/<tradeNo>`` with ``{"status": "00029", "message": "..."}`` gives an order another status, and
+    with ``{"delete": true}`` lets it vanish.
 
     Args:
         secret: The merchant's secret, that requests must be signed with.
@@ -49,11 +56,19 @@ class Sandbox:
         paid_after: Seconds after which a processing order is paid; never when not given.
         secret_position: Where the secret stands in the signed text.
         order_number_name: What the platform's order number is called in a payout reply: the pages disagree.
-        unknown_order: What a query for an unknown order is answered with: ``data`` null, ``data`` empty, or a code.
+        echo: What stands in a payout reply where the request's remark is to be given back: that remark (``given``),
+            nothing (``absent``, ``empty``), or another text (``wrong``).
+        unknown_order: What a query for an unknown order is answered with: ``data`` null, ``data`` empty, an outer
+            ``code`` of its own with a message (``code``), an outer ``code`` that payouts are refused with too
+            (``refusal``), or the outer ``code`` that is given as CODE or CODE:MESSAGE.
+        refuse_payouts: The outer ``code``, as CODE or CODE:MESSAGE, that each payout is refused with while queries
+            are answered, as when an address is not in the platform's list.
+        refuse_all: The same for each signed request of any kind, as when the account is closed.
         deduplicate: Whether a repeated ``tradeNo`` is refused; ``False`` books it again, to show what a client sends
             twice.
         booking_lag: Seconds between a request and its late booking.
         drip_interval: Seconds between two bytes of a dripped reply.
+        copy_delay: Seconds between a doubled reply and its copy.
         refuse_seconds: For how long new connections are refused after ``Fault.REFUSE``.
         prefix: The path before ``/v1``; any is accepted when empty.
         clock: Seconds that only go forward; settlements and late bookings follow it.
@@ -70,27 +85,35 @@ class Sandbox:
         paid_after: float | None = None,
         secret_position: SecretPosition = "suffix",  # noqa: S107  not a secret itself
         order_number_name: OrderNumberName = "platFormTradeNo",
-        unknown_order: UnknownOrder = "null",
+        echo: Echo = "given",
+        unknown_order: UnknownOrder | str = "null",
+        refuse_payouts: str | None = None,
+        refuse_all: str | None = None,
         deduplicate: bool = True,
         booking_lag: float = 0.3,
         drip_interval: float = 1.0,
+        copy_delay: float = 0.005,
         refuse_seconds: float = 0.1,
         prefix: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.books: Books = Books(balance=Decimal(balance), paid_after=paid_after, deduplicate=deduplicate, clock=clock)
-        self.rules: Rules = Rules(
+        rules = Rules(
             secret=secret,
             merchant_no=merchant_no,
             secret_position=secret_position,
             order_number_name=order_number_name,
+            echo=echo,
             unknown_order=unknown_order,
+            refuse_payouts=refuse_payouts,
+            refuse_all=refuse_all,
             booking_lag=booking_lag,
             prefix=prefix,
         )
-        self._platform = Platform(rules=self.rules, books=self.books, faults=faults or FaultPlan.none())
+        self._platform = Platform(rules=rules, books=self.books, faults=faults or FaultPlan.none())
         self._port = port
         self._drip_interval = drip_interval
+        self._copy_delay = copy_delay
         self._refuse_seconds = refuse_seconds
         self._address = (_HOST, port)
         self._accepting = anyio.CancelScope()
@@ -100,6 +123,19 @@ class Sandbox:
     def __repr__(self) -> str:
         where = "closed" if self._listener is None else self.base_url
         return f"<Sandbox {where} merchant_no={self.rules.merchant_no} {self.books!r}>"
+
+    @property
+    def rules(self) -> Rules:
+        """How it behaves where the documentation leaves it open."""
+        return self._platform.rules
+
+    def change(self, **rules: Unpack[RuleChanges]) -> None:
+        """Let the next request be answered by other rules: ``sandbox.change(refuse_payouts="1010")``.
+
+        Args:
+            rules: Arguments of the sandbox of the same names; those that are not given stay as they are.
+        """
+        self._platform.rules = evolve(self._platform.rules, **rules)
 
     @property
     def base_url(self) -> str:
@@ -182,6 +218,7 @@ class Sandbox:
                 wire=Wire(client),
                 answer=self._platform.answer,
                 drip_interval=self._drip_interval,
+                copy_delay=self._copy_delay,
                 refuse=self._stop_accepting,
             )
             try:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from paypro_async.sandbox.books import PROCESSING, SUCCESS, Instruction, Payee
+from paypro_async.sandbox.remarks import Kind, Wish
 
 __all__ = [
     "BALANCE_MEMBERS",
     "QUERY_MEMBERS",
     "Members",
-    "magic_refusal",
     "read_instruction",
     "read_members",
     "wrong_member",
@@ -70,9 +70,9 @@ def wrong_payout(members: Members) -> str | None:
     return None
 
 
-def read_instruction(members: Members) -> Instruction:
-    """The payout in a body that ``wrong_payout`` has nothing against."""
-    remark = _text(members, "remark")
+def read_instruction(members: Members, wish: Wish | None) -> Instruction:
+    """The payout in a body that ``wrong_payout`` has nothing against, with what its remark wishes for the order."""
+    status = {Kind.PAID: SUCCESS, Kind.FAIL: wish.code}.get(wish.kind) if wish is not None else None
     return Instruction(
         trade_no=_text(members, "tradeNo"),
         amount=Decimal(_text(members, "amount")),
@@ -83,24 +83,10 @@ def read_instruction(members: Members) -> Instruction:
             bank_number=_text(members, "bankNumber"),
             bank_code=_bank_code(members),
         ),
-        remark=remark,
-        status=_magic_status(remark),
+        remark=_text(members, "remark"),
+        status=status or PROCESSING,
+        message=wish.message if wish is not None and status else None,
     )
-
-
-def magic_refusal(members: Members) -> str | None:
-    """The code of a remark ``sandbox:refuse:CODE``."""
-    return _magic_code(_text(members, "remark"), "sandbox:refuse:")
-
-
-def _magic_status(remark: str) -> str:
-    if remark == "sandbox:paid":
-        return SUCCESS
-    return _magic_code(remark, "sandbox:fail:") or PROCESSING
-
-
-def _magic_code(remark: str, spell: str) -> str | None:
-    return (remark.removeprefix(spell) or None) if remark.startswith(spell) else None
 
 
 def _bank_code(members: Members) -> str:

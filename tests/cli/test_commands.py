@@ -173,6 +173,21 @@ async def test_the_sandbox_pays_after_a_while(terminal: Terminal) -> None:
     assert list(done.summary["statuses"]) == ["succeeded"]
 
 
+async def test_the_sandbox_answers_unknown_orders_as_it_is_told(terminal: Terminal) -> None:
+    """In any of its ways, or under a code that is given; another word is wrong usage."""
+    process = await terminal.start("sandbox", "--port", "0", "--unknown-order", "7001:no record")
+    said = [(await process.stdout.readline()).decode().rstrip() for _ in range(11)]
+    exported = dict(line.removeprefix("export ").split("=", 1) for line in said if line.startswith("export "))
+    done = await terminal.run("query", "T0", env=exported | {"PAYPRO_NO_SUCH_ORDER_CODES": "7001"})
+    process.terminate()
+    await process.communicate()
+    assert "knows no such order" in done.out
+
+    wrong = await terminal.run("sandbox", "--unknown-order", "nothing")
+    assert wrong.code == 2
+    assert "null, empty, code, refusal, or a code of 4 to 8 digits" in wrong.err
+
+
 async def test_the_sandbox_keeps_a_secret_of_ones_own_to_itself(terminal: Terminal, sandbox: Sandbox) -> None:
     """It is not printed; and a port that is taken is said in a sentence."""
     process = await terminal.start("sandbox", "--port", "0")

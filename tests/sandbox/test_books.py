@@ -68,3 +68,18 @@ def test_the_orders_cannot_be_changed_from_outside():
     """A test cannot bend the books by accident."""
     with pytest.raises(TypeError):
         Books(balance=Decimal(1)).orders["T1"] = None  # type: ignore[index]
+
+
+def test_an_order_that_vanished_settles_no_more_and_can_be_booked_again():
+    """Its booking stays on record, so that a second one shows."""
+    clock = Clock()
+    books = Books(balance=Decimal(1000), paid_after=5, clock=clock)
+    books.book(instruction("T1"))
+    books.forget("T1")
+    assert not books.orders
+    clock.now += 10
+    assert books.balance == Decimal(700)
+    assert isinstance(books.book(instruction("T1")), Order)
+    assert books.booked_once(["T1"]).twice == ("T1",)
+    with pytest.raises(KeyError):
+        books.forget("T2")

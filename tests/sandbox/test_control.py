@@ -72,7 +72,31 @@ async def test_an_order_can_be_given_another_status(sandbox: Sandbox, merchant: 
     assert (await merchant.http.post(path, json={"status": "0015"})).json()["final_at_ms"] is None
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"status": 15}', b'{"status": ""}', b"[" * 100_000])
+async def test_an_order_can_be_made_to_vanish(sandbox: Sandbox, merchant: Merchant):
+    """It is shown once more, and then no query knows it."""
+    await merchant.payout()
+    gone = await merchant.http.post("/sandbox/orders/T1", json={"delete": True})
+    assert (gone.status_code, gone.json()["tradeNo"]) == (200, "T1")
+    assert (await merchant.query())["data"] is None
+    assert (await merchant.http.post("/sandbox/orders/T1", json={"delete": True})).status_code == 404
+    assert len(sandbox.books.bookings) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"status": 15}',
+        b'{"status": ""}',
+        b'{"delete": false}',
+        b'{"delete": "yes"}',
+        b'{"delete": true, "status": "0000"}',
+        b"[" * 100_000,
+    ],
+)
 async def test_a_malformed_wish_changes_nothing(sandbox: Sandbox, merchant: Merchant, body: bytes):
     """It is a 400 that shows the right form."""
     await merchant.payout()

@@ -113,6 +113,61 @@ async def test_broken_json_is_a_whole_http_reply():
         assert (await merchant.payout())["code"] == "0100024"
 
 
+@pytest.mark.parametrize(("fault", "bookings"), [(Fault.BUSY_429, 0), (Fault.BUSY_429_AFTER, 1)])
+async def test_too_many_requests_may_be_said_after_the_booking(fault: Fault, bookings: int):
+    """The page is the same either way, and only the books tell."""
+    async with Sandbox(faults=FaultPlan.every(fault)) as sandbox, Merchant(sandbox) as merchant:
+        answer = await merchant.post(PAYOUT, payout_members())
+        assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+        assert booked(sandbox) == bookings
+
+
+@pytest.mark.parametrize(("fault", "bookings"), [(Fault.GATEWAY_JSON, 1), (Fault.GATEWAY_JSON_BEFORE, 0)])
+async def test_json_of_a_gateway_is_no_envelope(fault: Fault, bookings: int):
+    """HTTP 200 and well formed, with a code that is none of the platform's."""
+    async with Sandbox(faults=FaultPlan.every(fault)) as sandbox, Merchant(sandbox) as merchant:
+        assert await merchant.payout() == {"code": "ECONNRESET", "message": "read ECONNRESET"}
+        assert booked(sandbox) == bookings
+
+
+async def test_a_busy_system_refuses_what_it_has_booked():
+    """An envelope in good form, under a code that no page lists."""
+    async with Sandbox(faults=FaultPlan.every(Fault.BUSY_CODE)) as sandbox, Merchant(sandbox) as merchant:
+        reply = await merchant.payout()
+        assert (reply["code"], reply["success"], reply["data"]) == ("9999", False, None)
+        assert "busy" in reply["msg"]
+        assert (await merchant.query())["data"]["status"] == "0015"
+
+
+async def test_a_doubled_reply_shifts_its_connection():
+    """Each later request on it is answered with the reply to the one before, and that one was booked as well."""
+    plan = FaultPlan.script({"T1": [Fault.DOUBLE_REPLY]})
+    async with Sandbox(faults=plan) as sandbox:
+        reader, writer = await connect(sandbox)
+        echoed = []
+        for trade_no in ("T1", "T2", "T3"):
+            writer.write(http_request(PAYOUT, payout_members(trade_no, remark=trade_no)))
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), timeout=5)
+            length = int(head.lower().partition(b"content-length: ")[2].split()[0])
+            echoed.append(json.loads(await reader.readexactly(length))["data"]["remark"])
+        writer.close()
+        assert echoed == ["T1", "T1", "T2"]
+        assert booked(sandbox) == 3
+
+
+async def test_the_copy_of_a_reply_comes_a_little_later():
+    """Not with the reply itself, where any client would see it."""
+    plan = FaultPlan.every(Fault.DOUBLE_REPLY)
+    async with Sandbox(faults=plan, copy_delay=0.2) as sandbox:
+        reader, writer = await connect(sandbox)
+        writer.write(REQUEST)
+        first = await asyncio.wait_for(reader.read(65536), timeout=5)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), timeout=0.05)
+        assert await asyncio.wait_for(reader.readexactly(len(first)), timeout=5) == first
+        writer.close()
+
+
 async def test_a_dripped_reply_outlives_a_read_timeout():
     """Byte after byte comes in time, so that only a deadline over the whole reply ends the wait."""
     async with Sandbox(faults=FaultPlan.every(Fault.DRIP), drip_interval=0.02) as sandbox:

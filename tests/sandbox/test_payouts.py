@@ -7,6 +7,8 @@ import pytest
 from paypro_async.sandbox import Sandbox
 from tests.sandbox.merchant import PAYOUT, Merchant, payout_members, signed
 
+BY_REMARK = "refused by the remark"
+
 
 async def test_a_payout_is_booked_and_processing(sandbox: Sandbox, merchant: Merchant):
     """The reply is the documented envelope, and the books hold the order."""
@@ -123,13 +125,6 @@ async def test_another_merchant_is_unknown(sandbox: Sandbox, merchant: Merchant,
     assert not sandbox.books.bookings
 
 
-@pytest.mark.parametrize("name", ["order_number_name", "secret_position", "unknown_order"])
-def test_a_misspelt_setting_is_refused(name: str):
-    """A setting with fixed choices takes no other."""
-    with pytest.raises(ValueError, match=name):
-        Sandbox(**{name: "sufix"})  # type: ignore[arg-type]
-
-
 async def test_the_remark_refuses(sandbox: Sandbox, merchant: Merchant):
     """`sandbox:refuse:CODE` answers with that outer code and books nothing."""
     reply = await merchant.payout(remark="sandbox:refuse:5000")
@@ -153,7 +148,53 @@ async def test_the_remark_fails_the_order(sandbox: Sandbox, merchant: Merchant):
     assert sandbox.books.balance == Decimal(1_000_000_000)
 
 
-@pytest.mark.parametrize("remark", ["sandbox:fail:", "sandbox:refuse:", "a sandbox:paid", "sandbox:unpaid"])
+async def test_the_remark_refuses_what_is_booked(sandbox: Sandbox, merchant: Merchant):
+    """`sandbox:reply:CODE` answers with that outer code, and the order is there all the same."""
+    reply = await merchant.payout(remark="sandbox:reply:9999:System busy")
+    assert (reply["code"], reply["msg"], reply["data"]) == ("9999", "System busy", None)
+    assert (await merchant.query())["data"]["status"] == "0015"
+    assert sandbox.books.requests[0].booked
+
+
+async def test_the_remark_misreports_the_status(sandbox: Sandbox, merchant: Merchant):
+    """`sandbox:status:CODE` says a status that no query will confirm."""
+    reply = await merchant.payout(remark="sandbox:status:PENDING")
+    assert (reply["code"], reply["data"]["status"]) == ("0000", "PENDING")
+    assert reply["data"]["platFormTradeNo"] == sandbox.books.orders["T1"].platform_trade_no
+    assert (await merchant.query())["data"]["status"] == "0015"
+
+
+async def test_the_remark_makes_the_order_vanish(sandbox: Sandbox, merchant: Merchant):
+    """`sandbox:vanish` accepts, and then knows nothing; the money stays taken."""
+    assert (await merchant.payout(remark="sandbox:vanish"))["data"]["status"] == "0015"
+    assert (await merchant.query())["data"] is None
+    assert len(sandbox.books.bookings) == 1
+    assert sandbox.books.balance == Decimal(999_999_700)
+
+
+@pytest.mark.parametrize("kind", ["fail", "refuse", "reply", "status"])
+async def test_the_remark_may_say_the_words(merchant: Merchant, kind: str):
+    """Behind the code, with whatever is in them; without them the usual ones are said."""
+    words = "beneficiary: bank authentication failed"
+    reply = await merchant.payout(remark=f"sandbox:{kind}:00029:{words}")
+    assert words in (reply["msg"], (reply["data"] or {}).get("desc"))
+    without = await merchant.payout("T2", remark=f"sandbox:{kind}:00029")
+    assert (without["data"]["desc"] if without["data"] else without["msg"]) in ("REJECTED_TRANSACTION", BY_REMARK)
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "sandbox:fail:",
+        "sandbox:refuse:",
+        "sandbox:reply",
+        "sandbox:status::words",
+        "sandbox:paid:0000",
+        "sandbox:vanish:1",
+        "a sandbox:paid",
+        "sandbox:unpaid",
+    ],
+)
 async def test_other_remarks_have_no_effect(merchant: Merchant, remark: str):
     """Only a whole spell works; any other remark is just given back."""
     reply = await merchant.payout(remark=remark)

@@ -1,5 +1,4 @@
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -49,17 +48,6 @@ async def test_an_order_that_failed_before_its_time_does_not_settle():
         assert (failed["status"], failed["message"]) == ("00029", "REJECTED_TRANSACTION")
         assert "successTime" in failed  # kenya/payoutQuery shows one on a rejected order
         assert "utr" not in failed
-
-
-@pytest.mark.parametrize(
-    ("setting", "code", "data"), [("null", "0000", None), ("empty", "0000", {}), ("code", "0100025", None)]
-)
-async def test_an_unknown_order_has_three_possible_answers(setting: Any, code: str, data: object):
-    """Not documented, so each is there to be tried."""
-    async with Sandbox(unknown_order=setting) as sandbox, Merchant(sandbox) as merchant:
-        reply = await merchant.query("nobody")
-        assert (reply["code"], reply["data"]) == (code, data)
-        assert reply["success"] is (code == "0000")
 
 
 async def test_the_balance_is_debited_and_refunded(sandbox: Sandbox, merchant: Merchant):
