@@ -9,6 +9,7 @@ import click
 from paypro_async.cli.ask import balance, query
 from paypro_async.cli.batch.command import batch
 from paypro_async.cli.demo.command import demo
+from paypro_async.cli.doctor.command import doctor
 from paypro_async.cli.exits import Exit, code_of, explain
 from paypro_async.cli.ledger.group import ledger
 from paypro_async.cli.output import note
@@ -27,11 +28,11 @@ def paypro() -> None:
     PAYPRO_LEDGER, and for payouts PAYPRO_IP_ADDRESS and PAYPRO_NOTIFY_URL. An option beats its variable. The secret has
     no option, since other users of a machine can read those.
 
-    New here? Run `paypro demo`.
+    New here? Run `paypro demo`. Before the first payout, run `paypro doctor`.
     """
 
 
-for _command in (demo, batch, query, balance, ledger, sandbox, sign):
+for _command in (demo, doctor, batch, query, balance, ledger, sandbox, sign):
     paypro.add_command(_command)
 
 

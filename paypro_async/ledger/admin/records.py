@@ -33,6 +33,7 @@ __all__ = [
     "batches",
     "find",
     "history",
+    "is_refused_under",
     "iso",
     "page",
     "raw",
@@ -266,6 +267,13 @@ async def attention(ledger: SqlLedger, merchant_no: str, *, settle_after: float,
         return Attention(count=connection.execute(count).scalar_one(), first=shown)
 
     return await ledger.read(read)
+
+
+async def is_refused_under(ledger: SqlLedger, merchant_no: str, code: str) -> bool:
+    """Whether a payout of the merchant has failed under that code of the platform."""
+    where = (payout.c.merchant_no == merchant_no, payout.c.state == State.FAILED.value, payout.c.code == code)
+    query = select(payout.c.trade_no).where(*where).limit(1)
+    return await ledger.read(lambda connection: connection.execute(query).first() is not None)
 
 
 async def batches(ledger: SqlLedger, merchant_no: str, *, limit: int = 10) -> list[BatchState]:

@@ -1,0 +1,1 @@
+"""``paypro doctor``: whether this machine and this account are ready to pay."""
