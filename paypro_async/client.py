@@ -1,6 +1,5 @@
 """``PayProClient``: what users open, pay with and close."""
 
-import asyncio
 import os
 import ssl
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from paypro_async._core.trade_no import is_trade_no
 from paypro_async.batch.batch import Batch, BatchOptions
 from paypro_async.batch.source import Source
 from paypro_async.engine.intake import Intake
+from paypro_async.engine.lifetime import Lifetime
 from paypro_async.engine.limits import Timing, check_count
 from paypro_async.engine.payout import Engine
 from paypro_async.engine.platform import Platform
@@ -30,7 +30,7 @@ from paypro_async.engine.reconcile import ReconcileReport, Reconciliation
 from paypro_async.engine.recording import Recording
 from paypro_async.engine.session import Session
 from paypro_async.engine.single_flight import SingleFlight
-from paypro_async.errors import ClientStateError, ConfigurationError
+from paypro_async.errors import ConfigurationError
 from paypro_async.ledger import Account, Ledger, open_ledger
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from
@@ -143,9 +143,7 @@ class PayProClient:
         )
         self._flights = SingleFlight(self._runtime)
         self._batches: dict[Batch, None] = {}  # in the order in which they began
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-        self._session: Session | None = None
+        self._lifetime = Lifetime()
         self._engine: Engine | None = None
 
     @classmethod
@@ -173,21 +171,20 @@ class PayProClient:
             LedgerUnavailableError: If the ledger cannot be opened.
             ConfigurationError: If the ledger belongs to another platform.
         """
-        if self._loop is not None or self._closed:
-            raise ClientStateError("The client has been opened before. Make a new one.")
+        self._lifetime.refuse_again()
         async with AsyncExitStack() as opened:
             if self._ledger is not None and self._owns_ledger:
                 opened.push_async_callback(self._ledger.aclose)
             transport = await open_transport(self._chosen_transport, self._endpoint.base_url, self._transport_settings)
             if isinstance(self._chosen_transport, str):
                 opened.push_async_callback(transport.aclose)
-            self._session = self._new_session(transport)
+            session = self._new_session(transport)
             if self._ledger is not None:
                 await self._ledger.open(self._account)
-                recording = Recording(ledger=self._ledger, session=self._session)
-                self._engine = Engine(session=self._session, recording=recording)
+                recording = Recording(ledger=self._ledger, session=session)
+                self._engine = Engine(session=session, recording=recording)
             self._resources = opened.pop_all()
-        self._loop = asyncio.get_running_loop()
+        self._lifetime.begin(session)
 
     def _new_session(self, transport: Transport) -> Session:
         platform = Platform(
@@ -210,11 +207,12 @@ class PayProClient:
 
     async def aclose(self) -> None:
         """End the batches that run, close the connections and the ledger, as far as the client opened them."""
-        was_open = self._loop is not None and not self._closed
+        if self._lifetime.inherited:
+            self._lifetime.end()  # What a process has opened, one that was forked from it does not close.
+            return
         for batch in list(self._batches):
             await batch.aclose()
-        self._closed = True
-        if was_open:
+        if self._lifetime.end():
             await self._resources.aclose()
 
     @property
@@ -376,15 +374,7 @@ class PayProClient:
 
     def _asking(self) -> Session:
         """What queries go through, if the client is open and in this event loop."""
-        if self._closed:
-            raise ClientStateError("The client is closed. Nothing was sent; make a new one.")
-        if self._loop is None or self._session is None:
-            raise ClientStateError("The client is not open. Nothing was sent; use it inside 'async with'.")
-        if asyncio.get_running_loop() is not self._loop:
-            raise ClientStateError(
-                "The client was opened in another event loop. Nothing was sent; open one client per event loop."
-            )
-        return self._session
+        return self._lifetime.session()
 
     def _paying(self) -> Engine:
         """What payouts go through, if the client has a ledger too."""

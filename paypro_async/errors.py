@@ -7,7 +7,7 @@ An exception means "the SDK could not tell you"; a payout that the platform refu
 
     PayProError                       .money_may_have_moved, .trade_no
     ├── ConfigurationError            the client is set up or used in a wrong way
-    │   └── ClientStateError          not opened, closed, or used from another event loop
+    │   └── ClientStateError          not opened, closed, or used from another event loop or process
     ├── InvalidPayoutError            every wrong field at once; nothing was sent
     ├── NotSentError                  nothing was accepted; the same payout may be sent again
     │   ├── ConnectionFailedError     no connection, or the send deadline passed first

@@ -63,9 +63,9 @@ class ConfigurationError(PayProError):
 
 
 class ClientStateError(ConfigurationError, RuntimeError):
-    """The client was used before it was opened, after it was closed, or from a second event loop.
+    """The client was used before it was opened, after it was closed, from a second event loop, or after a fork.
 
-    Nothing was sent by this call. Open one client per event loop with ``async with`` and keep it.
+    Nothing was sent by this call. Open one client per event loop and process with ``async with`` and keep it.
     """
 
 

@@ -6,7 +6,7 @@ from inspect import isawaitable
 from typing import Any
 
 import anyio
-from attrs import frozen
+from attrs import field, frozen
 
 from paypro_async._core.models import Balance
 from paypro_async._core.outcome import Codes, Outcome, classify_balance, classify_payout, classify_query
@@ -15,6 +15,7 @@ from paypro_async._core.signing import Signer
 from paypro_async._core.wire import Exchange, Phase, WireRequest, request_body
 from paypro_async.errors import ConfigurationError
 from paypro_async.log import logger
+from paypro_async.process import ProcessId, refuse_forked, this_process
 from paypro_async.runtime import Runtime
 from paypro_async.transport import Transport
 
@@ -32,6 +33,7 @@ class Platform:
     transport: Transport
     runtime: Runtime
     codes: Codes
+    opened_by: ProcessId = field(factory=this_process, init=False)
 
     async def sign(
         self, content: Mapping[str, str], path: str, *, timeout: float, send_by: float | None = None
@@ -56,7 +58,12 @@ class Platform:
         )
 
     async def pay(self, request: WireRequest, *, trade_no: str, timeout: float) -> Outcome:
-        """Send a signed payout and read what became of it."""
+        """Send a signed payout and read what became of it.
+
+        Raises:
+            ClientStateError: If this process was forked since the client was opened. The parent sends it.
+        """
+        refuse_forked(self.opened_by, "The client")
         exchange = await self.transport.send(request, timeout=timeout)
         return classify_payout(exchange, self.codes, trade_no=trade_no)
 

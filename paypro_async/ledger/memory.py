@@ -8,6 +8,7 @@ from attrs import define, evolve
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, applies, changed, claim_of, event_of, first_entry
 from paypro_async.ledger.base import PAGE, Account, BatchRecord, Turns, Written, refuse_other_environment
+from paypro_async.process import ProcessId, refuse_forked, this_process
 from paypro_async.runtime import Runtime, SystemRuntime
 
 __all__ = ["MemoryLedger"]
@@ -32,6 +33,7 @@ class MemoryLedger:
         self._environments: dict[str, str] = {}
         self._batches: dict[tuple[str, str], BatchRecord] = {}
         self._paces: dict[str, datetime] = {}
+        self._opened_by: ProcessId | None = None
 
     @property
     def answers_at_once(self) -> bool:
@@ -40,11 +42,14 @@ class MemoryLedger:
 
     async def open(self, account: Account) -> None:
         """Make ready for *account*."""
+        self._opened_by = self._opened_by or this_process()
+        self._check()
         known = self._environments.setdefault(account.merchant_no, account.environment)
         refuse_other_environment(known, account)
 
     async def claim(self, intent: Intent) -> Written:
         """Store *intent* as attempt 1, unless its trade number is there already."""
+        self._check()
         key = intent.merchant_no, intent.trade_no
         if key in self._entries:
             return Written(self._aged(self._entries[key]), done=False)
@@ -54,6 +59,7 @@ class MemoryLedger:
 
     async def move(self, change: Change) -> Written:
         """Carry out *change* if the entry is still as its writer saw it."""
+        self._check()
         key = change.merchant_no, change.trade_no
         record = self._entries[key]
         if not applies(record.entry, change):
@@ -110,6 +116,11 @@ class MemoryLedger:
 
     async def aclose(self) -> None:
         """Nothing to close; the entries stay for the next client in this process."""
+
+    def _check(self) -> None:
+        # Two copies of one memory know nothing of each other.
+        if self._opened_by is not None:
+            refuse_forked(self._opened_by, "The ledger in memory")
 
     def _aged(self, record: _Record) -> Entry:
         return evolve(record.entry, age=(self._runtime.now() - record.entry.sent_at).total_seconds())

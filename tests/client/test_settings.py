@@ -266,7 +266,7 @@ async def test_an_own_transport_is_used_as_it_is():
     transport = Scripted()
     async with scripted_client(transport) as client:
         await client.payout(**fields())
-        assert client._session.platform.transport is transport
+        assert client._asking().platform.transport is transport
 
 
 def test_codes_of_the_environment_are_added_to_the_known_ones():

@@ -200,7 +200,7 @@ async def test_good_answers_fill_the_budget_again():
     transport = Scripted([PAID] * 70 + [LOST], PAID)
     async with scripted_client(transport) as client:
         for _ in range(160):
-            client._session.budget.take(now())
+            client._asking().budget.take(now())
         for number in range(70):
             await client.payout(**fields(f"T{number}"))
         assert now() == 1000

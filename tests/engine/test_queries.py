@@ -116,7 +116,7 @@ async def test_a_question_keeps_its_deadline_also_when_the_budget_is_empty():
     transport = Scripted(queries=page(502))
     async with scripted_client(transport) as client:
         for _ in range(400):
-            client._session.budget.take(now())
+            client._asking().budget.take(now())
         began = now()
         with pytest.raises(QuestionFailedError):
             await client.query("T1", timeout=7, max_attempts=50)

@@ -1,4 +1,4 @@
-"""This machine and this process, as they sign what they write."""
+"""This machine and its clock, and by whom a payout is announced."""
 
 import os
 import secrets
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paypro_async.runtime import SystemRuntime
 
-__all__ = ["boot_id", "process_name", "steady"]
+__all__ = ["announcement_name", "boot_id", "steady"]
 
 steady: Callable[[], float] = SystemRuntime().steady
 
@@ -26,6 +26,10 @@ def boot_id() -> str | None:
         return None  # Not Linux. The wall clock has to do.
 
 
-def process_name() -> str:
-    """Machine, process, and what tells it from one that had the same number before."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+def announcement_name() -> str:
+    """By whom payouts are announced together: machine, process, and what nothing else was ever named by.
+
+    Drawn when it is used and never kept: a process that is forked, or a machine that is copied, copies what it keeps,
+    and would take the announcement of another for its own.
+    """
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"

@@ -1,6 +1,5 @@
 """The durable ledger: SQLAlchemy Core on one writer thread, for SQLite and PostgreSQL."""
 
-import itertools
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -19,13 +18,14 @@ from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose
 from paypro_async.ledger.sql.group import SELECT_ENTRY, Claim, Group, Move, Work, find
 from paypro_async.ledger.sql.group_commit import GroupCommit, Request
-from paypro_async.ledger.sql.identity import process_name
+from paypro_async.ledger.sql.identity import announcement_name
 from paypro_async.ledger.sql.in_flight import InFlight
 from paypro_async.ledger.sql.postgres import PostgresDatabase
 from paypro_async.ledger.sql.rows import entry_of, event_of_row
 from paypro_async.ledger.sql.schema import event, payout
 from paypro_async.ledger.sql.sqlite import SqliteDatabase
 from paypro_async.log import logger
+from paypro_async.process import refuse_forked, this_process
 
 __all__ = ["SqlLedger"]
 
@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 # A server that took a query and never answers would keep the thread, and the caller that closes, for good.
 _CLOSING_SECONDS = 40.0
+# A request is named by the writer, when it is carried out for the first time.
+_NOT_NAMED = ""
 
 
 class SqlLedger:
@@ -54,9 +56,8 @@ class SqlLedger:
             else PostgresDatabase(url, patience=patience)
         )
         self._writer: GroupCommit | None = None
+        self._opened_by = this_process()
         self._in_flight = InFlight()
-        self._owner = process_name()
-        self._counter = itertools.count()
 
     async def open(self, account: Account) -> None:
         """Make ready for *account* and start the writer.
@@ -130,11 +131,11 @@ class SqlLedger:
 
     async def claim(self, intent: Intent) -> Written:
         """Store *intent* as attempt 1, unless its trade number is there already."""
-        return await self._submit(Claim(intent, self._name_attempt()))
+        return await self._submit(Claim(intent, owner=_NOT_NAMED))
 
     async def move(self, change: Change) -> Written:
         """Carry out *change* if the entry is still as its writer saw it."""
-        return await self._submit(Move(change, self._name_attempt()))
+        return await self._submit(Move(change, owner=_NOT_NAMED))
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
         """The entry, or None."""
@@ -209,8 +210,8 @@ class SqlLedger:
 
     async def aclose(self) -> None:
         """Write what waits and close the database."""
-        if self._writer is None:
-            return
+        if self._writer is None or self._opened_by != this_process():
+            return  # What a process has opened, one that was forked from it does not close.
         if not await self._writer.aclose(within=_CLOSING_SECONDS):
             # The thread still has the connection, so this object is not opened again; it ends with the process.
             logger.warning(
@@ -222,16 +223,15 @@ class SqlLedger:
 
     def _start(self, purpose: Purpose) -> None:
         if self._writer is None:
+            self._opened_by = this_process()
             self._database.purpose = purpose
             self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._in_flight.wanted)
 
     async def _submit(self, request: Request[T]) -> T:
         if self._writer is None:
             raise LedgerUnavailableError("The ledger is not open. Nothing was sent; open the client first.")
+        refuse_forked(self._opened_by, f"The ledger {self.name}")
         return await self._writer.submit(request)
-
-    def _name_attempt(self) -> str:
-        return f"{self._owner}:{next(self._counter)}"
 
     async def _alone(self, purpose: Purpose, work: Callable[[], T]) -> T:
         """Do *work* on a connection of its own, without the writer."""
@@ -251,6 +251,8 @@ class SqlLedger:
     # What follows runs in the writer thread. A group is of all kinds, so here alone an answer is of any type.
 
     def _work(self, requests: Sequence[Request[Any]]) -> list[Any]:
+        name = announcement_name()  # the same for each try
+        requests = [_named(request, f"{name}:{number}") for number, request in enumerate(requests)]
         until = time.monotonic() + (self._database.patience if self._database.opened else 0.0)
         pause = 0.02
         while True:
@@ -285,3 +287,9 @@ class SqlLedger:
         if payouts:
             self._in_flight.note(payouts, answers)
         return results
+
+
+def _named(request: Request[Any], owner: str) -> Request[Any]:
+    if isinstance(request, Claim):
+        return Claim(request.intent, owner)
+    return Move(request.change, owner) if isinstance(request, Move) else request

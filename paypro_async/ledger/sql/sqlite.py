@@ -9,19 +9,20 @@ import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from sqlalchemy import Connection, Engine, create_engine, event, exc, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
-from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.errors import ClientStateError, ConfigurationError, LedgerUnavailableError
 from paypro_async.ledger.sql.backup import backup_made_at, copy_file, forget_backup, rewrite_file
 from paypro_async.ledger.sql.database import Database, Purpose, last_event_of
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.schema import meta
 from paypro_async.ledger.sql.watermark import Watermark
+from paypro_async.process import OPEN_FILES, FileId
 
 __all__ = ["SqliteDatabase"]
 
@@ -57,7 +58,8 @@ class SqliteDatabase(Database):
         self._path = Path(database).absolute()
         super().__init__(str(self._path), patience=0.0, migrates_itself=True)
         self._url = make_url(url).set(database=database if database.startswith("file:") else str(self._path))
-        self._file: tuple[int, int] | None = None
+        self._file: FileId | None = None
+        self._logs = _Logs(self._path)
         self._busy_timeout = busy_timeout
         self._failed: Connection | None = None
         self._watermark = Watermark(self._path)
@@ -73,7 +75,10 @@ class SqliteDatabase(Database):
         self._replaced()
         super().close()
         self._watermark.close()
+        if self._file is not None:
+            OPEN_FILES.remove(self._path, self._file)
         self._file = None
+        self._logs = _Logs(self._path)
 
     def committed(self, last_event: int) -> None:
         """What is durable now is what an older copy of the file would lack."""
@@ -96,21 +101,25 @@ class SqliteDatabase(Database):
 
     def _check(self) -> None:
         # What is written to a file that has no name any more is lost, and a new file in its place knows nothing.
-        try:
-            now = self._path.stat()
-        except OSError:
-            now = None
-        if now is None or (now.st_dev, now.st_ino) != self._file:
-            raise LedgerUnavailableError(
-                f"The ledger {self.name} was taken away or replaced while it was in use. Nothing was sent. Put the "
-                "file back, or end this process and look what became of it."
-            )
+        if _file_id(self._path) != self._file or self._logs.replaced():
+            self._refuse_replaced()
+
+    def _refuse_replaced(self) -> NoReturn:
+        raise LedgerUnavailableError(
+            f"The ledger {self.name}, or a file that SQLite keeps beside it, was taken away or replaced while it was "
+            "in use. Nothing was sent. Put the file back, or end this process and look what became of it."
+        )
 
     def _before_connecting(self) -> None:
         reason = None
+        if self._logs.lost:
+            self._refuse_replaced()
+        self._refuse_inherited()
         try:
             found = self._found_or_made()
-            self._file = self._file or (found.st_dev, found.st_ino)
+            if self._file is None:
+                self._file = found.st_dev, found.st_ino
+                OPEN_FILES.add(self._path, self._file)
         except FileNotFoundError as error:
             if self.purpose is not Purpose.PAY:
                 raise ConfigurationError(
@@ -124,6 +133,14 @@ class SqliteDatabase(Database):
             raise LedgerUnavailableError(
                 f"The ledger {self.name} cannot be opened: {reason}. Nothing was sent. Make its folder, or "
                 "mend the permissions."
+            )
+
+    def _refuse_inherited(self) -> None:
+        if OPEN_FILES.inherited(self._path, _file_id(self._path)):
+            raise ClientStateError(
+                f"The ledger {self.name} was open in the process that this one was forked from, so SQLite would take "
+                "the parent's locks for its own. Nothing was sent. Close the ledger before the fork and open one in "
+                "each process, start the child with 'spawn' or exec, or use a ledger in PostgreSQL."
             )
 
     def _found_or_made(self) -> os.stat_result:
@@ -169,6 +186,9 @@ class SqliteDatabase(Database):
         # failed has not brought to the disk; what is then written behind it is lost with it when the power goes.
         if self._failed is None and self._connection is not None and _is_idle(self._connection):
             self._failed, self._connection = self._connection, None
+        elif self._failed is None:
+            # The last connection to go takes the log with it, and the next one makes another.
+            self._logs.forget()
         self._disconnect()
 
     def _replaced(self) -> None:
@@ -215,6 +235,42 @@ class SqliteDatabase(Database):
         if made_at is not None:
             return f"it is the backup that was made at {made_at}"
         return self._watermark.suspicion(self._ledger_id, last_event_of(connection))
+
+
+class _Logs:
+    """The files that SQLite keeps beside a ledger: its log, and the index by which all processes find their way in it.
+
+    Nothing deletes them while a connection is open; who does all the same parts this process from the others.
+
+    Attributes:
+        lost: Whether that was seen.
+    """
+
+    def __init__(self, ledger: Path) -> None:
+        self._known: dict[Path, FileId | None] = {
+            ledger.with_name(f"{ledger.name}{suffix}"): None for suffix in ("-wal", "-shm")
+        }
+        self.lost = False
+
+    def replaced(self) -> bool:
+        """Whether one of them is no longer what the connection uses; once that is so, it stays so."""
+        for path, known in self._known.items():
+            now = _file_id(path)
+            self.lost |= known not in (None, now)
+            self._known[path] = now
+        return self.lost
+
+    def forget(self) -> None:
+        """The connection is closed: the next one may have others."""
+        self._known = dict.fromkeys(self._known)
+
+
+def _file_id(path: Path) -> FileId | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_idle(connection: Connection) -> bool:

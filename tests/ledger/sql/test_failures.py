@@ -341,3 +341,27 @@ async def test_an_error_never_holds_a_personal_value(durable: SqlLedger, path: P
             waiting += [error.__cause__, error.__context__, getattr(error, "orig", None)]
     told = "\n".join(f"{error} {error!r} {error.args} {vars(error)}" for error in chain)
     assert [value for value in PERSONAL if value in told] == []
+
+
+def unlinked(file: Path) -> None:
+    file.unlink()
+
+
+def copied_over(file: Path) -> None:
+    copy = file.with_name("copy")
+    shutil.copy(file, copy)
+    copy.replace(file)
+
+
+@pytest.mark.parametrize("beside", ["-wal", "-shm"])
+@pytest.mark.parametrize("loses", [unlinked, copied_over])
+async def test_a_log_that_was_taken_away_or_replaced(
+    durable: SqlLedger, path: Path, beside: str, loses: Callable[[Path], None]
+):
+    """What is written to it now no other process finds, so nothing is sent, also later."""
+    await durable.claim(intent("T1"))
+    loses(path.with_name(f"{path.name}{beside}"))
+    for number in ("T2", "T3"):
+        await refused(durable, "taken away or replaced", number)
+    with pytest.raises(LedgerUnavailableError):
+        await durable.get(MERCHANT, "T1")
