@@ -19,6 +19,7 @@ __all__ = [
     "ledger_option",
     "ledger_url",
     "payout_options",
+    "platform_options",
 ]
 
 LEDGER_EXAMPLE = "sqlite:///payouts.db (or just payouts.db), or postgresql://user@host/database"
@@ -26,17 +27,23 @@ LEDGER_EXAMPLE = "sqlite:///payouts.db (or just payouts.db), or postgresql://use
 C = TypeVar("C", bound=Callable[..., Any])
 
 
-def account_options(command: C) -> C:
-    """Adds the options that say whose account it is, on which platform."""
+def platform_options(command: C) -> C:
+    """Adds the options that say which platform is meant."""
     for option in (
         click.option("--allow-plain-http", is_flag=True, help="Allow http to another machine; your own network only."),
         click.option("--environment", metavar="NAME", help="A name for the platform, kept if its address changes."),
         click.option("--region", metavar="NAME", help="The country.  [default: india]"),
-        click.option("--merchant-no", metavar="NO", help="The merchant number, with its zeros."),
         click.option("--base-url", metavar="URL", help="The platform's address for the region."),
     ):
         command = option(command)
     return command
+
+
+def account_options(command: C) -> C:
+    """Adds the options that say whose account it is, on which platform."""
+    return click.option("--merchant-no", metavar="NO", help="The merchant number, with its zeros.")(
+        platform_options(command)
+    )
 
 
 def payout_options(command: C) -> C:

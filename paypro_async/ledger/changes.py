@@ -24,11 +24,12 @@ async def decide(
     by: str,
     note: str,
     settle_after: float = 60.0,
+    ask: Callable[[Entry], Awaitable[object]] | None = None,
 ) -> Entry:
-    """Store what a person found out about a payout; nothing is sent.
+    """Store what a person found out about a payout; nothing is sent, and the platform is not asked.
 
-    The decision, who made it and why stay in the payout's history. After ``PAY_AGAIN`` the next ``payout`` with the
-    same ``trade_no`` and content sends it.
+    ``paypro ledger decide`` asks it first, and refuses what it contradicts. The decision, who made it and why stay in
+    the payout's history. After ``PAY_AGAIN`` the next ``payout`` with the same ``trade_no`` and content sends it.
 
     Args:
         ledger: An open ledger that holds the payout.
@@ -38,10 +39,11 @@ async def decide(
         by: The name of the person.
         note: Why, in that person's words.
         settle_after: Seconds after an attempt within which it may still arrive. So long it cannot be known that a
-            payout was not made.
+            payout was not made. The window that is stored with the attempt counts too.
+        ask: Awaited with the entry once the decision is allowed and before it is stored; it raises to refuse.
 
     Returns:
-        The entry as the decision left it.
+        The entry as the decision left it, or as *ask* left it if that came to the same.
 
     Raises:
         DecisionRefusedError: If there is no such payout, or what is known of it does not allow the decision.
@@ -63,7 +65,14 @@ async def decide(
             trade_no=trade_no,
         )
 
+    if ask is not None:
+        _refuse(entry, decision, settle_after)
+        await ask(entry)
+    target = DECISIONS.get((entry.state, decision))
+
     def decided(newest: Entry) -> Change | None:
+        if newest.state is target and newest.state is not entry.state:
+            return None  # What was asked has said so itself.
         # Whatever another writer has made of it meanwhile, the decision must fit that.
         _refuse(newest, decision, settle_after)
         return after_decision(newest, decision, by=by, note=note)
@@ -83,11 +92,12 @@ def _refuse(entry: Entry, decision: Decision, settle_after: float) -> None:
             state=entry.state.value,
             allowed=tuple(one.value for one in allowed),
         )
+    windows = (settle_after, entry.settle_after or 0.0)
     # Written so that what is no number refuses.
-    if decision in _TOO_YOUNG and not entry.age >= settle_after:
+    if decision in _TOO_YOUNG and not all(entry.age >= window for window in windows):
         raise DecisionRefusedError(
             f"The last attempt of payout {entry.trade_no} is {max(0.0, entry.age):.0f} seconds old and may still "
-            f"arrive: {decision.value!r} can be decided {settle_after:g} seconds after it. Nothing was changed and "
+            f"arrive: {decision.value!r} can be decided {max(windows):g} seconds after it. Nothing was changed and "
             "nothing was sent. Look it up in the dashboard once more then.",
             trade_no=entry.trade_no,
             state=entry.state.value,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from paypro_async import (
     Decision,
@@ -109,6 +110,37 @@ async def test_while_an_attempt_may_still_arrive_nobody_can_know_that_it_did_not
         assert (await decide(ledger, MERCHANT, "T1", decision, by="Meera", note="seen")).state is not State.REVIEW or (
             decision is Decision.HOLD
         )
+
+
+@pytest.mark.parametrize("decision", [Decision.NOT_PAID, Decision.PAY_AGAIN])
+async def test_the_window_that_is_stored_with_the_attempt_counts_too(ledger: Ledger, decision: Decision):
+    """The longer of both: who decides need not know with which settings the payout was sent."""
+    await ledger.claim(evolve(intent("T1"), settle_after=3600.0))
+    await ledger.move(change(State.REVIEW, cause=Cause.QUERY))
+    with pytest.raises(DecisionRefusedError, match="3600 seconds after it"):
+        await decide(ledger, MERCHANT, "T1", decision, **WHO)
+
+
+async def test_what_asks_first_may_refuse_or_come_to_the_same(ledger: Ledger):
+    """It is awaited only once the decision is allowed, and what it stored is not decided a second time."""
+    await at(ledger, State.SUCCEEDED)
+    asked: list[State] = []
+
+    async def refuse(entry: Entry) -> None:
+        asked.append(entry.state)
+        raise DecisionRefusedError("no")
+
+    async def learn(entry: Entry) -> None:
+        assert (await ledger.move(change(State.REVERSED, state=entry.state, cause=Cause.QUERY))).done
+
+    with pytest.raises(DecisionRefusedError, match="only 'reversed' can be decided"):
+        await decide(ledger, MERCHANT, "T1", Decision.PAID, **WHO, ask=refuse)
+    assert not asked
+    with pytest.raises(DecisionRefusedError, match=r"^no$"):
+        await decide(ledger, MERCHANT, "T1", Decision.REVERSED, **WHO, ask=refuse)
+    assert asked == [State.SUCCEEDED]
+    assert (await decide(ledger, MERCHANT, "T1", Decision.REVERSED, **WHO, ask=learn)).state is State.REVERSED
+    assert [step.by for step in await ledger.history(MERCHANT, "T1")] == [None] * 3
 
 
 @pytest.mark.parametrize("wrong", [{"by": " "}, {"note": ""}, {"by": "Me\nera"}, {"note": "a\0b"}])

@@ -19,6 +19,7 @@ from tests.support.raw_sql import ask, run
 ON_A_FILE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ON_A_SERVER = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 WHO = ("--by", "Meera", "--note", "seen in the dashboard")
+UNASKED = "--without-asking"
 LATER = "UPDATE payout SET sent_at = sent_at - 120, sent_steady = sent_steady - 120"
 LONG_AGO = "UPDATE payout SET updated_at = updated_at - 91 * 86400.0"
 
@@ -109,14 +110,15 @@ async def test_a_person_decides(used: str, ledger_command: Commands):
         assert "may still arrive" in (await ledger_command("decide", "T2", decision, *WHO, code=1)).err
     assert "only 'hold' can be decided" in (await ledger_command("decide", "T4", "paid", *WHO, code=1)).err
     assert "T4: review, as Meera decided" in (await ledger_command("hold", "T4", *WHO)).out
-    assert await ledger_command.json("decide", "T4", "paid", *WHO) == {
+    assert await ledger_command.json("decide", "T4", "paid", *WHO, UNASKED) == {
         "trade_no": "T4",
         "state": "succeeded",
         "attempt": 1,
+        "asked": None,
     }
-    assert "T4: reversed" in (await ledger_command("decide", "T4", "reversed", *WHO)).out
+    assert "T4: reversed" in (await ledger_command("decide", "T4", "reversed", *WHO, UNASKED)).out
     run(used, LATER)
-    assert "T2: not_sent" in (await ledger_command("decide", "T2", "pay-again", *WHO)).out
+    assert "T2: not_sent" in (await ledger_command("decide", "T2", "pay-again", *WHO, UNASKED)).out
     assert "holds no payout T9" in (await ledger_command("decide", "T9", "paid", *WHO, code=1)).err
     await ledger_command("check")
 
@@ -130,7 +132,7 @@ async def test_a_decision_needs_a_name_and_a_reason(
     assert "needs by=" in (await ledger_command("decide", "T2", "paid", "--by", " ", "--note", "x", code=1)).err
     await ledger_command("decide", "T2", "maybe", *WHO, code=2)
     monkeypatch.setenv("PAYPRO_SETTLE_AFTER", "0")
-    await ledger_command("decide", "T2", "not-paid", *WHO)
+    await ledger_command("decide", "T2", "not-paid", *WHO, UNASKED)
 
 
 async def test_asking_first_is_begun_shown_and_ended(

@@ -81,12 +81,14 @@ async def test_a_list_comes_in_pages(used: str, ledger_command: Commands):
 
 async def test_the_history_of_a_payout(used: str, ledger_command: Commands):
     """Each step with its time and cause, and who decided why."""
-    await ledger_command("decide", "T2", "paid", "--by", "Meera", "--note", "seen [in] the dashboard")
+    await ledger_command(
+        "decide", "T2", "paid", "--by", "Meera", "--note", "seen [in] the dashboard", "--without-asking"
+    )
     steps = (await ledger_command.json("history", "T2"))["steps"]
     assert [(one["from"], one["to"], one["cause"], one["by"], one["note"]) for one in steps] == [
         (None, "unknown", "attempt", None, None),
         ("unknown", "review", "query", None, None),
-        ("review", "succeeded", "person", "Meera", "seen [in] the dashboard"),
+        ("review", "succeeded", "person", "Meera", "without asking the platform: seen [in] the dashboard"),
     ]
     assert "seen [in] the dashboard" in (await ledger_command("history", "T2")).out
 
