@@ -11,7 +11,7 @@ from paypro_async._core.report import BatchProgress, BatchReport
 from paypro_async._core.stopping import StopRules
 from paypro_async.batch.batch import Batch
 from paypro_async.bulk.plan import Plan, Planned, make_plan, planned
-from paypro_async.bulk.problems import PayoutFileError
+from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.bulk.repeats import Before, look_back
 from paypro_async.bulk.results import FileReport, RowOutcome, row_outcomes
@@ -59,6 +59,7 @@ class Disbursement:
         name: What the ledger calls the file. By default its path.
         run: Mixed into the trade numbers that are made: under another name of a run the same file has other numbers,
             and is paid a second time.
+        complete: Take the file for whole although its last line has no end or another program has it open for writing.
 
     Raises:
         PayoutFileError: With everything that is wrong with the file. Nothing was sent.
@@ -78,6 +79,7 @@ class Disbursement:
         *,
         name: str | None = None,
         run: str | None = None,
+        complete: bool = False,
     ) -> None:
         self._client = client
         self._intake: Intake = client._intake  # noqa: SLF001  rows are checked as the client checks any payout
@@ -88,8 +90,9 @@ class Disbursement:
             with _opened(source) as data:
                 self.file: PayoutFile = held.enter_context(PayoutFile(data, spec=self._intake.spec, defaults=defaults))
             self.plan: Plan = make_plan(self.file, self._intake.intent_of, run=run)
-            if self.plan.problems:
-                raise PayoutFileError(self.plan.problems)
+            problems = self.plan.problems if complete else (*self.file.incomplete, *self.plan.problems)
+            if problems:
+                raise PayoutFileError(problems)
             held.pop_all()
 
     def __enter__(self) -> Self:
@@ -123,7 +126,7 @@ class Disbursement:
 
         Raises:
             PayoutFileError: If the ledger speaks against the file: rows were paid before, or have the trade number of
-                another payout. Nothing was sent.
+                another payout; or if the file has grown since it was read. Nothing was sent.
             LedgerUnavailableError: If the ledger cannot be read.
             ConfigurationError: If a setting makes no sense, or the client has no ledger.
         """
@@ -142,6 +145,9 @@ class Disbursement:
         Raises:
             PayoutFileError: As :meth:`pay` raises it.
         """
+        if self.has_grown:
+            message = "has grown since it was read; wait until it is whole, and run this again"
+            raise PayoutFileError([FileProblem(line=1, code="FILE_CHANGED", message=message)])
         if problems := before.problems(pay_again=pay_again):
             raise PayoutFileError(problems)
         batch = self._client.batch_payout(self._payouts(), batch_id=self.plan.batch_id, **settings)
@@ -149,6 +155,11 @@ class Disbursement:
         record = BatchRecord(merchant_no=self._intake.merchant_no, batch_id=self.plan.batch_id, source=self.name)
         await self._ledger().record_batch(record)
         return batch
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether more was written behind what was read of the file. One that was edited since is another file."""
+        return self._path is not None and self.file.has_grown(self._path)
 
     def outcomes(self) -> AsyncIterator[RowOutcome]:
         """Every row in the order of the file, with what the ledger holds of it.

@@ -248,3 +248,31 @@ def test_its_settings_are_those_of_a_batch() -> None:
     taken = inspect.signature(PayProClient.batch_payout).parameters
     settings = {name for name, one in taken.items() if one.kind is one.KEYWORD_ONLY}
     assert BatchSettings.__annotations__.keys() == settings - {"batch_id"}
+
+
+async def test_a_file_that_grows_after_it_was_read_is_refused(tmp_path, client: PayProClient, sandbox: Sandbox) -> None:
+    """Those who wrote it had not ended; nothing was sent, and what is read anew is paid whole."""
+    path = tmp_path / "p.csv"
+    path.write_text(csv_text(row("300")))
+    with Disbursement(client, path) as disbursement:
+        with path.open("a") as more:
+            more.write(row("301") + "\n")
+        with pytest.raises(PayoutFileError) as caught:
+            await disbursement.pay()
+    assert [one.code for one in caught.value.problems] == ["FILE_CHANGED"]
+    assert bookings(sandbox) == []
+    with Disbursement(client, path) as disbursement:
+        assert (await disbursement.pay()).accepted == 2
+
+
+async def test_a_file_whose_last_line_has_no_end_is_refused_unless_it_is_said_to_be_whole(
+    client: PayProClient, sandbox: Sandbox
+) -> None:
+    """Beside everything else that is wrong with it."""
+    data = csv_text(row("0"), row("300")).rstrip().encode()
+    with pytest.raises(PayoutFileError) as caught:
+        Disbursement(client, io.BytesIO(data))
+    assert [one.code for one in caught.value.problems] == ["NO_LINE_END", "AMOUNT_NOT_POSITIVE"]
+    with Disbursement(client, io.BytesIO(csv_text(row()).rstrip().encode()), complete=True) as disbursement:
+        assert (await disbursement.pay()).accepted == 1
+    assert len(bookings(sandbox)) == 1

@@ -4,9 +4,12 @@ import asyncio
 import csv
 import json
 import os
+import pty
+import signal
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from tests.support.fork_server import ForkServer
 from tests.support.programs.command import PROGRAM
 from tests.support.valid import PAYEE
 
+QUESTION = b" [y/N]: "
 SECRET = "kept-to-itself-4711"
 MERCHANT_NO = "0000000001"
 FIELDS = ("amount", "name", "mobile", "email", "bank_number", "bank_code", "remark")
@@ -105,12 +109,44 @@ class Terminal:
         out, err = await process.communicate()
         return _done(process.returncode or 0, out.decode(), err.decode())
 
+    async def run_on_screen(self, *arguments: str, answers: Sequence[str]) -> Done:
+        """Run a command on a terminal, and give each question an answer; its ``err`` is what the screen showed.
+
+        An answer is what is typed, or ``^C``.
+        """
+        screen, end = pty.openpty()
+        process = await self.start(*arguments, env={"TERM": "dumb"}, stdin=end, stderr=end)
+        os.close(end)
+        waiting = list(answers)
+
+        def answer() -> None:
+            if (typed := waiting.pop(0)) == "^C":
+                process.send_signal(signal.SIGINT)
+            else:
+                os.write(screen, typed.encode())
+
+        out, shown = await asyncio.gather(process.stdout.read(), asyncio.to_thread(_shown, screen, answer))
+        assert not waiting, shown
+        return _done(await process.wait(), out.decode(), shown)
+
     async def aclose(self) -> None:
         """A test that fails half-way leaves no process behind."""
         for process in self._started:
             if process.returncode is None:
                 process.kill()
                 await process.communicate()
+
+
+def _shown(screen: int, answer: Callable[[], None]) -> str:
+    """What is written to a terminal until the last program has left it."""
+    shown, asked = b"", 0
+    with os.fdopen(screen, "rb", buffering=0) as reading, suppress(OSError):
+        while more := reading.read(4096):
+            shown += more
+            for _ in range(shown.count(QUESTION) - asked):
+                asked += 1
+                answer()
+    return shown.decode().replace("\r\n", "\n")
 
 
 def _done(code: int, out: str, err: str) -> Done:

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -59,6 +60,9 @@ class Stretch:
 _EMPTY = Stretch(_HEADER, [1], [[]], "is empty: no payouts in it")
 
 
+_IF_WHOLE = "if the file is whole as it is, say so with --file-complete (in a program: complete=True)"
+
+
 class PayoutFile:
     """A file of payouts, held as a snapshot that no other program can change.
 
@@ -70,19 +74,25 @@ class PayoutFile:
         defaults: Fields that need no column, since the client has a value for all payouts.
 
     Raises:
-        PayoutFileError: If it is not CSV in UTF-8, or its header lacks fields.
+        PayoutFileError: If it is not CSV in UTF-8, or its header lacks fields, or it was written while it was read.
+
+    Attributes:
+        delimiter: What stands between two cells.
+        columns: Its header, understood.
+        incomplete: Signs that the file is not whole yet, which only those who write it can rule out.
+        held: What is closed with the file.
     """
 
     def __init__(self, source: BinaryIO, *, spec: RegionSpec, defaults: Mapping[str, str]) -> None:
         self.spec = spec
         self._snapshot = Snapshot(source)
+        self.incomplete: tuple[FileProblem, ...] = _incomplete(self._snapshot)
         with ExitStack() as held:
             held.callback(self._snapshot.close)
             self.delimiter: str = self._find_delimiter()
             line, names = self._find_header()
             self.columns: Columns = read_header(names, line=line, spec=spec, defaults=defaults)
             self.held: ExitStack[bool | None] = held.pop_all()
-            """What is closed with the file."""
 
     def __enter__(self) -> Self:
         return self
@@ -95,6 +105,10 @@ class PayoutFile:
     def close(self) -> None:
         """Forget the snapshot."""
         self.held.close()
+
+    def has_grown(self, path: Path) -> bool:
+        """Whether more was written behind what was read of the file, which stood at *path* then."""
+        return self._snapshot.has_grown(path)
 
     def rows(self) -> Iterator[Row]:
         """All rows that are not empty, from the first one."""
@@ -170,3 +184,17 @@ class PayoutFile:
             yield Stretch(first, lines, records)
         if broken:
             yield Stretch(first + len(lines), [line], [[""]], broken)
+
+
+def _incomplete(snapshot: Snapshot) -> tuple[FileProblem, ...]:
+    found: list[FileProblem] = []
+    if snapshot.being_written:
+        message = f"is open for writing in another program; wait until that has closed it, or, {_IF_WHOLE}"
+        found.append(FileProblem(line=1, code="FILE_OPEN", message=message))
+    if snapshot.cut_in_line is not None:
+        message = (
+            "has no line end, as the last line of a file that is still being written, or was cut off; its last cell "
+            f"may be a part of what was meant. Add the line end, or, {_IF_WHOLE}"
+        )
+        found.append(FileProblem(line=snapshot.cut_in_line, code="NO_LINE_END", message=message))
+    return tuple(found)

@@ -3,9 +3,11 @@
 import codecs
 import io
 import tempfile
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
+from paypro_async.bulk.readers.stability import FileState, is_being_written
 
 __all__ = ["Snapshot"]
 
@@ -45,10 +47,18 @@ class Snapshot:
         source: Open for reading bytes; read to its end.
 
     Raises:
-        PayoutFileError: If it is not text in UTF-8.
+        PayoutFileError: If it is not text in UTF-8, or if it was written while it was copied.
+
+    Attributes:
+        state: The file's state when it was copied; None for what is no file on the disk.
+        cut_in_line: The last line, if it may be cut off: it has no line end, and no quote that ends its last cell.
+        being_written: Whether another program had the file open for writing when it was copied.
     """
 
     def __init__(self, source: BinaryIO) -> None:
+        self.state: FileState | None = FileState.of(source)
+        self.cut_in_line: int | None = None
+        self.being_written: bool = False
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  close() closes it
         try:
             self._copy(source)
@@ -60,6 +70,20 @@ class Snapshot:
         """The text from its beginning, without a byte order mark, line ends as they are."""
         return io.TextIOWrapper(io.BufferedReader(_View(self._file), _CHUNK), encoding="utf-8-sig", newline="")
 
+    def has_grown(self, path: Path) -> bool:
+        """Whether the file, which stood at *path*, holds more by now behind the same beginning.
+
+        Only a program that had not ended writing it makes that; one that was edited or replaced is another file.
+        """
+        now = FileState.at(path)
+        if self.state is None or now is None or not now.is_same_file(self.state) or now.size <= self.state.size:
+            return False
+        try:
+            with path.open("rb") as file, io.BufferedReader(_View(self._file), _CHUNK) as copied:
+                return all(file.read(len(chunk)) == chunk for chunk in iter(lambda: copied.read(_CHUNK), b""))
+        except OSError:
+            return False  # It went away meanwhile.
+
     def close(self) -> None:
         """Forget the copy."""
         self._file.close()
@@ -69,7 +93,13 @@ class Snapshot:
         while chunk := source.read(_CHUNK):
             check.feed(chunk)
             self._file.write(chunk)
+        # In this order: a writer that has ended by now has left its trace in the state.
+        self.being_written = is_being_written(source)
+        if FileState.of(source) != self.state:
+            message = "was written while it was read; wait until it is whole, and run this again"
+            raise PayoutFileError([FileProblem(line=1, code="FILE_CHANGED", message=message)])
         check.end()
+        self.cut_in_line = check.cut_in_line
 
 
 class _Check:
@@ -80,6 +110,12 @@ class _Check:
         self._read = 0
         self._line = 1
         self._line_length = 0
+        self._last = b""
+
+    @property
+    def cut_in_line(self) -> int | None:
+        """The last line, if it may go on: a quote ends a cell for certain, a line end a whole line."""
+        return None if self._last in (b"\n", b"\r", b'"') else self._line
 
     def feed(self, chunk: bytes) -> None:
         if self._read == 0:
@@ -94,6 +130,7 @@ class _Check:
         if self._line_length > _LONGEST_LINE:
             raise self._wrong(b"", 0, "NOT_CSV", "has a line of more than a million characters, so this is no CSV file")
         self._read += len(chunk)
+        self._last = chunk[-1:]
 
     def end(self) -> None:
         self._decode(b"", final=True)

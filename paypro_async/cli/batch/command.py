@@ -9,7 +9,8 @@ import click
 
 from paypro_async._core.stopping import StopRules
 from paypro_async.bulk import BatchSettings, Disbursement, PayoutFileError, Plan
-from paypro_async.cli.batch.refusal import refuse
+from paypro_async.cli.batch.questions import agreed, can_ask
+from paypro_async.cli.batch.refusal import counted, refuse
 from paypro_async.cli.batch.run import Run, pay, preview
 from paypro_async.cli.options import (
     LEDGER_EXAMPLE,
@@ -42,6 +43,7 @@ _RUN = "A name mixed into the trade numbers that are made; with --pay-again it p
 _RULES = (
     "Go on in spite of bad credentials, too low a balance, or many payouts in a row that are unknown or cannot be sent."
 )
+_COMPLETE = "FILE is whole, although its last line has no end, or another program has it open for writing."
 _SHOWN = 10
 _Seconds = click.FloatRange(0, min_open=True)
 
@@ -67,6 +69,7 @@ _Seconds = click.FloatRange(0, min_open=True)
 @click.option("--refresh", is_flag=True, help="Ask for news of rows that are processing.")
 @click.option("--pay-again", is_flag=True, help="Pay rows although the ledger holds the same under other numbers.")
 @click.option("--run", metavar="NAME", help=_RUN)
+@click.option("--file-complete", is_flag=True, help=_COMPLETE)
 @click.option("--no-stop-rules", is_flag=True, help=_RULES)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -106,6 +109,7 @@ def _run(
     run: str | None,
     dry_run: bool,
     pay_again: bool,
+    file_complete: bool,
     as_json: bool,
     quiet: bool,
     no_stop_rules: bool,
@@ -114,7 +118,11 @@ def _run(
     """Read, check, pay. Everything that can be refused is refused before the first payout."""
     client = PayProClient(**settings, max_connections=max(100, options["concurrency"]))
     source = sys.stdin.buffer if str(path) == "-" else path
-    with Disbursement(client, source, name=_name(path), run=run) as disbursement:
+    # On a terminal it is asked below, about a file in which nothing else is wrong.
+    complete = file_complete or can_ask()
+    with Disbursement(client, source, name=_name(path), run=run, complete=complete) as disbursement:
+        if not file_complete and not _is_whole(disbursement):
+            return refuse(disbursement.name, disbursement.file.incomplete, as_json=as_json)
         _notices(disbursement.plan, disbursement.file.columns.others)
         checked = Run(
             client=client,
@@ -128,6 +136,15 @@ def _run(
         # A preview makes no ledger.
         known = ledger.file is None or ledger.file.exists()
         return asyncio.run(preview(checked, look_back=known) if dry_run else pay(checked))
+
+
+def _is_whole(disbursement: Disbursement) -> bool:
+    if not disbursement.file.incomplete:
+        return True
+    for problem in disbursement.file.incomplete:
+        note(f"{disbursement.name}:{problem.line}: {problem}")
+    plan = disbursement.plan
+    return agreed(f"Is it whole, with {counted(plan.rows, 'payout')}, {plan.total:,.2f} {plan.currency} in all?")
 
 
 def _notices(plan: Plan, others: tuple[str, ...]) -> None:

@@ -98,6 +98,8 @@ async def pay(run: Run) -> int:
                 return Exit.UNKNOWN_LEFT if report.counts.get(ItemStatus.UNKNOWN) else Exit.UNEXPECTED
     summary = Summary(whole=whole, currency=plan.currency, report=report, result=result)
     click.echo(summary.as_json() if run.as_json else summary.as_text())
+    if run.disbursement.has_grown:
+        note(f"{run.disbursement.name} has grown since it was read. What was added to it is not paid.")
     if summary.interrupted:
         note("Interrupted. Run the same command again to continue.")
     return Exit.UNEXPECTED if run.result and not result else summary.exit_code
