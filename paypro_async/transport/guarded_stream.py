@@ -33,7 +33,7 @@ class GuardedStream(anyio.abc.ByteStream):
     def __init__(self, stream: anyio.abc.ByteStream, guard: Callable[[], Callable[[], None] | None]) -> None:
         self._stream = stream
         self._guard = guard
-        self.given_up = False
+        self.given_up: bool = False
         self._socket: socket.socket = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610  no query
 
     async def send(self, item: bytes) -> None:

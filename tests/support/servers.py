@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+OPENED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LENGTH = re.compile(rb"(?im)^content-length: *(\d+)\r$")
 
@@ -226,6 +227,34 @@ def over_tls(context: ssl.SSLContext, script: Script = answer) -> Script:
         await script(peer)
 
     return tls_script
+
+
+def tunnel(to: Callable[[], int]) -> Script:
+    """A proxy that opens every tunnel, wherever it is asked to go, to the port *to* on loopback."""
+
+    async def copy(read: Callable, write: Callable) -> None:
+        while data := await read():
+            await write(data)
+
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        reader, writer = await asyncio.open_connection("127.0.0.1", to())
+
+        async def there(data: bytes) -> None:
+            writer.write(data)
+            await writer.drain()
+
+        await peer.write(OPENED)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(copy(peer.read, there))
+                both.create_task(copy(lambda: reader.read(65536), peer.write))
+        except* (GoneError, OSError):
+            pass
+        finally:
+            writer.close()
+
+    return script
 
 
 @asynccontextmanager

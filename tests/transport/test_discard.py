@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from paypro_async._core.wire import Phase
-from tests.support.servers import OK, Peer, Server, over_tls
+from tests.support.servers import OK, Peer, Server, over_tls, tunnel
 from tests.support.transports import good, number_of, request, sockets, until
 
 LATER = 0.005
@@ -77,6 +77,27 @@ async def test_a_request_that_waits_on_it_meanwhile_is_maybe_sent(new_transport)
         assert exchange.cause
         server.script = echo
         assert (await transport.send(request(server.url, 3), timeout=5)).body == b"3"
+        assert server.accepted == 2
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("through", ["tunnel", "forwarded"])
+async def test_behind_a_proxy_the_connection_to_it_is_closed(new_transport, ours, theirs, through: str):
+    """Whoever doubled the reply, what comes on that connection is trusted no more."""
+    tunnelled = through == "tunnel"
+    script = over_tls(theirs, doubled_once) if tunnelled else doubled_once
+    async with Server(script) as server, Server(tunnel(lambda: server.port)) as proxy:
+        url = "https://payouts.example/v1/paypro/payout" if tunnelled else "http://payouts.example/v1/paypro/payout"
+        # A forward proxy answers in the server's place.
+        address = f"http://127.0.0.1:{(proxy if tunnelled else server).port}"
+        transport = new_transport(max_connections=1, ssl_context=ours, proxy=address)
+        bodies = []
+        for number in range(4):
+            exchange = await transport.send(request(url, number), timeout=5)
+            bodies.append(exchange.body)
+            if exchange.body != b"%d" % number:
+                exchange.discard()
+        assert bodies == [b"0", b"0", b"2", b"3"]
         assert server.accepted == 2
         await transport.aclose()
 

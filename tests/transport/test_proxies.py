@@ -2,51 +2,21 @@
 
 import asyncio
 import base64
-from collections.abc import Callable
 
 import pytest
 
 from paypro_async._core.wire import Phase
 from paypro_async.errors import ConfigurationError
 from paypro_async.transport.proxies import environment_proxy
-from tests.support.servers import GoneError, Peer, Script, Server, answer, over_tls
+from tests.support.servers import OPENED, Peer, Script, Server, answer, over_tls, tunnel
 from tests.support.transports import Clock, Stopwatch, cancel, good, request, sockets, until
 
 PAYOUTS = "https://payouts.example/v1/paypro/payout"
 REFUSED = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
-OPENED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
 def address(proxy: Server) -> str:
     return f"http://127.0.0.1:{proxy.port}"
-
-
-def tunnel(to: Callable[[], int]) -> Script:
-    """A proxy that opens every tunnel, wherever it is asked to go, to the port *to* on loopback."""
-
-    async def copy(read: Callable, write: Callable) -> None:
-        while data := await read():
-            await write(data)
-
-    async def script(peer: Peer) -> None:
-        await peer.read_request()
-        reader, writer = await asyncio.open_connection("127.0.0.1", to())
-
-        async def there(data: bytes) -> None:
-            writer.write(data)
-            await writer.drain()
-
-        await peer.write(OPENED)
-        try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(copy(peer.read, there))
-                both.create_task(copy(lambda: reader.read(65536), peer.write))
-        except* (GoneError, OSError):
-            pass
-        finally:
-            writer.close()
-
-    return script
 
 
 async def test_accepted_tunnel_carries_the_request(new_transport, ours, theirs):
