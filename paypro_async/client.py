@@ -249,7 +249,7 @@ class PayProClient:
 
         The same ``trade_no`` with the same content gives back the stored result: without a request if it is final,
         else after asking the platform. Calls for one ``trade_no`` at one time join. A payout without a ``trade_no``
-        gets a new one, so calling again without it is another payout.
+        gets a new one, so calling again without it is another payout. None alone means that it has none.
 
         Args:
             payout: The region's ``Payout``; or give its fields as keyword arguments.
@@ -288,7 +288,8 @@ class PayProClient:
     ) -> Batch:
         """Pay many. Await the batch for its report, or iterate over it for each item as it ends.
 
-        Give every payout its ``trade_no``: then the same batch again, after a crash or a stop, goes on where it was.
+        Give every payout its ``trade_no``: then the same batch again, after a crash or a stop, goes on where it was. A
+        number that the source gives twice is paid once and counted once (see ``BatchReport.repeated``).
 
         Args:
             payouts: ``Payout`` objects or mappings of their fields; any iterable or async iterable, of any length.

@@ -103,6 +103,8 @@ class BatchItem:
         payout: The input as it was given.
         result: What the platform said, or None.
         error: Why there is no result, or None.
+        repeats: The position of an item that ended before with the same trade_no, whose payout this one is: the source
+            gave it twice. It is in no count and in no sum. None for every other item.
     """
 
     position: int
@@ -110,6 +112,7 @@ class BatchItem:
     payout: Any = field(repr=_masked)
     result: PayoutResult | None = None
     error: PayProError | None = None
+    repeats: int | None = None
 
     @property
     def status(self) -> ItemStatus:
@@ -179,6 +182,8 @@ class BatchReport:
         elapsed: Seconds from start to end.
         stopped: The name of the stop rule that ended it early, ``"cancelled"``, or None. What was not begun is in no
             count.
+        repeated: Items whose trade_no another item of the source has too. They are paid once and counted once, and
+            this many are left out of all other numbers.
     """
 
     counts: Mapping[ItemStatus, int]
@@ -187,10 +192,11 @@ class BatchReport:
     failures: tuple[BatchItem, ...] = field(repr=False)
     elapsed: float
     stopped: str | None = None
+    repeated: int = 0
 
     @property
     def total(self) -> int:
-        """Items that have ended."""
+        """Items that have ended, each trade_no once."""
         return sum(self.counts.values())
 
     @property
@@ -216,6 +222,7 @@ class BatchTally:
     tally: Tally[ItemStatus] = field(factory=Tally)
     codes: Counter[str] = field(factory=Counter)
     failures: list[BatchItem] = field(factory=list)
+    repeated: int = 0
 
     @property
     def counts(self) -> Counter[ItemStatus]:
@@ -224,6 +231,9 @@ class BatchTally:
 
     def add(self, item: BatchItem, amount: Decimal | None) -> None:
         """Count one item; one without an amount, which is not valid, counts as zero."""
+        if item.repeats is not None:
+            self.repeated += 1
+            return
         status = item.status
         self.tally.add(status, amount or Decimal(0))
         if status in _ACCEPTED:
@@ -241,4 +251,5 @@ class BatchTally:
             failures=tuple(self.failures),
             elapsed=elapsed,
             stopped=stopped,
+            repeated=self.repeated,
         )

@@ -4,11 +4,13 @@ import hashlib
 import re
 from datetime import UTC, datetime
 
-__all__ = ["RANDOM_BITS", "TRADE_NO_PATTERN", "derived_trade_no", "is_trade_no", "make_trade_no"]
+__all__ = ["RANDOM_BITS", "TRADE_NO_PATTERN", "derived_trade_no", "folded", "is_trade_no", "make_trade_no"]
 
 TRADE_NO_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 _SHAPE = re.compile(TRADE_NO_PATTERN, re.ASCII)
 _RANDOM_DIGITS = 18
+_SCIENTIFIC = re.compile(r"([0-9]+)e([0-9]{1,2})", re.ASCII)
+_LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 
 RANDOM_BITS = 64
 """How many random bits :func:`make_trade_no` wants."""
@@ -17,6 +19,18 @@ RANDOM_BITS = 64
 def is_trade_no(value: object) -> bool:
     """Whether *value* is text of 1 to 64 letters, digits, ``-`` or ``_``."""
     return isinstance(value, str) and _SHAPE.fullmatch(value) is not None
+
+
+def folded(trade_no: str) -> str:
+    """The same for numbers that differ only by case, by zeros in front, or by how a spreadsheet writes numbers.
+
+    ``inv-1`` and ``INV-1``, ``000123`` and ``123``, ``1E5`` and ``100000`` look like one number. To the ledger they are
+    two, and to the platform perhaps.
+    """
+    text = trade_no.lower()
+    if found := _SCIENTIFIC.fullmatch(text):
+        text = found[1] + "0" * int(found[2])
+    return _LEADING_ZEROS.sub("", text)
 
 
 def make_trade_no(now: datetime, random_bits: int) -> str:

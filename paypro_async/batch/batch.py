@@ -6,12 +6,13 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import anyio
-from attrs import frozen
+from attrs import evolve, frozen
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, BatchTally
+from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, BatchTally, ItemStatus
 from paypro_async._core.stopping import StopRules, Watch
 from paypro_async.batch.job import Job, Worker
+from paypro_async.batch.numbers import Numbers
 from paypro_async.batch.scheduler import Scheduler
 from paypro_async.batch.source import END, Source
 from paypro_async.engine.limits import Limits
@@ -23,6 +24,7 @@ from paypro_async.log import logger
 __all__ = ["Batch", "BatchOptions"]
 
 _DRAIN_SECONDS = 5.0
+_NO_PAYOUT = (ItemStatus.INVALID, ItemStatus.CONFLICT)
 
 
 @frozen(kw_only=True, eq=False)
@@ -61,6 +63,8 @@ class Batch:
         self._running = running
         self._check = check
         self._tally = BatchTally()
+        self._numbers = Numbers()
+        self._twin_told = False
         self._watch = Watch(rules=options.stop, codes=engine.session.platform.codes)
         self._scheduler: Scheduler[Job] = Scheduler(
             source,
@@ -159,6 +163,7 @@ class Batch:
         finally:
             self._elapsed = self._session.runtime.steady() - self._began
             self._running.pop(self, None)
+            self._numbers.close()
             failure = await source.aclose()
         await self._record(ended=True)
         if failure is not None:
@@ -190,9 +195,34 @@ class Batch:
             self._scheduler.leave(job)
             self._end(job, item)
 
+    def _once(self, item: BatchItem) -> BatchItem:
+        """Mark an item whose payout was counted before; those of which none is made have no say in that."""
+        if item.trade_no is None or item.status in _NO_PAYOUT:
+            return item
+        before = self._numbers.add(item.trade_no, item.position)
+        if before is None:
+            return item
+        if before.exact:
+            if not self._tally.repeated:
+                logger.warning(
+                    "Batch %s has the trade_no %s twice, at positions %d and %d. Each number is paid once and counted "
+                    "once; the report counts the others as repeated.",
+                    *(self._options.batch_id, item.trade_no, before.position, item.position),
+                )
+            return evolve(item, repeats=before.position)
+        if not self._twin_told:
+            self._twin_told = True
+            logger.warning(
+                "Batch %s has the trade numbers %s and %s, which differ only by case, zeros or number format. They are "
+                "two payouts here; a platform that takes them for one may refuse or confuse them.",
+                *(self._options.batch_id, before.trade_no, item.trade_no),
+            )
+        return item
+
     def _end(self, job: Job, item: BatchItem | None) -> None:
         if item is None:
             return  # It waits, or never began.
+        item = self._once(item)
         self._tally.add(item, job.intent.amount if job.intent else None)
         sent = job.flight is not None and job.flight.sends > 0
         if (why := self._watch.item(item, sent=sent)) is not None:

@@ -60,11 +60,12 @@ class Intake:
         return given
 
     def intent(self, payout: Any, fields: Mapping[str, Any] = _NO_FIELDS) -> Intent:
-        """Check a payout, or the fields of one, whole and freeze it, under a new number if it has none."""
+        """Check a payout, or the fields of one, whole and freeze it, under a new number if its own is None."""
         if isinstance(payout, CheckedPayout):
             return payout.intent
         payout = self._payout(payout, fields)
-        trade_no = payout.trade_no or self.new_trade_no()
+        # None alone is no number. An empty one, of a cell or of a variable that was not set, was meant to be one.
+        trade_no = self.new_trade_no() if payout.trade_no is None else payout.trade_no
         intent = prepare(self.spec, payout, merchant_no=self.merchant_no, trade_no=trade_no, defaults=self.defaults)
         for problem in intent.warnings:
             # The line that the warning shows is that of the caller of payout().

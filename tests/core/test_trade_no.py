@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async._core.trade_no import RANDOM_BITS, derived_trade_no, is_trade_no, make_trade_no
+from paypro_async._core.trade_no import RANDOM_BITS, derived_trade_no, folded, is_trade_no, make_trade_no
 from tests.support.samples import NOW
 
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(9000, 1, 1), timezones=st.timezones())  # noqa: DTZ001  the strategy adds the zone
@@ -84,3 +84,27 @@ def test_derived_numbers_never_change():
     # printf %s content | sha256sum | cut -c 1-20
     assert derived_trade_no(b"content", 1) == "ed7002b439e9ac845f22-0000001"
     assert derived_trade_no(b"content", 12_345_678) == "ed7002b439e9ac845f22-12345678"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("inv-1", "INV-1"), ("000123", "123"), ("1E5", "100000"), ("1e05", "100000"), ("A007", "a7"), ("0", "000")],
+)
+def test_numbers_that_look_alike_fold_to_one(one: str, other: str):
+    """What a spreadsheet, a form or a hand makes of a number by the way."""
+    assert folded(one) == folded(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("1", "10"), ("inv-1", "inv1"), ("1-0", "1"), ("a", "b"), ("1E5", "1E6"), ("100", "1"), ("0", "a"), ("x0", "x")],
+)
+def test_other_numbers_do_not(one: str, other: str):
+    """Zeros at the end and signs between digits tell numbers apart."""
+    assert folded(one) != folded(other)
+
+
+@given(st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True))
+def test_folding_is_total_and_folds_once(number: str):
+    """What is folded stays as it is, in any case of its letters."""
+    assert folded(folded(number)) == folded(number) == folded(number.upper())

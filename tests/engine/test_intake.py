@@ -9,6 +9,7 @@ import pytest
 
 from paypro_async import (
     InvalidPayoutError,
+    ItemStatus,
     NotSentError,
     Payout,
     PayoutFailedError,
@@ -106,6 +107,23 @@ async def test_every_missing_field_is_reported_at_once():
     assert {one.field for one in caught.value.problems} == set(WRONG) - {"trade_no", "remark"}
     assert {one.code for one in caught.value.problems} == {"REQUIRED"}
     assert "client" in next(one.message for one in caught.value.problems if one.field == "notify_url")
+
+
+@pytest.mark.parametrize("number", ["", 0, False, (), float("nan")], ids=repr)
+@virtual_time
+async def test_only_none_means_that_a_payout_has_no_number(number: Any):
+    """An empty cell or an unset variable was meant to be one: under a new number each call would pay again."""
+    transport = Scripted()
+    async with scripted_client(transport) as client:
+        with pytest.raises(InvalidPayoutError) as caught:
+            await client.payout(fields() | {"trade_no": number})
+        with pytest.raises(InvalidPayoutError):
+            await client.payout(Payout(**fields() | {"trade_no": number}))
+        report = await client.batch_payout([fields() | {"trade_no": number}])
+        assert (await client.payout(**fields(None), trade_no=None)).trade_no
+    assert [one.field for one in caught.value.problems] == ["trade_no"]
+    assert dict(report.counts) == {ItemStatus.INVALID: 1}
+    assert len(transport.payouts) == 1
 
 
 @virtual_time
