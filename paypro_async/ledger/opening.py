@@ -26,6 +26,7 @@ from attrs import field, frozen
 
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.base import Ledger
+from paypro_async.ledger.file import files_of
 from paypro_async.ledger.memory import MemoryLedger
 from paypro_async.runtime import Runtime
 
@@ -41,9 +42,6 @@ _HOW = (
     "'postgresql://user@host/database' (shared by many machines), or ledger='memory' to forget everything when the "
     "process ends."
 )
-
-# The file itself, what SQLite keeps beside it, and the watermark.
-_BESIDE = ("", "-wal", "-shm", "-mark")
 
 # Two letters at least, since one is a drive.
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
@@ -86,7 +84,7 @@ class LedgerUrl:
         """The files of a ledger in a file, which nothing else may be written to; for others there are none."""
         if self.file is None:
             return frozenset()
-        return frozenset(self.file.with_name(f"{self.file.name}{suffix}").resolve() for suffix in _BESIDE)
+        return files_of(self.file)
 
     @property
     def in_memory(self) -> bool:

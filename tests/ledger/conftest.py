@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from paypro_async.ledger import Ledger, open_ledger
-from paypro_async.ledger.sql import watermark
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.disk import Disk
 from tests.support.intents import ACCOUNT
@@ -16,10 +15,8 @@ STORES = ["memory", "sqlite", "postgresql"]
 
 
 @pytest.fixture
-def disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+def disk(path: Path) -> Iterator[Disk]:
     """The disk under the ledger's folder. Ask for it before the ledger, which must be closed first."""
-    # What the power leaves is written to another folder here, and would be a copy to the ledger's mark.
-    monkeypatch.setattr(watermark, "_SECONDS", 3600.0)
     with disk_under(path.parent.resolve()) as disk:
         yield disk
 

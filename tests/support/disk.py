@@ -17,6 +17,9 @@ from random import Random
 
 from attrs import Factory, define, evolve, frozen
 
+from paypro_async.ledger.file import place_of
+from paypro_async.ledger.sql.watermark import Watermark
+
 SECTOR = 512
 
 
@@ -104,7 +107,13 @@ class Snapshot:
             if content is not None:
                 (folder / name).write_bytes(content)
         for name, line in self.marks.items():
-            (folder / name).write_bytes(line)
+            ledger = folder / name.removesuffix("-mark")
+            if ledger.exists():
+                # A power loss leaves every file where it was; here the copies take the place of those that were there.
+                ledger_id, event = line.decode().split()[:2]
+                mark = Watermark(folder / name)
+                mark.write(ledger_id, int(event), place_of(ledger))
+                mark.close()
         return folder
 
     def _content(self, file: _File, keep: Random | None) -> bytearray | None:

@@ -4,12 +4,12 @@ import asyncio
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from subprocess import CalledProcessError
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
@@ -97,6 +97,17 @@ class Server:
         settings = "" if self._durable else "-F -c full_page_writes=off"
         self._control("start", "-l", str(self._folder / "log"), "-o", f'-h "" -k {self._folder} {settings}')
 
+    def copied(self) -> Path:
+        """A cold copy of its folder; it must be stopped."""
+        copy = self._folder.with_name(f"{self._folder.name}-copy")
+        subprocess.run(["cp", "-a", self._folder, copy], check=True)
+        return copy
+
+    def put_back(self, copy: Path) -> None:
+        """The copy in the folder's place; it must be stopped."""
+        shutil.rmtree(self._folder)
+        copy.rename(self._folder)
+
     def _control(self, *arguments: str) -> None:
         # pg_ctl waits, until the server answers or until its last process is gone.
         everything = ("-w", "-t", f"{_HANGS:.0f}", "-D", str(self._folder), *arguments)
@@ -105,7 +116,7 @@ class Server:
 
     def close(self) -> None:
         """End it as a crash would, since its data is not needed any more."""
-        with suppress(CalledProcessError):  # a test has stopped it
+        with suppress(subprocess.CalledProcessError):  # a test has stopped it
             self.stop()
         # What is still being written as the last process goes is no concern of a test.
         shutil.rmtree(self._folder, ignore_errors=True)

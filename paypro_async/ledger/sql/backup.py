@@ -10,7 +10,7 @@ from sqlalchemy import Connection, exc, select
 
 from paypro_async.ledger.sql.schema import meta
 
-__all__ = ["backup_made_at", "copy_file", "forget_backup", "rewrite_file"]
+__all__ = ["backup_made_at", "copy_file", "forget_backup", "merge_log", "rewrite_file"]
 
 _KEY = "backup"
 
@@ -39,6 +39,14 @@ def backup_made_at(connection: Connection) -> str | None:
 def forget_backup(connection: Connection) -> None:
     """It is known by now to be a restored backup."""
     connection.execute(meta.delete().where(meta.c.key == _KEY))
+
+
+def merge_log(connection: Connection) -> bool:
+    """Bring what the log holds into the file, as far as no reader needs the file as it is; whether all is there."""
+    outside = connection.execution_options(paypro_write=None)
+    _, held, merged = outside.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").one()
+    outside.rollback()
+    return bool(held == merged)
 
 
 def rewrite_file(connection: Connection) -> None:

@@ -8,7 +8,7 @@ What a kind of database does at its moments are the hooks of :class:`Hooks`, in 
                 │      ├ writing  _migrate              only where opening does that
                 │      │          _before_looking_back  the watermark is read
                 │      ├ reading  _suspicion            may it be a restored backup?
-                │      └ writing  _suspicion_noted      only if so
+                │      └ writing  _identity_noted       only if so
                 │                 _replaced             the failed connection is let go
                 ├ each time ───── _check                is it still what other processes open?
                 │      └ reading or writing: the work
@@ -16,6 +16,9 @@ What a kind of database does at its moments are the hooks of :class:`Hooks`, in 
 
     migrate     ─ _before_connecting, _make_engine
                        └ writing  _lock_schema, _migrate
+
+    _migrate    ─ _forgotten                            only for a ledger that is made: was there another?
+                  _identity_noted                       only for one that had none yet
 
 "Reading" and "writing" are transactions of their own; what a hook writes is durable when that one has ended. After the
 commit of each group of payouts comes ``committed``.
@@ -33,8 +36,10 @@ from sqlalchemy import Connection, Engine, exc, func, select
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError
 from paypro_async.ledger.sql.migrations import SCHEMA_VERSION, make_triggers, migrate, schema_version
 from paypro_async.ledger.sql.restored import Restored
-from paypro_async.ledger.sql.schema import event
+from paypro_async.ledger.sql.schema import event, meta
 from paypro_async.ledger.sql.triggers import missing_triggers
+from paypro_async.ledger.sql.watermark import NOWHERE, Watermark, mark_elsewhere
+from paypro_async.log import logger
 
 __all__ = ["Database", "Purpose", "last_event_of"]
 
@@ -53,6 +58,11 @@ class Purpose(Enum):
 class Hooks:
     """What a kind of database does at certain moments: nothing, unless it says so."""
 
+    @property
+    def place(self) -> str:
+        """Where the ledger's file lies, if it is one."""
+        return NOWHERE
+
     def _before_connecting(self) -> None:
         """Make sure that there is something to connect to."""
 
@@ -66,8 +76,12 @@ class Hooks:
         """Why this ledger may be older than what was last written to it; None if nothing says so."""
         return None
 
-    def _suspicion_noted(self, connection: Connection) -> None:
-        """The suspicion is being noted in this transaction; it is not raised again after its commit."""
+    def _forgotten(self) -> str | None:
+        """Why there was a ledger in the place of the one that is made just now; None if nothing says so."""
+        return None
+
+    def _identity_noted(self, connection: Connection) -> None:
+        """What this ledger is known by is noted in this transaction; after its commit it raises no suspicion."""
 
     def _check(self) -> None:
         """Raise if what is connected is no longer what other processes open."""
@@ -83,16 +97,23 @@ class Database(Hooks, ABC):
         name: What a user calls it: a file's path, or a server and a database. Never a password.
         patience: Seconds for which a group is tried again when the database went away.
         migrates_itself: Whether an older schema is brought up to date when the ledger is opened.
+        mark: Where a mark lies that is not beside the ledger: a folder, or a path; None for none.
     """
 
-    def __init__(self, name: str, *, patience: float, migrates_itself: bool) -> None:
+    def __init__(self, name: str, *, patience: float, migrates_itself: bool, mark: Path | None) -> None:
         self.name = name
         self.patience = patience
         self.purpose = Purpose.PAY
         self.restored: Restored = Restored(name)
+        self.ledger_id = ""
         self._migrates_itself = migrates_itself
         self._engine: Engine | None = None
         self._connection: Connection | None = None
+        self._mark_folder = mark
+        self._elsewhere: Watermark | None = None
+        # A ledger that was made in the place of another is known as such once its tables are durable, and until then
+        # the old marks are what tells of it.
+        self._marks_wait = False
 
     @property
     def opened(self) -> bool:
@@ -123,6 +144,9 @@ class Database(Hooks, ABC):
                 self._refuse_version(before)
             elif missing_triggers(connection):
                 make_triggers(connection)
+        if self._marks_wait:
+            with self._bare_connection() as connection:
+                self._write_marks(connection)
         return before
 
     @abstractmethod
@@ -148,9 +172,13 @@ class Database(Hooks, ABC):
     def committed(self, last_event: int) -> None:
         """A group is durable; *last_event* is the number of its last step of history."""
         self.restored.last_event = last_event
+        if self._elsewhere is not None:
+            self._elsewhere.write(self.ledger_id, last_event, self.place)
 
     def close(self) -> None:
         """Close the connection."""
+        if self._elsewhere is not None:
+            self._elsewhere.close()
         self._disconnect()
         if self._engine is not None:
             self._engine.dispose()
@@ -165,10 +193,7 @@ class Database(Hooks, ABC):
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            self._before_connecting()
-            if self._engine is None:
-                self._engine = self._make_engine()
-            connection = self._connection = self._engine.connect()
+            connection = self._connection = self._connect()
             try:
                 self._prepare(connection)
                 self._look_back(connection)
@@ -180,11 +205,16 @@ class Database(Hooks, ABC):
 
     @contextmanager
     def _bare_connection(self) -> Iterator[Connection]:
+        with self._connect() as connection:
+            yield connection
+
+    def _connect(self) -> Connection:
+        if self._elsewhere is None and self._mark_folder is not None:
+            self._elsewhere = Watermark(mark_elsewhere(self._mark_folder, self.name), beside=False)
         self._before_connecting()
         if self._engine is None:
             self._engine = self._make_engine()
-        with self._engine.connect() as connection:
-            yield connection
+        return self._engine.connect()
 
     def _replace(self) -> None:
         """The connection has failed; the next transaction gets another one."""
@@ -212,27 +242,66 @@ class Database(Hooks, ABC):
 
     def _look_back(self, connection: Connection) -> None:
         """Notice a ledger that has forgotten what was written to it: a restored backup, a standby that lagged."""
+        self._write_marks(connection)
         self._before_looking_back()
+        if self._elsewhere is not None:
+            self._elsewhere.look()
         with connection.execution_options(paypro_write=False).begin():
+            self._read_identity(connection)
             self.restored.read(connection)
             if self.purpose is Purpose.READ:
-                self.restored.suspicion = self._suspicion(connection)
+                self.restored.suspicion = self._doubt(connection)
                 return
             lost = self.restored.has_lost(connection)
-            why = "what this process wrote is not there any more" if lost else self._suspicion(connection)
+            why = "what this process wrote is not there any more" if lost else self._doubt(connection)
         if why is not None:
             self._mark_restored(connection, why)
+
+    def _write_marks(self, connection: Connection) -> None:
+        if self._marks_wait:
+            with connection.execution_options(paypro_write=False).begin():
+                last_event = last_event_of(connection)
+            self.committed(last_event)
+            self._marks_wait = False
+
+    def _doubt(self, connection: Connection) -> str | None:
+        why = self._suspicion(connection)
+        if why is None and self._elsewhere is not None:
+            why = self._elsewhere.suspicion(self.ledger_id, last_event_of(connection), self.place)
+        return why
 
     def _mark_restored(self, connection: Connection, why: str) -> None:
         with connection.execution_options(paypro_write=True).begin():
             self.restored.mark(connection, why)
-            self._suspicion_noted(connection)
+            self._identity_noted(connection)
             last_event = last_event_of(connection)
         self.committed(last_event)
 
-    def _migrate(self, connection: Connection) -> None:
-        """Make the tables, or bring them up to date, in the transaction that *connection* is in."""
+    def _migrate(self, connection: Connection) -> bool:
+        """Make the tables, or bring them up to date, in the transaction that *connection* is in.
+
+        Returns:
+            Whether the ledger had no identity before. One that it had is compared after this, and not noted anew.
+        """
+        version = schema_version(connection)
+        new = version is None or not self._read_identity(connection)
         migrate(connection)
+        self._read_identity(connection)
+        if version is None:
+            why = self._forgotten()
+            if why is None and self._elsewhere is not None and self._elsewhere.knows_payouts():
+                why = "its tables are gone, and its mark elsewhere knows of payouts"
+            if why is not None:
+                self.restored.mark(connection, why)
+                self._marks_wait = True
+            logger.info("A new ledger is made: %s", self.name)
+        if new:
+            self._identity_noted(connection)
+        return new
+
+    def _read_identity(self, connection: Connection) -> str:
+        self.ledger_id = connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar() or ""
+        return self.ledger_id
 
     def _refuse_version(self, version: int | None) -> NoReturn:
         if version is None:

@@ -1,5 +1,6 @@
 """The durable ledger: SQLAlchemy Core on one writer thread, for SQLite and PostgreSQL."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -47,13 +48,20 @@ class SqlLedger:
             its queries.
         busy_timeout: Seconds to wait for another process that is writing to the file.
         patience: Seconds for which a group of writes is tried again while a PostgreSQL server restarts.
+        mark: A folder, or the path of a file, where it is noted how far the ledger has come, on another disk than the
+            ledger's: so a ledger that was rolled back as a whole is noticed. By default the environment's
+            ``PAYPRO_LEDGER_MARK``, so that every process that writes to a ledger keeps it up.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float = 10.0, patience: float = 15.0) -> None:
+    def __init__(
+        self, url: str, *, busy_timeout: float = 10.0, patience: float = 15.0, mark: str | Path | None = None
+    ) -> None:
+        given = mark or os.environ.get("PAYPRO_LEDGER_MARK")
+        where = Path(given).absolute() if given else None
         self._database: Database = (
-            SqliteDatabase(url, busy_timeout=busy_timeout)
+            SqliteDatabase(url, busy_timeout=busy_timeout, mark=where)
             if url.startswith("sqlite:")
-            else PostgresDatabase(url, patience=patience)
+            else PostgresDatabase(url, patience=patience, mark=where)
         )
         self._writer: GroupCommit | None = None
         self._opened_by = this_process()
@@ -93,7 +101,9 @@ class SqlLedger:
 
     async def migrate(self) -> int | None:
         """Make the tables or bring them up to date; the version that was there before, or None for a new ledger."""
-        return await self._alone(Purpose.PAY, self._database.migrate)
+        before = await self._alone(Purpose.PAY, self._database.migrate)
+        self._database.restored.tell()
+        return before
 
     async def copy_to(self, target: Path) -> None:
         """Copy a ledger file consistently into the empty file *target*, while others write; not while this is open.
@@ -190,6 +200,10 @@ class SqlLedger:
     async def merchants(self) -> list[Account]:
         """Whose payouts the ledger holds."""
         return await self._submit(Work(queries.accounts))
+
+    async def holds_payouts(self, merchant_no: str) -> bool:
+        """Whether it was ever paid from for this merchant; else it is new."""
+        return await self._submit(Work(lambda connection: queries.holds_payouts(connection, merchant_no)))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run ``query(connection)`` in a transaction that only reads; what it returns."""

@@ -60,12 +60,13 @@ class PostgresDatabase(Database):
     Args:
         url: ``postgresql://user:password@host/database``.
         patience: Seconds for which a group is tried again while the server restarts.
+        mark: Where a mark of it lies, if there is one: a folder, or a path.
     """
 
-    def __init__(self, url: str, *, patience: float) -> None:
+    def __init__(self, url: str, *, patience: float, mark: Path | None = None) -> None:
         self._url = _driver_url(url)
         where = f"{self._url.host or self._url.query.get('host', 'localhost')}/{self._url.database or ''}"
-        super().__init__(where, patience=patience, migrates_itself=False)
+        super().__init__(where, patience=patience, migrates_itself=False, mark=mark)
 
     def passing(self, error: exc.SQLAlchemyError, /) -> bool:
         """Whether the server went away, or two writers met."""
@@ -128,10 +129,6 @@ class PostgresDatabase(Database):
     def _lock_schema(self, connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _SCHEMA_LOCK})
 
-    def _migrate(self, connection: Connection) -> None:
-        super()._migrate(connection)
-        self._suspicion_noted(connection)
-
     def _suspicion(self, connection: Connection) -> str | None:
         if self.purpose is Purpose.READ and connection.execute(text("SELECT pg_is_in_recovery()")).scalar():
             return None  # A standby is a good place to read.
@@ -140,7 +137,7 @@ class PostgresDatabase(Database):
             return "the server is another one, or was rolled back, or a standby took over"
         return None
 
-    def _suspicion_noted(self, connection: Connection) -> None:
+    def _identity_noted(self, connection: Connection) -> None:
         connection.execute(meta.delete().where(meta.c.key == "server"))
         connection.execute(meta.insert().values(key="server", value=_server(connection)))
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from paypro_async.ledger.base import Account, BatchRecord, refuse_other_environment
 from paypro_async.ledger.sql.schema import account, batch, clock, pace, payout
 
-__all__ = ["accounts", "bind", "record_batch", "reserve", "same_content"]
+__all__ = ["accounts", "bind", "holds_payouts", "record_batch", "reserve", "same_content"]
 
 _INSERT: Mapping[str, Callable[[Table], Any]] = MappingProxyType(
     {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -38,6 +38,12 @@ def accounts(connection: Connection) -> list[Account]:
     """Whose payouts the ledger holds."""
     rows = connection.execute(select(account).order_by(account.c.merchant_no))
     return [Account(merchant_no=row.merchant_no, region="", environment=row.environment) for row in rows]
+
+
+def holds_payouts(connection: Connection, merchant_no: str) -> bool:
+    """Whether the ledger has ever been paid from for this merchant."""
+    query = select(payout.c.trade_no).where(payout.c.merchant_no == merchant_no).limit(1)
+    return connection.execute(query).scalar() is not None
 
 
 def same_content(connection: Connection, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:

@@ -7,21 +7,20 @@ import stat
 import threading
 import time
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, select
+from sqlalchemy import Connection, Engine, create_engine, event, exc
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from paypro_async.errors import ClientStateError, ConfigurationError, LedgerUnavailableError
-from paypro_async.ledger.sql.backup import backup_made_at, copy_file, forget_backup, rewrite_file
+from paypro_async.ledger.file import place_of, real_path, second_name
+from paypro_async.ledger.sql.backup import backup_made_at, copy_file, forget_backup, merge_log, rewrite_file
 from paypro_async.ledger.sql.database import Database, Purpose, last_event_of
 from paypro_async.ledger.sql.migrations import schema_version
-from paypro_async.ledger.sql.schema import meta
-from paypro_async.ledger.sql.watermark import Watermark
+from paypro_async.ledger.sql.watermark import NOWHERE, Watermark, mark_beside
 from paypro_async.process import OPEN_FILES, FileId
 
 __all__ = ["SqliteDatabase"]
@@ -49,21 +48,30 @@ class SqliteDatabase(Database):
     Args:
         url: ``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
         busy_timeout: Seconds to wait for another process that is writing.
+        mark: Where a second mark of it lies, if there is one: a folder, or a path.
     """
 
-    def __init__(self, url: str, *, busy_timeout: float) -> None:
+    def __init__(self, url: str, *, busy_timeout: float, mark: Path | None = None) -> None:
         # Decoded here: SQLAlchemy does it from 2.1 on, and another release must not open another file.
         database = unquote(url.removeprefix("sqlite:///").partition("?")[0])
         # Absolute: a process that changes its folder later must not begin another ledger there.
-        self._path = Path(database).absolute()
-        super().__init__(str(self._path), patience=0.0, migrates_itself=True)
+        self._path = real_path(database)
+        super().__init__(str(self._path), patience=0.0, migrates_itself=True, mark=mark)
         self._url = make_url(url).set(database=database if database.startswith("file:") else str(self._path))
         self._file: FileId | None = None
+        self._place = NOWHERE
         self._logs = _Logs(self._path)
         self._busy_timeout = busy_timeout
         self._failed: Connection | None = None
-        self._watermark = Watermark(self._path)
-        self._ledger_id = ""
+        self._watermark = Watermark(mark_beside(self._path))
+        # Why a file without tables is not a new ledger; and whether all that there is of one is in its log alone.
+        self._lost_log: str | None = None
+        self._unmerged = False
+
+    @property
+    def place(self) -> str:
+        """Where the file lies."""
+        return self._place
 
     def passing(self, _error: exc.SQLAlchemyError, /) -> bool:
         """Never: SQLite has waited for the other writer already."""
@@ -83,7 +91,8 @@ class SqliteDatabase(Database):
     def committed(self, last_event: int) -> None:
         """What is durable now is what an older copy of the file would lack."""
         super().committed(last_event)
-        self._watermark.write(self._ledger_id, last_event)
+        self._watermark.write(self.ledger_id, last_event, self._place)
+        self._merge_log()
 
     def copy_to(self, target: Path) -> None:
         """Make a consistent copy, while others write."""
@@ -101,8 +110,11 @@ class SqliteDatabase(Database):
 
     def _check(self) -> None:
         # What is written to a file that has no name any more is lost, and a new file in its place knows nothing.
-        if _file_id(self._path) != self._file or self._logs.replaced():
+        found = _found(self._path)
+        if found is None or _file_id(found) != self._file or self._logs.replaced():
             self._refuse_replaced()
+        if found.st_nlink > 1 and (why := second_name(self._path, found.st_nlink)):
+            raise LedgerUnavailableError(why)
 
     def _refuse_replaced(self) -> NoReturn:
         raise LedgerUnavailableError(
@@ -117,8 +129,10 @@ class SqliteDatabase(Database):
         self._refuse_inherited()
         try:
             found = self._found_or_made()
+            if why := second_name(self._path, found.st_nlink):
+                raise ConfigurationError(why)
             if self._file is None:
-                self._file = found.st_dev, found.st_ino
+                self._file, self._place = _file_id(found), place_of(self._path)
                 OPEN_FILES.add(self._path, self._file)
         except FileNotFoundError as error:
             if self.purpose is not Purpose.PAY:
@@ -136,7 +150,8 @@ class SqliteDatabase(Database):
             )
 
     def _refuse_inherited(self) -> None:
-        if OPEN_FILES.inherited(self._path, _file_id(self._path)):
+        found = _found(self._path)
+        if OPEN_FILES.inherited(self._path, found and _file_id(found)):
             raise ClientStateError(
                 f"The ledger {self.name} was open in the process that this one was forked from, so SQLite would take "
                 "the parent's locks for its own. Nothing was sent. Close the ledger before the fork and open one in "
@@ -154,16 +169,24 @@ class SqliteDatabase(Database):
                 # Once it was there it is never made again: what it knew would be paid a second time.
                 if self._file or self.purpose is not Purpose.PAY:
                     raise
-                # Made by us and not by SQLite, so that from its first moment only its owner can read it.
-                with suppress(FileExistsError):
-                    os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-                found = self._path.stat()
+                found = self._made()
         wanted = os.R_OK if self.purpose is Purpose.READ else os.R_OK | os.W_OK
         if stat.S_ISDIR(found.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not os.access(self._path, wanted, effective_ids=os.access in os.supports_effective_ids):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return found
+
+    def _made(self) -> os.stat_result:
+        if _found(self._path.with_name(f"{self._path.name}-wal")) is not None:
+            self._lost_log = "its file is gone, and its log is there"
+        # Made by us and not by SQLite, so that from its first moment only its owner can read it.
+        with suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            # Before SQLite writes to it: a file that has a head and no tables is new only if its mark says so.
+            if not self._watermark.exists():
+                self._watermark.begin(place_of(self._path))
+        return self._path.stat()
 
     def _make_engine(self) -> Engine:
         reading = self.purpose is Purpose.READ
@@ -176,7 +199,7 @@ class SqliteDatabase(Database):
             **({"creator": self._connect_to_read} if reading else {}),
         )
         if not reading:
-            event.listen(engine, "connect", partial(_configure, self._busy_timeout))
+            event.listen(engine, "connect", self._configure)
         event.listen(engine, "begin", _begin)
         return engine
 
@@ -210,31 +233,50 @@ class SqliteDatabase(Database):
         original = str(getattr(error, "orig", None) or type(error).__name__)
         return next((message for said, message in _MESSAGES if original.startswith(said)), original)
 
-    def _migrate(self, connection: Connection) -> None:
-        known = schema_version(connection) is None and self._watermark.knows_payouts()
-        super()._migrate(connection)
-        # Before the commit: a crash in between must not leave a ledger without its mark.
-        self._read_identity(connection)
-        if known:
-            self.restored.mark(connection, "its file is gone, and its mark file knows of payouts")
-        self._watermark.write(self._ledger_id, last_event_of(connection))
+    def _configure(self, connection: sqlite3.Connection, _record: Any) -> None:
+        # A file that was in use, and whose tables are not in it, is there without its log.
+        without_tables = _has_write_ahead(connection) and not _has_tables(connection)
+        if without_tables and not self._watermark.exists():
+            self._lost_log = "its file was in use, and its log is gone"
+        _configure(self._busy_timeout, connection)
 
-    def _read_identity(self, connection: Connection) -> None:
-        self._ledger_id = connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar() or ""
+    def _forgotten(self) -> str | None:
+        if self._watermark.knows_payouts():
+            return "its file is gone, and its mark file knows of payouts"
+        return self._lost_log
 
-    def _suspicion_noted(self, connection: Connection) -> None:
+    def _migrate(self, connection: Connection) -> bool:
+        new = super()._migrate(connection)
+        if new and not self._marks_wait:
+            # Before the commit: a crash in between must not leave a ledger without its mark.
+            self._watermark.write(self.ledger_id, last_event_of(connection), self._place)
+            self._unmerged = True
+        return new
+
+    def _identity_noted(self, connection: Connection) -> None:
         # The mark follows once the transaction is durable.
         forget_backup(connection)
 
     def _before_looking_back(self) -> None:
+        self._merge_log()
         self._watermark.look()
 
     def _suspicion(self, connection: Connection) -> str | None:
-        self._read_identity(connection)
         made_at = backup_made_at(connection)
         if made_at is not None:
             return f"it is the backup that was made at {made_at}"
-        return self._watermark.suspicion(self._ledger_id, last_event_of(connection))
+        last_event = last_event_of(connection)
+        # Until the first payout is in the file itself, the file alone looks like one that nobody has paid from.
+        self._unmerged = last_event == 0
+        return self._watermark.suspicion(self.ledger_id, last_event, self._place)
+
+    def _merge_log(self) -> None:
+        """Bring what is in the log into the file, as long as the file alone would be taken for a new ledger."""
+        if not self._unmerged or self._connection is None or self.purpose is Purpose.READ:
+            return
+        # What a disk refuses, or a reader holds up, is tried again after the next commit.
+        with suppress(exc.SQLAlchemyError):
+            self._unmerged = not merge_log(self._connection)
 
 
 class _Logs:
@@ -255,7 +297,8 @@ class _Logs:
     def replaced(self) -> bool:
         """Whether one of them is no longer what the connection uses; once that is so, it stays so."""
         for path, known in self._known.items():
-            now = _file_id(path)
+            found = _found(path)
+            now = found and _file_id(found)
             self.lost |= known not in (None, now)
             self._known[path] = now
         return self.lost
@@ -265,12 +308,23 @@ class _Logs:
         self._known = dict.fromkeys(self._known)
 
 
-def _file_id(path: Path) -> FileId | None:
+def _found(path: Path) -> os.stat_result | None:
     try:
-        found = path.stat()
+        return path.stat()
     except OSError:
         return None
+
+
+def _file_id(found: os.stat_result) -> FileId:
     return found.st_dev, found.st_ino
+
+
+def _has_write_ahead(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal")
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
 
 
 def _is_idle(connection: Connection) -> bool:
@@ -281,7 +335,7 @@ def _is_idle(connection: Connection) -> bool:
     return not driver.in_transaction
 
 
-def _configure(busy_timeout: float, connection: sqlite3.Connection, _record: Any) -> None:
+def _configure(busy_timeout: float, connection: sqlite3.Connection) -> None:
     cursor = connection.cursor()
     try:
         mode = _write_ahead(cursor, time.monotonic() + busy_timeout)

@@ -1,79 +1,119 @@
-"""The watermark beside an SQLite ledger: how far its history had come, so that an older copy of the file is noticed.
+"""The watermark of a ledger: how far its history had come, so that an older copy of it is noticed.
 
-Its file is called the ledger's mark. It is one short line, rewritten in place after each commit and never flushed: it
-may lag behind the ledger, and is never ahead of it. A copy of the mark itself is known by the time at which the file
-system says that it was last touched.
+Its file is called the ledger's mark. It is one short line, rewritten in place after each commit and flushed only when
+it is made: it may lag behind the ledger, and is never ahead of it. It says which file it is itself and which one is the
+ledger, so that a copy of either is known, and when it was written, which is not when a copy was made.
+
+It lies beside an SQLite ledger. A second one may lie elsewhere, also one of a server: when a whole volume is rolled
+back, the mark on it goes with it, and the other one does not.
 """
 
+import hashlib
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import frozen
 
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.ledger.file import place_of
 from paypro_async.ledger.sql.identity import boot_id
 
-__all__ = ["Watermark"]
+__all__ = ["NOWHERE", "Watermark", "mark_beside", "mark_elsewhere"]
 
-_SIZE = 128
-_SECONDS = 2.0
+_SIZE = 256
+_SECONDS = 0.1
+# Where a file system counts whole seconds only.
+_COARSE_SECONDS = 2.0
 # After a crash of the machine the line may be older than its file says, by as long as a system holds back writes.
 _SECONDS_OVER_A_REBOOT = 120.0
+NOWHERE = "-"
+"""The place of a ledger that is no file, or that a mark does not tell."""
+_UNKNOWN = NOWHERE
+_FIELDS = 6
 
 
 @frozen
 class _Line:
+    """What a mark says, and what the file system says of it."""
+
     ledger_id: str
     event: int
     written_ns: int
     boot: str
+    mark: str
+    ledger: str
     touched_ns: int
+    found: str
 
 
 class Watermark:
-    """The file ``<ledger>-mark``.
+    """One mark.
 
     Args:
-        ledger: The ledger's file.
+        path: Its file.
+        beside: Whether it lies beside the ledger and is made with it. One that lies elsewhere may have been set up
+            later, on a disk of whatever kind.
     """
 
-    def __init__(self, ledger: Path) -> None:
-        self._path = ledger.with_name(f"{ledger.name}-mark")
+    def __init__(self, path: Path, *, beside: bool = True) -> None:
+        self._path = path
+        self._beside = beside
         self._descriptor: int | None = None
+        self._place = _UNKNOWN
         self._seen: _Line | None = None
 
-    def write(self, ledger_id: str, last_event: int) -> None:
-        """Note how far the history has come."""
-        if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        while True:
-            now = time.time_ns()
-            text = f"{ledger_id} {last_event} {now} {boot_id() or '-'}"
-            os.pwrite(self._descriptor, f"{text:<{_SIZE - 1}}\n".encode(), 0)
-            if time.time_ns() - now < _SECONDS * 5e8:
-                return  # Else this process was frozen in between, and the line would look like a copy.
+    def begin(self, ledger: str) -> None:
+        """The ledger's file was made just now, at that place, and has no tables yet."""
+        self.write(_UNKNOWN, 0, ledger)
+
+    def write(self, ledger_id: str, last_event: int, ledger: str = NOWHERE) -> None:
+        """Note how far the history has come.
+
+        Args:
+            ledger_id: The ledger's own name for itself.
+            last_event: The number of the last step of its history.
+            ledger: The place of its file, if it is one.
+        """
+        with self._usable():
+            descriptor, new = self._open()
+            while True:
+                now = time.time_ns()
+                text = f"{ledger_id} {last_event} {now} {boot_id() or _UNKNOWN} {self._place} {ledger}"
+                os.pwrite(descriptor, f"{text:<{_SIZE - 1}}\n".encode(), 0)
+                if time.time_ns() - now < _SECONDS * 5e8:
+                    break  # Else this process was frozen in between, and the line would look like a copy.
+            if new:
+                os.fsync(descriptor)
 
     def look(self) -> None:
         """Remember what the mark says now. Before the ledger is read: others may carry both on in between."""
         self._seen = self._read()
 
-    def suspicion(self, ledger_id: str, last_event: int) -> str | None:
+    def suspicion(self, ledger_id: str, last_event: int, ledger: str = NOWHERE) -> str | None:
         """Why the ledger, which has come as far as *last_event*, may be an old copy; None if nothing says so.
 
         The mark is as it was at the last :meth:`look`.
         """
         line = self._seen
         if line is None:
-            return "its mark file is missing" if last_event else None
+            # One elsewhere may have been asked for just now.
+            return "its mark file is missing" if self._beside else None
         if line.ledger_id != ledger_id:
-            return "its mark file is that of another ledger"
+            return f"{self._name} is that of another ledger"
         if line.event > last_event:
-            return "its history has been longer"
-        limit = _SECONDS if line.boot == (boot_id() or "-") else _SECONDS_OVER_A_REBOOT
-        # On Windows this time is that of the file's making.
-        if os.name != "nt" and abs(line.touched_ns - line.written_ns) > limit * 1e9:
+            return f"its history has been longer, as {self._name} says"
+        if _differ(line.ledger, ledger, same_start=line.boot == (boot_id() or _UNKNOWN)):
+            return f"its file is another one than {self._name} knows, perhaps a copy"
+        if self._beside and self._is_copy(line):
             return "its mark file was copied or changed by another program"
         return None
+
+    def exists(self) -> bool:
+        """Whether there is a mark, of whatever ledger."""
+        return self._read() is not None
 
     def knows_payouts(self) -> bool:
         """Whether there has been a ledger here with something in it."""
@@ -86,19 +126,94 @@ class Watermark:
         if descriptor is not None:
             os.close(descriptor)
 
+    @property
+    def _name(self) -> str:
+        return "its mark file" if self._beside else f"the mark {self._path}"
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror
+        else:
+            return
+        raise LedgerUnavailableError(
+            f"The ledger's mark {self._path} cannot be used: {reason}. Nothing was sent for what is not noted there. "
+            "Mend its permissions, or make room."
+        )
+
+    def _is_copy(self, line: _Line) -> bool:
+        same_start = line.boot == (boot_id() or _UNKNOWN)
+        if _differ(line.mark, line.found, same_start=same_start):
+            return True
+        limit = _SECONDS_OVER_A_REBOOT
+        if same_start:
+            limit = _SECONDS if line.touched_ns % 1_000_000_000 else _COARSE_SECONDS
+        # On Windows this time is that of the file's making.
+        return os.name != "nt" and abs(line.touched_ns - line.written_ns) > limit * 1e9
+
+    def _open(self) -> tuple[int, bool]:
+        """The open file, and whether it holds nothing yet."""
+        if self._descriptor is not None:
+            return self._descriptor, False
+        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._place = place_of(self._descriptor)
+        return self._descriptor, os.fstat(self._descriptor).st_size == 0
+
     def _read(self) -> _Line | None:
-        try:
-            descriptor = os.open(self._path, os.O_RDONLY)
-        except FileNotFoundError:
+        with self._usable():
+            try:
+                descriptor = os.open(self._path, os.O_RDONLY)
+            except FileNotFoundError:
+                return None
+            try:
+                while True:
+                    before = os.fstat(descriptor).st_ctime_ns
+                    text = os.pread(descriptor, _SIZE, 0).decode("ascii", "replace").split()
+                    if os.fstat(descriptor).st_ctime_ns == before:
+                        break  # Else another process was writing it just then.
+                found = place_of(descriptor)
+            finally:
+                os.close(descriptor)
+        # The mark of an earlier release does not say which files it speaks of.
+        text += [_UNKNOWN] * (_FIELDS - len(text)) if len(text) == _FIELDS - 2 else []
+        if len(text) != _FIELDS or not (text[1].isdecimal() and text[2].isdecimal()):
             return None
-        try:
-            while True:
-                before = os.fstat(descriptor).st_ctime_ns
-                found = os.pread(descriptor, _SIZE, 0).decode("ascii", "replace").split()
-                if os.fstat(descriptor).st_ctime_ns == before:
-                    break  # Else another process was writing it just then.
-        finally:
-            os.close(descriptor)
-        if len(found) != 4 or not (found[1].isdecimal() and found[2].isdecimal()):
-            return None
-        return _Line(found[0], int(found[1]), int(found[2]), found[3], before)
+        return _Line(text[0], int(text[1]), int(text[2]), text[3], text[4], text[5], before, found)
+
+
+def mark_beside(ledger: Path) -> Path:
+    """The mark that lies beside a ledger's file."""
+    return ledger.with_name(f"{ledger.name}-mark")
+
+
+def mark_elsewhere(where: Path, ledger: str) -> Path:
+    """The second mark of a ledger.
+
+    Args:
+        where: A folder for the marks of any number of ledgers, or the path of the file itself.
+        ledger: What a user calls the ledger: the path of its file, or its server and database.
+
+    Raises:
+        ConfigurationError: If there is no such folder.
+    """
+    if where.is_dir():
+        # Two ledgers may have the same name in two folders.
+        return where / f"{ledger.rpartition('/')[2][:100]}-{hashlib.sha256(ledger.encode()).hexdigest()[:12]}-mark"
+    if not where.parent.is_dir():
+        raise ConfigurationError(
+            f"The mark of the ledger {ledger} shall lie in {where}, and there is no such folder. Nothing was sent. "
+            "Mount or make it; without it a ledger that was rolled back would not be noticed."
+        )
+    return where
+
+
+def _differ(known: str, found: str, *, same_start: bool) -> bool:
+    """Whether two places are surely not the same; the number of a device may be another after a restart."""
+    if _UNKNOWN in (known, found):
+        return False
+    inode, _, system = known.partition("@")
+    found_inode, _, found_system = found.partition("@")
+    comparable = system[:1] == found_system[:1] and (same_start or system.startswith("f"))
+    return inode != found_inode or (comparable and system != found_system)

@@ -126,7 +126,7 @@ async def test_a_ledger_that_does_not_sync_is_found_out(disk: Disk, closed: SqlL
     """The same check finds what a weaker setting would forget."""
     callers = Callers(disk, closed, Random(1))
     with pragma(setting):
-        await callers.run(lives=1)
+        await callers.run(lives=1, count=96)
     lost = [
         await forgotten(told, snapshot, tmp_path / f"after-{n}", keep=None)
         for n, (told, snapshot) in enumerate(callers.moments)

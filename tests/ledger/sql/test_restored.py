@@ -1,7 +1,11 @@
 """A ledger that was restored from a backup has forgotten payouts: it notices, says so, and asks before it pays."""
 
+# ruff: noqa: ASYNC240  nobody else waits in the event loop of a test
+
 import os
 import shutil
+import subprocess
+import time
 from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -9,14 +13,18 @@ from pathlib import Path
 import anyio
 import pytest
 
-from paypro_async import Md5Signer, PayoutStatus, PayProClient, PayProWarning
+from paypro_async import ConfigurationError, Md5Signer, PayoutStatus, PayProClient, PayProWarning
 from paypro_async._core.lifecycle import Cause, State
+from paypro_async.ledger.file import place_of
 from paypro_async.ledger.sql import watermark as mark_module
 from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.ledger.sql.schema import payout
+from paypro_async.ledger.sql.watermark import Watermark, mark_beside
 from paypro_async.sandbox import Sandbox
 from tests.support.intents import ACCOUNT, FIELDS, MERCHANT, again, change, intent
-from tests.support.machine_faults import Make
+from tests.support.machine_faults import Make, execute, rows
 from tests.support.postgres import Server
+from tests.support.raw_sql import TRIGGERS, run
 
 WORDS = "looks like a restored backup"
 SETTINGS = {"merchant_no": MERCHANT, "signer": Md5Signer("sandbox-secret"), "environment": ACCOUNT.environment}
@@ -174,6 +182,263 @@ async def test_a_ledger_that_was_not_restored_raises_no_alarm(path: Path, make: 
     await first.open(ACCOUNT)
     assert first.restored_since is None
     await abandoned.aclose()
+
+
+def copy_of_all(path: Path, backup: Path) -> None:
+    subprocess.run(["cp", "-a", *files(path), backup], check=True)
+
+
+@pytest.mark.parametrize("files_of_it", ["all", "the ledger and its mark", "the ledger alone"])
+async def test_a_folder_that_was_copied_at_once_and_renamed_into_place(
+    path: Path, make: Make, tmp_path: Path, files_of_it: str
+):
+    """No time lies between; but the copies are other files than those of which the mark speaks."""
+    live, backup = tmp_path / "live", tmp_path / "backup"
+    live.mkdir()
+    backup.mkdir()
+    at = live / path.name
+    ledger = make(f"sqlite:///{at}")
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("BEFORE"))
+    copy_of_all(at, backup)
+    await ledger.claim(intent("AFTER"))
+    await ledger.aclose()
+    live.rename(tmp_path / "old")
+    kept = {"all": ("", "-wal", "-shm", "-mark"), "the ledger and its mark": ("", "-mark"), "the ledger alone": ("",)}
+    for one in files(backup / path.name):
+        if one.name.removeprefix(path.name) not in kept[files_of_it]:
+            one.unlink()
+    backup.rename(live)
+
+    restored = make(f"sqlite:///{at}")
+    with pytest.warns(PayProWarning, match=WORDS):
+        await restored.open(ACCOUNT)
+    assert not (await restored.claim(intent("AFTER"))).done
+
+
+async def test_a_folder_that_is_moved_is_the_same_ledger(path: Path, make: Make, tmp_path: Path):
+    """Every file is the one that it was."""
+    live = tmp_path / "live"
+    live.mkdir()
+    ledger = make(f"sqlite:///{live / path.name}")
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("T1"))
+    await ledger.aclose()
+    live.rename(tmp_path / "moved")
+
+    moved = make(f"sqlite:///{tmp_path / 'moved' / path.name}")
+    await moved.open(ACCOUNT)
+    assert moved.restored_since is None
+    assert (await moved.claim(intent("T2"))).done
+
+
+async def test_a_copy_beside_the_mark_of_the_ledger_is_not_the_ledger(path: Path, make: Make):
+    """Though nothing is missing in it as far as the mark says: that may lag behind by a commit."""
+    ledger = make(f"sqlite:///{path}")
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("T1"))
+    await ledger.aclose()
+    copy = path.with_name("copy")
+    shutil.copy(path, copy)
+    copy.replace(path)
+    with pytest.warns(PayProWarning, match="another one than its mark file knows"):
+        await ledger.open(ACCOUNT)
+
+
+async def test_a_copied_mark_beside_the_ledger_is_not_its_mark(path: Path, make: Make, monkeypatch: pytest.MonkeyPatch):
+    """However soon after the last commit it was copied: it is another file than the one that it speaks of."""
+    monkeypatch.setattr(mark_module, "_SECONDS", 3600.0)
+    ledger = make(f"sqlite:///{path}")
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("T1"))
+    await ledger.aclose()
+    copy, mark = path.with_name("copy"), mark_beside(path)
+    shutil.copy(mark, copy)
+    copy.replace(mark)
+    with pytest.warns(PayProWarning, match="mark file was copied"):
+        await ledger.open(ACCOUNT)
+
+
+async def test_the_mark_of_an_earlier_release_is_read(path: Path, make: Make):
+    """It says neither which file it is nor which one is the ledger; and from the next commit on it does."""
+    ledger = make(f"sqlite:///{path}")
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("T1"))
+    await ledger.aclose()
+    mark = path.with_name(f"{path.name}-mark")
+    ledger_id, event, _, boot, *_ = mark.read_text().split()
+    with mark.open("r+") as file:
+        file.truncate()
+        file.write(f"{f'{ledger_id} {event} {time.time_ns()} {boot}':<127}\n")
+    await ledger.open(ACCOUNT)
+    assert ledger.restored_since is None
+    await ledger.claim(intent("T2"))
+    await ledger.aclose()
+    assert len(mark.read_text().split()) == 6
+
+
+@pytest.fixture(params=["folder", "file"])
+def elsewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    folder = tmp_path / "another volume"
+    folder.mkdir()
+    return folder if request.param == "folder" else folder / "mark"
+
+
+def rolled_back(path: Path, backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file of the volume is the one that it was, with what stood in it then; and so are all times."""
+    monkeypatch.setattr(mark_module, "_SECONDS", 3600.0)
+    for one in files(path):
+        one.unlink() if not (backup / one.name).exists() else one.write_bytes((backup / one.name).read_bytes())
+
+
+async def test_a_volume_that_was_rolled_back_is_noticed_by_a_mark_elsewhere(
+    path: Path, make: Make, backup: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """From inside nothing is to be seen of it."""
+    ledger = make(f"sqlite:///{path}", mark=elsewhere)
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("BEFORE"))
+    await ledger.aclose()
+    copy_of_all(path, backup)
+    await ledger.open(ACCOUNT)
+    assert ledger.restored_since is None
+    await ledger.claim(intent("AFTER"))
+    await ledger.aclose()
+    rolled_back(path, backup, monkeypatch)
+
+    blind = make(f"sqlite:///{path}")
+    await blind.open_to_read()
+    assert blind.suspicion is None
+    restored = make(f"sqlite:///{path}", mark=elsewhere)
+    with pytest.warns(PayProWarning, match="its history has been longer, as the mark"):
+        await restored.open(ACCOUNT)
+    assert not (await restored.claim(intent("AFTER"))).done
+
+
+async def test_a_volume_that_is_not_mounted_is_noticed_by_a_mark_elsewhere(path: Path, make: Make, elsewhere: Path):
+    """The ledger that is made in its place is not the first one."""
+    ledger = make(f"sqlite:///{path}", mark=elsewhere)
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("T1"))
+    await ledger.aclose()
+    for one in files(path):
+        one.unlink()
+    with pytest.warns(PayProWarning, match="mark elsewhere knows of payouts"):
+        await make(f"sqlite:///{path}", mark=elsewhere).open(ACCOUNT)
+
+
+async def test_a_mark_elsewhere_that_has_no_folder_is_refused(path: Path, make: Make, tmp_path: Path):
+    """Its volume is not mounted, or its name is misspelt: the ledger would go on unguarded."""
+    with pytest.raises(ConfigurationError, match=r"there is no such folder. Nothing was sent"):
+        await make(f"sqlite:///{path}", mark=tmp_path / "missing" / "marks").open(ACCOUNT)
+    assert not path.exists()
+
+
+async def test_the_environment_says_where_the_mark_lies(
+    path: Path, make: Make, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """For every process of it, however it names the ledger."""
+    monkeypatch.setenv("PAYPRO_LEDGER_MARK", str(elsewhere))
+    async with Sandbox() as sandbox, PayProClient(base_url=sandbox.base_url, ledger=str(path), **SETTINGS) as client:
+        await client.payout(fields("T1"))
+    for one in files(path):
+        one.unlink()
+    with pytest.warns(PayProWarning, match="mark elsewhere knows of payouts"):
+        await make(f"sqlite:///{path}").open(ACCOUNT)
+
+
+async def test_a_server_that_was_rolled_back_is_noticed_by_a_mark_elsewhere(make: Make, elsewhere: Path):
+    """A cold copy of its data put back under the same server, of which the server itself knows nothing."""
+    with Server() as server:
+        url = server.database()
+        await make(url).migrate()
+        ledger = make(url, mark=elsewhere)
+        await ledger.open(ACCOUNT)
+        await ledger.claim(intent("BEFORE"))
+        await ledger.aclose()
+        server.stop("fast")
+        backup = server.copied()
+        server.start()
+        await ledger.open(ACCOUNT)
+        assert ledger.restored_since is None
+        await ledger.claim(intent("AFTER"))
+        await ledger.aclose()
+        server.stop("fast")
+        server.put_back(backup)
+        server.start()
+
+        restored = make(url, mark=elsewhere)
+        with pytest.warns(PayProWarning, match="its history has been longer, as the mark"):
+            await restored.open(ACCOUNT)
+        assert not (await restored.claim(intent("AFTER"))).done
+        await restored.aclose()
+
+
+async def test_two_ledgers_of_one_name_have_two_marks_in_a_folder(make: Make, tmp_path: Path):
+    """Each is told by its whole path."""
+    marks = tmp_path / "marks"
+    for name in ("marks", "a", "b"):
+        (tmp_path / name).mkdir()
+    for _ in range(2):
+        for name in ("a", "b"):
+            ledger = make(f"sqlite:///{tmp_path / name / 'payouts.db'}", mark=marks)
+            await ledger.open(ACCOUNT)
+            await ledger.claim(intent("T1"))
+            assert ledger.restored_since is None
+            await ledger.aclose()
+    assert len(list(marks.iterdir())) == 2
+
+
+def as_version_2(url: str) -> None:
+    """The tables as the release before made them."""
+    of_server = url.startswith("postgresql")
+    run(
+        url,
+        *(f"DROP TRIGGER IF EXISTS {name}{f' ON {table}' if of_server else ''}" for name, table in TRIGGERS.items()),
+        *(f"DROP INDEX {index.name}" for index in payout.indexes),
+        *(f"ALTER TABLE payout DROP COLUMN {name}" for name in ("payment_key", "settle_after", "resend")),
+        *(f"ALTER TABLE account DROP COLUMN {name}" for name in ("control_code", "control_at")),
+        "UPDATE meta SET value = '2' WHERE key = 'schema_version'",
+    )
+
+
+async def test_a_restored_file_of_an_older_schema_is_noticed_when_it_is_brought_up_to_date(path: Path, make: Make):
+    """Its mark is compared, and not written anew with the tables."""
+    ledger = make(f"sqlite:///{path}")
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("BEFORE"))
+    await ledger.aclose()
+    as_version_2(f"sqlite:///{path}")
+    copy = path.read_bytes()
+    add_a_step(path)
+    path.write_bytes(copy)
+
+    with pytest.warns(PayProWarning, match="its history has been longer"):
+        await ledger.open(ACCOUNT)
+
+
+def add_a_step(path: Path) -> None:
+    """What a release before this one would do: a step of history, and then its mark."""
+    columns = "merchant_no, trade_no, at, from_state, to_state, cause, attempt, code, phase, person, note"
+    execute(path, f"INSERT INTO event ({columns}) SELECT {columns} FROM event")  # noqa: S608  the names are ours
+    ((ledger_id,),) = rows(path, "SELECT value FROM meta WHERE key = 'ledger_id'")
+    mark = Watermark(mark_beside(path))
+    mark.write(ledger_id, 2, place_of(path))
+    mark.close()
+
+
+async def test_a_restored_server_of_an_older_schema_is_noticed_when_it_is_brought_up_to_date(
+    server: Server, make: Make
+):
+    """What the ledger knew its server by is compared, and not written anew with the tables."""
+    url = server.database()
+    ledger = make(url)
+    await ledger.migrate()
+    as_version_2(url)
+    run(url, "UPDATE meta SET value = 'another' WHERE key = 'server'")
+    assert await ledger.migrate() == 2
+    with pytest.warns(PayProWarning, match="the server is another one"):
+        await ledger.open(ACCOUNT)
 
 
 async def test_another_server_is_a_restored_one(server: Server, make: Make):
