@@ -9,6 +9,7 @@ import click
 
 from paypro_async._core.stopping import StopRules
 from paypro_async.bulk import BatchSettings, Disbursement, PayoutFileError, Plan
+from paypro_async.cli.batch.earlier import EarlierRuns, result_beside
 from paypro_async.cli.batch.questions import agreed, can_ask
 from paypro_async.cli.batch.refusal import counted, refuse
 from paypro_async.cli.batch.run import Run, pay, preview
@@ -44,6 +45,7 @@ _RULES = (
     "Go on in spite of bad credentials, too low a balance, or many payouts in a row that are unknown or cannot be sent."
 )
 _COMPLETE = "FILE is whole, although its last line has no end, or another program has it open for writing."
+_NEW = "The ledger is meant to know nothing of the earlier runs whose results are there."
 _SHOWN = 10
 _Seconds = click.FloatRange(0, min_open=True)
 
@@ -70,6 +72,7 @@ _Seconds = click.FloatRange(0, min_open=True)
 @click.option("--pay-again", is_flag=True, help="Pay rows although the ledger holds the same under other numbers.")
 @click.option("--run", metavar="NAME", help=_RUN)
 @click.option("--file-complete", is_flag=True, help=_COMPLETE)
+@click.option("--new-ledger", is_flag=True, help=_NEW)
 @click.option("--no-stop-rules", is_flag=True, help=_RULES)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.option("--quiet", is_flag=True, help="Show no progress.")
@@ -110,6 +113,7 @@ def _run(
     dry_run: bool,
     pay_again: bool,
     file_complete: bool,
+    new_ledger: bool,
     as_json: bool,
     quiet: bool,
     no_stop_rules: bool,
@@ -124,17 +128,22 @@ def _run(
         if not file_complete and not _is_whole(disbursement):
             return refuse(disbursement.name, disbursement.file.incomplete, as_json=as_json)
         _notices(disbursement.plan, disbursement.file.columns.others)
+        merchant_no = settings["merchant_no"]
+        earlier = EarlierRuns.of(merchant_no, path, result, disbursement.file)
         checked = Run(
             client=client,
             disbursement=disbursement,
             settings=BatchSettings(stop=StopRules.off() if no_stop_rules else StopRules(), **options),  # type: ignore[typeddict-item]  # click has checked them
             result=result,
+            earlier=EarlierRuns(merchant_no=merchant_no) if new_ledger else earlier,
             pay_again=pay_again,
             as_json=as_json,
             quiet=quiet,
         )
         # A preview makes no ledger.
         known = ledger.file is None or ledger.file.exists()
+        if ledger.file is not None and not known:
+            checked.earlier.refuse_missing(ledger.file)
         return asyncio.run(preview(checked, look_back=known) if dry_run else pay(checked))
 
 
@@ -183,6 +192,6 @@ def _result(source: Path, given: Path | None, ledger: LedgerUrl) -> Path | None:
     if given is None and str(source) == "-":
         note("No result file, since the payouts come from standard input; --result names one.")
         return None
-    path = given or source.with_name(f"{source.stem}.result.csv")
+    path = given or result_beside(source)
     refuse_path(path, ledger.files | {source.resolve()}, replace=True)
     return path

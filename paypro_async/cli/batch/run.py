@@ -11,6 +11,7 @@ from attrs import field, frozen
 from paypro_async._core.report import BatchReport, ItemStatus
 from paypro_async.batch.batch import Batch
 from paypro_async.bulk import BatchSettings, Before, Disbursement, FileReport
+from paypro_async.cli.batch.earlier import EarlierRuns
 from paypro_async.cli.batch.progress import Watcher, watching
 from paypro_async.cli.batch.refusal import counted, refuse_before
 from paypro_async.cli.batch.summary import Summary
@@ -19,6 +20,7 @@ from paypro_async.cli.output import note
 from paypro_async.cli.signals import Stop
 from paypro_async.client import PayProClient
 from paypro_async.errors import PayProError
+from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = ["Run", "pay", "preview"]
 
@@ -31,6 +33,7 @@ class Run:
         client: Not open yet.
         settings: Of the batch.
         result: Where the result file goes, or None.
+        earlier: What the ledger must know of.
         pay_again: Pay rows although the ledger holds the same under other numbers.
         as_json: Print for programs.
         quiet: Show no progress.
@@ -40,9 +43,15 @@ class Run:
     disbursement: Disbursement = field(repr=False)
     settings: BatchSettings
     result: Path | None
+    earlier: EarlierRuns
     pay_again: bool
     as_json: bool
     quiet: bool
+
+    async def refuse_forgetful(self) -> None:
+        """Refuse a ledger that does not know what was sent in earlier runs; the client is open."""
+        if isinstance(self.client.ledger, SqlLedger):
+            await self.earlier.compare(self.client.ledger)
 
     def refused(self, before: Before) -> Exit | None:
         """Say what the ledger speaks against; None if there is nothing of it."""
@@ -59,6 +68,7 @@ async def preview(run: Run, *, look_back: bool) -> int:
     before = Before()
     if look_back:
         async with run.client:
+            await run.refuse_forgetful()
             before = await run.disbursement.look_back()
     refused = run.refused(before)
     if refused is not None:
@@ -81,6 +91,7 @@ async def pay(run: Run) -> int:
     plan = run.disbursement.plan
     with Stop() as stop:
         async with run.client:
+            await run.refuse_forgetful()
             before = await run.disbursement.look_back()
             refused = run.refused(before)
             if refused is not None:
