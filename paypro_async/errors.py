@@ -13,6 +13,7 @@ An exception means "the SDK could not tell you"; a payout that the platform refu
     │   ├── ConnectionFailedError     no connection, or the send deadline passed first
     │   ├── PoolTimeoutError          every connection was busy for too long
     │   ├── LedgerUnavailableError    the intent could not be stored, so nothing was sent
+    │   ├── PaidMeanwhileError        another run has paid the same since the file was looked up
     │   ├── RateLimitedError          the platform said "too many requests"
     │   └── CredentialsRefusedError   the platform did not accept the merchant number or the signature
     ├── OutcomeUnknownError           money may have moved; ask, never use a new trade_no
@@ -40,6 +41,7 @@ from paypro_async._core.errors import (
     LedgerUnavailableError,
     NotSentError,
     OutcomeUnknownError,
+    PaidMeanwhileError,
     PayProError,
     PayProWarning,
     PoolTimeoutError,
@@ -64,6 +66,7 @@ __all__ = [
     "NotSentError",
     "OutcomeNotRecordedError",
     "OutcomeUnknownError",
+    "PaidMeanwhileError",
     "PayProError",
     "PayProWarning",
     "PayoutFailedError",

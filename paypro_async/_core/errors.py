@@ -16,6 +16,7 @@ __all__ = [
     "LedgerUnavailableError",
     "NotSentError",
     "OutcomeUnknownError",
+    "PaidMeanwhileError",
     "PayProError",
     "PayProWarning",
     "PoolTimeoutError",
@@ -113,6 +114,29 @@ class NotSentError(PayProError):
 
 class ConnectionFailedError(NotSentError):
     """No byte of the payout left: no connection, or its send deadline passed. Call again with the same trade_no."""
+
+
+class PaidMeanwhileError(NotSentError):
+    """The ledger holds a payment of this amount to this account that was not there when the file was looked up.
+
+    Another run has it, of the same rows under other trade numbers, say. Nothing was sent; look at that one before this
+    payout is paid as well.
+
+    Attributes:
+        other: The trade number of the other payment, or of one of them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        trade_no: str | None = None,
+        attempts: int = 0,
+        elapsed: float = 0.0,
+        other: str | None = None,
+    ) -> None:
+        super().__init__(message, trade_no=trade_no, attempts=attempts, elapsed=elapsed)
+        self.other = other
 
 
 class PoolTimeoutError(NotSentError):

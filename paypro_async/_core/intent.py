@@ -34,6 +34,8 @@ class Intent:
         settle_after: Seconds after its first attempt within which "no such order" proves nothing, as the client has it
             that claims it.
         resend: Whether that client allows that it is sent again by itself.
+        others: How many payouts of the same amount to the same account, of other batches, the ledger may hold when it
+            is claimed: those that its caller knows of. None for any number.
         warnings: What is allowed but advised against.
     """
 
@@ -48,6 +50,7 @@ class Intent:
     position: int | None = None
     settle_after: float | None = None
     resend: bool = True
+    others: int | None = None
     warnings: tuple[Problem, ...] = ()
 
 

@@ -26,6 +26,7 @@ from paypro_async._core.wire import Phase
 __all__ = [
     "FINAL",
     "LEGAL",
+    "PAID_NOTHING",
     "Cause",
     "Change",
     "Entry",
@@ -110,6 +111,9 @@ LEGAL: Mapping[tuple[State, State], frozenset[Cause]] = MappingProxyType(
 )
 
 FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.REVERSED})
+
+PAID_NOTHING = frozenset({State.FAILED, State.REVERSED})
+"""Of these no money is out, so paying the same once more is no second payment."""
 
 _STATUS = MappingProxyType(
     {

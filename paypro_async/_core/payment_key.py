@@ -5,9 +5,12 @@ import re
 from collections.abc import Mapping
 
 from paypro_async._core.codec import json_bytes
-from paypro_async._core.regions import REGIONS
+from paypro_async._core.regions import REGIONS, Field, RegionSpec
 
-__all__ = ["payment_key"]
+__all__ = ["PAYMENT_BYTES", "beneficiary", "folded_field", "payment_key"]
+
+PAYMENT_BYTES = 16
+"""How many bytes a key spells."""
 
 _NOT_CONTENT = re.compile(r"[\W_]+")
 
@@ -23,9 +26,19 @@ def payment_key(region: str, content: Mapping[str, str]) -> str | None:
         content: What is sent, by the platform's names.
     """
     spec = REGIONS.get(region)
-    names = [one.wire for one in spec.fields if one.beneficiary] if spec else []
+    names = [one.wire for one in beneficiary(spec)] if spec else []
     if not names or not all(content.get(name) for name in ("amount", *names)):
         return None  # Its content was erased, or another release knows more of it.
-    folded = [_NOT_CONTENT.sub("", content[name]).casefold().lstrip("0") for name in names]
+    folded = [folded_field(content[name]) for name in names]
     # A contract with every ledger that holds such keys: never change it.
-    return hashlib.sha256(json_bytes(["payment", region, content["amount"], *folded])).hexdigest()[:32]
+    return hashlib.sha256(json_bytes(["payment", region, content["amount"], *folded])).hexdigest()[: 2 * PAYMENT_BYTES]
+
+
+def beneficiary(spec: RegionSpec) -> list[Field]:
+    """The fields that say where the money goes, in the order in which they stand in a key."""
+    return [one for one in spec.fields if one.beneficiary]
+
+
+def folded_field(text: str) -> str:
+    """The text of such a field, as it stands in a key."""
+    return _NOT_CONTENT.sub("", text).casefold().lstrip("0")

@@ -182,6 +182,7 @@ class BatchReport:
         elapsed: Seconds from start to end.
         stopped: The name of the stop rule that ended it early, ``"cancelled"``, or None. What was not begun is in no
             count.
+        sent: Items that this batch itself has sent. The others were known before, or were not sent.
         repeated: Items whose trade_no another item of the source has too. They are paid once and counted once, and
             this many are left out of all other numbers.
     """
@@ -192,6 +193,7 @@ class BatchReport:
     failures: tuple[BatchItem, ...] = field(repr=False)
     elapsed: float
     stopped: str | None = None
+    sent: int = 0
     repeated: int = 0
 
     @property
@@ -222,6 +224,7 @@ class BatchTally:
     tally: Tally[ItemStatus] = field(factory=Tally)
     codes: Counter[str] = field(factory=Counter)
     failures: list[BatchItem] = field(factory=list)
+    sent: int = 0
     repeated: int = 0
 
     @property
@@ -229,8 +232,9 @@ class BatchTally:
         """How many items, by status."""
         return self.tally.counts
 
-    def add(self, item: BatchItem, amount: Decimal | None) -> None:
-        """Count one item; one without an amount, which is not valid, counts as zero."""
+    def add(self, item: BatchItem, amount: Decimal | None, *, sent: bool = False) -> None:
+        """Count one item, which this batch has *sent* or not; one without an amount, which is not valid, is zero."""
+        self.sent += sent
         if item.repeats is not None:
             self.repeated += 1
             return
@@ -251,5 +255,6 @@ class BatchTally:
             failures=tuple(self.failures),
             elapsed=elapsed,
             stopped=stopped,
+            sent=self.sent,
             repeated=self.repeated,
         )

@@ -2,7 +2,7 @@
 
 from attrs import define, field, frozen
 
-from paypro_async._core.errors import CredentialsRefusedError, LedgerUnavailableError
+from paypro_async._core.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
 from paypro_async._core.outcome import Codes, Outcome, Verdict
 from paypro_async._core.report import BatchItem, ItemStatus
 
@@ -22,6 +22,8 @@ class StopRules:
         ledger_unavailable: Stop when the ledger cannot be written.
         unknown_in_a_row: Stop after so many attempts in a row without a reply that could be used; None for never.
         not_sent_in_a_row: Stop after so many payouts in a row that could not be sent at all; None for never.
+        low_balance: Do not begin to pay a file if the balance is lower than the sum that is still to be paid. A batch
+            does not know its sum, so only :class:`~paypro_async.bulk.Disbursement` looks at it.
     """
 
     bad_credentials: bool = True
@@ -29,6 +31,7 @@ class StopRules:
     ledger_unavailable: bool = True
     unknown_in_a_row: int | None = 50
     not_sent_in_a_row: int | None = 50
+    low_balance: bool = True
 
     @classmethod
     def off(cls) -> "StopRules":
@@ -39,6 +42,7 @@ class StopRules:
             ledger_unavailable=False,
             unknown_in_a_row=None,
             not_sent_in_a_row=None,
+            low_balance=False,
         )
 
 
@@ -80,6 +84,8 @@ class Watch:
             sent: Whether this run sent it. What an earlier run learned stops nothing: the account may have been
                 filled since.
         """
+        if isinstance(item.error, PaidMeanwhileError):
+            return None  # Another run pays it, which says nothing of the network.
         self._not_sent = self._not_sent + 1 if item.status is ItemStatus.NOT_SENT else 0
         most = self.rules.not_sent_in_a_row
         if self.rules.bad_credentials and isinstance(item.error, CredentialsRefusedError):

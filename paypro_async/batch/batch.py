@@ -165,14 +165,14 @@ class Batch:
             self._running.pop(self, None)
             self._numbers.close()
             failure = await source.aclose()
-        await self._record(ended=True)
+        await self._record(ended=True, whole=failure is None)
         if failure is not None:
             # The source itself failed. Everything that it had given is done and recorded by now.
             raise failure
 
-    async def _record(self, *, ended: bool = False) -> None:
-        """Note in the ledger that the batch runs, or has ended; payouts do not depend on it."""
-        whole = ended and not self._scheduler.stopped
+    async def _record(self, *, ended: bool = False, whole: bool = False) -> None:
+        """Note in the ledger that the batch runs, or has ended with its *whole* source; no payout depends on it."""
+        whole = whole and not self._scheduler.stopped
         record = BatchRecord(
             merchant_no=self._session.platform.merchant_no,
             batch_id=self._options.batch_id,
@@ -223,8 +223,8 @@ class Batch:
         if item is None:
             return  # It waits, or never began.
         item = self._once(item)
-        self._tally.add(item, job.intent.amount if job.intent else None)
         sent = job.flight is not None and job.flight.sends > 0
+        self._tally.add(item, job.intent.amount if job.intent else None, sent=sent)
         if (why := self._watch.item(item, sent=sent)) is not None:
             self._scheduler.stop(why)
         if self._scheduler.results is not None:

@@ -1,27 +1,37 @@
 """Pay a file, without a terminal."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, TypedDict, Unpack
 
+from attrs import evolve
+
+from paypro_async._core.money import total
+from paypro_async._core.payment_key import payment_key
 from paypro_async._core.report import BatchProgress, BatchReport
 from paypro_async._core.stopping import StopRules
 from paypro_async.batch.batch import Batch
+from paypro_async.bulk.evidence import Before
+from paypro_async.bulk.funds import Funds
 from paypro_async.bulk.plan import Plan, Planned, make_plan, planned
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.csv import PayoutFile
-from paypro_async.bulk.repeats import Before, look_back
+from paypro_async.bulk.repeats import PAID_WITHIN, LookBack
 from paypro_async.bulk.results import FileReport, RowOutcome, row_outcomes
 from paypro_async.bulk.writers.csv import ResultFile, write_results
 from paypro_async.client import PayProClient
 from paypro_async.engine.intake import CheckedPayout, Intake
-from paypro_async.errors import ConfigurationError
+from paypro_async.errors import ConfigurationError, PayProError
 from paypro_async.ledger import BatchRecord, Ledger
 
 __all__ = ["BatchSettings", "Disbursement"]
+
+# The question moves no money and is answered at once, or not worth waiting for.
+_BALANCE_SECONDS = 10.0
 
 
 class BatchSettings(TypedDict, total=False):
@@ -84,7 +94,8 @@ class Disbursement:
         self._client = client
         self._intake: Intake = client._intake  # noqa: SLF001  rows are checked as the client checks any payout
         self._path = Path(source) if isinstance(source, str | os.PathLike) else None
-        self.name: str = name or str(self._path or getattr(source, "name", None) or "<stream>")
+        self._left_out: Mapping[int, str] = {}
+        self.name: str = name or str(self._path or _name_of(source))
         defaults = _shared(self._intake)
         with ExitStack() as held:
             with _opened(source) as data:
@@ -107,39 +118,91 @@ class Disbursement:
         """Forget the copy of the file that was taken when it was read."""
         self.file.close()
 
-    async def look_back(self) -> Before:
+    async def look_back(self, *, paid_within: timedelta = PAID_WITHIN) -> Before:
         """Look every row up in the ledger: what is known, was paid under another number, or is in conflict.
+
+        Args:
+            paid_within: How old a payment of a run that has ended may be and still speak against a row.
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read.
             ClientStateError: If the client is not open.
             ConfigurationError: If the client has no ledger.
         """
-        return await look_back(self._rows(), self.plan, self._ledger(), self._intake.merchant_no)
+        before = LookBack(
+            plan=self.plan,
+            name=self.name,
+            ledger=self._ledger(),
+            merchant_no=self._intake.merchant_no,
+            within=paid_within,
+        )
+        return await before.run(self._rows())
 
-    async def pay(self, *, pay_again: bool = False, **settings: Unpack[BatchSettings]) -> BatchReport:
+    async def pay(
+        self,
+        *,
+        pay_again: bool = False,
+        skip_paid: bool = False,
+        paid_within: timedelta = PAID_WITHIN,
+        **settings: Unpack[BatchSettings],
+    ) -> BatchReport:
         """Look back, and pay what is not paid yet.
 
+        Rows for which there is only weak evidence that they were paid before (see
+        :class:`~paypro_async.bulk.Evidence`) are paid; :meth:`look_back` tells which they are.
+
         Args:
-            pay_again: Pay rows although the ledger holds the same amount to the same beneficiary under other numbers.
+            pay_again: Pay rows although the ledger holds the same amount to the same account under other numbers.
+            skip_paid: Leave such rows out, and pay the others.
+            paid_within: As :meth:`look_back` takes it.
             settings: As :meth:`~paypro_async.PayProClient.batch_payout` takes them.
 
         Raises:
+            BalanceTooLowError: If the balance is lower than the sum that is still to be paid, unless *stop* has
+                ``low_balance=False``. Nothing was sent.
             PayoutFileError: If the ledger speaks against the file: rows were paid before, or have the trade number of
                 another payout; or if the file has grown since it was read. Nothing was sent.
             LedgerUnavailableError: If the ledger cannot be read.
             ConfigurationError: If a setting makes no sense, or the client has no ledger.
         """
-        return await (await self.start(await self.look_back(), pay_again=pay_again, **settings))
+        before = await self.look_back(paid_within=paid_within)
+        if (settings.get("stop") or StopRules()).low_balance and not before.problems(
+            pay_again=pay_again, skip_paid=skip_paid
+        ):
+            (await self.funds(before, skip_paid=skip_paid and not pay_again)).check()
+        return await (await self.start(before, pay_again=pay_again, skip_paid=skip_paid, **settings))
 
-    async def start(self, before: Before, *, pay_again: bool = False, **settings: Unpack[BatchSettings]) -> Batch:
-        """The batch that pays what is not paid yet: await it, iterate over it, or close it early.
-
-        Each item's ``position`` is its row, counted from 0; its ``payout`` holds the row's fields.
+    async def funds(self, before: Before, *, skip_paid: bool = False) -> Funds:
+        """The balance beside the sum that is still to be paid. A balance that cannot be had is no error.
 
         Args:
             before: What :meth:`look_back` found.
-            pay_again: Pay rows although the ledger holds the same amount to the same beneficiary under other numbers.
+            skip_paid: Whether rows that were paid before under other numbers are left out of the sum.
+        """
+        left_out = [one.amount for one in before.repeats] if skip_paid else []
+        needed = total([before.unpaid, *(-amount for amount in left_out)])
+        currency = self.plan.currency
+        if not needed:
+            return Funds(needed=needed, currency=currency)
+        try:
+            balance = await self._client.balance(timeout=_BALANCE_SECONDS, max_attempts=2)
+        except PayProError as error:
+            return Funds(needed=needed, currency=currency, unknown=str(error))
+        return Funds(needed=needed, currency=currency, available=balance.available)
+
+    async def start(
+        self, before: Before, *, pay_again: bool = False, skip_paid: bool = False, **settings: Unpack[BatchSettings]
+    ) -> Batch:
+        """The batch that pays what is not paid yet: await it, iterate over it, or close it early.
+
+        Each item's ``position`` is its row, counted from 0 without those that are left out; its ``payout`` holds the
+        row's fields.
+
+        Args:
+            before: What :meth:`look_back` found. A payment of the same to the same that is stored later, by another
+                run, keeps its row from being paid (:class:`~paypro_async.PaidMeanwhileError`).
+            pay_again: Pay rows although the ledger holds the same amount to the same account under other numbers.
+            skip_paid: Leave such rows out, and pay the others.
             settings: As :meth:`~paypro_async.PayProClient.batch_payout` takes them.
 
         Raises:
@@ -148,9 +211,11 @@ class Disbursement:
         if self.has_grown:
             message = "has grown since it was read; wait until it is whole, and run this again"
             raise PayoutFileError([FileProblem(line=1, code="FILE_CHANGED", message=message)])
-        if problems := before.problems(pay_again=pay_again):
+        if problems := before.problems(pay_again=pay_again, skip_paid=skip_paid):
             raise PayoutFileError(problems)
-        batch = self._client.batch_payout(self._payouts(), batch_id=self.plan.batch_id, **settings)
+        self._left_out = {one.row: one.trade_no for one in before.repeats} if skip_paid and not pay_again else {}
+        payouts = self._payouts(others=None if pay_again else before.others)
+        batch = self._client.batch_payout(payouts, batch_id=self.plan.batch_id, **settings)
         # So that `paypro ledger show` can name the file.
         record = BatchRecord(merchant_no=self._intake.merchant_no, batch_id=self.plan.batch_id, source=self.name)
         await self._ledger().record_batch(record)
@@ -167,7 +232,7 @@ class Disbursement:
         Raises:
             LedgerUnavailableError: If the ledger cannot be read.
         """
-        return row_outcomes(self._rows(), self._ledger(), self._intake.merchant_no)
+        return row_outcomes(self._rows(), self._ledger(), self._intake.merchant_no, left_out=self._left_out)
 
     async def report(self, path: str | os.PathLike[str] | None = None) -> FileReport:
         """Count the rows by what became of them, and write each into a result file if *path* names one.
@@ -198,11 +263,23 @@ class Disbursement:
     def _rows(self) -> Iterator[Planned]:
         return planned(self.file, self.plan, self._intake.intent_of)
 
-    def _payouts(self) -> Iterator[CheckedPayout]:
-        return (CheckedPayout({**row.values, "trade_no": intent.trade_no}, intent) for row, intent in self._rows())
+    def _payouts(self, *, others: Mapping[str, int] | None) -> Iterator[CheckedPayout]:
+        for row, intent in self._rows():
+            if row.number in self._left_out:
+                continue
+            if others is not None:
+                key = payment_key(intent.region, intent.content)
+                intent = evolve(intent, others=others.get(key, 0) if key else None)  # noqa: PLW2901
+            yield CheckedPayout({**row.values, "trade_no": intent.trade_no}, intent)
 
     def _ledger(self) -> Ledger:
         return self._client._paying().recording.ledger  # noqa: SLF001  only of a client that can pay
+
+
+def _name_of(source: object) -> str:
+    # The name of a file that was opened by its number is that number.
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) and name else "<stream>"
 
 
 def _opened(source: str | os.PathLike[str] | BinaryIO) -> AbstractContextManager[BinaryIO]:

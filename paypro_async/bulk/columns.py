@@ -22,6 +22,10 @@ RESULT_COLUMNS = (
 )
 """What a result file adds. Fed back as input, the first is taken as the trade number and the others are replaced."""
 
+_WITHOUT_NUMBERS = (
+    f"has no column, although this is a result file: without {RESULT_COLUMNS[0]} its rows would be paid anew. Put that "
+    "column back"
+)
 _LOOKS_LIKE = 0.8
 
 
@@ -72,6 +76,8 @@ def read_header(names: Sequence[str], *, line: int, spec: RegionSpec, defaults: 
         else:
             others.append(name.strip())
     wrong |= _unclear(others, aliases, fields)
+    if results and _key(RESULT_COLUMNS[0]) not in results and "trade_no" not in fields:
+        wrong["trade_no"] = "COLUMN_MISSING", _WITHOUT_NUMBERS
     for field in _required(spec, defaults):
         if field not in fields:
             wrong.setdefault(field, ("COLUMN_MISSING", _missing(spec, field)))

@@ -10,10 +10,11 @@ from attrs import field, frozen
 from paypro_async._core.codec import json_bytes
 from paypro_async._core.field_checks import TRADE_NO, Check, certain_amount
 from paypro_async._core.money import amount_text, decimals
+from paypro_async._core.payment_key import PAYMENT_BYTES, beneficiary, folded_field
 from paypro_async._core.regions import RegionSpec
 from paypro_async.bulk.columns import Columns
 
-__all__ = ["Certain", "Columnwise", "content_line", "short_fingerprint"]
+__all__ = ["Certain", "Columnwise", "content_line"]
 
 _Column = Sequence[str]
 _FEW = 32
@@ -27,15 +28,15 @@ class Certain:
         content: Of each, what :func:`content_line` makes of its values, in one piece.
         amounts: Of each.
         with_decimals: How many amounts have decimals.
-        trade_nos: Of each, or None if none has one.
-        fingerprints: Of each, its :func:`short_fingerprint`; None if there are trade numbers.
+        trade_nos: Of each, or None if it has none.
+        payments: Of each, its payment key as bytes.
     """
 
     content: bytes = field(repr=False)
     amounts: Sequence[Decimal] = field(repr=False)
     with_decimals: int
-    trade_nos: _Column | None = field(repr=False)
-    fingerprints: Sequence[bytes] | None = field(repr=False)
+    trade_nos: Sequence[str | None] = field(repr=False)
+    payments: Sequence[bytes] = field(repr=False)
 
 
 def content_line(values: Sequence[tuple[str, str]]) -> bytes:
@@ -45,11 +46,6 @@ def content_line(values: Sequence[tuple[str, str]]) -> bytes:
     half-paid file new trade numbers. Never change it.
     """
     return json_bytes(values) + b"\n"
-
-
-def short_fingerprint(digest: bytes) -> bytes:
-    """Enough of what :attr:`Intent.fingerprint` spells, to tell the rows of one file apart."""
-    return digest[:16]
 
 
 class Columnwise:
@@ -62,8 +58,8 @@ class Columnwise:
     def __init__(self, spec: RegionSpec, columns: Columns) -> None:
         self._spec = spec
         self._width = len(columns.names)
-        # Of a result file that is fed back each row has two trade numbers to compare.
-        self._usable = columns.numbered is None
+        # Of a result file that is fed back each row has two trade numbers to compare, or may have lost one.
+        self._usable = not columns.results
         self._positions = dict(sorted(columns.fields.items()))
         # A field without a column has the client's value.
         self._wanted = {"amount", *(one.name for one in spec.fields if one.required)} & columns.fields.keys()
@@ -72,8 +68,8 @@ class Columnwise:
             "trade_no": _test(TRADE_NO),
         }
         self._tests |= {one.name: _test(one.check, required=one.required) for one in spec.fields}
-        pairs = [("amount", "amount"), *((one.wire, one.name) for one in spec.fields if one.identifies)]
-        self._identifying = sorted(pairs)
+        self._beneficiary = [one.name for one in beneficiary(spec)]
+        self._wanted |= {*self._beneficiary}
 
     def certain(self, records: Sequence[Sequence[str]]) -> Certain | None:
         """What is in *records*, none of which is empty, or None if a row must be looked at by itself."""
@@ -88,31 +84,32 @@ class Columnwise:
     def _found(self, filled: Mapping[str, _Column]) -> Certain:
         amounts = [*map(Decimal, filled["amount"])]
         whole = "." not in "".join(filled["amount"])
-        trade_nos = filled.get("trade_no")
-        texts = filled if whole else {**filled, "amount": [*map(amount_text, amounts)]}
+        numbers = filled.get("trade_no")
         return Certain(
             content="".join(_each_as_json(filled, end="\n")).encode(),
             amounts=amounts,
             with_decimals=0 if whole else sum(map(bool, map(decimals, amounts))),
-            trade_nos=trade_nos,
-            fingerprints=None if trade_nos else self._fingerprints(texts),
+            trade_nos=[number or None for number in numbers] if numbers else [None] * len(amounts),
+            payments=self._payments(filled["amount"] if whole else [*map(amount_text, amounts)], filled),
         )
 
-    def _fingerprints(self, texts: Mapping[str, _Column]) -> list[bytes]:
-        sent = {wire: texts[name] for wire, name in self._identifying if name in texts}
-        lines = _each_as_json(sent, begin=f'["1","{self._spec.name}",', end="]")
-        return [short_fingerprint(hashlib.sha256(line).digest()) for line in map(str.encode, lines)]
+    def _payments(self, amounts: _Column, filled: Mapping[str, _Column]) -> list[bytes]:
+        """What :func:`~paypro_async._core.payment_key.payment_key` makes of each row."""
+        fields = [[*map(folded_field, filled[name])] for name in self._beneficiary]
+        form = f'["payment","{self._spec.name}"' + ',"%s"' * (1 + len(fields)) + "]"
+        lines = map(form.__mod__, zip(amounts, *fields, strict=True))
+        return [hashlib.sha256(line).digest()[:PAYMENT_BYTES] for line in map(str.encode, lines)]
 
 
-def _each_as_json(columns: Mapping[str, _Column], *, begin: str = "", end: str = "") -> Iterable[str]:
-    """Of each row the names and texts of what is not empty, between *begin* and *end*."""
+def _each_as_json(columns: Mapping[str, _Column], *, end: str) -> Iterable[str]:
+    """Of each row the names and texts of what is not empty, and *end* behind them."""
     cells = zip(*columns.values(), strict=True)
     names = [f'["{name}","' for name in columns]
     if all(map(all, columns.values())):
-        form = begin + "[" + ",".join(f'{name}%s"]' for name in names) + "]" + end
+        form = "[" + ",".join(f'{name}%s"]' for name in names) + "]" + end
         return map(form.__mod__, cells)
     filled = ([f'{name}{text}"]' for name, text in zip(names, row, strict=True) if text] for row in cells)
-    return (f"{begin}[{','.join(pairs)}]{end}" for pairs in filled)
+    return (f"[{','.join(pairs)}]{end}" for pairs in filled)
 
 
 def _test(check: Check, *, required: bool = True) -> Callable[[_Column], bool]:

@@ -10,8 +10,9 @@ from attrs import define, field, frozen
 
 from paypro_async._core.codec import json_bytes
 from paypro_async._core.intent import Intent
+from paypro_async._core.payment_key import payment_key
 from paypro_async._core.trade_no import derived_trade_no
-from paypro_async.bulk.columnwise import Certain, Columnwise, content_line, short_fingerprint
+from paypro_async.bulk.columnwise import Certain, Columnwise, content_line
 from paypro_async.bulk.duplicates import Again, Seen
 from paypro_async.bulk.problems import FileProblem
 from paypro_async.bulk.readers.csv import PayoutFile, Row, Stretch
@@ -40,7 +41,11 @@ class Plan:
         given: Holds the trade numbers that stand in the file itself, as long as the file is open.
         problems: Everything that is wrong with it; a plan with problems must not be paid.
         with_decimals: Rows whose amount has decimals, which the platform advises against.
-        identical: Lines of rows without a trade number that pay the same to the same as a row before them.
+        identical: Lines of rows that pay the same to the same as a row before them, unless each of the two has a trade
+            number of its own.
+        alike: Lines of rows whose trade number differs from that of a row before them only by case, zeros or number
+            format; both are paid if they do not pay the same.
+        twins: Problems of rows whose trade number does so, and which pay the same too.
     """
 
     rows: int
@@ -51,6 +56,8 @@ class Plan:
     problems: tuple[FileProblem, ...] = ()
     with_decimals: int = 0
     identical: tuple[int, ...] = ()
+    alike: tuple[int, ...] = ()
+    twins: tuple[FileProblem, ...] = ()
 
     def trade_no(self, row: Row) -> str:
         """The row's own trade number, or the one that follows from the file's content and the row's number."""
@@ -82,6 +89,7 @@ def make_plan(file: PayoutFile, prepare_row: Prepare, *, run: str | None = None)
     for stretch in file.stretches():
         survey.add(stretch)
     survey.end()
+    alike = survey.seen.numbers_alike()
     digest = survey.content.digest()
     return Plan(
         rows=survey.rows,
@@ -91,7 +99,9 @@ def make_plan(file: PayoutFile, prepare_row: Prepare, *, run: str | None = None)
         given=survey.seen,
         problems=tuple(survey.problems),
         with_decimals=survey.with_decimals,
-        identical=tuple(survey.identical),
+        identical=tuple(again.line for again in survey.seen.payments_again()),
+        alike=tuple(again.line for again, same in alike if not same),
+        twins=tuple(_twin(again) for again, same in alike if same),
     )
 
 
@@ -109,7 +119,6 @@ class _Survey:
     rows: int = 0
     total: Decimal = Decimal(0)
     with_decimals: int = 0
-    identical: list[int] = field(factory=list)
     problems: list[FileProblem] = field(factory=list)
     content: "hashlib._Hash" = field(factory=hashlib.sha256)
     one_was_right: bool = False
@@ -120,18 +129,13 @@ class _Survey:
         if found is not None:
             self._add_certain(stretch, found)
         else:
-            keys = [(row.number, row.line, key) for row in self.file.rows_of(stretch) if (key := self._add(row))]
-            self.seen.add(keys)
+            self.seen.add([self._add(row) for row in self.file.rows_of(stretch)])
             self.rows += len(stretch.lines)
 
     def end(self) -> None:
         if not self.rows:
             self.problems.append(FileProblem(line=1, code="NO_PAYOUTS", message="has a header only: no payouts in it"))
-        for again in self.seen.again():
-            if isinstance(again.key, str):
-                self.problems.append(_twice(again))
-            else:
-                self.identical.append(again.line)
+        self.problems += map(_twice, self.seen.numbers_again())
         self.problems.sort(key=lambda problem: problem.line)
 
     def _add_certain(self, stretch: Stretch, found: Certain) -> None:
@@ -139,31 +143,39 @@ class _Survey:
         self.content.update(found.content)
         self.total += sum(found.amounts)
         self.with_decimals += found.with_decimals
-        keys = found.trade_nos or found.fingerprints or ()
         numbers = range(stretch.first, stretch.first + len(stretch.lines))
-        self.seen.add(zip(numbers, stretch.lines, keys, strict=True))
+        self.seen.add(zip(numbers, stretch.lines, found.trade_nos, found.payments, strict=True))
 
-    def _add(self, row: Row) -> str | bytes | None:
+    def _add(self, row: Row) -> tuple[int, int, str | None, bytes | None]:
         """Check a row by itself; what it is known by."""
         self.content.update(content_line(sorted(row.values.items())))
         if row.problem is not None:
             self.problems.append(row.problem)
-            return None
+            return row.number, row.line, None, None
         given = row.values.get("trade_no")
         try:
             intent = self.prepare_row(row.values, given or f"row-{row.number}")
         except InvalidPayoutError as error:
             self.problems += [_placed(row, problem) for problem in error.problems]
-            return given
+            return row.number, row.line, given, None
         self.one_was_right = True
         self.total += intent.amount
         self.with_decimals += bool(intent.warnings)
-        return given or short_fingerprint(bytes.fromhex(intent.fingerprint))
+        key = payment_key(intent.region, intent.content)
+        return row.number, row.line, given, bytes.fromhex(key) if key else None
 
 
 def _twice(again: Again) -> FileProblem:
     message = f"is that of row {again.first} too; two payouts cannot share a trade number"
     return FileProblem(line=again.line, row=again.row, field="trade_no", code="DUPLICATE_TRADE_NO", message=message)
+
+
+def _twin(again: Again) -> FileProblem:
+    message = (
+        f"pays the same amount to the same account as row {again.first}, whose trade number differs only by case, "
+        "zeros or number format; take one of them out"
+    )
+    return FileProblem(line=again.line, row=again.row, field="trade_no", code="TRADE_NO_TWIN", message=message)
 
 
 def _placed(row: Row, problem: Problem) -> FileProblem:

@@ -1,12 +1,13 @@
 """What is wrong with a file of payouts, and where. Never the value itself, which may be an account number."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from attrs import frozen
 
 from paypro_async.errors import PayProError
 
-__all__ = ["FileProblem", "PayoutFileError"]
+__all__ = ["BalanceTooLowError", "FileProblem", "PayoutFileError"]
 
 
 @frozen(kw_only=True)
@@ -45,3 +46,19 @@ class PayoutFileError(PayProError, ValueError):
         listed = "; ".join(f"line {problem.line}: {problem}" for problem in self.problems[:10])
         more = f"; and {len(self.problems) - 10} more" if len(self.problems) > 10 else ""
         super().__init__(f"The file cannot be paid and nothing was sent: {listed}{more}.")
+
+
+class BalanceTooLowError(PayProError):
+    """The balance is lower than the sum that is still to be paid. Nothing was sent; fill the account, and pay again.
+
+    Attributes:
+        needed: The sum, in major units.
+        available: The balance.
+        currency: ISO 4217, of both.
+    """
+
+    def __init__(self, message: str, *, needed: Decimal, available: Decimal, currency: str) -> None:
+        super().__init__(message)
+        self.needed: Decimal = needed
+        self.available: Decimal = available
+        self.currency: str = currency

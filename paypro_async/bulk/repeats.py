@@ -1,131 +1,240 @@
 """Rows that the ledger speaks against: paid before under other trade numbers, or with a number of another payout.
 
 Derived trade numbers follow from the file's content, so a file that was edited after a part of it was paid has new ones
-for all its rows. The ledger knows what was paid to whom, and so the second payment is found before it is made.
+for all its rows; a spreadsheet turns ``000123`` into ``123``. The ledger knows what was paid to which account, whatever
+else a row says of it. Each payment in the ledger speaks against one row, so that a file may pay the same twice.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import PurePath
 
-from attrs import frozen
+from attrs import define, field, frozen
 
-from paypro_async._core.lifecycle import State
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import PAID_NOTHING, Entry, State
+from paypro_async._core.money import total
+from paypro_async._core.payment_key import payment_key
+from paypro_async._core.regions import region_named
 from paypro_async._core.report import ItemStatus
+from paypro_async._core.trade_no import folded
+from paypro_async.bulk.evidence import Before, Conflict, Evidence, PaidRows, Repeat
 from paypro_async.bulk.plan import Plan, Planned, pages
-from paypro_async.bulk.problems import FileProblem
-from paypro_async.ledger import Ledger
+from paypro_async.bulk.readers.csv import Row
+from paypro_async.ledger import BatchRecord, Ledger, Payment
 
-__all__ = ["Before", "Conflict", "Repeat", "look_back"]
+__all__ = ["PAID_WITHIN", "LookBack"]
 
-# Of these no money is out, so paying the same again is no second payment.
-_PAID_NOTHING = frozenset({State.FAILED, State.REVERSED})
+PAID_WITHIN = timedelta(days=35)
+"""How old a payment of a run that has ended may be and still speak against a row: a month of wages, and some days."""
+
+_DAY = 86_400.0
 
 
-@frozen(kw_only=True)
-class Repeat:
-    """A row that the ledger holds under another trade number.
+@frozen
+class _Found:
+    """What speaks against one row."""
+
+    row: Row
+    amount: Decimal
+    payment: Payment
+    evidence: Evidence
+    more: int
+
+
+@define
+class _Paid:
+    """Counts the rows that were accepted before."""
+
+    count: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    batches: dict[str, None] = field(factory=dict)
+
+    def add(self, entry: Entry) -> None:
+        if not ItemStatus.of(entry.state).accepted:
+            return
+        self.count += 1
+        self.first = min(self.first or entry.created_at, entry.created_at)
+        self.last = max(self.last or entry.created_at, entry.created_at)
+        if entry.batch_id:
+            self.batches[entry.batch_id] = None
+
+
+@define(kw_only=True)
+class LookBack:
+    """Looks every row of a file up in the ledger.
 
     Args:
-        line: The row's line in the file.
-        row: Its number.
-        trade_no: The other trade number, or one of them.
-        state: What the ledger knows of that.
-        more: How many more there are.
+        plan: The file's, which knows which trade numbers are its own.
+        name: The file's, as the ledger calls it.
+        ledger: Where to look.
+        merchant_no: Whose payouts.
+        within: How old a payment of a run that has ended may be and still speak against a row.
     """
 
-    line: int
-    row: int
-    trade_no: str
-    state: State
-    more: int = 0
+    plan: Plan
+    name: str
+    ledger: Ledger
+    merchant_no: str
+    within: timedelta = PAID_WITHIN
+    _known: int = field(default=0, init=False)
+    _unpaid: Decimal = field(default=Decimal(0), init=False)
+    _paid: _Paid = field(factory=_Paid, init=False)
+    _conflicts: list[Conflict] = field(factory=list, init=False)
+    _found: list[_Found] = field(factory=list, init=False)
+    _others: dict[str, int] = field(factory=dict, init=False)
+    _batches: dict[str, BatchRecord] = field(factory=dict, init=False)
+    _taken: dict[str, set[str]] = field(factory=lambda: defaultdict(set), init=False)
+    _new: int = field(default=0, init=False)
+    _same_rows: Counter[str] = field(factory=Counter, init=False)
 
+    async def run(self, rows: Iterator[Planned]) -> Before:
+        """What the ledger knows of them.
 
-@frozen(kw_only=True)
-class Conflict:
-    """A row whose trade number belongs to another payout in the ledger."""
-
-    line: int
-    row: int
-
-
-@frozen(kw_only=True)
-class Before:
-    """What the ledger knew of a file before it is paid.
-
-    Args:
-        known: Rows that are in the ledger under their own trade number.
-        repeats: Rows that are not, but whose content is, under another number.
-        conflicts: Rows whose trade number is, with another content.
-    """
-
-    known: int = 0
-    repeats: tuple[Repeat, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
-
-    def problems(self, *, pay_again: bool = False) -> tuple[FileProblem, ...]:
-        """What speaks against paying the file: rows with the number of another payout, and rows that were paid before.
-
-        Args:
-            pay_again: Leave out those that were paid before, since they are meant to be paid again.
+        Raises:
+            LedgerUnavailableError: If it cannot be read.
         """
-        repeats = () if pay_again else self.repeats
-        return (*map(_conflict_problem, self.conflicts), *map(_repeat_problem, repeats))
+        for page in pages(rows):
+            await self._look(page)
+        paid = self._paid
+        sources = await self._sources(paid.batches)
+        return Before(
+            known=self._known,
+            paid=PaidRows(count=paid.count, first=paid.first, last=paid.last, sources=sources),
+            repeats=await self._repeats(),
+            conflicts=tuple(self._conflicts),
+            twins=self.plan.twins,
+            unpaid=self._unpaid,
+            others=self._others,
+        )
 
-
-def _conflict_problem(one: Conflict) -> FileProblem:
-    return FileProblem(
-        line=one.line,
-        row=one.row,
-        field="trade_no",
-        code="TRADE_NO_CONFLICT",
-        message="belongs to another payout in the ledger; give a new trade_no, or the first content",
-    )
-
-
-def _repeat_problem(one: Repeat) -> FileProblem:
-    more = f" and {one.more:,} more" if one.more else ""
-    held = f"is in the ledger as {one.trade_no} ({ItemStatus.of(one.state)}){more}"
-    message = f"the same amount to the same beneficiary {held}"
-    return FileProblem(line=one.line, row=one.row, code="PAID_BEFORE", message=message)
-
-
-async def look_back(rows: Iterator[Planned], plan: Plan, ledger: Ledger, merchant_no: str) -> Before:
-    """Look every row up in the ledger.
-
-    Raises:
-        LedgerUnavailableError: If it cannot be read.
-    """
-    known = 0
-    repeats: list[Repeat] = []
-    conflicts: list[Conflict] = []
-    for page in pages(rows):
-        own = await ledger.get_many(merchant_no, [intent.trade_no for _, intent in page])
+    async def _look(self, page: Sequence[Planned]) -> None:
+        own = await self.ledger.get_many(self.merchant_no, [intent.trade_no for _, intent in page])
         new: list[Planned] = []
+        unpaid: list[Decimal] = []
         for row, intent in page:
             entry = own.get(intent.trade_no)
             if entry is not None and entry.fingerprint != intent.fingerprint:
-                conflicts.append(Conflict(line=row.line, row=row.number))
-            elif entry is not None:
-                known += 1
-            elif "trade_no" not in row.values:
-                # A number in the file says which payout is meant; only one that we made can be wrong about it.
+                self._conflicts.append(Conflict(line=row.line, row=row.number))
+                continue
+            if entry is None:
                 new.append((row, intent))
-        repeats += await _repeats(new, plan, ledger, merchant_no)
-    return Before(known=known, repeats=tuple(repeats), conflicts=tuple(conflicts))
+            else:
+                self._known += 1
+                self._paid.add(entry)
+            if entry is None or entry.state is State.NEW:
+                unpaid.append(intent.amount)
+        self._unpaid = total([self._unpaid, *unpaid])
+        self._new += len(new)
+        await self._look_for_payments(new)
+
+    async def _look_for_payments(self, rows: Sequence[Planned]) -> None:
+        keys = [payment_key(intent.region, intent.content) for _, intent in rows]
+        wanted = sorted({key for key in keys if key})
+        if not wanted:
+            return
+        same = await self.ledger.same_payments(self.merchant_no, wanted)
+        paid = {key: [one for one in found if one.state not in PAID_NOTHING] for key, found in same.items()}
+        await self._learn_batches(one.batch_id for payments in paid.values() for one in payments)
+        for (row, intent), key in zip(rows, keys, strict=True):
+            if key is None or not paid.get(key):
+                continue
+            if others := sum(one.batch_id != self.plan.batch_id for one in paid[key]):
+                self._others[key] = others
+            self._weigh(row, intent, key, [one for one in paid[key] if not self.plan.owns(one.trade_no)])
+
+    def _weigh(self, row: Row, intent: Intent, key: str, payments: Sequence[Payment]) -> None:
+        """Find the payment that speaks most surely against the row, and against none before it."""
+        self._same_rows.update({one.batch_id for one in payments if one.batch_id and _is_same_row(row, intent, one)})
+        weighed = [
+            (evidence, one.fingerprint != intent.fingerprint, -one.created_at.timestamp(), one)
+            for one in payments
+            if one.trade_no not in self._taken[key] and (evidence := self._evidence(row, one, newest=payments[-1]))
+        ]
+        if weighed:
+            evidence, _, _, payment = min(weighed, key=lambda found: found[:3])
+            self._taken[key].add(payment.trade_no)
+            self._found.append(_Found(row, intent.amount, payment, evidence, len(weighed) - 1))
+
+    def _evidence(self, row: Row, payment: Payment, *, newest: Payment) -> Evidence | None:
+        batch = self._batches.get(payment.batch_id or "")
+        # A batch whose end could not be noted has none.
+        ended = payment.batch_id is None or (batch is not None and batch.ended and batch.total is not None)
+        if payment.age > self.within.total_seconds():
+            # What was paid since then was paid knowing that.
+            return Evidence.UNFINISHED if not ended and payment is newest else None
+        if _looks_alike(row, payment):
+            return Evidence.NUMBER
+        if not ended:
+            return Evidence.UNFINISHED
+        if batch is not None and _is_same_name(batch.source, self.name):
+            return Evidence.FILE_NAME
+        return Evidence.LAST_DAY if payment.age <= _DAY else Evidence.EARLIER
+
+    async def _repeats(self) -> tuple[Repeat, ...]:
+        repeats: list[Repeat] = []
+        for page in pages(iter(self._found)):
+            entries = await self.ledger.get_many(self.merchant_no, [one.payment.trade_no for one in page])
+            repeats += [self._repeat(one, entries.get(one.payment.trade_no)) for one in page]
+        return tuple(repeats)
+
+    def _repeat(self, found: _Found, entry: Entry | None) -> Repeat:
+        payment, evidence = found.payment, found.evidence
+        batch = self._batches.get(payment.batch_id or "")
+        if evidence is Evidence.EARLIER and batch is not None and self._is_same_file(batch):
+            evidence = Evidence.ROWS
+        return Repeat(
+            line=found.row.line,
+            row=found.row.number,
+            amount=found.amount,
+            trade_no=payment.trade_no,
+            state=payment.state,
+            evidence=evidence,
+            at=payment.created_at,
+            source=batch.source if batch else None,
+            remark=_remark(entry),
+            more=found.more,
+        )
+
+    def _is_same_file(self, batch: BatchRecord) -> bool:
+        """Whether most of what is new here stands in that file, or most of that file here."""
+        same = 2 * self._same_rows[batch.batch_id]
+        return same > self._new or (batch.total is not None and same > batch.total)
+
+    async def _learn_batches(self, names: Iterable[str | None]) -> None:
+        unknown = sorted({name for name in names if name and name not in self._batches})
+        for page in pages(iter(unknown)):
+            self._batches |= await self.ledger.batches(self.merchant_no, page)
+
+    async def _sources(self, names: Iterable[str]) -> tuple[str, ...]:
+        await self._learn_batches(names)
+        found = (self._batches[name].source for name in names if name in self._batches)
+        return tuple(dict.fromkeys(source for source in found if source))
 
 
-async def _repeats(rows: Sequence[Planned], plan: Plan, ledger: Ledger, merchant_no: str) -> list[Repeat]:
-    if not rows:
-        return []
-    found = await ledger.same_content(merchant_no, sorted({intent.fingerprint for _, intent in rows}))
-    others = [trade_no for numbers in found.values() for trade_no in numbers if not plan.owns(trade_no)]
-    paid: dict[str, State] = {}
-    for page in pages(iter(others)):
-        entries = await ledger.get_many(merchant_no, page)
-        paid |= {number: entry.state for number, entry in entries.items() if entry.state not in _PAID_NOTHING}
-    repeats: list[Repeat] = []
-    for row, intent in rows:
-        before = sorted(number for number in found.get(intent.fingerprint, ()) if number in paid)
-        if before:
-            first, more = before[0], len(before) - 1
-            repeats.append(Repeat(line=row.line, row=row.number, trade_no=first, state=paid[first], more=more))
-    return repeats
+def _looks_alike(row: Row, payment: Payment) -> bool:
+    given = row.values.get("trade_no")
+    return given is not None and folded(given) == folded(payment.trade_no)
+
+
+def _is_same_row(row: Row, intent: Intent, payment: Payment) -> bool:
+    """Whether everything is the same but the number, unless the row's own number says that it is another one."""
+    unnumbered = "trade_no" not in row.values or _looks_alike(row, payment)
+    return unnumbered and payment.fingerprint == intent.fingerprint
+
+
+def _is_same_name(source: str | None, name: str) -> bool:
+    # A stream has a name in brackets, which says nothing of what it holds.
+    if source is None or source.startswith("<"):
+        return False
+    return PurePath(source).name.casefold() == PurePath(name).name.casefold()
+
+
+def _remark(entry: Entry | None) -> str | None:
+    if entry is None:
+        return None
+    names = [one.wire for one in region_named(entry.region).fields if one.name == "remark"]
+    return next((entry.content[name] for name in names if entry.content.get(name)), None)

@@ -1,8 +1,9 @@
 """What became of every row of a file, from the ledger."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 
 from attrs import define, field, frozen
 
@@ -16,6 +17,9 @@ from paypro_async.ledger import Ledger
 __all__ = ["FileReport", "RowOutcome", "row_outcomes"]
 
 
+_NOTHING: Mapping[int, str] = MappingProxyType({})
+
+
 @frozen(kw_only=True)
 class RowOutcome:
     """A row and what is known of it.
@@ -24,6 +28,7 @@ class RowOutcome:
         status: What is known of it; never ``invalid``, since a file with such a row is not paid.
         amount: In major units.
         entry: The ledger's, or None if it holds none for this row.
+        paid_as: The other trade number under which it was paid before, if the row was left out for that.
     """
 
     row: Row
@@ -31,10 +36,19 @@ class RowOutcome:
     status: ItemStatus
     amount: Decimal
     entry: Entry | None = None
+    paid_as: str | None = None
 
 
-async def row_outcomes(rows: Iterator[Planned], ledger: Ledger, merchant_no: str) -> AsyncIterator[RowOutcome]:
+async def row_outcomes(
+    rows: Iterator[Planned], ledger: Ledger, merchant_no: str, *, left_out: Mapping[int, str] = _NOTHING
+) -> AsyncIterator[RowOutcome]:
     """Every row in the order of the file.
+
+    Args:
+        rows: The rows.
+        ledger: What knows of them.
+        merchant_no: Whose they are.
+        left_out: The numbers of rows that were left out since they were paid before, and the trade number of that.
 
     Raises:
         LedgerUnavailableError: If the ledger cannot be read.
@@ -47,7 +61,14 @@ async def row_outcomes(rows: Iterator[Planned], ledger: Ledger, merchant_no: str
             if entry and entry.fingerprint != intent.fingerprint:
                 # Another payout has this number, and what became of that one is not this row's news.
                 status, entry = ItemStatus.CONFLICT, None
-            yield RowOutcome(row=row, trade_no=intent.trade_no, status=status, amount=intent.amount, entry=entry)
+            yield RowOutcome(
+                row=row,
+                trade_no=intent.trade_no,
+                status=status,
+                amount=intent.amount,
+                entry=entry,
+                paid_as=None if entry else left_out.get(row.number),
+            )
 
 
 @define(kw_only=True)
@@ -57,13 +78,18 @@ class FileReport:
     Args:
         tally: How many rows, and how much money, by status.
         codes: The platform's codes of those that were not accepted, and how often each came.
+        left_out: How many rows were left out since they were paid before under other numbers; they are in no tally.
     """
 
     tally: Tally[ItemStatus] = field(factory=Tally)
     codes: Counter[str] = field(factory=Counter)
+    left_out: int = 0
 
     def add(self, outcome: RowOutcome) -> None:
         """Count one row."""
+        if outcome.paid_as is not None:
+            self.left_out += 1
+            return
         status = outcome.status
         self.tally.add(status, outcome.amount)
         # What was not sent may still have the code of an older try, which explains nothing any more.

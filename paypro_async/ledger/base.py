@@ -1,15 +1,26 @@
 """The protocol of a ledger."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from attrs import frozen
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import Change, Entry, Event
-from paypro_async.errors import ConfigurationError
+from paypro_async._core.lifecycle import Change, Entry, Event, State
+from paypro_async.errors import ConfigurationError, PaidMeanwhileError
 
-__all__ = ["PAGE", "Account", "BatchRecord", "Ledger", "Turns", "Written", "refuse_other_environment"]
+__all__ = [
+    "PAGE",
+    "Account",
+    "BatchRecord",
+    "Ledger",
+    "Payment",
+    "Turns",
+    "Written",
+    "paid_meanwhile",
+    "refuse_other_environment",
+]
 
 
 PAGE = 500
@@ -66,7 +77,7 @@ class BatchRecord:
         batch_id: Unique for the merchant.
         source: Where its payouts come from, for people: a file's name.
         total: How many payouts it has; None until a run came to its end.
-        ended: Whether this record tells of its end.
+        ended: Whether this record tells of its end; of one that was read, whether it ran to an end or was stopped.
     """
 
     merchant_no: str
@@ -74,6 +85,27 @@ class BatchRecord:
     source: str | None = None
     total: int | None = None
     ended: bool = False
+
+
+@frozen(kw_only=True)
+class Payment:
+    """A payout in the ledger, as a payment of an amount to an account, whatever else it says.
+
+    Args:
+        trade_no: Its number.
+        fingerprint: Of all that it says.
+        state: What is known of it.
+        created_at: When it was claimed, on the ledger's clock.
+        age: Seconds since then.
+        batch_id: The batch that claimed it, if one did.
+    """
+
+    trade_no: str
+    fingerprint: str
+    state: State
+    created_at: datetime
+    age: float
+    batch_id: str | None = None
 
 
 class Ledger(Protocol):
@@ -96,7 +128,12 @@ class Ledger(Protocol):
         ...
 
     async def claim(self, intent: Intent) -> Written:
-        """Store *intent* as attempt 1 in ``SENDING``, unless its trade number is there already."""
+        """Store *intent* as attempt 1 in ``SENDING``, unless its trade number is there already.
+
+        Raises:
+            PaidMeanwhileError: If the ledger holds more payments of the same amount to the same account, in other
+                batches, than ``intent.others`` says. No other claim that says how many may come in between.
+        """
         ...
 
     async def move(self, change: Change) -> Written:
@@ -119,8 +156,12 @@ class Ledger(Protocol):
         """A page of the entries that are not final, by trade number, beginning behind *after*."""
         ...
 
-    async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
-        """The trade numbers that pay the same to the same, by fingerprint."""
+    async def same_payments(self, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:
+        """The payouts that pay the same amount to the same account, by their payment key, oldest first."""
+        ...
+
+    async def batches(self, merchant_no: str, batch_ids: Sequence[str]) -> dict[str, BatchRecord]:
+        """The batches of those names that are there."""
         ...
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
@@ -138,6 +179,17 @@ class Ledger(Protocol):
     async def aclose(self) -> None:
         """Finish what is being written and close."""
         ...
+
+
+def paid_meanwhile(intent: Intent, other: str) -> PaidMeanwhileError:
+    """Why *intent* is not claimed: *other*, or one more like it, came after its caller had looked."""
+    return PaidMeanwhileError(
+        f"The same amount to the same account as {intent.trade_no} is in the ledger as {other}, which was not there "
+        "when the file was looked up: another run pays it. Nothing was sent for this one. Look at the other run before "
+        "this payout is paid as well.",
+        trade_no=intent.trade_no,
+        other=other,
+    )
 
 
 def refuse_other_environment(known: str, account: Account) -> None:

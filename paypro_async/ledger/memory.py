@@ -6,8 +6,29 @@ from datetime import datetime, timedelta
 from attrs import define, evolve
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, applies, changed, claim_of, event_of, first_entry
-from paypro_async.ledger.base import PAGE, Account, BatchRecord, Turns, Written, refuse_other_environment
+from paypro_async._core.lifecycle import (
+    FINAL,
+    PAID_NOTHING,
+    Change,
+    Entry,
+    Event,
+    applies,
+    changed,
+    claim_of,
+    event_of,
+    first_entry,
+)
+from paypro_async._core.payment_key import payment_key
+from paypro_async.ledger.base import (
+    PAGE,
+    Account,
+    BatchRecord,
+    Payment,
+    Turns,
+    Written,
+    paid_meanwhile,
+    refuse_other_environment,
+)
 from paypro_async.process import ProcessId, refuse_forked, this_process
 from paypro_async.runtime import Runtime, SystemRuntime
 
@@ -33,6 +54,8 @@ class MemoryLedger:
         self._environments: dict[str, str] = {}
         self._batches: dict[tuple[str, str], BatchRecord] = {}
         self._paces: dict[str, datetime] = {}
+        # Trade numbers by merchant and payment key; made when it is first wanted, which it seldom is.
+        self._payments: dict[tuple[str, str | None], list[str]] | None = None
         self._opened_by: ProcessId | None = None
 
     @property
@@ -53,8 +76,15 @@ class MemoryLedger:
         key = intent.merchant_no, intent.trade_no
         if key in self._entries:
             return Written(self._aged(self._entries[key]), done=False)
+        if intent.others is not None:
+            same = self._paying(intent.merchant_no, payment_key(intent.region, intent.content))
+            others = [one for one in same if one.batch_id != intent.batch_id and one.state not in PAID_NOTHING]
+            if len(others) > intent.others:
+                raise paid_meanwhile(intent, others[-1].trade_no)
         entry = first_entry(intent, self._runtime.now())
         self._entries[key] = _Record(entry, [claim_of(entry)])
+        if self._payments is not None:
+            _add(self._payments, entry)
         return Written(entry, done=True)
 
     async def move(self, change: Change) -> Written:
@@ -88,13 +118,16 @@ class MemoryLedger:
         )
         return [self._aged(record) for record, _ in zip(rest, range(limit), strict=False)]
 
-    async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
-        """The trade numbers that pay the same to the same, by fingerprint."""
-        found: dict[str, list[str]] = {}
-        for entry in (record.entry for record in self._entries.values()):
-            if entry.merchant_no == merchant_no and entry.fingerprint in fingerprints:
-                found.setdefault(entry.fingerprint, []).append(entry.trade_no)
-        return found
+    async def same_payments(self, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:
+        """The payouts that pay the same amount to the same account, by their payment key."""
+        now = self._runtime.now()
+        found = {key: [_payment(entry, now) for entry in self._paying(merchant_no, key)] for key in keys}
+        return {key: payments for key, payments in found.items() if payments}
+
+    async def batches(self, merchant_no: str, batch_ids: Sequence[str]) -> dict[str, BatchRecord]:
+        """The batches of those names that are there."""
+        found = {one: self._batches.get((merchant_no, one)) for one in batch_ids}
+        return {one: batch for one, batch in found.items() if batch}
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         """Everything that happened to a payout, oldest first."""
@@ -122,5 +155,30 @@ class MemoryLedger:
         if self._opened_by is not None:
             refuse_forked(self._opened_by, "The ledger in memory")
 
+    def _paying(self, merchant_no: str, key: str | None) -> list[Entry]:
+        """The entries of one payment key, oldest first."""
+        if self._payments is None:
+            self._payments = {}
+            for record in self._entries.values():
+                _add(self._payments, record.entry)
+        numbers = self._payments.get((merchant_no, key), ()) if key else ()
+        return [self._entries[merchant_no, one].entry for one in numbers]
+
     def _aged(self, record: _Record) -> Entry:
         return evolve(record.entry, age=(self._runtime.now() - record.entry.sent_at).total_seconds())
+
+
+def _add(payments: dict[tuple[str, str | None], list[str]], entry: Entry) -> None:
+    key = entry.merchant_no, payment_key(entry.region, entry.content)
+    payments.setdefault(key, []).append(entry.trade_no)
+
+
+def _payment(entry: Entry, now: datetime) -> Payment:
+    return Payment(
+        trade_no=entry.trade_no,
+        fingerprint=entry.fingerprint,
+        state=entry.state,
+        created_at=entry.created_at,
+        age=(now - entry.created_at).total_seconds(),
+        batch_id=entry.batch_id,
+    )

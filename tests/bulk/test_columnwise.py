@@ -56,7 +56,7 @@ CELLS = {
     "bank_number": ["10094038292", "00012", "1.2E+10", "AB12", ""],
     "bank_code": ["IDFB0043121", "idfb0043121", "IDFB1043121", ""],
     "remark": ["", "salary", "\u00a0", "it's fine", "50%"],
-    "trade_no": ["", "T1", "T2", "T 3", "paid-1"],
+    "trade_no": ["", "T1", "T2", "T 3", "paid-1", "t1", "T01"],
     "department": ["", "ops"],
 }
 # Mostly right, so that whole stretches are.
@@ -71,7 +71,8 @@ def planned(
         patched.setattr("paypro_async.bulk.readers.csv._STRETCH", 4)
         found: Plan = make_plan(file, intake(defaults).intent_of)
         problems = sorted(found.problems, key=lambda one: (one.line, one.field or "", one.code))
-        return [found.rows, found.total, found.digest, found.with_decimals, found.identical, problems]
+        twice = [found.identical, found.alike, found.twins]
+        return [found.rows, found.total, found.digest, found.with_decimals, twice, problems]
 
 
 def quoted(cells: dict[str, str]) -> str:
@@ -117,9 +118,12 @@ def test_a_result_file_and_a_ragged_one_are_read_row_by_row() -> None:
 
 
 def test_keys_that_come_again_are_found_in_order() -> None:
-    """Each with the first row that has it; a number and a digest are never the same key."""
+    """Each with the first row that has it; two payments under two numbers are meant."""
     with Seen() as seen:
-        seen.add([(1, 2, "a"), (2, 3, b"a"), (4, 6, "b")])
-        seen.add([(5, 7, "a"), (6, 8, "b"), (7, 9, "a")])
-        assert seen.again() == [Again(5, 7, "a", 1), Again(6, 8, "b", 4), Again(7, 9, "a", 1)]
-        assert ["a" in seen, b"a" in seen, "c" in seen] == [True, True, False]
+        seen.add([(1, 2, "a", b"1"), (2, 3, None, b"2"), (4, 6, "b", None)])
+        seen.add([(5, 7, "a", b"2"), (6, 8, "b", b"1"), (7, 9, "a", b"3"), (8, 10, None, b"1"), (9, 11, "A", b"1")])
+        assert seen.numbers_again() == [Again(5, 7, 1), Again(6, 8, 4), Again(7, 9, 1)]
+        # The last one has a number as the first one has, but that before it has none.
+        assert seen.payments_again() == [Again(5, 7, 2), Again(8, 10, 1), Again(9, 11, 1)]
+        assert seen.numbers_alike() == [(Again(9, 11, 1), True)]
+        assert ["a" in seen, b"a" in seen, "c" in seen] == [True, False, False]

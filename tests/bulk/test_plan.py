@@ -3,7 +3,9 @@ from decimal import Decimal
 import pytest
 
 from paypro_async.bulk.plan import Plan
-from tests.support.payout_files import HEADER, csv_text, open_file, plan_of, row, rows_of, trade_nos
+from tests.support.payout_files import ACCOUNT, HEADER, csv_text, open_file, plan_of, row, rows_of, trade_nos
+
+NUMBERED = f"{HEADER},trade_no"
 
 
 def plan(*lines: str, header: str = HEADER, run: str | None = None) -> Plan:
@@ -77,6 +79,16 @@ def test_identical_rows_are_a_warning() -> None:
     """Two equal payouts may be meant; with numbers of their own they certainly are."""
     assert plan(row(), row(), row("301")).identical == (3,)
     assert plan(f"{row()},A", f"{row()},B", header=f"{HEADER},trade_no").identical == ()
+
+
+def test_rows_that_pay_the_same_are_found_whatever_else_they_say() -> None:
+    """By amount and account; two that have each a number of their own are meant, unless the numbers look alike."""
+    lines = [row(), row("300.00", name="A. Rao"), row("300", ACCOUNT.lstrip("0"), mobile="9234567890"), row("1")]
+    assert plan(*lines).identical == (3, 4)
+    found = plan(*(f"{one},{at}" for at, one in zip(["000123", "X", "123", "x"], lines, strict=True)), header=NUMBERED)
+    assert (found.identical, found.alike) == ((), (5,))
+    assert [(one.line, one.code) for one in found.twins] == [(4, "TRADE_NO_TWIN")]
+    assert found.problems == ()
 
 
 def test_derived_numbers_follow_from_the_content_alone() -> None:

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from paypro_async import ConfigurationError
 from paypro_async._core.lifecycle import State
+from paypro_async._core.payment_key import payment_key
 from paypro_async.ledger import Account, Ledger, Written
 from tests.support.intents import ACCOUNT, MERCHANT, OTHER_MERCHANT, ageless, change, intent
 
@@ -69,7 +70,10 @@ async def test_the_same_number_of_two_merchants_is_two_payouts(ledger: Ledger):
     assert [entry.merchant_no for entry in await ledger.open_entries(MERCHANT)] == [MERCHANT]
     assert await ledger.open_entries(OTHER_MERCHANT) == []
     assert list(await ledger.get_many(OTHER_MERCHANT, ["T1"])) == ["T1"]
-    assert await ledger.same_content(OTHER_MERCHANT, [ours.fingerprint]) == {ours.fingerprint: ["T1"]}
+    key = payment_key("india", ours.content)
+    assert key is not None
+    same = await ledger.same_payments(OTHER_MERCHANT, [key])
+    assert [one.trade_no for one in same[key]] == ["T1"]
 
 
 async def test_one_merchant_on_two_platforms_is_refused(ledger: Ledger):

@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import LEGAL, Cause, Change, Entry, Reply, State
+from paypro_async._core.payment_key import payment_key
 from paypro_async._core.wire import Phase
 from paypro_async.ledger import Ledger, MemoryLedger, Written
 from paypro_async.ledger.sql.ledger import SqlLedger
@@ -187,11 +188,15 @@ class LedgerMachine(RuleBasedStateMachine):
             waiting = [number for number, row in rows.items() if row.state not in FINISHED]
             pages = self.runner.run(self.pages(merchant))
             assert [number for page in pages for number in page] == waiting
-            by_content: dict[str, list[str]] = {}
+            by_payment: dict[str | None, list[tuple[str, State]]] = {}
             for number, row in rows.items():
-                by_content.setdefault(row.intent.fingerprint, []).append(number)
-            same = self.runner.run(self.ledger.same_content(merchant, [one.fingerprint for one in INTENTS]))
-            assert {content: sorted(numbers) for content, numbers in same.items()} == by_content
+                key = payment_key(row.intent.region, row.intent.content)
+                by_payment.setdefault(key, []).append((number, row.state))
+            keys = {key for one in INTENTS if (key := payment_key(one.region, one.content))}
+            same = self.runner.run(self.ledger.same_payments(merchant, sorted(keys)))
+            assert {
+                key: sorted((one.trade_no, one.state) for one in found) for key, found in same.items()
+            } == by_payment
 
     @invariant()
     def tells_what_the_model_has_seen(self) -> None:

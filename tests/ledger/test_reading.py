@@ -83,22 +83,6 @@ async def test_a_page_that_was_read_may_close_meanwhile(ledger: Ledger):
     assert [entry.trade_no for entry in await ledger.open_entries(MERCHANT, after="T2", limit=3)] == ["T3", "T4", "T5"]
 
 
-async def test_payouts_of_the_same_content_are_found(ledger: Ledger):
-    """By what is paid to whom, whatever their state; what nobody pays is not in the answer."""
-    twice, once, absent = intent("A"), intent("C", amount="301"), intent("D", name="Somebody Else")
-    for one in (twice, intent("B"), once, intent("A", merchant_no=OTHER_MERCHANT)):
-        await ledger.claim(one)
-    await ledger.move(change(State.SUCCEEDED, "B"))
-
-    found = await ledger.same_content(MERCHANT, [once.fingerprint, twice.fingerprint, absent.fingerprint])
-
-    assert {key: sorted(numbers) for key, numbers in found.items()} == {
-        twice.fingerprint: ["A", "B"],
-        once.fingerprint: ["C"],
-    }
-    assert await ledger.same_content(MERCHANT, []) == {}
-
-
 async def test_an_entry_knows_how_long_ago_it_was_sent(ledger: Ledger):
     """Every way of reading tells the age; only a new attempt makes it young again."""
     claimed = await ledger.claim(intent())

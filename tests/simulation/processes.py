@@ -11,7 +11,7 @@ from paypro_async import LedgerUnavailableError
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event
 from paypro_async._core.wire import Exchange, WireRequest
-from paypro_async.ledger import Account, BatchRecord, Turns, Written
+from paypro_async.ledger import Account, BatchRecord, Payment, Turns, Written
 from tests.simulation import replies
 from tests.simulation.loop import Process
 
@@ -162,8 +162,11 @@ class Connection:
     async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
         return await self._do("open_entries", merchant_no, after, limit)
 
-    async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
-        return await self._do("same_content", merchant_no, fingerprints)
+    async def same_payments(self, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:
+        return await self._do("same_payments", merchant_no, keys)
+
+    async def batches(self, merchant_no: str, batch_ids: Sequence[str]) -> dict[str, BatchRecord]:
+        return await self._do("batches", merchant_no, batch_ids)
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         return await self._do("history", merchant_no, trade_no)

@@ -135,6 +135,9 @@ class PayoutFile:
                 f"has {len(cells)} cells and the header has {width}; a separator is missing, or a quote around one"
             )
         values = {} if problem else self._values(cells)
+        if problem is None and values and "trade_no" not in values and self._has_result(cells):
+            code = "TRADE_NO_LOST"
+            problem = "is a row of a result file that has lost its trade number; put it back, or it would be paid anew"
         if problem is None and values is None:
             code = "TRADE_NO_TWICE"
             problem = "has two different trade numbers, in trade_no and in paypro_trade_no; keep one of them"
@@ -147,6 +150,9 @@ class PayoutFile:
         if numbered and values.setdefault("trade_no", numbered) != numbered:
             return None
         return values
+
+    def _has_result(self, cells: Sequence[str]) -> bool:
+        return any(cells[at].strip() for at in self.columns.results)
 
     def _find_delimiter(self) -> str:
         header = next(self._stretches(",", size=1), _EMPTY).records[0]

@@ -60,7 +60,10 @@ def _cells(outcome: RowOutcome) -> list[str]:
     """The result file's own columns."""
     trade_no, status, entry = outcome.trade_no, outcome.status, outcome.entry
     if entry is None:
-        return [trade_no, status, "", _CONFLICT if status is ItemStatus.CONFLICT else "", "", "", ""]
+        message = _CONFLICT if status is ItemStatus.CONFLICT else ""
+        if outcome.paid_as is not None:
+            message = f"Left out: the same amount was paid to the same account before, as {outcome.paid_as}."
+        return [trade_no, status, "", message, "", "", ""]
     texts = (entry.code, entry.message, entry.platform_trade_no, entry.utr)
     return [trade_no, status, *(defused(text) for text in texts), str(entry.attempt)]
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
 from paypro_async._core.stopping import StopRules
-from paypro_async.bulk import BatchSettings, Disbursement, PayoutFileError, Plan
+from paypro_async.bulk import BatchSettings, Disbursement, PayoutFileError
 from paypro_async.cli.batch.earlier import EarlierRuns, result_beside
 from paypro_async.cli.batch.questions import agreed, can_ask
 from paypro_async.cli.batch.refusal import counted, refuse
@@ -44,6 +45,7 @@ _RUN = "A name mixed into the trade numbers that are made; with --pay-again it p
 _RULES = (
     "Go on in spite of bad credentials, too low a balance, or many payouts in a row that are unknown or cannot be sent."
 )
+_WITHIN = "Show rows whose amount another, finished run paid to the same account within so many days."
 _COMPLETE = "FILE is whole, although its last line has no end, or another program has it open for writing."
 _NEW = "The ledger is meant to know nothing of the earlier runs whose results are there."
 _SHOWN = 10
@@ -70,6 +72,9 @@ _Seconds = click.FloatRange(0, min_open=True)
 @click.option("--dry-run", is_flag=True, help="Check the file and send nothing.")
 @click.option("--refresh", is_flag=True, help="Ask for news of rows that are processing.")
 @click.option("--pay-again", is_flag=True, help="Pay rows although the ledger holds the same under other numbers.")
+@click.option("--skip-paid", is_flag=True, help="Leave such rows out, and pay the others.")
+@click.option("--paid-within", default=35.0, show_default=True, type=click.FloatRange(0), metavar="DAYS", help=_WITHIN)
+@click.option("--ignore-balance", is_flag=True, help="Pay although the balance is lower than the sum still to be paid.")
 @click.option("--run", metavar="NAME", help=_RUN)
 @click.option("--file-complete", is_flag=True, help=_COMPLETE)
 @click.option("--new-ledger", is_flag=True, help=_NEW)
@@ -112,6 +117,9 @@ def _run(
     run: str | None,
     dry_run: bool,
     pay_again: bool,
+    skip_paid: bool,
+    paid_within: float,
+    ignore_balance: bool,
     file_complete: bool,
     new_ledger: bool,
     as_json: bool,
@@ -123,11 +131,11 @@ def _run(
     client = PayProClient(**settings, max_connections=max(100, options["concurrency"]))
     source = sys.stdin.buffer if str(path) == "-" else path
     # On a terminal it is asked below, about a file in which nothing else is wrong.
-    complete = file_complete or can_ask()
+    complete = file_complete or (can_ask() and str(path) != "-")
     with Disbursement(client, source, name=_name(path), run=run, complete=complete) as disbursement:
         if not file_complete and not _is_whole(disbursement):
             return refuse(disbursement.name, disbursement.file.incomplete, as_json=as_json)
-        _notices(disbursement.plan, disbursement.file.columns.others)
+        _notices(disbursement)
         merchant_no = settings["merchant_no"]
         earlier = EarlierRuns.of(merchant_no, path, result, disbursement.file)
         checked = Run(
@@ -137,6 +145,10 @@ def _run(
             result=result,
             earlier=EarlierRuns(merchant_no=merchant_no) if new_ledger else earlier,
             pay_again=pay_again,
+            skip_paid=skip_paid,
+            paid_within=timedelta(days=paid_within),
+            ignore_balance=ignore_balance or no_stop_rules,
+            ask=can_ask() and str(path) != "-",
             as_json=as_json,
             quiet=quiet,
         )
@@ -156,22 +168,36 @@ def _is_whole(disbursement: Disbursement) -> bool:
     return agreed(f"Is it whole, with {counted(plan.rows, 'payout')}, {plan.total:,.2f} {plan.currency} in all?")
 
 
-def _notices(plan: Plan, others: tuple[str, ...]) -> None:
-    if others:
-        note(f"Columns that are no fields of a payout, carried through: {', '.join(map(repr, others))}.")
+def _notices(disbursement: Disbursement) -> None:
+    plan, columns = disbursement.plan, disbursement.file.columns
+    if columns.results:
+        note(f"{disbursement.name} is a result file: its rows keep their trade numbers, so what is paid stays paid.")
+    if columns.others:
+        note(f"Columns that are no fields of a payout, carried through: {', '.join(map(repr, columns.others))}.")
     if plan.with_decimals:
         have = "1 row has an amount" if plan.with_decimals == 1 else f"{plan.with_decimals:,} rows have amounts"
         note(f"{have} with decimals, which the platform advises against.")
     if plan.identical:
         note(_identical(plan.identical))
+    if plan.alike:
+        differ = f"{_rows(plan.alike)} a trade number that differs from that of an earlier row only by case, zeros or"
+        note(f"{differ} number format: {_lines(plan.alike)}. They are two payouts.")
 
 
 def _identical(lines: tuple[int, ...]) -> str:
-    shown = ", ".join(map(str, lines[:_SHOWN])) + (f" and {len(lines) - _SHOWN:,} more" if len(lines) > _SHOWN else "")
     same = "(same amount, same beneficiary)"
     if len(lines) == 1:
-        return f"1 row repeats an earlier row {same}: line {shown}. Both will be paid."
-    return f"{len(lines):,} rows repeat earlier rows {same}: lines {shown}. All of them will be paid."
+        return f"1 row repeats an earlier row {same}: {_lines(lines)}. Both will be paid."
+    return f"{len(lines):,} rows repeat earlier rows {same}: {_lines(lines)}. All of them will be paid."
+
+
+def _rows(lines: tuple[int, ...]) -> str:
+    return "1 row has" if len(lines) == 1 else f"{len(lines):,} rows have each"
+
+
+def _lines(lines: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, lines[:_SHOWN])) + (f" and {len(lines) - _SHOWN:,} more" if len(lines) > _SHOWN else "")
+    return f"line {shown}" if len(lines) == 1 else f"lines {shown}"
 
 
 def _name(path: Path) -> str:

@@ -1,24 +1,39 @@
-"""Why a file is not paid: for people on standard error, and with ``--json`` for programs on standard output."""
+"""Why a file is not paid, or may not be: on standard error for people, and with ``--json`` on standard output too."""
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import click
 from attrs import asdict
 
-from paypro_async.bulk import Before, FileProblem
+from paypro_async._core.report import ItemStatus
+from paypro_async.bulk import Before, FileProblem, Repeat
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.output import note
 
-__all__ = ["counted", "refuse", "refuse_before"]
+__all__ = ["as_data", "counted", "refuse", "refuse_before", "show_repeats"]
 
 _SHOWN = 20
+_ADVICE = (
+    "If the file was only edited after a part of it was paid, --skip-paid leaves these rows out and pays the others; "
+    "the file as it was goes on where it stopped. If these rows are meant to be paid a second time, say --pay-again."
+)
 
 
-def refuse(name: str, problems: Sequence[FileProblem], *, as_json: bool, limit: int | None = None) -> Exit:
-    """List what is wrong with the file, at most *limit* of it for people."""
+def refuse(
+    name: str,
+    problems: Sequence[FileProblem],
+    *,
+    as_json: bool,
+    limit: int | None = None,
+    repeats: Sequence[Repeat] = (),
+) -> Exit:
+    """List what is wrong with the file, at most *limit* of it for people; the *repeats* among it with their details."""
+    by_row = {one.row: one for one in repeats}
     for problem in problems[:limit]:
-        note(f"{name}:{problem.line}: {problem}")
+        repeat = by_row.get(problem.row or 0) if problem.code == "PAID_BEFORE" else None
+        note(f"{name}:{problem.line}: {problem}{_remark(repeat)}")
     shown = len(problems[:limit])
     if shown < len(problems):
         note(f"… and {len(problems) - shown:,} more.")
@@ -26,22 +41,53 @@ def refuse(name: str, problems: Sequence[FileProblem], *, as_json: bool, limit: 
     within = f" in {counted(rows, 'row')}" if rows else ""
     note(f"{counted(len(problems), 'problem')}{within}. Nothing was sent.")
     if as_json:
-        click.echo(json.dumps({"valid": False, "problems": [asdict(problem) for problem in problems]}))
+        found: dict[str, Any] = {"valid": False, "problems": [asdict(problem) for problem in problems]}
+        if repeats:
+            found["paid_before"] = as_data(repeats)
+        click.echo(json.dumps(found))
     return Exit.NOT_VALID
 
 
-def refuse_before(name: str, before: Before, *, pay_again: bool, as_json: bool) -> Exit | None:
+def refuse_before(name: str, before: Before, *, pay_again: bool, skip_paid: bool, as_json: bool) -> Exit | None:
     """Refuse what the ledger speaks against, and say what to do; None if there is nothing of it."""
-    found = before.problems(pay_again=pay_again)
+    found = before.problems(pay_again=pay_again, skip_paid=skip_paid)
     if not found:
         return None
-    code = refuse(name, found, as_json=as_json, limit=_SHOWN)
-    if before.repeats and not pay_again:
-        note(
-            "If these rows are meant to be paid again, say --pay-again. If the file was only edited after a part of it "
-            "was paid, put the trade numbers of its result file, or those above, into a trade_no column."
-        )
+    code = refuse(name, found, as_json=as_json, limit=_SHOWN, repeats=before.repeats)
+    if any(problem.code == "PAID_BEFORE" for problem in found):
+        note(_ADVICE)
+    elif any(problem.code == "TRADE_NO_TWIN" for problem in found):
+        note("If both of such rows are meant to be paid, say --pay-again.")
     return code
+
+
+def show_repeats(name: str, repeats: Sequence[Repeat]) -> None:
+    """List rows that were paid before by others, for people."""
+    for one in repeats[:_SHOWN]:
+        note(f"{name}:{one.line}: {one.problem}{_remark(one)}")
+    if len(repeats) > _SHOWN:
+        note(f"… and {len(repeats) - _SHOWN:,} more.")
+
+
+def as_data(repeats: Sequence[Repeat]) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [
+        {
+            "line": one.line,
+            "row": one.row,
+            "trade_no": one.trade_no,
+            "status": ItemStatus.of(one.state),
+            "stored": one.at.isoformat(timespec="seconds"),
+            "file": one.source,
+            "remark": one.remark,
+            "evidence": one.evidence.name.lower(),
+        }
+        for one in repeats
+    ]
+
+
+def _remark(repeat: Repeat | None) -> str:
+    return f"; its remark: {repeat.remark_shown!r}" if repeat and repeat.remark else ""
 
 
 def counted(number: int, what: str) -> str:

@@ -3,17 +3,20 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from attrs import field, frozen
 
 from paypro_async._core.report import BatchReport, ItemStatus
 from paypro_async.batch.batch import Batch
-from paypro_async.bulk import BatchSettings, Before, Disbursement, FileReport
+from paypro_async.bulk import BatchSettings, Before, Disbursement, FileReport, Funds
 from paypro_async.cli.batch.earlier import EarlierRuns
 from paypro_async.cli.batch.progress import Watcher, watching
-from paypro_async.cli.batch.refusal import counted, refuse_before
+from paypro_async.cli.batch.questions import agreed
+from paypro_async.cli.batch.refusal import as_data, counted, refuse, refuse_before, show_repeats
 from paypro_async.cli.batch.summary import Summary
 from paypro_async.cli.exits import Exit, explain
 from paypro_async.cli.output import note
@@ -35,6 +38,10 @@ class Run:
         result: Where the result file goes, or None.
         earlier: What the ledger must know of.
         pay_again: Pay rows although the ledger holds the same under other numbers.
+        skip_paid: Leave such rows out.
+        paid_within: How old a payment of another, finished run may be and still speak against a row.
+        ignore_balance: Pay although the balance is lower than the sum.
+        ask: Whether there is a person who can be asked.
         as_json: Print for programs.
         quiet: Show no progress.
     """
@@ -45,6 +52,10 @@ class Run:
     result: Path | None
     earlier: EarlierRuns
     pay_again: bool
+    skip_paid: bool
+    paid_within: timedelta
+    ignore_balance: bool
+    ask: bool
     as_json: bool
     quiet: bool
 
@@ -53,9 +64,60 @@ class Run:
         if isinstance(self.client.ledger, SqlLedger):
             await self.earlier.compare(self.client.ledger)
 
-    def refused(self, before: Before) -> Exit | None:
-        """Say what the ledger speaks against; None if there is nothing of it."""
-        return refuse_before(self.disbursement.name, before, pay_again=self.pay_again, as_json=self.as_json)
+    async def look_back(self) -> Before:
+        """What the ledger knows of the file."""
+        return await self.disbursement.look_back(paid_within=self.paid_within)
+
+    def refused(self, before: Before, *, ask: bool = True) -> Exit | None:
+        """Say what the ledger speaks against, and let a person decide what is not sure; None if it may be paid.
+
+        Args:
+            before: What the ledger knows.
+            ask: Whether something hangs on the answer.
+        """
+        name = self.disbursement.name
+        refused = refuse_before(name, before, pay_again=self.pay_again, skip_paid=self.skip_paid, as_json=self.as_json)
+        if refused is not None or self.pay_again:
+            return refused
+        if self.skip_paid:
+            if before.repeats:
+                show_repeats(name, before.repeats)
+                note(f"{counted(len(before.repeats), 'row')} left out, since the same was paid before.")
+            return None
+        if before.weak:
+            show_repeats(name, before.weak)
+            note(
+                f"The same amount went to the same account before, by other runs, for "
+                f"{counted(len(before.weak), 'row')}. --skip-paid leaves such rows out."
+            )
+        doubtful = before.weak or self.disbursement.plan.identical
+        if ask and self.ask and doubtful and not agreed("Are all these rows meant to be paid?"):
+            return refuse(name, (), as_json=self.as_json)
+        return None
+
+    async def short(self, before: Before, stop: Stop) -> Exit | None:
+        """Compare the balance with what is still to be paid, and say if it is too low; None if the run goes on."""
+        if self.ignore_balance:
+            return None
+        asking, stopping = asyncio.ensure_future(self._funds(before)), asyncio.ensure_future(stop.wait())
+        await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not asking.done():
+            asking.cancel()
+            return None
+        funds = await asking
+        if funds.unknown is not None or funds.low:
+            note(str(funds))
+        if not funds.low:
+            return None
+        note("Nothing was sent. Fill the account and run this again, or say --ignore-balance.")
+        if self.as_json:
+            found = {"stopped": "low_balance", "balance": str(funds.available), "to_pay": str(funds.needed)}
+            click.echo(json.dumps(found | {"currency": funds.currency, "sent_now": 0}))
+        return Exit.SOME_FAILED
+
+    async def _funds(self, before: Before) -> Funds:
+        return await self.disbursement.funds(before, skip_paid=self.skip_paid and not self.pay_again)
 
 
 async def preview(run: Run, *, look_back: bool) -> int:
@@ -65,23 +127,36 @@ async def preview(run: Run, *, look_back: bool) -> int:
         run: What would be paid.
         look_back: Whether there is a ledger to look into.
     """
-    before = Before()
+    plan = run.disbursement.plan
+    before, funds = Before(twins=plan.twins, unpaid=plan.total), None
     if look_back:
         async with run.client:
             await run.refuse_forgetful()
-            before = await run.disbursement.look_back()
-    refused = run.refused(before)
+            before = await run.look_back()
+            funds = await run.disbursement.funds(before, skip_paid=run.skip_paid and not run.pay_again)
+    refused = run.refused(before, ask=False)
     if refused is not None:
         return refused
-    plan = run.disbursement.plan
     if run.as_json:
-        found = {"rows": plan.rows, "amount": str(plan.total), "currency": plan.currency, "in_ledger": before.known}
-        click.echo(json.dumps(found | {"valid": True}))
+        found: dict[str, Any] = {
+            "rows": plan.rows,
+            "amount": str(plan.total),
+            "currency": plan.currency,
+            "in_ledger": before.known,
+            "valid": True,
+        }
+        if funds is not None and funds.available is not None:
+            found |= {"to_pay": str(funds.needed), "balance": str(funds.available)}
+        if before.repeats:
+            found["paid_before"] = as_data(before.repeats)
+        click.echo(json.dumps(found))
         return Exit.OK
     known = "none of them is in the ledger yet"
     if before.known:
         known = f"{before.known:,} of them {'is' if before.known == 1 else 'are'} in the ledger"
     click.echo(f"{counted(plan.rows, 'payout')}, {plan.total:,.2f} {plan.currency} in all; {known}.")
+    if funds is not None:
+        note(str(funds))
     note("The file is valid. Nothing was sent.")
     return Exit.OK
 
@@ -92,8 +167,10 @@ async def pay(run: Run) -> int:
     with Stop() as stop:
         async with run.client:
             await run.refuse_forgetful()
-            before = await run.disbursement.look_back()
+            before = await run.look_back()
             refused = run.refused(before)
+            if refused is None and not stop:
+                refused = await run.short(before, stop)
             if refused is not None:
                 return refused
             if before.known and not run.quiet:
@@ -107,7 +184,7 @@ async def pay(run: Run) -> int:
             except PayProError as error:
                 note(explain(error))
                 return Exit.UNKNOWN_LEFT if report.counts.get(ItemStatus.UNKNOWN) else Exit.UNEXPECTED
-    summary = Summary(whole=whole, currency=plan.currency, report=report, result=result)
+    summary = Summary(whole=whole, currency=plan.currency, report=report, result=result, paid=before.paid)
     click.echo(summary.as_json() if run.as_json else summary.as_text())
     if run.disbursement.has_grown:
         note(f"{run.disbursement.name} has grown since it was read. What was added to it is not paid.")
@@ -120,7 +197,7 @@ async def _pay(run: Run, before: Before, stop: Stop) -> BatchReport:
     watcher = Watcher(run.disbursement.plan.rows)
     async with watching(watcher, quiet=run.quiet) as hide:
         settings = run.settings | BatchSettings(on_progress=watcher)
-        batch = await run.disbursement.start(before, pay_again=run.pay_again, **settings)
+        batch = await run.disbursement.start(before, pay_again=run.pay_again, skip_paid=run.skip_paid, **settings)
         await _until_done(batch, stop, hide)
     return batch.report
 

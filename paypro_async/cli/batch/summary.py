@@ -1,6 +1,7 @@
 """What a batch came to: for people, for programs, and as an exit code."""
 
 import json
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from attrs import field, frozen
 
 from paypro_async._core.report import BatchReport, ItemStatus
 from paypro_async._core.tally import Tally
-from paypro_async.bulk import FileReport
+from paypro_async.bulk import FileReport, PaidRows
 from paypro_async.cli.exits import Exit
 
 __all__ = ["Summary"]
@@ -39,6 +40,7 @@ class Summary:
         whole: The rows of the whole file.
         currency: ISO 4217, of every amount.
         report: Of this run.
+        paid: The rows that were accepted before it.
         result: The result file, or None.
     """
 
@@ -46,6 +48,7 @@ class Summary:
     currency: str
     report: BatchReport = field(repr=False)
     result: Path | None
+    paid: PaidRows
 
     @property
     def interrupted(self) -> bool:
@@ -75,6 +78,14 @@ class Summary:
             "amount": str(self.tally.total),
             "currency": self.currency,
             "statuses": statuses,
+            "sent_now": self.report.sent,
+            "paid_before": {
+                "rows": self.paid.count,
+                "first": _iso(self.paid.first),
+                "last": _iso(self.paid.last),
+                "files": list(self.paid.sources),
+            },
+            "left_out": self.whole.left_out,
             "codes": dict(self.whole.codes),
             "stopped": self.report.stopped,
             "interrupted": self.interrupted,
@@ -86,7 +97,7 @@ class Summary:
 
     def as_text(self) -> str:
         """A small table and what to do."""
-        lines = [f"{self.tally.counts.total():>9,}  {self._money(self.tally.total)}  in the file"]
+        lines = [self._news(), f"{self.tally.counts.total():>9,}  {self._money(self.tally.total)}  in the file"]
         lines += [
             f"{self.tally.counts[status]:>9,}  {self._money(self.tally.amounts[status])}  {_said(status)}"
             for status in ItemStatus
@@ -102,6 +113,17 @@ class Summary:
             lines.append(f"Result file: {self.result}")
         return "\n".join(lines)
 
+    def _news(self) -> str:
+        """What this run did itself: the same file once more must not look like a payment."""
+        sent, paid = self.report.sent, self.paid
+        if not sent and paid.count and paid.count == self.tally.counts.total():
+            rows = "the only row was" if paid.count == 1 else f"all {paid.count:,} rows were"
+            return f"Nothing new was paid: {rows} paid before, {paid.when}."
+        before = f" {paid.count:,} {_were(paid.count)} paid before, {paid.when}." if paid.count else ""
+        left_out = self.whole.left_out
+        skipped = f" {left_out:,} {_were(left_out)} left out, as paid before under other numbers." if left_out else ""
+        return f"{sent:,} {'row was' if sent == 1 else 'rows were'} sent now.{before}{skipped}"
+
     @property
     def tally(self) -> Tally[ItemStatus]:
         """Rows and their money by status."""
@@ -109,6 +131,14 @@ class Summary:
 
     def _money(self, amount: Decimal) -> str:
         return f"{amount:>18,.2f} {self.currency}"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat(timespec="seconds") if at else None
 
 
 def _said(status: ItemStatus) -> str:

@@ -2,7 +2,8 @@
 
 One SELECT finds every entry that the group speaks of, the core's lifecycle says what becomes of it, and one INSERT and
 one UPDATE per kind write it. The order in which rows are locked is the same in every process (rows that are there, by
-number; then new ones, by number; then the rates), so that two groups never wait for each other in a circle.
+number; then new ones, by number; then the rates), so that two groups never wait for each other in a circle. Before all
+of them come the payments that a claim must not share with another process (``queries.Payments``).
 """
 
 import json
@@ -16,15 +17,20 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, applies, changed, claim_of, event_of, first_entry
-from paypro_async.ledger.base import Written
+from paypro_async.errors import PaidMeanwhileError
+from paypro_async.ledger.base import Written, paid_meanwhile
 from paypro_async.ledger.sql.group_commit import Request
+from paypro_async.ledger.sql.queries import Payments
 from paypro_async.ledger.sql.rows import MUTABLE, Stamp, announced, entry_of, event_row, fixed, mutable
 from paypro_async.ledger.sql.schema import clock, event, payout
 from paypro_async.ledger.sql.statements import Statement
 
-__all__ = ["SELECT_ENTRY", "Claim", "Group", "Key", "Move", "Work", "find"]
+__all__ = ["SELECT_ENTRY", "Answer", "Claim", "Group", "Key", "Move", "Work", "find"]
 
 T = TypeVar("T")
+
+Answer = Written | KeyError | PaidMeanwhileError
+"""What a claim or a change gives its caller; an error is raised to that one alone."""
 
 Key = tuple[str, str]
 """A merchant number and a trade number."""
@@ -156,10 +162,15 @@ class Group:
         self._updates: list[dict[str, Any]] = []
         self._events: list[tuple[Key, dict[str, Any]]] = []
         self._now = datetime.fromtimestamp(0, UTC)
+        self._payments: Payments | None = None
         self.last_event: int | None = None
 
-    def carry_out(self) -> list[Written | KeyError]:
+    def carry_out(self) -> list[Answer]:
         """Do it all, but for the commit; an answer for each request, in their order."""
+        guarded = [one.intent for one in self._requests if isinstance(one, Claim) and one.intent.others is not None]
+        if guarded:
+            # Before any row is read: what another process claims of them is committed by then, and seen.
+            self._payments = Payments(self._connection, guarded)
         moving = {request.key for request in self._requests if isinstance(request, Move)}
         claiming = {request.key for request in self._requests if isinstance(request, Claim)} - moving
         self._rows = _find(self._connection, moving, lock=self._shared) | _find(self._connection, claiming, lock=False)
@@ -177,7 +188,7 @@ class Group:
             for request, answer in zip(self._requests, answers, strict=True)
         ]
 
-    def _decide(self, request: Claim | Move) -> Written | KeyError:
+    def _decide(self, request: Claim | Move) -> Answer:
         row = self._rows.get(request.key)
         if isinstance(request, Claim):
             # Ours already, if the commit of the last try went through and its answer did not.
@@ -189,7 +200,11 @@ class Group:
             return Written(row.entry, done=request.change.begins and row.stamp[0] == request.owner)
         return self._move(row, request)
 
-    def _claim(self, claim: Claim) -> Written:
+    def _claim(self, claim: Claim) -> Written | PaidMeanwhileError:
+        if self._payments is not None:
+            if (other := self._payments.one_too_many(claim.intent)) is not None:
+                return paid_meanwhile(claim.intent, other)
+            self._payments.add(claim.intent)
         entry = first_entry(claim.intent, self._now, restored_since=self._restored_since)
         # In a restored ledger nothing is announced, so that no process sends before asking. The owner is kept all the
         # same, to know the row again.

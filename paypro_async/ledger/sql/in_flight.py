@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from paypro_async._core.lifecycle import Cause
 from paypro_async.ledger.base import Written
-from paypro_async.ledger.sql.group import Claim, Key, Move
+from paypro_async.ledger.sql.group import Answer, Claim, Key, Move
 
 __all__ = ["InFlight"]
 
@@ -27,7 +27,7 @@ class InFlight:
         """Whether a commit for *waiting* requests should wait a little for more."""
         return waiting * _SHARE < len(self._under_way)
 
-    def note(self, requests: Sequence[Claim | Move], answers: Sequence[Written | KeyError]) -> None:
+    def note(self, requests: Sequence[Claim | Move], answers: Sequence[Answer]) -> None:
         """Take note of what a group did, by its requests and their answers."""
         now = time.monotonic()
         for request, answer in zip(requests, answers, strict=True):

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, exc, select
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event
 from paypro_async.errors import LedgerUnavailableError
-from paypro_async.ledger.base import PAGE, Account, BatchRecord, Turns, Written
+from paypro_async.ledger.base import PAGE, Account, BatchRecord, Payment, Turns, Written
 from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose
-from paypro_async.ledger.sql.group import SELECT_ENTRY, Claim, Group, Move, Work, find
+from paypro_async.ledger.sql.group import SELECT_ENTRY, Answer, Claim, Group, Move, Work, find
 from paypro_async.ledger.sql.group_commit import GroupCommit, Request
 from paypro_async.ledger.sql.identity import announcement_name
 from paypro_async.ledger.sql.in_flight import InFlight
@@ -170,9 +170,13 @@ class SqlLedger:
         )
         return await self._submit(Work(lambda connection: [entry_of(row) for row in connection.execute(query)]))
 
-    async def same_content(self, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
-        """The trade numbers that pay the same to the same, by fingerprint."""
-        return await self._submit(Work(lambda connection: queries.same_content(connection, merchant_no, fingerprints)))
+    async def same_payments(self, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:
+        """The payouts that pay the same amount to the same account, by their payment key, oldest first."""
+        return await self._submit(Work(lambda connection: queries.same_payments(connection, merchant_no, keys)))
+
+    async def batches(self, merchant_no: str, batch_ids: Sequence[str]) -> dict[str, BatchRecord]:
+        """The batches of those names that are there."""
+        return await self._submit(Work(lambda connection: queries.batches(connection, merchant_no, batch_ids)))
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         """Everything that happened to a payout, oldest first; empty if it is not there."""
@@ -288,7 +292,7 @@ class SqlLedger:
         database = self._database
         last_event: int | None = None
         with database.transaction(write=writes) as connection:
-            answers: list[Written | KeyError] = []
+            answers: list[Answer] = []
             if payouts:
                 group = Group(connection, payouts, database.restored.since)
                 answers = group.carry_out()

@@ -1,19 +1,50 @@
-"""What a ledger holds beside payouts and their history: accounts, batches, rates; and the look at equal contents."""
+"""What a ledger holds beside payouts and their history: accounts, batches, rates; and the look at equal payments."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Select, String, Table, bindparam, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from paypro_async.ledger.base import Account, BatchRecord, refuse_other_environment
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import PAID_NOTHING, State
+from paypro_async._core.payment_key import payment_key
+from paypro_async.ledger.base import Account, BatchRecord, Payment, refuse_other_environment
 from paypro_async.ledger.sql.schema import account, batch, clock, pace, payout
+from paypro_async.ledger.sql.statements import Statement
 
-__all__ = ["accounts", "bind", "holds_payouts", "record_batch", "reserve", "same_content"]
+__all__ = ["Payments", "accounts", "batches", "bind", "holds_payouts", "record_batch", "reserve", "same_payments"]
 
 _INSERT: Mapping[str, Callable[[Table], Any]] = MappingProxyType(
     {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+)
+_Key = tuple[str, str | None]
+"""A merchant number and a payment key."""
+
+# PostgreSQL takes a pair of numbers for a lock; this one tells ours from those of others.
+_OURS = 0x70617970
+_LOCK = "SELECT pg_advisory_xact_lock(CAST(:ours AS integer), one) FROM unnest(CAST(:locks AS integer[])) AS one"
+
+_COUNTED = ", ".join(sorted(f"'{state.value}'" for state in PAID_NOTHING))
+_OF_MERCHANT: Select[Any] = (
+    select(
+        payout.c.payment_key, payout.c.batch_id, func.count().label("payouts"), func.max(payout.c.trade_no).label("one")
+    )
+    .where(
+        payout.c.merchant_no == bindparam("merchant", type_=String),
+        text(f"state NOT IN ({_COUNTED})"),
+    )
+    .group_by(payout.c.payment_key, payout.c.batch_id)
+)
+_COUNT = Statement(
+    {
+        "sqlite": _OF_MERCHANT.where(text("payment_key IN (SELECT value FROM json_each(:keys))")),
+        "postgresql": _OF_MERCHANT.where(text("payment_key = ANY(:keys)")),
+    }
 )
 # Seconds: a turn that is farther ahead was not taken by this clock.
 _FARTHEST = 60.0
@@ -46,15 +77,80 @@ def holds_payouts(connection: Connection, merchant_no: str) -> bool:
     return connection.execute(query).scalar() is not None
 
 
-def same_content(connection: Connection, merchant_no: str, fingerprints: Sequence[str]) -> dict[str, list[str]]:
-    """The trade numbers that pay the same to the same, by fingerprint."""
-    query = select(payout.c.fingerprint, payout.c.trade_no).where(
-        payout.c.merchant_no == merchant_no, payout.c.fingerprint.in_(list(fingerprints))
+def same_payments(connection: Connection, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:
+    """The payouts that pay the same amount to the same account, by their payment key, oldest first."""
+    columns = (payout.c.trade_no, payout.c.fingerprint, payout.c.state, payout.c.created_at, payout.c.batch_id)
+    query = (
+        select(payout.c.payment_key, clock().label("clock"), *columns)
+        .where(payout.c.merchant_no == merchant_no, payout.c.payment_key.in_(list(keys)))
+        .order_by(payout.c.created_at, payout.c.trade_no)
     )
-    found: dict[str, list[str]] = {}
-    for fingerprint, trade_no in connection.execute(query):
-        found.setdefault(fingerprint, []).append(trade_no)
+    found: dict[str, list[Payment]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.payment_key, []).append(
+            Payment(
+                trade_no=row.trade_no,
+                fingerprint=row.fingerprint,
+                state=State(row.state),
+                created_at=datetime.fromtimestamp(row.created_at, UTC),
+                age=row.clock - row.created_at,
+                batch_id=row.batch_id,
+            )
+        )
     return found
+
+
+class Payments:
+    """The payments of what a group wants to claim, that are in the ledger or were claimed by the group itself.
+
+    Whoever pays a file looks up first what was paid before, and claims later. In SQLite no other process writes while a
+    group does. In PostgreSQL two groups that pay the same to the same wait for each other here, each at its beginning,
+    in the order of the locks' numbers; and since each statement there sees what is committed when it begins, the second
+    one counts what the first one has claimed.
+
+    Args:
+        connection: In whose transaction they are counted and stay as they are.
+        intents: Those of the group's claims that say how many others there may be.
+    """
+
+    def __init__(self, connection: Connection, intents: Sequence[Intent]) -> None:
+        self._batches: dict[_Key, dict[str | None, tuple[int, str]]] = defaultdict(dict)
+        keys = {_key(one) for one in intents}
+        if connection.dialect.name != "sqlite":
+            _lock(connection, keys)
+        for merchant_no in sorted({merchant_no for merchant_no, _ in keys}):
+            of_merchant = sorted(key for merchant, key in keys if merchant == merchant_no and key)
+            wanted = json.dumps(of_merchant) if connection.dialect.name == "sqlite" else of_merchant
+            for row in _COUNT.run(connection, merchant=merchant_no, keys=wanted):
+                self._batches[merchant_no, row.payment_key][row.batch_id] = row.payouts, row.one
+
+    def one_too_many(self, intent: Intent) -> str | None:
+        """The number of another payment, if there are more of them than *intent* says; of its own batch none counts."""
+        key = _key(intent)
+        if intent.others is None or key[1] is None:
+            return None
+        others = [found for batch, found in self._batches[key].items() if batch != intent.batch_id]
+        return others[-1][1] if sum(count for count, _ in others) > intent.others else None
+
+    def add(self, intent: Intent) -> None:
+        """Count what the group claims."""
+        batches = self._batches[_key(intent)]
+        batches[intent.batch_id] = batches.get(intent.batch_id, (0, ""))[0] + 1, intent.trade_no
+
+
+def batches(connection: Connection, merchant_no: str, batch_ids: Sequence[str]) -> dict[str, BatchRecord]:
+    """The batches of those names that are there."""
+    query = select(batch).where(batch.c.merchant_no == merchant_no, batch.c.batch_id.in_(list(batch_ids)))
+    return {
+        row.batch_id: BatchRecord(
+            merchant_no=row.merchant_no,
+            batch_id=row.batch_id,
+            source=row.source,
+            total=row.total,
+            ended=row.ended_at is not None,
+        )
+        for row in connection.execute(query)
+    }
 
 
 def record_batch(connection: Connection, record: BatchRecord) -> None:
@@ -95,3 +191,13 @@ def reserve(connection: Connection, name: str, *, spacing: float, count: int) ->
     first = max(now, free_at)
     connection.execute(pace.update().where(pace.c.name == name).values(free_at=first + count * spacing))
     return first - now
+
+
+def _key(intent: Intent) -> _Key:
+    return intent.merchant_no, payment_key(intent.region, intent.content)
+
+
+def _lock(connection: Connection, keys: Iterable[_Key]) -> None:
+    # 31 bits are enough: two payments that share a lock only wait for each other.
+    locks = sorted({int(key[:8], 16) & 0x7FFFFFFF for _, key in keys if key})
+    connection.execute(text(_LOCK), {"ours": _OURS, "locks": locks})

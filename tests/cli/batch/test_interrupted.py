@@ -62,7 +62,9 @@ async def test_a_second_signal_ends_at_once(terminal: Terminal, sandbox: Sandbox
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         deaf.setblocking(False)
         nowhere = f"http://127.0.0.1:{deaf.getsockname()[1]}"
-        process = await terminal.start("batch", "payouts.csv", "--base-url", nowhere, "--settle-after", "60")
+        process = await terminal.start(
+            "batch", "payouts.csv", "--base-url", nowhere, "--settle-after", "60", "--ignore-balance"
+        )
         connection, _ = await asyncio.get_running_loop().sock_accept(deaf)
         with connection:
             process.send_signal(signal.SIGINT)

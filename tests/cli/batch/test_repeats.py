@@ -17,9 +17,9 @@ async def test_an_edited_file_is_refused_until_somebody_says_what_is_meant(
         refused = await terminal.run("batch", "payouts.csv", *extra)
         assert refused.code == 3
         lines = [line for line in refused.err.splitlines() if "[PAID_BEFORE]" in line]
-        assert [line.partition(": row")[0] for line in lines] == ["payouts.csv:2", "payouts.csv:4"]
-        assert first[0] in lines[0]
-        assert first[2] in lines[1]
+        assert [line.partition(": row")[0] for line in lines] == ["payouts.csv:2", "payouts.csv:3", "payouts.csv:4"]
+        assert all(number in line for number, line in zip(first, lines, strict=True))
+        assert "from payouts.csv; that file has the same name [PAID_BEFORE]; its remark: 'invoice 1'" in lines[1]
         assert "Nothing was sent." in refused.err
         assert "--pay-again" in refused.err
     assert len(sandbox.books.bookings) == 3

@@ -17,6 +17,7 @@ from paypro_async import (
     decide,
 )
 from paypro_async._core.lifecycle import FINAL, Cause, State
+from paypro_async._core.payment_key import payment_key
 from paypro_async.ledger.admin.check import findings
 from paypro_async.ledger.admin.prune import erasable, erase
 from paypro_async.ledger.sql.ledger import SqlLedger
@@ -88,8 +89,10 @@ async def test_no_payout_becomes_payable_again(kept: SqlLedger):
             with pytest.raises(IdempotencyConflictError):
                 await client.payout(**fields(state.value, amount="301"))
     assert transport.log == []
-    same = await kept.same_content(MERCHANT, [intent("x").fingerprint])
-    assert sorted(*same.values()) == sorted(state.value for state in State)
+    key = payment_key("india", intent("x").content)
+    assert key is not None
+    same = await kept.same_payments(MERCHANT, [key])
+    assert sorted(one.trade_no for one in same[key]) == sorted(state.value for state in State)
 
 
 async def test_what_has_no_content_is_never_sent(kept: SqlLedger, database_url: str):

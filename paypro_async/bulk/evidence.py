@@ -1,0 +1,196 @@
+"""What a ledger says against paying a row: that the same was paid before, and how surely it is the same payment.
+
+Two payments of one amount to one account may both be meant, as wages of two weeks are. So what was found is weighed::
+
+    the number of the other one differs only by case, zeros or number format    ┐
+    the other one is of a run that did not come to its end                      │
+    it is from a file of the same name                                          ├ strong: refused
+    it was stored within the last day                                           │
+    it is from a file most of whose rows are the same                           ┘
+    it is of another, finished run, or of payout()                                weak: shown, and paid unless a person
+                                                                                  says no
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import IntEnum
+from types import MappingProxyType
+
+from attrs import field, frozen
+
+from paypro_async._core.lifecycle import State
+from paypro_async._core.masking import mask_text
+from paypro_async._core.report import ItemStatus
+from paypro_async.bulk.problems import FileProblem
+
+__all__ = ["Before", "Conflict", "Evidence", "PaidRows", "Repeat", "moment"]
+
+_LONGEST_REMARK = 60
+_SHOWN_FILES = 3
+
+
+class Evidence(IntEnum):
+    """Why a payment in the ledger may be the one that a row asks for, the surest first."""
+
+    NUMBER = 1
+    UNFINISHED = 2
+    FILE_NAME = 3
+    LAST_DAY = 4
+    ROWS = 5
+    EARLIER = 6
+
+    @property
+    def strong(self) -> bool:
+        """Whether the row is refused for it."""
+        return self is not Evidence.EARLIER
+
+    @property
+    def meaning(self) -> str:
+        """The same for people."""
+        return _MEANINGS[self]
+
+
+_MEANINGS: Mapping[Evidence, str] = MappingProxyType(
+    {
+        Evidence.NUMBER: "its number differs from that one only by case, zeros or number format",
+        Evidence.UNFINISHED: "that run did not come to its end",
+        Evidence.FILE_NAME: "that file has the same name",
+        Evidence.LAST_DAY: "that was within the last day",
+        Evidence.ROWS: "most rows of that file are the same",
+        Evidence.EARLIER: "that was another run",
+    }
+)
+
+
+@frozen(kw_only=True)
+class Repeat:
+    """A row whose amount the ledger holds for the same account under another trade number.
+
+    Args:
+        line: The row's line in the file.
+        row: Its number.
+        amount: In major units.
+        trade_no: The other trade number, or one of them.
+        state: What the ledger knows of that.
+        evidence: Why it may be the same payment.
+        at: When it was stored, on the ledger's clock.
+        source: The file that it came from, if from one.
+        remark: What it was paid for, if it says so and that was not erased.
+        more: How many more there are.
+    """
+
+    line: int
+    row: int
+    amount: Decimal
+    trade_no: str
+    state: State
+    evidence: Evidence
+    at: datetime
+    source: str | None = None
+    remark: str | None = field(default=None, repr=mask_text)
+    more: int = 0
+
+    @property
+    def problem(self) -> FileProblem:
+        """The same as a problem of the file. It does not quote the remark, which may hold a name."""
+        status = ItemStatus.of(self.state)
+        origin = f" from {self.source}" if self.source else ""
+        more = f", and {self.more:,} more" if self.more else ""
+        message = (
+            f"the same amount to the same account is in the ledger as {self.trade_no} ({status}{more}), "
+            f"stored {moment(self.at)}{origin}; {self.evidence.meaning}"
+        )
+        return FileProblem(line=self.line, row=self.row, code="PAID_BEFORE", message=message)
+
+    @property
+    def remark_shown(self) -> str:
+        """The remark for a terminal: at most 60 characters that do not steer it; empty if there is none."""
+        text = "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in self.remark or "")
+        return text if len(text) <= _LONGEST_REMARK else f"{text[:_LONGEST_REMARK]}…"
+
+
+@frozen(kw_only=True)
+class Conflict:
+    """A row whose trade number belongs to another payout in the ledger."""
+
+    line: int
+    row: int
+
+    @property
+    def problem(self) -> FileProblem:
+        """The same as a problem of the file."""
+        message = "belongs to another payout in the ledger; give a new trade_no, or the first content"
+        return FileProblem(line=self.line, row=self.row, field="trade_no", code="TRADE_NO_CONFLICT", message=message)
+
+
+@frozen(kw_only=True)
+class PaidRows:
+    """The rows of a file that were accepted by the platform before this run, under their own trade numbers.
+
+    Args:
+        count: How many.
+        first: When the first of them was stored, and *last*, the last one; None if there is none.
+        sources: The files that they came from.
+    """
+
+    count: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    sources: tuple[str, ...] = ()
+
+    @property
+    def when(self) -> str:
+        """When that was and from which file, for people."""
+        if self.first is None or self.last is None:
+            return ""
+        days = sorted({f"{self.first.astimezone(UTC):%Y-%m-%d}", f"{self.last.astimezone(UTC):%Y-%m-%d}"})
+        shown = ", ".join(self.sources[:_SHOWN_FILES]) + (" and others" if len(self.sources) > _SHOWN_FILES else "")
+        return f"on {' to '.join(days)}" + (f" from {shown}" if shown else "")
+
+
+@frozen(kw_only=True)
+class Before:
+    """What the ledger knew of a file before it is paid.
+
+    Args:
+        known: Rows that are in the ledger under their own trade number.
+        paid: Those of them that the platform has accepted.
+        repeats: Rows that are not, but whose payment is, under another number.
+        conflicts: Rows whose trade number is, with another content.
+        twins: Rows that pay the same as a row before them, under a number that looks like that one's.
+        unpaid: The sum of the rows that are still to be sent, in major units.
+        others: How many payments of other runs there are, by payment key, where there are any.
+    """
+
+    known: int = 0
+    paid: PaidRows = PaidRows()
+    repeats: tuple[Repeat, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    twins: tuple[FileProblem, ...] = ()
+    unpaid: Decimal = Decimal(0)
+    others: Mapping[str, int] = field(factory=dict, repr=False)
+
+    @property
+    def weak(self) -> tuple[Repeat, ...]:
+        """The repeats that are shown, and paid unless a person says no."""
+        return tuple(one for one in self.repeats if not one.evidence.strong)
+
+    def problems(self, *, pay_again: bool = False, skip_paid: bool = False) -> tuple[FileProblem, ...]:
+        """What speaks against paying the file: rows with the number of another payout, and rows that were paid before.
+
+        Args:
+            pay_again: Leave out those that were paid before, since they are meant to be paid again.
+            skip_paid: Leave them out since they will not be paid.
+        """
+        found = [one.problem for one in self.conflicts]
+        if not pay_again:
+            found += self.twins
+        if not pay_again and not skip_paid:
+            found += [one.problem for one in self.repeats if one.evidence.strong]
+        return tuple(sorted(found, key=lambda problem: problem.line))
+
+
+def moment(at: datetime) -> str:
+    """A time for people."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
