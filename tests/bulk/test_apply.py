@@ -6,7 +6,9 @@ import inspect
 import io
 import warnings
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +18,16 @@ from paypro_async import (
     ItemStatus,
     LedgerUnavailableError,
     MemoryLedger,
+    PaidMeanwhileError,
     PayProClient,
+    StopRules,
 )
-from paypro_async.bulk import BatchSettings, Disbursement, PayoutFileError
+from paypro_async.bulk import BalanceTooLowError, BatchSettings, Disbursement, PayoutFileError
 from paypro_async.sandbox import Sandbox
-from tests.support.merchant import SIGNER, bookings
+from tests.support.merchant import SIGNER, bookings, scripted_client
 from tests.support.payout_files import HEADER, MERCHANT_NO, SHARED, csv_text, row, rows
+from tests.support.scripted import LOST, Scripted, page, refusal, reply
+from tests.support.virtual_time import virtual_time
 
 
 @pytest.fixture
@@ -276,3 +282,69 @@ async def test_a_file_whose_last_line_has_no_end_is_refused_unless_it_is_said_to
     with Disbursement(client, io.BytesIO(csv_text(row()).rstrip().encode()), complete=True) as disbursement:
         assert (await disbursement.pay()).accepted == 1
     assert len(bookings(sandbox)) == 1
+
+
+@pytest.mark.parametrize(
+    "said", [page(404), refusal("1001"), LOST, reply(None)], ids=["404", "refused", "lost", "empty"]
+)
+@virtual_time
+async def test_a_balance_that_cannot_be_had_is_no_reason_to_stop(said: Any) -> None:
+    """It is known that it is not known."""
+    transport = Scripted(balances=said)
+    async with scripted_client(transport, **SHARED) as client:
+        with Disbursement(client, io.BytesIO(csv_text(rows(3)).encode())) as disbursement:
+            funds = await disbursement.funds(await disbursement.look_back())
+            assert (funds.available, funds.low, funds.needed) == (None, False, disbursement.plan.total)
+            assert str(funds).startswith("The balance could not be had")
+            assert (await disbursement.pay()).accepted == 3
+
+
+@virtual_time
+async def test_a_balance_that_is_too_low_sends_nothing() -> None:
+    """With both numbers; unless the rules say otherwise."""
+    transport = Scripted(balances=reply({"availableAmount": "302.9900"}))
+    async with scripted_client(transport, **SHARED) as client:
+        with Disbursement(client, io.BytesIO(csv_text(rows(3)).encode())) as disbursement:
+            with pytest.raises(BalanceTooLowError, match="Nothing was sent") as caught:
+                await disbursement.pay()
+            assert (caught.value.needed, caught.value.available) == (Decimal(303), Decimal("302.99"))
+            assert (caught.value.currency, caught.value.money_may_have_moved) == ("INR", False)
+            assert transport.payouts == []
+            assert (await disbursement.pay(stop=StopRules(low_balance=False))).accepted == 3
+            # Nothing is left to be paid, so nothing is asked.
+            asked = len(transport.log)
+            assert (await disbursement.pay()).sent == 0
+    assert len(transport.log) == asked
+
+
+async def test_rows_that_another_run_paid_after_the_look_are_not_sent(client: PayProClient, sandbox: Sandbox) -> None:
+    """Each says so, none counts as trouble of the network, and with pay_again they are sent."""
+    data, other = csv_text(rows(60)), csv_text(rows(60)).replace("Asha Rao", "A. Rao")
+    with (
+        Disbursement(client, io.BytesIO(data.encode())) as first,
+        Disbursement(client, io.BytesIO(other.encode())) as second,
+    ):
+        looked = await first.look_back()
+        await second.pay()
+        batch = await first.start(looked, concurrency=1)
+        items = [item async for item in batch]
+        assert {type(item.error) for item in items} == {PaidMeanwhileError}
+        assert dict(batch.report.counts) == {ItemStatus.NOT_SENT: 60}
+        assert batch.report.stopped is None
+        assert len(bookings(sandbox)) == 60
+        report = await (await first.start(looked, pay_again=True))
+    assert report.accepted == 60
+    assert len(bookings(sandbox)) == 120
+
+
+async def test_rows_that_were_paid_before_may_be_left_out(client: PayProClient, sandbox: Sandbox) -> None:
+    """They are in no count and no sum, and the report says how many they are."""
+    with Disbursement(client, io.BytesIO(csv_text(row("300"), row("301")).encode())) as first:
+        await first.pay()
+    edited = csv_text(row("300", name="A. Rao"), row("302"), row("301", name="A. Rao"))
+    with Disbursement(client, io.BytesIO(edited.encode())) as disbursement:
+        report = await disbursement.pay(skip_paid=True)
+        found = await disbursement.report()
+    assert (report.total, report.sent) == (1, 1)
+    assert (found.left_out, dict(found.tally.counts)) == (2, {ItemStatus.PROCESSING: 1})
+    assert len(bookings(sandbox)) == 3

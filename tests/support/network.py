@@ -27,14 +27,22 @@ class Watched(HttpxTransport):
         return exchange
 
 
+NOT_THERE = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
 class Cable:
     """Carries bytes between a client and a server until it is cut; from that instant on nothing passes.
 
     Any thread may cut it. What had passed before arrives.
+
+    Args:
+        url: Where it leads.
+        without: A part of the paths that are not there: a request for one of them is answered with 404.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, without: str | None = None) -> None:
         self._url = urlsplit(url)
+        self._without = without
         self._is_cut = False
         self._server: asyncio.Server | None = None
         self._writers: list[asyncio.StreamWriter] = []
@@ -69,11 +77,16 @@ class Cable:
             return
         there, back = await asyncio.open_connection(self._url.hostname, self._url.port)
         self._writers.append(back)
-        await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
+        await asyncio.gather(self._carry(reader, back, writer), self._carry(there, writer))
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: asyncio.StreamWriter | None = None
+    ) -> None:
         try:
             while (data := await reader.read(65536)) and not self._is_cut:
+                if client is not None and self._without and self._without.encode() in data.partition(b"\r\n")[0]:
+                    client.write(NOT_THERE)
+                    break
                 writer.write(data)
         except OSError:
             pass  # one end has gone, and the other one hears of it

@@ -16,7 +16,7 @@ from typing import Any
 from attrs import frozen
 
 from paypro_async.sandbox import Sandbox
-from tests.support.fork_server import ForkServer
+from tests.support.fork_server import Child, ForkServer
 from tests.support.programs.command import PROGRAM
 from tests.support.valid import PAYEE
 
@@ -95,6 +95,10 @@ class Terminal:
         process = await asyncio.create_subprocess_exec(*command, cwd=self.folder, env=self._environment(env), **streams)
         self._started.append(process)
         return process
+
+    def begin(self, *arguments: str, env: Mapping[str, str | None] | None = None) -> Child:
+        """Fork a command and let it run, for a test that ends it or runs another one beside it."""
+        return self._fork_server.start(PROGRAM, *arguments, folder=self.folder, environment=self._environment(env))
 
     async def run(self, *arguments: str, stdin: str = "", env: Mapping[str, str | None] | None = None) -> Done:
         child = self._fork_server.start(
