@@ -18,7 +18,7 @@ from random import Random
 from attrs import Factory, define, evolve, frozen
 
 from paypro_async.ledger.file import place_of
-from paypro_async.ledger.sql.watermark import Watermark
+from paypro_async.ledger.sql.provenance.watermark import Watermark
 
 SECTOR = 512
 

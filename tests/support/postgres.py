@@ -97,6 +97,19 @@ class Server:
         settings = "" if self._durable else "-F -c full_page_writes=off"
         self._control("start", "-l", str(self._folder / "log"), "-o", f'-h "" -k {self._folder} {settings}')
 
+    def dump(self, url: str) -> Path:
+        """What pg_dump makes of a database, in its own format."""
+        dump = self._folder / f"{next(_names)}.dump"
+        self._run("pg_dump", "--format=custom", f"--file={dump}", url)
+        return dump
+
+    def restore(self, url: str, dump: Path, *options: str) -> None:
+        """Put a dump back, as pg_restore does it with those options."""
+        self._run("pg_restore", f"--dbname={url}", *options, str(dump))
+
+    def _run(self, program: str, *arguments: str) -> None:
+        pgexec(program, arguments, bin_path=self._installed.bin_path, user=self._installed.system_user, timeout=_HANGS)
+
     def copied(self) -> Path:
         """A cold copy of its folder; it must be stopped."""
         copy = self._folder.with_name(f"{self._folder.name}-copy")

@@ -12,6 +12,7 @@ What a kind of database does at its moments are the hooks of :class:`Hooks`, in 
                 │                 _replaced             the failed connection is let go
                 ├ each time ───── _check                is it still what other processes open?
                 │      └ reading or writing: the work
+                ├ each time ───── _is_same              in the transaction; if not, it is looked back once more
                 └ on an error ─── _replace
 
     migrate     ─ _before_connecting, _make_engine
@@ -35,13 +36,16 @@ from sqlalchemy import Connection, Engine, exc, func, select
 
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError
 from paypro_async.ledger.sql.migrations import SCHEMA_VERSION, make_triggers, migrate, schema_version
-from paypro_async.ledger.sql.restored import Restored
+from paypro_async.ledger.sql.provenance.restored import Restored
+from paypro_async.ledger.sql.provenance.watermark import NOWHERE, Watermark, mark_elsewhere
 from paypro_async.ledger.sql.schema import event, meta
 from paypro_async.ledger.sql.triggers import missing_triggers
-from paypro_async.ledger.sql.watermark import NOWHERE, Watermark, mark_elsewhere
 from paypro_async.log import logger
 
 __all__ = ["Database", "Purpose", "last_event_of"]
+
+# How often a ledger is looked at before a transaction that may not change meanwhile.
+_LOOKS = 3
 
 
 class Purpose(Enum):
@@ -83,6 +87,10 @@ class Hooks:
     def _identity_noted(self, connection: Connection) -> None:
         """What this ledger is known by is noted in this transaction; after its commit it raises no suspicion."""
 
+    def _is_noted_otherwise(self) -> bool:
+        """Whether what the ledger is known by has to be noted anew, although nothing is suspicious."""
+        return False
+
     def _check(self) -> None:
         """Raise if what is connected is no longer what other processes open."""
 
@@ -106,6 +114,8 @@ class Database(Hooks, ABC):
         self.purpose = Purpose.PAY
         self.restored: Restored = Restored(name)
         self.ledger_id = ""
+        # Whether its opening has ended: what is noticed later has no caller to tell, and stands in the log alone.
+        self.in_use = False
         self._migrates_itself = migrates_itself
         self._engine: Engine | None = None
         self._connection: Connection | None = None
@@ -126,8 +136,15 @@ class Database(Hooks, ABC):
         connection = self._connected()
         try:
             self._check()
-            with connection.execution_options(paypro_write=write).begin():
-                yield connection
+            for _ in range(_LOOKS):
+                with connection.execution_options(paypro_write=write).begin() as begun:
+                    # In the same transaction, so that nothing is put in the ledger's place in between.
+                    if self.purpose is Purpose.READ or self._is_same(connection):
+                        yield connection
+                        return
+                    begun.rollback()
+                self._look_back(connection)
+            self._refuse_changing()
         except BaseException:
             # Whatever state the connection is in, a new one is in a known state.
             self._replace()
@@ -183,6 +200,7 @@ class Database(Hooks, ABC):
         if self._engine is not None:
             self._engine.dispose()
             self._engine = None
+        self.in_use = False
 
     def unavailable(self, error: exc.SQLAlchemyError) -> LedgerUnavailableError:
         """The error for the caller, without the statement's values, which are personal."""
@@ -253,9 +271,19 @@ class Database(Hooks, ABC):
                 self.restored.suspicion = self._doubt(connection)
                 return
             lost = self.restored.has_lost(connection)
-            why = "what this process wrote is not there any more" if lost else self._doubt(connection)
+            why = "what this process has seen in it is not there any more" if lost else self._doubt(connection)
+            self.restored.last_event = last_event_of(connection)
         if why is not None:
             self._mark_restored(connection, why)
+            if self.in_use:
+                self.restored.tell(warn=False)
+        elif self._is_noted_otherwise():
+            with connection.execution_options(paypro_write=True).begin():
+                self._identity_noted(connection)
+
+    def _is_same(self, connection: Connection) -> bool:
+        """Whether the ledger is still what was looked at; what may be another is looked at again."""
+        return self.restored.is_known(connection)
 
     def _write_marks(self, connection: Connection) -> None:
         if self._marks_wait:
@@ -302,6 +330,11 @@ class Database(Hooks, ABC):
     def _read_identity(self, connection: Connection) -> str:
         self.ledger_id = connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar() or ""
         return self.ledger_id
+
+    def _refuse_changing(self) -> NoReturn:
+        raise LedgerUnavailableError(
+            f"The ledger {self.name} is being changed by another program just now. Nothing was sent; try again."
+        )
 
     def _refuse_version(self, version: int | None) -> NoReturn:
         if version is None:

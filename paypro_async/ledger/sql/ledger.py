@@ -76,7 +76,7 @@ class SqlLedger:
         """
         self._start(Purpose.PAY)
         await self._submit(Work(lambda connection: queries.bind(connection, account), writes=True))
-        self._database.restored.tell()
+        self._tell()
 
     async def open_to_read(self) -> None:
         """Make ready for looking into a ledger that is there, while others pay from it. Nothing is written to it.
@@ -97,7 +97,7 @@ class SqlLedger:
         """
         self._start(Purpose.MAINTAIN)
         await self._submit(Work(lambda _: None))
-        self._database.restored.tell()
+        self._tell()
 
     async def migrate(self) -> int | None:
         """Make the tables or bring them up to date; the version that was there before, or None for a new ledger."""
@@ -244,6 +244,10 @@ class SqlLedger:
             self._opened_by = this_process()
             self._database.purpose = purpose
             self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._in_flight.wanted)
+
+    def _tell(self) -> None:
+        self._database.restored.tell()
+        self._database.in_use = True
 
     async def _submit(self, request: Request[T]) -> T:
         if self._writer is None:

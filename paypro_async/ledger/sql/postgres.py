@@ -1,15 +1,19 @@
 """A ledger in PostgreSQL: its settings, its identity, and messages for its errors."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, select, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.sql.database import Database, Purpose
+from paypro_async.ledger.sql.migrations import schema_version
+from paypro_async.ledger.sql.provenance.origin import Origin
 from paypro_async.ledger.sql.schema import meta
 from paypro_async.log import logger
 
@@ -67,6 +71,7 @@ class PostgresDatabase(Database):
         self._url = _driver_url(url)
         where = f"{self._url.host or self._url.query.get('host', 'localhost')}/{self._url.database or ''}"
         super().__init__(where, patience=patience, migrates_itself=False, mark=mark)
+        self._origin: Origin | None = None
 
     def passing(self, error: exc.SQLAlchemyError, /) -> bool:
         """Whether the server went away, or two writers met."""
@@ -88,6 +93,15 @@ class PostgresDatabase(Database):
     def rewrite(self) -> bool:
         """Nothing to do: the server frees the space when it sees fit."""
         return False
+
+    def committed(self, last_event: int) -> None:
+        """What is durable now is what a dump that is put back would lack."""
+        super().committed(last_event)
+        if self._origin is None or self._origin.has_witness or self._connection is None:
+            return
+        # What fails here is done by the next who looks back.
+        with suppress(exc.SQLAlchemyError), self._connection.begin():
+            self._origin = self._origin.with_witness(self._connection)
 
     def _make_engine(self) -> Engine:
         settings = dict(_SETTINGS)
@@ -132,14 +146,31 @@ class PostgresDatabase(Database):
     def _suspicion(self, connection: Connection) -> str | None:
         if self.purpose is Purpose.READ and connection.execute(text("SELECT pg_is_in_recovery()")).scalar():
             return None  # A standby is a good place to read.
+        self._origin = Origin.read(connection)
         known = connection.execute(select(meta.c.value).where(meta.c.key == "server")).scalar()
         if known is not None and known != _server(connection):
             return "the server is another one, or was rolled back, or a standby took over"
-        return None
+        return self._origin.suspicion(connection)
+
+    def _is_noted_otherwise(self) -> bool:
+        return self._origin is not None and not self._origin.is_noted
 
     def _identity_noted(self, connection: Connection) -> None:
-        connection.execute(meta.delete().where(meta.c.key == "server"))
-        connection.execute(meta.insert().values(key="server", value=_server(connection)))
+        insert = postgresql.insert(meta).values(key="server", value=_server(connection))
+        connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value}))
+        self._origin = Origin.note(connection)
+
+    def _is_same(self, connection: Connection) -> bool:
+        return self._origin is not None and self._origin.is_same(connection, self.restored)
+
+    def _migrate(self, connection: Connection) -> bool:
+        version = schema_version(connection)
+        sound = version is not None and self._suspicion(connection) is None
+        new = super()._migrate(connection)
+        if sound and not new:
+            # A step may write the tables anew, which would look as if they had been filled from a dump.
+            self._identity_noted(connection)
+        return new
 
 
 def _driver_url(url: str) -> URL:

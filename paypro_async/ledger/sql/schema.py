@@ -24,7 +24,7 @@ __all__ = ["FIXED", "account", "batch", "clock", "event", "meta", "metadata", "p
 
 metadata: MetaData = MetaData()
 
-# schema_version, ledger_id, server (PostgreSQL's identity), forgetful_since (while the ledger is a restored backup).
+# schema_version, ledger_id, server and tables (what PostgreSQL's is known by), forgetful_since (while it is restored).
 meta: Table = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
 
 account: Table = Table(

@@ -17,10 +17,10 @@ from sqlalchemy.pool import NullPool
 
 from paypro_async.errors import ClientStateError, ConfigurationError, LedgerUnavailableError
 from paypro_async.ledger.file import place_of, real_path, second_name
-from paypro_async.ledger.sql.backup import backup_made_at, copy_file, forget_backup, merge_log, rewrite_file
 from paypro_async.ledger.sql.database import Database, Purpose, last_event_of
 from paypro_async.ledger.sql.migrations import schema_version
-from paypro_async.ledger.sql.watermark import NOWHERE, Watermark, mark_beside
+from paypro_async.ledger.sql.provenance.backup import backup_made_at, copy_file, forget_backup, merge_log, rewrite_file
+from paypro_async.ledger.sql.provenance.watermark import NOWHERE, Watermark, mark_beside
 from paypro_async.process import OPEN_FILES, FileId
 
 __all__ = ["SqliteDatabase"]

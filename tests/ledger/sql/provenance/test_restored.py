@@ -16,10 +16,10 @@ import pytest
 from paypro_async import ConfigurationError, Md5Signer, PayoutStatus, PayProClient, PayProWarning
 from paypro_async._core.lifecycle import Cause, State
 from paypro_async.ledger.file import place_of
-from paypro_async.ledger.sql import watermark as mark_module
 from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.ledger.sql.provenance import watermark as mark_module
+from paypro_async.ledger.sql.provenance.watermark import Watermark, mark_beside
 from paypro_async.ledger.sql.schema import payout
-from paypro_async.ledger.sql.watermark import Watermark, mark_beside
 from paypro_async.sandbox import Sandbox
 from tests.support.intents import ACCOUNT, FIELDS, MERCHANT, again, change, intent
 from tests.support.machine_faults import Make, execute, rows

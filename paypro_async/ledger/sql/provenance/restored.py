@@ -9,18 +9,26 @@ window. A person ends that, when nothing that was forgotten can come back.
 import warnings
 
 from attrs import define, field
-from sqlalchemy import Connection, String, insert, literal, null, select
+from sqlalchemy import BigInteger, Connection, String, bindparam, insert, literal, literal_column, null, select
 
 from paypro_async._core.lifecycle import Cause, State
 from paypro_async.errors import PayProWarning
 from paypro_async.ledger.sql.rows import announced
 from paypro_async.ledger.sql.schema import clock, event, meta, payout
+from paypro_async.ledger.sql.statements import Statement
 from paypro_async.log import logger
 
 __all__ = ["Restored"]
 
 
 _KEY = "forgetful_since"  # what stands in ledgers since their first release
+_LAST = select(event.c.id).where(event.c.id == bindparam("last", type_=BigInteger))
+_GLANCE = Statement.everywhere(
+    select(
+        select(meta.c.value).where(meta.c.key == literal_column(f"'{_KEY}'")).scalar_subquery().label("noted"),
+        _LAST.scalar_subquery().label("last"),
+    )
+)
 
 
 @define(eq=False)
@@ -30,25 +38,36 @@ class Restored:
     Args:
         name: The ledger's, for people.
         suspicion: Why the ledger looks like a restored backup, where it is only read and nothing is noted.
-        last_event: The number of the last step of history that this process wrote; 0 for none.
-        since: Since when the ledger is known to be restored, in seconds since 1970 on its own clock; None if it is not.
+        last_event: The number of the last step of history that this process wrote or saw; 0 for none.
     """
 
     name: str
     suspicion: str | None = None
     last_event: int = 0
-    since: float | None = None
+    _noted: str | None = field(default=None, init=False)
     _to_tell: str | None = field(default=None, init=False)
+
+    @property
+    def since(self) -> float | None:
+        """Since when the ledger is known to be restored, in seconds since 1970 on its own clock; None if it is not."""
+        return float(self._noted) if self._noted else None
 
     def read(self, connection: Connection) -> None:
         """Learn whether the ledger is known to be a restored backup."""
-        value = connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
-        self.since = float(value) if value else None
+        self._noted = connection.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
 
     def has_lost(self, connection: Connection) -> bool:
-        """Whether what this process wrote is not there any more."""
-        found = select(event.c.id).where(event.c.id == self.last_event)
-        return bool(self.last_event) and connection.execute(found).scalar() is None
+        """Whether the last step that this process wrote or saw is not there any more."""
+        return not self.agrees(self._noted, connection.execute(_LAST, {"last": self.last_event}).scalar())
+
+    def is_known(self, connection: Connection) -> bool:
+        """Whether nothing was lost, and no other process has found the ledger restored meanwhile, or ended that."""
+        found = _GLANCE.run(connection, last=self.last_event).one()
+        return self.agrees(found.noted, found.last)
+
+    def agrees(self, noted: str | None, last_event: int | None) -> bool:
+        """The same, of what was read."""
+        return noted == self._noted and (last_event or 0) == self.last_event
 
     def mark(self, connection: Connection, why: str) -> None:
         """From now on ask first. Everything that is open may have been sent since the backup was made."""
@@ -84,15 +103,19 @@ class Restored:
         )
         connection.execute(meta.delete().where(meta.c.key == _KEY))
         connection.execute(meta.insert().values(key=_KEY, value=repr(now)))
-        self.since, self.last_event, self._to_tell = now, 0, why
+        self._noted, self.last_event, self._to_tell = repr(now), 0, why
 
     def end(self, connection: Connection) -> None:
         """A person says that nothing that was forgotten can come back."""
         connection.execute(meta.delete().where(meta.c.key == _KEY))
-        self.since = None
+        self._noted = None
 
-    def tell(self) -> None:
-        """Say what was noticed, once, where a person will see it."""
+    def tell(self, *, warn: bool = True) -> None:
+        """Say what was noticed, once, where a person will see it.
+
+        Args:
+            warn: Whether there is a caller to be warned, beside the log.
+        """
         why, self._to_tell = self._to_tell, None
         if why is None:
             return
@@ -102,4 +125,5 @@ class Restored:
             "with 'paypro ledger restored --end'."
         )
         logger.warning("%s", text)
-        warnings.warn(text, PayProWarning, stacklevel=2)
+        if warn:
+            warnings.warn(text, PayProWarning, stacklevel=2)

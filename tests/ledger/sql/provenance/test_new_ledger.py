@@ -14,7 +14,7 @@ import pytest
 from paypro_async import PayProWarning
 from paypro_async.ledger.file import place_of
 from paypro_async.ledger.sql.ledger import SqlLedger
-from paypro_async.ledger.sql.watermark import Watermark
+from paypro_async.ledger.sql.provenance.watermark import Watermark
 from tests.support.intents import ACCOUNT, intent
 from tests.support.machine_faults import Make
 
