@@ -10,12 +10,14 @@ from typing import BinaryIO, Self, TypedDict, Unpack
 
 from attrs import evolve
 
+from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import State
 from paypro_async._core.money import total
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.report import BatchProgress, BatchReport
 from paypro_async._core.stopping import StopRules
 from paypro_async.batch.batch import Batch
-from paypro_async.bulk.evidence import Before
+from paypro_async.bulk.evidence import Before, Repeat
 from paypro_async.bulk.funds import Funds
 from paypro_async.bulk.plan import Plan, Planned, make_plan, planned
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
@@ -94,7 +96,7 @@ class Disbursement:
         self._client = client
         self._intake: Intake = client._intake  # noqa: SLF001  rows are checked as the client checks any payout
         self._path = Path(source) if isinstance(source, str | os.PathLike) else None
-        self._left_out: Mapping[int, str] = {}
+        self._left_out: Mapping[int, Repeat] = {}
         self.name: str = name or str(self._path or _name_of(source))
         defaults = _shared(self._intake)
         with ExitStack() as held:
@@ -153,7 +155,8 @@ class Disbursement:
 
         Args:
             pay_again: Pay rows although the ledger holds the same amount to the same account under other numbers.
-            skip_paid: Leave such rows out, and pay the others.
+            skip_paid: Leave such rows out, and pay the others. A payment for which a row is left out and whose outcome
+                is not known yet is taken on, under its own number.
             paid_within: As :meth:`look_back` takes it.
             settings: As :meth:`~paypro_async.PayProClient.batch_payout` takes them.
 
@@ -179,7 +182,7 @@ class Disbursement:
             before: What :meth:`look_back` found.
             skip_paid: Whether rows that were paid before under other numbers are left out of the sum.
         """
-        left_out = [one.amount for one in before.repeats] if skip_paid else []
+        left_out = [one.amount for one in before.repeats if one.state is not State.NEW] if skip_paid else []
         needed = total([before.unpaid, *(-amount for amount in left_out)])
         currency = self.plan.currency
         if not needed:
@@ -196,13 +199,13 @@ class Disbursement:
         """The batch that pays what is not paid yet: await it, iterate over it, or close it early.
 
         Each item's ``position`` is its row, counted from 0 without those that are left out; its ``payout`` holds the
-        row's fields.
+        row's fields, and the number under which it is paid.
 
         Args:
             before: What :meth:`look_back` found. A payment of the same to the same that is stored later, by another
                 run, keeps its row from being paid (:class:`~paypro_async.PaidMeanwhileError`).
             pay_again: Pay rows although the ledger holds the same amount to the same account under other numbers.
-            skip_paid: Leave such rows out, and pay the others.
+            skip_paid: As :meth:`pay` takes it.
             settings: As :meth:`~paypro_async.PayProClient.batch_payout` takes them.
 
         Raises:
@@ -213,7 +216,7 @@ class Disbursement:
             raise PayoutFileError([FileProblem(line=1, code="FILE_CHANGED", message=message)])
         if problems := before.problems(pay_again=pay_again, skip_paid=skip_paid):
             raise PayoutFileError(problems)
-        self._left_out = {one.row: one.trade_no for one in before.repeats} if skip_paid and not pay_again else {}
+        self._left_out = {one.row: one for one in before.repeats} if skip_paid and not pay_again else {}
         payouts = self._payouts(others=None if pay_again else before.others)
         batch = self._client.batch_payout(payouts, batch_id=self.plan.batch_id, **settings)
         # So that `paypro ledger show` can name the file.
@@ -232,7 +235,8 @@ class Disbursement:
         Raises:
             LedgerUnavailableError: If the ledger cannot be read.
         """
-        return row_outcomes(self._rows(), self._ledger(), self._intake.merchant_no, left_out=self._left_out)
+        left_out = {row: repeat.trade_no for row, repeat in self._left_out.items()}
+        return row_outcomes(self._rows(), self._ledger(), self._intake.merchant_no, left_out=left_out)
 
     async def report(self, path: str | os.PathLike[str] | None = None) -> FileReport:
         """Count the rows by what became of them, and write each into a result file if *path* names one.
@@ -265,12 +269,13 @@ class Disbursement:
 
     def _payouts(self, *, others: Mapping[str, int] | None) -> Iterator[CheckedPayout]:
         for row, intent in self._rows():
-            if row.number in self._left_out:
-                continue
-            if others is not None:
+            paid_before = self._left_out.get(row.number)
+            pays: Intent | None = intent if paid_before is None else paid_before.pending
+            if pays is intent and others is not None:
                 key = payment_key(intent.region, intent.content)
-                intent = evolve(intent, others=others.get(key, 0) if key else None)  # noqa: PLW2901
-            yield CheckedPayout({**row.values, "trade_no": intent.trade_no}, intent)
+                pays = evolve(intent, others=others.get(key, 0) if key else None)
+            if pays is not None:
+                yield CheckedPayout({**row.values, "trade_no": pays.trade_no}, pays)
 
     def _ledger(self) -> Ledger:
         return self._client._paying().recording.ledger  # noqa: SLF001  only of a client that can pay

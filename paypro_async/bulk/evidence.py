@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from attrs import field, frozen
 
+from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import State
 from paypro_async._core.masking import mask_text
 from paypro_async._core.report import ItemStatus
@@ -78,6 +79,7 @@ class Repeat:
         source: The file that it came from, if from one.
         remark: What it was paid for, if it says so and that was not erased.
         more: How many more there are.
+        pending: The intent of the other one, if nobody knows yet what becomes of it.
     """
 
     line: int
@@ -90,6 +92,7 @@ class Repeat:
     source: str | None = None
     remark: str | None = field(default=None, repr=mask_text)
     more: int = 0
+    pending: Intent | None = field(default=None, repr=False)
 
     @property
     def problem(self) -> FileProblem:

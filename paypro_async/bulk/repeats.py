@@ -31,6 +31,7 @@ PAID_WITHIN = timedelta(days=35)
 """How old a payment of a run that has ended may be and still speak against a row: a month of wages, and some days."""
 
 _DAY = 86_400.0
+_PENDING = frozenset({State.NEW, State.SENDING})
 
 
 @frozen
@@ -197,6 +198,7 @@ class LookBack:
             source=batch.source if batch else None,
             remark=_remark(entry),
             more=found.more,
+            pending=_intent_of(entry) if entry and entry.state in _PENDING else None,
         )
 
     def _is_same_file(self, batch: BatchRecord) -> bool:
@@ -238,3 +240,16 @@ def _remark(entry: Entry | None) -> str | None:
         return None
     names = [one.wire for one in region_named(entry.region).fields if one.name == "remark"]
     return next((entry.content[name] for name in names if entry.content.get(name)), None)
+
+
+def _intent_of(entry: Entry) -> Intent:
+    """What was claimed, to take it on under its number."""
+    return Intent(
+        merchant_no=entry.merchant_no,
+        trade_no=entry.trade_no,
+        region=entry.region,
+        amount=entry.amount,
+        currency=entry.currency,
+        content=entry.content,
+        fingerprint=entry.fingerprint,
+    )

@@ -29,6 +29,7 @@ class RowOutcome:
         amount: In major units.
         entry: The ledger's, or None if it holds none for this row.
         paid_as: The other trade number under which it was paid before, if the row was left out for that.
+        paid_status: What is known of that one now; None if the row was not left out.
     """
 
     row: Row
@@ -37,6 +38,7 @@ class RowOutcome:
     amount: Decimal
     entry: Entry | None = None
     paid_as: str | None = None
+    paid_status: ItemStatus | None = None
 
 
 async def row_outcomes(
@@ -54,20 +56,24 @@ async def row_outcomes(
         LedgerUnavailableError: If the ledger cannot be read.
     """
     for page in pages(rows):
-        entries = await ledger.get_many(merchant_no, [intent.trade_no for _, intent in page])
+        others = [left_out[row.number] for row, _ in page if row.number in left_out]
+        entries = await ledger.get_many(merchant_no, [*(intent.trade_no for _, intent in page), *others])
         for row, intent in page:
             entry = entries.get(intent.trade_no)
             status = ItemStatus.of(entry.state) if entry else ItemStatus.NOT_SENT
             if entry and entry.fingerprint != intent.fingerprint:
                 # Another payout has this number, and what became of that one is not this row's news.
                 status, entry = ItemStatus.CONFLICT, None
+            paid_as = None if entry else left_out.get(row.number)
+            other = entries.get(paid_as) if paid_as else None
             yield RowOutcome(
                 row=row,
                 trade_no=intent.trade_no,
                 status=status,
                 amount=intent.amount,
                 entry=entry,
-                paid_as=None if entry else left_out.get(row.number),
+                paid_as=paid_as,
+                paid_status=ItemStatus.of(other.state) if other else None,
             )
 
 
@@ -78,17 +84,18 @@ class FileReport:
     Args:
         tally: How many rows, and how much money, by status.
         codes: The platform's codes of those that were not accepted, and how often each came.
-        left_out: How many rows were left out since they were paid before under other numbers; they are in no tally.
+        left_out: The same of rows that were left out since they were paid before under other numbers, by the status of
+            those; they are not in *tally*.
     """
 
     tally: Tally[ItemStatus] = field(factory=Tally)
     codes: Counter[str] = field(factory=Counter)
-    left_out: int = 0
+    left_out: Tally[ItemStatus] = field(factory=Tally)
 
     def add(self, outcome: RowOutcome) -> None:
         """Count one row."""
-        if outcome.paid_as is not None:
-            self.left_out += 1
+        if outcome.paid_status is not None:
+            self.left_out.add(outcome.paid_status, outcome.amount)
             return
         status = outcome.status
         self.tally.add(status, outcome.amount)

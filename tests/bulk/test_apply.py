@@ -346,5 +346,6 @@ async def test_rows_that_were_paid_before_may_be_left_out(client: PayProClient, 
         report = await disbursement.pay(skip_paid=True)
         found = await disbursement.report()
     assert (report.total, report.sent) == (1, 1)
-    assert (found.left_out, dict(found.tally.counts)) == (2, {ItemStatus.PROCESSING: 1})
+    assert dict(found.left_out.counts) == {ItemStatus.PROCESSING: 2}
+    assert dict(found.tally.counts) == {ItemStatus.PROCESSING: 1}
     assert len(bookings(sandbox)) == 3

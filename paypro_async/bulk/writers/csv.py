@@ -62,7 +62,8 @@ def _cells(outcome: RowOutcome) -> list[str]:
     if entry is None:
         message = _CONFLICT if status is ItemStatus.CONFLICT else ""
         if outcome.paid_as is not None:
-            message = f"Left out: the same amount was paid to the same account before, as {outcome.paid_as}."
+            known = f"{outcome.paid_as} ({outcome.paid_status})"
+            message = f"Left out: the ledger holds the same amount to the same account as {known}."
         return [trade_no, status, "", message, "", "", ""]
     texts = (entry.code, entry.message, entry.platform_trade_no, entry.utr)
     return [trade_no, status, *(defused(text) for text in texts), str(entry.attempt)]

@@ -60,7 +60,7 @@ class Summary:
         """Unknown outcomes win over failures: they must not be overlooked."""
         if self.interrupted:
             return Exit.INTERRUPTED
-        left = self.tally.counts.keys()
+        left = self.tally.counts.keys() | self.whole.left_out.counts.keys()
         if any(status.uncertain for status in left):
             return Exit.UNKNOWN_LEFT
         all_accepted = all(status.accepted for status in left)
@@ -85,7 +85,10 @@ class Summary:
                 "last": _iso(self.paid.last),
                 "files": list(self.paid.sources),
             },
-            "left_out": self.whole.left_out,
+            "left_out": {
+                "rows": self.whole.left_out.counts.total(),
+                "statuses": dict(self.whole.left_out.counts),
+            },
             "codes": dict(self.whole.codes),
             "stopped": self.report.stopped,
             "interrupted": self.interrupted,
@@ -120,8 +123,10 @@ class Summary:
             rows = "the only row was" if paid.count == 1 else f"all {paid.count:,} rows were"
             return f"Nothing new was paid: {rows} paid before, {paid.when}."
         before = f" {paid.count:,} {_were(paid.count)} paid before, {paid.when}." if paid.count else ""
-        left_out = self.whole.left_out
-        skipped = f" {left_out:,} {_were(left_out)} left out, as paid before under other numbers." if left_out else ""
+        left_out = self.whole.left_out.counts
+        known = ", ".join(f"{count:,} {status}" for status, count in left_out.items())
+        out = left_out.total()
+        skipped = f" {out:,} {_were(out)} left out, as known under other numbers ({known})." if out else ""
         return f"{sent:,} {'row was' if sent == 1 else 'rows were'} sent now.{before}{skipped}"
 
     @property
