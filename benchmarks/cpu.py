@@ -101,7 +101,8 @@ async def _best_of(work: Callable[[], Awaitable[object]], count: int) -> float:
 async def _steps(count: int) -> dict[str, float]:
     from paypro_async import Md5Signer, MemoryLedger, PayProClient
     from paypro_async._core.intent import fingerprint_of
-    from paypro_async._core.outcome import Codes, classify_payout
+    from paypro_async._core.outcome import classify_payout
+    from paypro_async._core.platform_codes import Codes
     from paypro_async._core.transitions import after_attempt
     from paypro_async._core.wire import request_body
 

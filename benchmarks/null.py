@@ -9,7 +9,7 @@ __all__ = ["REPLY", "ForgetfulLedger", "NullTransport"]
 
 REPLY = (
     b'{"msg":"success","code":"0000","timestamp":1719829933893,"success":true,"data":{"platFormTradeNo":'
-    b'"32e936de44164512abe419a9d1b2449a","status":"0000","desc":"CREDIT_SUCCESS","remark":"000000"}}'
+    b'"32e936de44164512abe419a9d1b2449a","status":"0000","desc":"CREDIT_SUCCESS"}}'
 )
 
 
@@ -29,6 +29,7 @@ class ForgetfulLedger(MemoryLedger):
     """Forgets what is final, and would pay it again: for measuring only."""
 
     async def move(self, change: Change) -> Written:
+        self._orders.clear()  # every order of this platform has the same number
         moved = await super().move(change)
         if moved.entry.state in FINAL:
             del self._entries[change.merchant_no, change.trade_no]

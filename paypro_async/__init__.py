@@ -2,7 +2,7 @@
 
 from paypro_async._core.lifecycle import Entry, State
 from paypro_async._core.models import Balance, PayoutResult, PayoutStatus, QueryResult
-from paypro_async._core.outcome import Codes
+from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions.india import Payout
 from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, ItemStatus
 from paypro_async._core.signing import HmacSha256Signer, Md5Signer, Signer, signing_string
@@ -21,6 +21,7 @@ from paypro_async.errors import (
     InvalidPayoutError,
     LedgerUnavailableError,
     NotSentError,
+    OrderMissingError,
     OutcomeNotRecordedError,
     OutcomeUnknownError,
     PaidMeanwhileError,
@@ -62,6 +63,7 @@ __all__ = [
     "Md5Signer",
     "MemoryLedger",
     "NotSentError",
+    "OrderMissingError",
     "OutcomeNotRecordedError",
     "OutcomeUnknownError",
     "PaidMeanwhileError",

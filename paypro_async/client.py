@@ -4,16 +4,16 @@ import os
 import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
 from paypro_async._core.endpoint import check_merchant_no, read_endpoint
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
-from paypro_async._core.outcome import Codes
+from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import Payable, Region, region_named
 from paypro_async._core.regions.india import PayoutFields
 from paypro_async._core.report import BatchProgress
-from paypro_async._core.retry import RetryBudget
 from paypro_async._core.signing import Signer, check_signer
 from paypro_async._core.stopping import StopRules
 from paypro_async._core.trade_no import is_trade_no
@@ -69,6 +69,9 @@ class PayProClient:
         send_within: Seconds within which the first byte of an announced attempt must leave, or it is not sent. By
             default a sixth of *settle_after*, at most 10.
         codes: Platform codes with a meaning, for those that its pages do not list.
+        check_echo: Believe a reply only if the remark that it repeats is that of its request.
+        adopt_duplicates: Take an order of the same amount for ours if our first attempt was refused as a duplicate,
+            though another system may have made it. By default a person looks first.
         environment: A name for the platform behind *base_url*, kept when its address changes. By default the host.
         allow_plain_http: Allow plain http to another machine.
         max_connections: Connections at most, and so requests at one time.
@@ -99,6 +102,8 @@ class PayProClient:
         request_timeout: float | None = None,
         send_within: float | None = None,
         codes: Codes | None = None,
+        check_echo: bool = True,
+        adopt_duplicates: bool = False,
         environment: str | None = None,
         allow_plain_http: bool = False,
         max_connections: int = 100,
@@ -125,7 +130,8 @@ class PayProClient:
             timeout=timeout,
             max_attempts=max_attempts,
         )
-        self._policy = self._timing.policy(resend=resend == "after_settle")
+        self._policy = self._timing.policy(resend=resend == "after_settle", adopt_duplicates=adopt_duplicates)
+        self._check_echo = check_echo
         self._codes = codes or Codes()
         self._runtime = runtime or SystemRuntime()
         self._intake = Intake(
@@ -133,6 +139,8 @@ class PayProClient:
             merchant_no=merchant_no,
             defaults={"ip_address": ip_address or "", "notify_url": notify_url or ""},
             runtime=self._runtime,
+            settle_after=settle_after,
+            resend=resend == "after_settle",
         )
         self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
         self._owns_ledger = isinstance(ledger, str)
@@ -195,15 +203,9 @@ class PayProClient:
             transport=transport,
             runtime=self._runtime,
             codes=self._codes,
+            check_echo=self._check_echo,
         )
-        return Session(
-            platform=platform,
-            ledger=self._ledger,
-            policy=self._policy,
-            budget=RetryBudget(),
-            runtime=self._runtime,
-            times=self._timing,
-        )
+        return Session.of(platform, ledger=self._ledger, policy=self._policy, times=self._timing)
 
     async def aclose(self) -> None:
         """End the batches that run, close the connections and the ledger, as far as the client opened them."""
@@ -349,15 +351,18 @@ class PayProClient:
         limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
         return await Queries(session=self._asking()).balance(timeout=limits.timeout, max_attempts=limits.max_attempts)
 
-    async def reconcile(self, *, concurrency: int = 20, wait: bool = False) -> ReconcileReport:
+    async def reconcile(
+        self, *, concurrency: int = 20, wait: bool = False, overdue_after: timedelta = timedelta(days=1)
+    ) -> ReconcileReport:
         """Ask the platform about every payout in the ledger that is not final, and store what it says. Sends nothing.
 
         A payout that never arrived, as two questions after its settle window say, becomes one that may be sent again
-        (or waits for a person, with ``resend="never"``).
+        (or waits for a person, with ``resend="never"``). A refusal of the last day is looked at once more.
 
         Args:
             concurrency: How many questions may be under way at one time.
             wait: Wait for the settle window of payouts that were sent just now, instead of leaving them unknown.
+            overdue_after: A payout that has been processing for longer is counted as overdue.
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read or written; what was learned until then is stored.
@@ -365,7 +370,11 @@ class PayProClient:
         check_count("concurrency", concurrency)
         attempts = self._timing.max_attempts
         all_open = Reconciliation(
-            recording=self._paying().recording, concurrency=concurrency, max_attempts=attempts, wait=wait
+            recording=self._paying().recording,
+            concurrency=concurrency,
+            max_attempts=attempts,
+            wait=wait,
+            overdue_after=overdue_after.total_seconds(),
         )
         return await all_open.run()
 

@@ -15,10 +15,11 @@ An exception means "the SDK could not tell you"; a payout that the platform refu
     │   ├── LedgerUnavailableError    the intent could not be stored, so nothing was sent
     │   ├── PaidMeanwhileError        another run has paid the same since the file was looked up
     │   ├── RateLimitedError          the platform said "too many requests"
-    │   └── CredentialsRefusedError   the platform did not accept the merchant number or the signature
+    │   └── CredentialsRefusedError   the platform refuses whatever this merchant asks
     ├── OutcomeUnknownError           money may have moved; ask, never use a new trade_no
     │   ├── ReplyLostError            no reply, or only a part of one
     │   ├── ReplyUnreadableError      a reply that does not say what happened
+    │   ├── OrderMissingError         it was accepted, and then the platform knew no such order
     │   └── ReviewRequiredError       only a person can decide what happened
     ├── OutcomeNotRecordedError       the platform answered, the ledger could not store it; carries the result
     ├── IdempotencyConflictError      the trade_no belongs to another payout; nothing was sent
@@ -40,6 +41,7 @@ from paypro_async._core.errors import (
     InvalidPayoutError,
     LedgerUnavailableError,
     NotSentError,
+    OrderMissingError,
     OutcomeUnknownError,
     PaidMeanwhileError,
     PayProError,
@@ -64,6 +66,7 @@ __all__ = [
     "InvalidPayoutError",
     "LedgerUnavailableError",
     "NotSentError",
+    "OrderMissingError",
     "OutcomeNotRecordedError",
     "OutcomeUnknownError",
     "PaidMeanwhileError",

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict
 
 from attrs import evolve, fields_dict
 
-from paypro_async._core.outcome import Codes
+from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import Region
 from paypro_async._core.signing import Md5Signer, Signer
 from paypro_async.errors import ConfigurationError
@@ -35,6 +35,8 @@ class ClientSettings(TypedDict, total=False):
     request_timeout: float | None
     send_within: float | None
     codes: Codes | None
+    check_echo: bool
+    adopt_duplicates: bool
     environment: str | None
     allow_plain_http: bool
     max_connections: int
@@ -57,15 +59,19 @@ VARIABLES: Mapping[str, str] = {
     "PAYPRO_REQUEST_TIMEOUT": "request_timeout",
     "PAYPRO_PROXY": "proxy",
     "PAYPRO_TRANSPORT": "transport",
+    "PAYPRO_CHECK_ECHO": "check_echo",
 }
 """Each variable and the argument of ``PayProClient`` that it stands for.
 
 Beside these, ``PAYPRO_SECRET`` or ``PAYPRO_SECRET_FILE`` (a path), and ``PAYPRO_SECRET_POSITION``, make the signer.
 """
 
-CODE_VARIABLES: Mapping[str, str] = {f"PAYPRO_{name.upper()}_CODES": name for name in fields_dict(Codes)}
+CODE_VARIABLES: Mapping[str, str] = {
+    f"PAYPRO_{name.upper()}_CODES": name for name, one in fields_dict(Codes).items() if one.init
+}
 """Each variable that adds codes, separated by commas, to a set of :class:`~paypro_async.Codes`."""
 
+_TRUTHS = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
 _SECONDS = ("timeout", "settle_after", "request_timeout")
 
 
@@ -96,6 +102,10 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[
     for name in _SECONDS:
         if isinstance(settings.get(name), str):
             settings[name] = _seconds(name, settings[name])
+    if isinstance(check_echo := settings.get("check_echo"), str):
+        if check_echo.lower() not in _TRUTHS:
+            raise ConfigurationError("PAYPRO_CHECK_ECHO is neither yes nor no.")
+        settings["check_echo"] = _TRUTHS[check_echo.lower()]
     return settings
 
 

@@ -14,8 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from attrs import evolve
 from sqlalchemy import Engine, event
 
 import paypro_async
@@ -56,7 +58,7 @@ class Soon(NullTransport):
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
         await asyncio.sleep(0.005)
-        return self.exchange
+        return evolve(self.exchange, body=REPLY.replace(b"32e936de44164512abe419a9d1b2449a", uuid4().hex.encode()))
 
 
 def client(**settings: Any) -> PayProClient:

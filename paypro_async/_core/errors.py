@@ -168,7 +168,10 @@ class RateLimitedError(NotSentError):
 
 
 class CredentialsRefusedError(NotSentError):
-    """The platform refused the signature or the merchant number. Nothing was accepted; mend the credentials.
+    """The platform refused the payout and every question about it alike: it refuses this caller. Nothing was accepted.
+
+    Mend the signature, the merchant number or the platform's list of addresses, and call again with the same trade_no:
+    the platform is asked before the payout goes out again.
 
     Attributes:
         platform_code: The platform's code, as text.
@@ -221,6 +224,13 @@ class ReviewRequiredError(OutcomeUnknownError):
     """The payout waits for a person: what the platform says cannot be brought together with what was sent.
 
     Money may have moved. Look the order up in PayPro's dashboard; nothing more is sent for this trade_no.
+    """
+
+
+class OrderMissingError(OutcomeUnknownError):
+    """The platform had accepted the payout, and now it knows no such order.
+
+    Money may have moved. Ask again later, or look the order up in PayPro's dashboard; never use a new trade_no.
     """
 
 

@@ -7,6 +7,7 @@ from paypro_async._core.errors import (
     CredentialsRefusedError,
     LedgerUnavailableError,
     NotSentError,
+    OrderMissingError,
     OutcomeUnknownError,
     PayProError,
     PoolTimeoutError,
@@ -24,9 +25,17 @@ __all__ = ["not_recorded", "unsettled"]
 
 def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentError | OutcomeUnknownError:
     """The error for a call that ends while *entry* is new, unknown, or waits for a person."""
-    if entry.state is State.NEW:
+    if entry.state is State.NEW and not entry.uncertain:
         return _not_sent(entry, last, elapsed)
     about = {"trade_no": entry.trade_no}
+    if entry.state is State.MISSING:
+        return OrderMissingError(
+            f"PayPro had accepted payout {entry.trade_no}, and now it knows no such order. Money may have moved. Ask "
+            "again later with the same trade_no, or look the order up in PayPro's dashboard; never use a new trade_no.",
+            attempts=entry.attempt,
+            elapsed=elapsed,
+            **about,
+        )
     if entry.state is State.REVIEW:
         return ReviewRequiredError(
             f"Payout {entry.trade_no} waits for a person: what the platform says{_told(_code(entry.code))} does not "
@@ -36,7 +45,10 @@ def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentE
             elapsed=elapsed,
             **about,
         )
-    if entry.attempt == 0:
+    if entry.state is State.NEW:
+        kind = OutcomeUnknownError
+        what = "was sent, and PayPro knew no such order when it was last asked, which is no proof"
+    elif entry.attempt == 0:
         kind = OutcomeUnknownError
         what = (
             "may have been sent before the ledger was restored from a backup, and the platform was not clear about it"
@@ -95,8 +107,9 @@ def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentErro
         )
     if last is not None and verdict is Verdict.BAD_CREDENTIALS:
         return CredentialsRefusedError(
-            f"The platform refused the credentials for payout {entry.trade_no}{_told(_code(last.code))}. No money "
-            "moved. Check the merchant number, the secret and secret_position, then call again with the same trade_no.",
+            f"The platform refused payout {entry.trade_no}, and whatever else this merchant asks, for the caller's sake"
+            f"{_told(_code(last.code))}. No money moved. Check the merchant number, the secret, secret_position "
+            "and the platform's list of addresses, then call again with the same trade_no.",
             platform_code=last.code,
             platform_message=last.message,
             **about,

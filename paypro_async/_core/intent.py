@@ -111,7 +111,16 @@ def _check_field(one: Field, value: Any) -> tuple[str, str] | None:
     return TEXT.wrong(value) or one.check.wrong(value)
 
 
-def prepare(spec: RegionSpec, payout: Any, *, merchant_no: str, trade_no: Any, defaults: Mapping[str, str]) -> Intent:
+def prepare(
+    spec: RegionSpec,
+    payout: Any,
+    *,
+    merchant_no: str,
+    trade_no: Any,
+    defaults: Mapping[str, str],
+    settle_after: float | None = None,
+    resend: bool = True,
+) -> Intent:
     """Check a payout whole and freeze it.
 
     Args:
@@ -120,6 +129,7 @@ def prepare(spec: RegionSpec, payout: Any, *, merchant_no: str, trade_no: Any, d
         merchant_no: The merchant that pays.
         trade_no: The payout's own number, or a new one if it has none.
         defaults: The client's values for fields that most payouts share.
+        settle_after: Kept with the intent, see :class:`Intent`; and so is *resend*.
 
     Raises:
         InvalidPayoutError: With every wrong field.
@@ -142,6 +152,8 @@ def prepare(spec: RegionSpec, payout: Any, *, merchant_no: str, trade_no: Any, d
         currency=spec.currency,
         content=sent,
         fingerprint=fingerprint_of(spec, sent),
+        settle_after=settle_after,
+        resend=resend,
         warnings=(Problem("amount", *warning),) if warning else (),
     )
 

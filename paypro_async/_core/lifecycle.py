@@ -1,4 +1,4 @@
-"""The states of a payout in the ledger, and every way from one to another.
+"""A payout in the ledger, and what changes it.
 
 The rules:
 
@@ -14,19 +14,20 @@ The rules:
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from types import MappingProxyType
 
 from attrs import field, frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult, PayoutStatus
+from paypro_async._core.states import FINAL, LEGAL, PAID_NOTHING, Cause, Reply, State
 from paypro_async._core.wire import Phase
 
 __all__ = [
     "FINAL",
     "LEGAL",
     "PAID_NOTHING",
+    "USUAL_SETTLE_AFTER",
     "Cause",
     "Change",
     "Entry",
@@ -38,82 +39,12 @@ __all__ = [
     "claim_of",
     "event_of",
     "first_entry",
+    "is_refusal",
 ]
 
 
-class State(StrEnum):
-    """Where a payout stands."""
+USUAL_SETTLE_AFTER = 60.0  # seconds; also of an attempt of a release that did not store its settle window
 
-    NEW = "new"
-    """Stored, and nothing of it is out: it may be sent."""
-    SENDING = "sending"
-    """It may have been sent, and the outcome is not known."""
-    PROCESSING = "processing"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    REVERSED = "reversed"
-    REVIEW = "review"
-    """Only a person can decide. Nothing is sent any more."""
-
-
-class Cause(StrEnum):
-    """Who learned what a change says."""
-
-    ATTEMPT = "attempt"
-    QUERY = "query"
-    CALLBACK = "callback"
-    RECONCILE = "reconcile"
-    PERSON = "person"
-    RESTORE = "restore"
-    """The ledger itself found that it is older than what was last written to it."""
-
-
-class Reply(StrEnum):
-    """What the last attempt was answered, where that alone does not end the payout."""
-
-    REFUSED = "refused"
-    DUPLICATE = "duplicate"
-
-
-_PERSON = frozenset({Cause.PERSON})
-_LATER = frozenset({Cause.QUERY, Cause.CALLBACK, Cause.RECONCILE, Cause.PERSON})
-_LEARNED = _LATER | {Cause.ATTEMPT}
-
-LEGAL: Mapping[tuple[State, State], frozenset[Cause]] = MappingProxyType(
-    {
-        (State.NEW, State.SENDING): frozenset({Cause.ATTEMPT, Cause.RESTORE}),
-        # Again, after two questions found nothing; or the same attempt with its end noted.
-        (State.SENDING, State.SENDING): frozenset({Cause.ATTEMPT, Cause.RESTORE}),
-        # It provably never left, or two questions after the settle window found nothing.
-        (State.SENDING, State.NEW): frozenset({Cause.ATTEMPT, Cause.QUERY, Cause.RECONCILE}),
-        (State.SENDING, State.PROCESSING): _LEARNED,
-        (State.SENDING, State.SUCCEEDED): _LEARNED,
-        (State.SENDING, State.FAILED): _LEARNED,
-        (State.SENDING, State.REVIEW): _LATER,
-        # A late answer of an older attempt: the order exists after all.
-        (State.NEW, State.PROCESSING): _LEARNED,
-        (State.NEW, State.SUCCEEDED): _LEARNED,
-        (State.NEW, State.FAILED): _LATER,
-        (State.NEW, State.REVIEW): _PERSON,
-        (State.PROCESSING, State.SUCCEEDED): _LEARNED,
-        (State.PROCESSING, State.FAILED): _LATER,
-        (State.PROCESSING, State.REVIEW): _LATER,
-        (State.SUCCEEDED, State.REVERSED): _LATER,
-        # Reported as failed, then seen alive: a person must look before it is paid a second time.
-        (State.FAILED, State.REVIEW): _LEARNED,
-        # What the platform says meanwhile is noted for the person who decides, and decides nothing.
-        (State.REVIEW, State.REVIEW): _LEARNED,
-        (State.REVIEW, State.PROCESSING): _PERSON,
-        (State.REVIEW, State.SUCCEEDED): _PERSON,
-        (State.REVIEW, State.FAILED): _PERSON,
-        (State.REVIEW, State.NEW): _PERSON,
-    }
-)
-
-FINAL = frozenset({State.SUCCEEDED, State.FAILED, State.REVERSED})
-
-PAID_NOTHING = frozenset({State.FAILED, State.REVERSED})
-"""Of these no money is out, so paying the same once more is no second payment."""
 
 _STATUS = MappingProxyType(
     {
@@ -171,6 +102,18 @@ class Entry:
     resend: bool = True
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def asks_first(self) -> bool:
+        """Whether it is asked about before it is sent, since what was believed some time ago may be wrong by now."""
+        return self.state is State.NEW and (self.doubt or self.reply is Reply.BUSY)
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether money may have moved."""
+        # What the platform refused together with every question, it refused for the caller's sake and did not take.
+        believed_absent = self.state is State.NEW and self.doubt and self.reply is not Reply.REFUSED
+        return believed_absent or self.state in (State.SENDING, State.MISSING, State.REVIEW)
 
     def result(self) -> PayoutResult | None:
         """The entry as callers see it; None while nothing is known or only a person can decide."""
@@ -304,6 +247,11 @@ def first_entry(intent: Intent, now: datetime, *, restored_since: datetime | Non
     )
 
 
+def is_refusal(entry: Entry) -> bool:
+    """Whether the payout ended since the platform refused it, and was not looked at since."""
+    return entry.state is State.FAILED and entry.reply is Reply.REFUSED
+
+
 def applies(entry: Entry, change: Change) -> bool:
     """Whether the entry is still as the change's writer saw it."""
     if entry.state is not change.state or change.attempt not in (None, entry.attempt):
@@ -356,7 +304,4 @@ def changed(entry: Entry, change: Change, now: datetime | None, *, age: float | 
 
 
 def _longer(stored: float | None, own: float | None) -> float | None:
-    """The longer of two settle windows, since an attempt of before may still be on its way too."""
-    if stored is None or own is None:
-        return stored if own is None else own
-    return max(stored, own)
+    return stored if own is None else max(USUAL_SETTLE_AFTER if stored is None else stored, own)

@@ -28,11 +28,15 @@ class PayoutStatus(StrEnum):
     """The platform refused the payout or could not pay it; the money did not move."""
     REVERSED = "reversed"
     """A payout that had succeeded was taken back later."""
+    UNKNOWN = "unknown"
+    """Only of a query: there is an order, and the answer does not say what became of this payout. It is over another
+    amount, or paid in part, or failed under a code that no page lists, which must be said twice.
+    """
 
     @property
     def is_final(self) -> bool:
-        """True unless the payout is still processing."""
-        return self is not PayoutStatus.PROCESSING
+        """Whether it can no longer change by itself."""
+        return self not in (PayoutStatus.PROCESSING, PayoutStatus.UNKNOWN)
 
 
 @frozen(kw_only=True)

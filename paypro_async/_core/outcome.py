@@ -1,31 +1,42 @@
 """What one exchange says about one payout. Total: what is not understood is ``UNKNOWN``.
 
-The rules, in this order (docs: india/payout, SouthKorea/errorcode; DESIGN of the readings: docs/architecture.md):
+The rules, in this order (docs: india/payout, SouthKorea/errorcode; the readings: docs/architecture.md):
 
 1. No whole reply: ``NOT_SENT`` if no byte left, else ``UNKNOWN``.
 2. HTTP 429: not accepted, wait. HTTP 5xx, 1xx, 3xx: ``UNKNOWN``, whatever the body says.
-3. No readable envelope: ``UNKNOWN``, 4xx included.
-4. The outer ``code`` is about the request. Other than ``0000`` the order was not placed, except that a duplicate and
-   a system error mean "ask".
-5. ``data.status`` is about the payout: ``0000`` paid, ``0015`` processing, anything else failed.
-6. Whatever contradicts itself is ``UNKNOWN``.
+3. Whatever has not the shape of the platform's envelope is somebody else's: ``UNKNOWN``, 4xx included.
+4. The outer ``code`` is about the request. Other than ``0000`` the order was not placed: ``REFUSED`` under a code that
+   a page lists, ``UNLISTED`` under another one, which the platform must confirm. A duplicate and a system error mean
+   "ask".
+5. ``data.status`` is about the payout: ``0000`` paid, ``0015`` processing, ``0001`` paid in part; a listed code
+   ``FAILED``, another one of that shape ``UNLISTED``, anything else ``UNKNOWN``.
+6. Words turn a refusal into a question, and decide nothing else.
+7. Whatever contradicts itself is ``UNKNOWN``, and what is about another payout was meant for another request.
 """
 
 import re
-from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from paypro_async._core.codec import ReadingError
 from paypro_async._core.models import Balance
-from paypro_async._core.wire import Envelope, Exchange, OrderData, Phase, read_balance, read_envelope, read_order
+from paypro_async._core.platform_codes import ACCEPTED, NO_REFUSAL, PARTIAL, PROCESSING, Codes
+from paypro_async._core.wire import (
+    ORDER_NUMBERS,
+    Envelope,
+    Exchange,
+    OrderData,
+    Phase,
+    read_balance,
+    read_envelope,
+    read_order,
+)
+from paypro_async._core.words import speaks_of_doubt, speaks_of_trouble
 
 __all__ = [
-    "ACCEPTED",
-    "PROCESSING",
-    "Codes",
     "Outcome",
     "Verdict",
     "classify_balance",
@@ -33,76 +44,19 @@ __all__ = [
     "classify_query",
 ]
 
-ACCEPTED = "0000"
-PROCESSING = "0015"
-
-_CREDENTIAL_WORDS = re.compile(
-    r"\b(sign|signature|unauthori[sz]ed|unauthenticated|authentication)\b"
-    r"|\bmerchant (is |was |does |no |number )*(not (found|exist|known|valid)|unknown|invalid|disabled)\b"
-    r"|\b(invalid|unknown|wrong) merchant\b"
-)
-
-
-# A duplicate that is taken for a refusal would be paid again under another number; a false hit costs a question.
-_DUPLICATE_WORDS = re.compile(
-    r"\b(duplicate[ds]?|duplication|repeat(ed)?|already (exists?|used|submitted|processed)|order exists?)\b"
-)
-# How gateways say "no answer came from behind me", which is often after the order was taken.
-_GATEWAY_CODE = re.compile(r"408|5[0-9][0-9]")
-
-
-def _frozenset(codes: str | Iterable[str]) -> frozenset[str]:
-    # One code alone is a code, not a set of characters.
-    return frozenset([codes] if isinstance(codes, str) else codes)
-
-
-@frozen(kw_only=True)
-class Codes:
-    """The platform's codes that mean more than "refused". Its lists are incomplete, so each can be extended.
-
-    Args:
-        duplicate: The ``tradeNo`` was used before. Documented for Pakistan only.
-        no_such_order: What a query answers for an unknown ``tradeNo``. Nothing is documented.
-        system: "Something went wrong", which proves nothing about the money (reference section 8).
-        credentials: The signature or the merchant number was refused. Nothing is documented; a refusal whose words
-            speak of a signature is read as one too.
-        insufficient_funds: The merchant's balance is too low.
-    """
-
-    duplicate: frozenset[str] = field(default=frozenset({"0100024"}), converter=_frozenset)
-    no_such_order: frozenset[str] = field(default=frozenset(), converter=_frozenset)
-    system: frozenset[str] = field(default=frozenset({"5000", "00032"}), converter=_frozenset)
-    credentials: frozenset[str] = field(default=frozenset(), converter=_frozenset)
-    insufficient_funds: frozenset[str] = field(default=frozenset({"60019"}), converter=_frozenset)
-
-    def refuses_credentials(self, code: str, message: str | None) -> bool:
-        """Whether an outer refusal is about who asks, not about what is asked."""
-        # inferred: no list names these codes (reference section 8)
-        return code in self.credentials or _CREDENTIAL_WORDS.search(_plain(message)) is not None
-
-    def says_duplicate(self, code: str | None, message: str | None) -> bool:
-        """Whether a refusal is about a ``tradeNo`` that was used before."""
-        # inferred: only Pakistan's code is documented, so the words count too
-        return code in self.duplicate or _DUPLICATE_WORDS.search(_plain(message)) is not None
-
-    def proves_nothing(self, code: str | None) -> bool:
-        """Whether a code says that something went wrong, and not what became of the payout."""
-        return not code or code in self.system or _GATEWAY_CODE.fullmatch(code) is not None
-
-
-def _plain(message: str | None) -> str:
-    return re.sub(r"[\W_]+", " ", message or "").lower()
-
 
 class Verdict(Enum):
     """What an exchange proves."""
 
     PAID = "paid"
     PROCESSING = "processing"
+    PARTIAL = "paid in part"
     FAILED = "failed"
     """The order exists, or was looked at, and failed (``data.status``)."""
     REFUSED = "refused"
     """The order was not placed (outer ``code``)."""
+    UNLISTED = "refused or failed under a code that no page lists"
+    """Final once the platform has said it twice."""
     DUPLICATE = "duplicate"
     """The ``tradeNo`` is known to the platform: ask."""
     NO_SUCH_ORDER = "no such order"
@@ -111,6 +65,8 @@ class Verdict(Enum):
     NOT_SENT = "not sent"
     RATE_LIMITED = "rate limited"
     BAD_CREDENTIALS = "bad credentials"
+    QUESTION_REFUSED = "question refused"
+    """A query was answered with a code of which it is not known what it means."""
     UNKNOWN = "unknown"
 
 
@@ -126,8 +82,12 @@ class Outcome:
         lost: True if no whole reply came, False if one came that could not be used.
         pool_timeout: It was not sent because every connection was busy.
         late: It was not sent because its send deadline had passed.
+        paid_at: When the order was paid, if the platform says it in a way that can be read.
         http_status: Of the reply, if there was one.
         retry_after: Seconds the platform asks to wait.
+        misdelivered: Whether the reply is about another payout: whatever follows on its connection may be too.
+        echoed: Whether the reply repeats what only this request said; None if it repeats nothing.
+        duplicate: Whether the order that is shown failed since its number was used before.
     """
 
     verdict: Verdict
@@ -137,12 +97,25 @@ class Outcome:
     amount: Decimal | None = None
     utr: str | None = None
     success_time: str | None = None
+    paid_at: datetime | None = None
     cause: str | None = None
     lost: bool = False
     pool_timeout: bool = False
     late: bool = False
     http_status: int | None = None
     retry_after: float | None = None
+    misdelivered: bool = False
+    echoed: bool | None = None
+    duplicate: bool = False
+
+    @property
+    def shows_an_order(self) -> bool:
+        """Whether there is an order that it speaks of.
+
+        A bare code may just as well say "no such order", of one whose booking lags behind its request.
+        """
+        # inferred: "other codes are failures" holds for an order that exists, and such a one has a number or an amount
+        return self.platform_trade_no is not None or bool(self.amount)
 
     @property
     def phase(self) -> Phase:
@@ -152,62 +125,109 @@ class Outcome:
         return Phase.MAYBE_SENT if self.lost else Phase.ANSWERED
 
 
-def classify_payout(exchange: Exchange, codes: Codes, *, trade_no: str) -> Outcome:
-    """What the exchange of a payout request proves. Never raises."""
-    found = _before_the_envelope(exchange)
+def classify_payout(
+    exchange: Exchange, codes: Codes, *, trade_no: str, amount: Decimal | None = None, echo: str | None = None
+) -> Outcome:
+    """What the exchange of a payout request proves. Never raises.
+
+    Args:
+        amount: What was to be paid; None if it is not known.
+        echo: What the request said in the field that the platform repeats, and no other request did; None if it does
+            not matter.
+    """
+    found = _before_the_envelope(exchange, codes)
     if not isinstance(found, Envelope):
         return found
     if found.code != ACCEPTED:
         return _refused(found, codes, exchange)
     if not found.has_data:
         return _unknown(exchange, "the reply accepts the request but holds no order")
-    return _order(found, codes, exchange, trade_no)
+    outcome = _order(found, codes, exchange, trade_no, echo)
+    if outcome.amount and _is_foreign(outcome, amount):
+        # Payout replies name no payout: another amount says that this is the reply to another request.
+        return _misdelivered(exchange)
+    # An order under a "duplicate" status is one that was there before; nothing else that is said of it matters.
+    return evolve(outcome, verdict=Verdict.DUPLICATE) if outcome.duplicate else outcome
 
 
-def classify_query(exchange: Exchange, codes: Codes, *, trade_no: str, amount: Decimal | None = None) -> Outcome:
+def classify_query(
+    exchange: Exchange,
+    codes: Codes,
+    *,
+    trade_no: str,
+    amount: Decimal | None = None,
+    echo: str | None = None,
+    utc_offset: timedelta | None = None,
+) -> Outcome:
     """What the exchange of a query proves about *trade_no*. Never raises.
 
     Args:
         amount: What was to be paid; an order over another amount is not this payout. None if it is not known.
+        echo: What the payout said in the field that the platform repeats, to tell a reply that names no payout.
+        utc_offset: Of the times that the platform writes; None if that is not known.
     """
-    found = _before_the_envelope(exchange)
+    found = _before_the_envelope(exchange, codes)
     if not isinstance(found, Envelope):
         # A question that was not taken says nothing about the payout.
         return evolve(found, verdict=Verdict.UNKNOWN, cause=found.cause or "the question was not sent")
-    if found.code in codes.no_such_order:
-        return Outcome(verdict=Verdict.NO_SUCH_ORDER, code=found.code, message=found.msg)
-    if found.code != ACCEPTED:
-        refused = _unknown(exchange, "the platform refused the question", found)
-        return evolve(refused, verdict=_verdict_of_refused_question(found, codes))
-    if not found.has_data:
-        # inferred: reference section 5, nothing is documented for an unknown tradeNo
-        return Outcome(verdict=Verdict.NO_SUCH_ORDER, code=found.code, message=found.msg)
-    outcome = _order(found, codes, exchange, trade_no)
-    if outcome.code in codes.no_such_order or (outcome.verdict is Verdict.FAILED and not _shows_an_order(outcome)):
+    if found.code != ACCEPTED or not found.has_data:
+        return _without_an_order(found, codes, exchange)
+    named = isinstance(found.data, dict) and found.data.get("tradeNo") is not None
+    outcome = _order(found, codes, exchange, trade_no, None if named else echo)
+    if outcome.code in codes.no_such_order:
         return evolve(outcome, verdict=Verdict.NO_SUCH_ORDER)
-    if outcome.verdict is Verdict.DUPLICATE:
-        return evolve(outcome, verdict=Verdict.UNKNOWN, cause="a query answered that the order is a duplicate")
-    # "The amount really paid" may be zero as long as nothing was paid.
-    if amount is not None and outcome.amount and outcome.amount != amount and outcome.verdict is not Verdict.UNKNOWN:
+    if outcome.verdict in (Verdict.FAILED, Verdict.UNLISTED) and not outcome.shows_an_order:
+        verdict = Verdict.UNKNOWN if speaks_of_trouble(outcome.message) else Verdict.QUESTION_REFUSED
+        return evolve(outcome, verdict=verdict, cause="the platform answered with a code and no order")
+    if _is_foreign(outcome, amount):
         return evolve(outcome, verdict=Verdict.FOREIGN)
-    return outcome
+    return evolve(outcome, paid_at=_moment(outcome.success_time, utc_offset)) if utc_offset is not None else outcome
 
 
-def _verdict_of_refused_question(envelope: Envelope, codes: Codes) -> Verdict:
+def _without_an_order(envelope: Envelope, codes: Codes, exchange: Exchange) -> Outcome:
+    """What a query proves that shows no order."""
+    if envelope.code in codes.no_such_order:
+        return Outcome(verdict=Verdict.NO_SUCH_ORDER, code=envelope.code, message=envelope.msg)
+    if envelope.code != ACCEPTED:
+        refused = _unknown(exchange, "the platform refused the question", envelope)
+        return evolve(refused, verdict=_verdict_of_refused_question(envelope, codes, exchange))
+    if speaks_of_trouble(envelope.msg):
+        return _unknown(exchange, "the platform took the question and speaks of trouble", envelope)
+    # inferred: reference section 5, nothing is documented for an unknown tradeNo
+    return Outcome(verdict=Verdict.NO_SUCH_ORDER, code=envelope.code, message=envelope.msg)
+
+
+def _verdict_of_refused_question(envelope: Envelope, codes: Codes, exchange: Exchange) -> Verdict:
     # Nothing of the payout either way; but with these credentials every question will be refused.
-    wrong = codes.refuses_credentials(envelope.code, envelope.msg)
-    return Verdict.BAD_CREDENTIALS if wrong else Verdict.UNKNOWN
+    if envelope.code in codes.credentials:
+        return Verdict.BAD_CREDENTIALS
+    unclear = (
+        codes.proves_nothing(envelope.code)
+        or envelope.code in NO_REFUSAL | codes.duplicate
+        or exchange.status in _NO_ANSWER
+        or _holds_an_order(envelope, codes)
+        or speaks_of_trouble(envelope.msg)
+    )
+    return Verdict.UNKNOWN if unclear else Verdict.QUESTION_REFUSED
 
 
-def _shows_an_order(outcome: Outcome) -> bool:
-    # inferred: "other codes are failures" holds for an order that exists, and such a one has a number or an amount.
-    # A bare code may just as well say "no such order", of an order whose booking lags behind its request.
-    return outcome.platform_trade_no is not None or outcome.amount is not None
+def _is_foreign(outcome: Outcome, amount: Decimal | None) -> bool:
+    # "The amount really paid" may be zero as long as nothing was paid.
+    other = amount is not None and outcome.amount and outcome.amount != amount
+    return bool(other) and outcome.verdict is not Verdict.UNKNOWN
 
 
-def classify_balance(exchange: Exchange, *, currency: str) -> tuple[Outcome, Balance | None]:
+def _moment(text: str | None, utc_offset: timedelta) -> datetime | None:
+    try:
+        local = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return local if local.tzinfo else local.replace(tzinfo=timezone(utc_offset))
+
+
+def classify_balance(exchange: Exchange, codes: Codes, *, currency: str) -> tuple[Outcome, Balance | None]:
     """The balance, or why there is none. Never raises."""
-    found = _before_the_envelope(exchange)
+    found = _before_the_envelope(exchange, codes)
     if not isinstance(found, Envelope):
         return evolve(found, verdict=Verdict.UNKNOWN), None
     if found.code != ACCEPTED:
@@ -221,7 +241,7 @@ def classify_balance(exchange: Exchange, *, currency: str) -> tuple[Outcome, Bal
     return Outcome(verdict=Verdict.PAID, code=found.code), balance
 
 
-def _before_the_envelope(exchange: Exchange) -> Outcome | Envelope:
+def _before_the_envelope(exchange: Exchange, codes: Codes) -> Outcome | Envelope:
     if exchange.phase is Phase.NOT_SENT:
         return Outcome(
             verdict=Verdict.NOT_SENT, cause=exchange.cause, pool_timeout=exchange.pool_timeout, late=exchange.late
@@ -229,50 +249,90 @@ def _before_the_envelope(exchange: Exchange) -> Outcome | Envelope:
     status = exchange.status
     if exchange.phase is not Phase.ANSWERED or status is None:
         return Outcome(verdict=Verdict.UNKNOWN, cause=exchange.cause, lost=True)
-    try:
-        envelope = read_envelope(exchange.body) if exchange.cause is None else None
-        why = exchange.cause
-    except ReadingError as error:
-        envelope, why = None, str(error)
-    if status == 429 and (envelope is None or (envelope.code != ACCEPTED and not _says_accepted(envelope))):
+    envelope, why = _envelope(exchange, codes)
+    if status == 429 and (envelope is None or not _says_accepted(envelope, codes)):
         return Outcome(
             verdict=Verdict.RATE_LIMITED,
             http_status=status,
             cause="the platform answered HTTP 429",
             retry_after=_seconds(exchange.retry_after),
         )
-    if envelope is None:
-        return _unknown(exchange, f"HTTP {status}: {why}")
+    if envelope is None or why:
+        return _unknown(exchange, why if 200 <= status < 300 else f"HTTP {status}: {why}")
     # An error status over an accepting envelope, or a server error over any, contradicts itself or proves nothing.
     if not 200 <= status < 300 and (not 400 <= status < 500 or envelope.code == ACCEPTED):
         return _unknown(exchange, f"HTTP {status}", envelope)
     return envelope
 
 
+def _envelope(exchange: Exchange, codes: Codes) -> tuple[Envelope | None, str]:
+    """The platform's envelope, if there is one; and what is wrong with the reply, if anything is."""
+    if exchange.cause is not None:
+        return None, exchange.cause
+    try:
+        envelope = read_envelope(exchange.body)
+    except ReadingError as error:
+        return None, str(error)
+    if not codes.is_one(envelope.code):
+        # Whatever stands before the platform answers in JSON too.
+        return None, "the reply is not the platform's: its code has not the form of one"
+    succeeded = envelope.succeeded
+    if succeeded is not None and succeeded != (envelope.code == ACCEPTED):
+        return envelope, f"the reply contradicts itself: code {envelope.code} and success {str(succeeded).lower()}"
+    return envelope, ""
+
+
+# What stands before the platform says so when no answer came from behind it, often after the order was taken.
+_NO_ANSWER = frozenset({408, 425})
+
+
 def _refused(envelope: Envelope, codes: Codes, exchange: Exchange) -> Outcome:
-    if codes.says_duplicate(envelope.code, envelope.msg) or exchange.status == 409:
+    code = envelope.code
+    if codes.says_duplicate(code, envelope.msg) or exchange.status == 409:
         verdict = Verdict.DUPLICATE
-    elif codes.proves_nothing(envelope.code) or exchange.status in (408, 425) or _says_accepted(envelope):
-        return _unknown(exchange, f"the platform answered code {envelope.code!r}", envelope)
-    elif codes.refuses_credentials(envelope.code, envelope.msg):
+    elif (
+        codes.proves_nothing(code)
+        or code in NO_REFUSAL
+        or exchange.status in _NO_ANSWER
+        or _holds_an_order(envelope, codes)
+        or speaks_of_doubt(envelope.msg)
+    ):
+        return _unknown(exchange, f"the platform answered code {code}", envelope)
+    elif code in codes.credentials:
         verdict = Verdict.BAD_CREDENTIALS
     else:
-        verdict = Verdict.REFUSED
-    return Outcome(verdict=verdict, code=envelope.code, message=envelope.msg, http_status=exchange.status)
+        verdict = Verdict.REFUSED if codes.is_listed(code) else Verdict.UNLISTED
+    return Outcome(verdict=verdict, code=code, message=envelope.msg, http_status=exchange.status)
 
 
-def _says_accepted(envelope: Envelope) -> bool:
-    # A refusal that carries an order which is paid or under way contradicts itself.
-    return isinstance(envelope.data, dict) and envelope.data.get("status") in (ACCEPTED, PROCESSING)
+def _says_accepted(envelope: Envelope, codes: Codes) -> bool:
+    # Too many requests, and this one was taken?
+    return envelope.code in NO_REFUSAL or envelope.succeeded is True or _holds_an_order(envelope, codes)
 
 
-def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str) -> Outcome:
+def _holds_an_order(envelope: Envelope, codes: Codes) -> bool:
+    """Whether a refusal carries an order, other than one that failed for the same reason: it contradicts itself."""
+    data = envelope.data
+    if isinstance(data, str):
+        return data.strip() in NO_REFUSAL or "status" in data or speaks_of_doubt(data)
+    if not isinstance(data, dict):
+        return envelope.has_data
+    status = data.get("status")
+    if status in (None, ""):
+        return any(data.get(name) for name in ORDER_NUMBERS)
+    return not (isinstance(status, str) and (status == envelope.code or codes.is_listed(status)))
+
+
+def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str, echo: str | None) -> Outcome:
     try:
         order = read_order(envelope)
     except ReadingError as error:
         return _unknown(exchange, str(error))
     if order.tradeNo is not None and order.tradeNo != trade_no:
-        return _unknown(exchange, "the reply is about another order")
+        return _misdelivered(exchange)
+    echoed = None if echo is None or not order.remark else order.remark == echo
+    if echoed is False:
+        return evolve(_misdelivered(exchange), echoed=False)
     verdict = _verdict_of_status(order, codes)
     return Outcome(
         verdict=verdict,
@@ -284,17 +344,26 @@ def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str) 
         success_time=order.successTime or None,
         cause=f"the platform answered status {order.status}" if verdict is Verdict.UNKNOWN else None,
         http_status=exchange.status,
+        echoed=echoed,
+        duplicate=order.status in codes.duplicate,
     )
 
 
+_STATUSES = {ACCEPTED: Verdict.PAID, PROCESSING: Verdict.PROCESSING, PARTIAL: Verdict.PARTIAL}
+
+
 def _verdict_of_status(order: OrderData, codes: Codes) -> Verdict:
-    if order.status == ACCEPTED:
-        return Verdict.PAID
-    if order.status == PROCESSING:
-        return Verdict.PROCESSING
-    if codes.says_duplicate(order.status, order.status_message):
-        return Verdict.DUPLICATE
-    return Verdict.UNKNOWN if codes.proves_nothing(order.status) else Verdict.FAILED
+    status = order.status or ""
+    if known := _STATUSES.get(status):
+        return known
+    if codes.proves_nothing(status) or not codes.is_one(status):
+        return Verdict.UNKNOWN
+    # An order that is shown is no duplicate of itself: one that failed for that reason failed.
+    return Verdict.FAILED if codes.is_listed(status) or status in codes.duplicate else Verdict.UNLISTED
+
+
+def _misdelivered(exchange: Exchange) -> Outcome:
+    return evolve(_unknown(exchange, "the reply is about another order"), misdelivered=True)
 
 
 def _unknown(exchange: Exchange, cause: str, envelope: Envelope | None = None) -> Outcome:

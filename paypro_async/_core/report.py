@@ -13,10 +13,11 @@ from paypro_async._core.errors import (
     IdempotencyConflictError,
     InvalidPayoutError,
     NotSentError,
+    OrderMissingError,
     PayProError,
     ReviewRequiredError,
 )
-from paypro_async._core.lifecycle import State
+from paypro_async._core.lifecycle import Entry, State
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.tally import Tally
 
@@ -34,6 +35,8 @@ class ItemStatus(StrEnum):
     REVERSED = "reversed"
     UNKNOWN = "unknown"
     """Money may have moved; the ledger remembers it, and the same batch again asks."""
+    MISSING = "missing"
+    """The platform had accepted it, and then knew no such order; money may have moved."""
     REVIEW = "review"
     """Only a person can decide."""
     NOT_SENT = "not_sent"
@@ -47,6 +50,11 @@ class ItemStatus(StrEnum):
     def of(cls, state: State) -> Self:
         """The status of a payout that the ledger holds in *state*: one that is being sent may well be paid."""
         return cls(_BY_STATE.get(state, state.value))
+
+    @classmethod
+    def of_entry(cls, entry: Entry) -> Self:
+        """The status of a payout in the ledger: one that was only believed not to have arrived is unknown."""
+        return cls.of(State.SENDING if entry.state is State.NEW and entry.uncertain else entry.state)
 
     @property
     def state(self) -> State | None:
@@ -70,7 +78,7 @@ class ItemStatus(StrEnum):
 
 
 _ACCEPTED = (ItemStatus.SUCCEEDED, ItemStatus.PROCESSING)
-_UNCERTAIN = (ItemStatus.UNKNOWN, ItemStatus.REVIEW)
+_UNCERTAIN = (ItemStatus.UNKNOWN, ItemStatus.MISSING, ItemStatus.REVIEW)
 _BY_STATE: Mapping[State, str] = MappingProxyType({State.NEW: "not_sent", State.SENDING: "unknown"})
 _STATES: Mapping[ItemStatus, State] = MappingProxyType({ItemStatus.of(state): state for state in State})
 _MEANINGS: Mapping[ItemStatus, str] = MappingProxyType(
@@ -80,6 +88,7 @@ _MEANINGS: Mapping[ItemStatus, str] = MappingProxyType(
         ItemStatus.FAILED: "not paid; no money moved",
         ItemStatus.REVERSED: "paid and taken back",
         ItemStatus.UNKNOWN: "money may have moved",
+        ItemStatus.MISSING: "accepted, and then the platform knew no such order; money may have moved",
         ItemStatus.REVIEW: "only a person can decide",
         ItemStatus.NOT_SENT: "nothing was sent",
         ItemStatus.CONFLICT: "the trade number belongs to another payout; nothing was sent",
@@ -147,6 +156,7 @@ _BY_ERROR = (
     (InvalidPayoutError, ItemStatus.INVALID),
     (IdempotencyConflictError, ItemStatus.CONFLICT),
     (ReviewRequiredError, ItemStatus.REVIEW),
+    (OrderMissingError, ItemStatus.MISSING),
     (NotSentError, ItemStatus.NOT_SENT),
 )
 

@@ -2,12 +2,14 @@
 
 ::
 
-    NEW ──────── send (after a back-off, if it was tried before)
+    NEW ──────── send (after a back-off, if it was tried before); but ask first if it may be out after all
     SENDING ──── ask; and once "no such order" is believed: send again, or end it
+    MISSING ──── ask; and once "no such order" is believed: a person decides
     otherwise ── finish
 
 "No such order" is believed only after the attempt's settle window has passed and two questions, some time apart, have
-both found nothing: a booking may lag behind its request.
+both found nothing: a booking may lag behind its request. After a refusal there is no such window, since the platform
+has spoken twice.
 """
 
 from enum import Enum
@@ -15,7 +17,7 @@ from enum import Enum
 from attrs import Attribute, field, frozen
 
 from paypro_async._core.errors import ConfigurationError
-from paypro_async._core.lifecycle import State
+from paypro_async._core.lifecycle import USUAL_SETTLE_AFTER, Entry, Reply, State
 from paypro_async._core.outcome import Verdict
 
 __all__ = ["BELIEVED_ABSENCES", "Action", "RetryBudget", "RetryPolicy", "Situation", "Step", "is_over", "next_step"]
@@ -39,21 +41,33 @@ class RetryPolicy:
         settle_after: How long after an attempt "no such order" proves nothing.
         ask_spacing: Between the two questions that must both find nothing.
         resend: Whether a payout that never arrived may be sent again by itself.
+        adopt_duplicates: Whether an order that was there before our only attempt is taken for ours.
         backoff_first: The ceiling of the first delay. The delay before try n + 1 is drawn evenly from zero to
             ``min(backoff_max, backoff_first * 2 ** n)`` (full jitter).
         retry_after_max: A ``Retry-After`` beyond this is taken as this.
     """
 
-    settle_after: float = field(default=60.0, validator=_not_negative)
+    settle_after: float = field(default=USUAL_SETTLE_AFTER, validator=_not_negative)
     ask_spacing: float = field(default=2.0, validator=_not_negative)
     resend: bool = True
+    adopt_duplicates: bool = False
     backoff_first: float = field(default=0.5, validator=_not_negative)
     backoff_max: float = field(default=8.0, validator=_not_negative)
     retry_after_max: float = field(default=60.0, validator=_not_negative)
 
-    def settled(self, age: float) -> bool:
+    def window(self, entry: Entry) -> float:
+        """Seconds after the last attempt of *entry* within which "no such order" proves nothing.
+
+        Whoever announced it may have been more patient, so the longer of what is stored with it and one's own counts.
+        """
+        if entry.state is State.SENDING and entry.reply is Reply.REFUSED and not entry.doubt:
+            return 0.0  # The platform has refused the only attempt there was: nothing of it is on its way.
+        stored = USUAL_SETTLE_AFTER if entry.settle_after is None else entry.settle_after
+        return max(self.settle_after, stored)
+
+    def settled(self, age: float, window: float) -> bool:
         """Whether "no such order" means something of an attempt that is *age* seconds old."""
-        return age >= self.settle_after - _ROUNDING
+        return age >= window - _ROUNDING
 
     def backoff(self, tries: int, chance: float) -> float:
         """The delay before try number *tries* + 1; *chance* is drawn evenly from 0 to 1."""
@@ -71,6 +85,9 @@ class Situation:
             That is no try; the call's deadline bounds it.
         max_attempts: How often this call may send it.
         age: Seconds since the last attempt was announced.
+        window: Seconds after it within which "no such order" proves nothing.
+        asks_first: Whether it may be out although it is new.
+        failing: Whether one witness has said that it failed, and another must say so too.
         asked: Questions since the last attempt.
         absences: How many of them found nothing after the settle window, without anything else in between.
         last: What the last exchange of this call proved, if there was one.
@@ -84,6 +101,9 @@ class Situation:
     held: int = 0
     max_attempts: int = 1
     age: float = 0.0
+    window: float = 0.0
+    asks_first: bool = False
+    failing: bool = False
     asked: int = 0
     absences: int = 0
     last: Verdict | None = None
@@ -109,9 +129,13 @@ class Step:
     delay: float = 0.0
 
 
+_OPEN = (State.NEW, State.SENDING, State.MISSING)
+_ANSWERED = (Verdict.DUPLICATE, Verdict.REFUSED, Verdict.FAILED, Verdict.UNLISTED)
+
+
 def is_over(state: State, *, refresh: bool) -> bool:
     """Whether nothing is to be done about a payout in that state."""
-    return state not in (State.NEW, State.SENDING) and not (refresh and state is State.PROCESSING)
+    return state not in _OPEN and not (refresh and state is State.PROCESSING)
 
 
 def next_step(at: Situation, policy: RetryPolicy, chance: float) -> Step:
@@ -125,10 +149,35 @@ def next_step(at: Situation, policy: RetryPolicy, chance: float) -> Step:
     if is_over(at.state, refresh=at.refresh):
         return Step(Action.FINISH)
     if at.state is State.NEW:
-        return _send(at, policy, chance)
-    if at.state is State.SENDING:
-        return Step(Action.BELIEVE) if at.absences >= BELIEVED_ABSENCES else _ask(at, policy, chance)
-    return Step(Action.ASK)
+        return _ask_first(at, policy, chance) if at.asks_first else _send(at, policy, chance)
+    if at.state is State.PROCESSING:
+        return Step(Action.ASK)
+    if at.absences >= BELIEVED_ABSENCES:
+        return Step(Action.BELIEVE)
+    return _ask(at, policy, chance) if at.state is State.SENDING else _look_again(at, policy)
+
+
+def _ask_first(at: Situation, policy: RetryPolicy, chance: float) -> Step:
+    """It was believed not to be out, by two questions some time ago, by a person, or since the platform was busy."""
+    if at.refused:
+        return Step(Action.FINISH)
+    tries = at.sends + at.held
+    if at.failing and at.asked:
+        # An order was shown: it is never sent, and if there is none after all, a person decides.
+        found_nothing = at.absences >= BELIEVED_ABSENCES
+        return Step(Action.BELIEVE) if found_nothing else Step(Action.ASK, max(policy.ask_spacing, _hint(at, policy)))
+    if at.absences == 0:
+        at_once = tries == 0 and at.asked == 0
+        return Step(Action.ASK, 0.0 if at_once else policy.backoff(tries + at.asked - 1, chance) + _hint(at, policy))
+    # It has waited for the question.
+    return Step(Action.FINISH if at.failing or at.sends >= at.max_attempts else Action.SEND)
+
+
+def _look_again(at: Situation, policy: RetryPolicy) -> Step:
+    """The platform had accepted it and then knew no such order: two questions past the window make that a person's."""
+    if at.asked == 0:
+        return Step(Action.ASK)
+    return Step(Action.ASK, max(policy.ask_spacing, _hint(at, policy))) if at.absences else Step(Action.FINISH)
 
 
 def _send(at: Situation, policy: RetryPolicy, chance: float) -> Step:
@@ -149,13 +198,15 @@ def _ask(at: Situation, policy: RetryPolicy, chance: float) -> Step:
         return Step(Action.FINISH)
     if at.absences:
         return Step(Action.ASK, max(policy.ask_spacing, _hint(at, policy)))
-    if at.asked == 0 and (at.sends == 0 or at.last is Verdict.DUPLICATE):
-        # Left by an earlier call or process, or known to exist: there is nothing to wait for.
+    if at.asked == 0 and (at.sends == 0 or at.last in _ANSWERED):
+        # Left by an earlier call or process, or answered: there is nothing to wait for.
         return Step(Action.ASK)
     delay = policy.backoff(at.asked, chance) + _hint(at, policy)
-    until_settled = policy.settle_after - at.age
+    if at.failing:
+        return Step(Action.ASK, max(policy.ask_spacing, delay))  # Two replies of one moment are one witness.
+    until_settled = at.window - at.age
     # The first question after the window counts, so it comes just then and not a back-off later.
-    return Step(Action.ASK, delay if policy.settled(at.age) else min(delay, until_settled))
+    return Step(Action.ASK, delay if policy.settled(at.age, at.window) else min(delay, until_settled))
 
 
 class RetryBudget:

@@ -3,7 +3,8 @@
 from attrs import define, field, frozen
 
 from paypro_async._core.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
-from paypro_async._core.outcome import Codes, Outcome, Verdict
+from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.platform_codes import Codes
 from paypro_async._core.report import BatchItem, ItemStatus
 
 __all__ = ["StopRules", "Watch"]
@@ -16,8 +17,10 @@ class StopRules:
     """When a batch begins no more payouts. What is under way is brought to its end.
 
     Args:
-        bad_credentials: Stop when the platform refuses the merchant number or the signature, or answers HTTP 401 or 403
-            five times in a row.
+        bad_credentials: Stop when the platform refuses whatever this merchant asks (signature, merchant number, list
+            of addresses), or answers HTTP 401 or 403 five times in a row.
+        same_refusal_in_a_row: Stop after so many attempts in a row that were refused under one code that no page
+            lists: what is wrong is then hardly the row; None for never.
         insufficient_funds: Stop when the platform says that the balance is too low.
         ledger_unavailable: Stop when the ledger cannot be written.
         unknown_in_a_row: Stop after so many attempts in a row without a reply that could be used; None for never.
@@ -27,6 +30,7 @@ class StopRules:
     """
 
     bad_credentials: bool = True
+    same_refusal_in_a_row: int | None = 5
     insufficient_funds: bool = True
     ledger_unavailable: bool = True
     unknown_in_a_row: int | None = 50
@@ -38,6 +42,7 @@ class StopRules:
         """No rule at all."""
         return cls(
             bad_credentials=False,
+            same_refusal_in_a_row=None,
             insufficient_funds=False,
             ledger_unavailable=False,
             unknown_in_a_row=None,
@@ -62,6 +67,8 @@ class Watch:
     _unknown: int = field(default=0, init=False)
     _not_sent: int = field(default=0, init=False)
     _forbidden: int = field(default=0, init=False)
+    _refusal: str | None = field(default=None, init=False)
+    _refused: int = field(default=0, init=False)
 
     def attempt(self, outcome: Outcome) -> str | None:
         """An attempt has ended; the name of the rule that says stop, or None."""
@@ -70,11 +77,15 @@ class Watch:
         self._forbidden = self._forbidden + 1 if outcome.http_status in (401, 403) else 0
         if self.rules.bad_credentials and self._forbidden >= _FORBIDDEN:
             return "bad_credentials"
+        refusal = outcome.code if verdict is Verdict.UNLISTED else None
+        self._refused = self._refused + 1 if refusal is not None and refusal == self._refusal else refusal is not None
+        self._refusal = refusal
+        if _reached(self._refused, self.rules.same_refusal_in_a_row):
+            return "same_refusal_in_a_row"
         unsent = verdict in (Verdict.NOT_SENT, Verdict.RATE_LIMITED)
         self.unsent_in_a_row = self.unsent_in_a_row + 1 if unsent else 0
         self._unknown = self._unknown + 1 if verdict is Verdict.UNKNOWN else 0
-        most = self.rules.unknown_in_a_row
-        return "unknown_in_a_row" if most is not None and self._unknown >= most else None
+        return "unknown_in_a_row" if _reached(self._unknown, self.rules.unknown_in_a_row) else None
 
     def item(self, item: BatchItem, *, sent: bool) -> str | None:
         """A payout has ended; the name of the rule that says stop, or None.
@@ -87,7 +98,6 @@ class Watch:
         if isinstance(item.error, PaidMeanwhileError):
             return None  # Another run pays it, which says nothing of the network.
         self._not_sent = self._not_sent + 1 if item.status is ItemStatus.NOT_SENT else 0
-        most = self.rules.not_sent_in_a_row
         if self.rules.bad_credentials and isinstance(item.error, CredentialsRefusedError):
             return "bad_credentials"
         if self.rules.ledger_unavailable and isinstance(item.error, LedgerUnavailableError):
@@ -95,4 +105,8 @@ class Watch:
         empty = sent and item.status is ItemStatus.FAILED and item.code in self.codes.insufficient_funds
         if self.rules.insufficient_funds and empty:
             return "insufficient_funds"
-        return "not_sent_in_a_row" if most is not None and self._not_sent >= most else None
+        return "not_sent_in_a_row" if _reached(self._not_sent, self.rules.not_sent_in_a_row) else None
+
+
+def _reached(count: int, most: int | None) -> bool:
+    return most is not None and count >= most

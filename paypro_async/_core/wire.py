@@ -10,6 +10,7 @@ from attrs import field, frozen
 from paypro_async._core.codec import Note, ReadingError, json_bytes, read, read_json
 
 __all__ = [
+    "ORDER_NUMBERS",
     "BalanceData",
     "Envelope",
     "Exchange",
@@ -92,18 +93,37 @@ def request_body(fields: Mapping[str, str], signature: str) -> bytes:
     return json_bytes({**fields, "sign": signature})
 
 
+_SUCCESS = {
+    **dict.fromkeys(("true", "1", "yes", "y", "success", "succeeded", "ok"), True),
+    **dict.fromkeys(("false", "0", "no", "n", "fail", "failed", "failure", "error"), False),
+}
+
+
 @frozen
 class Envelope:
     """What every reply is wrapped in. ``code`` and ``msg`` are about the request, never about the payout."""
 
     code: str
-    msg: Note | None = None
+    msg: Note | None
+    success: Any = None
     data: Any = None
+
+    @property
+    def succeeded(self) -> bool | None:
+        """What ``success`` says, which is documented as text and shown as a boolean; None if it says neither."""
+        said = self.success
+        if said is True or said is False:
+            return said
+        return _SUCCESS.get(str(said).strip().lower()) if isinstance(said, str | int) else None
 
     @property
     def has_data(self) -> bool:
         """Whether there is an order in it; the platform may leave it out, send null or send it empty."""
         return self.data not in (None, "", {}, [])
+
+
+ORDER_NUMBERS = ("platFormTradeNo", "kiliTradeNo", "serialNumber")
+"""The names under which the platform's number of an order comes."""
 
 
 @frozen
@@ -115,6 +135,7 @@ class OrderData:
     platFormTradeNo: Note | None = None  # noqa: N815
     kiliTradeNo: Note | None = None  # noqa: N815  the seed's example
     serialNumber: Note | None = None  # noqa: N815  docs: kenya/payout
+    remark: Note | None = None
     desc: Note | None = None
     message: Note | None = None
     amount: Decimal | None = None

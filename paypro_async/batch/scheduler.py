@@ -86,8 +86,9 @@ class Scheduler(Generic[T]):
         self._changed.set()
 
     def stop(self, why: str) -> None:
-        """Begin no more; the first reason stays."""
-        self.stopped = self.stopped or why
+        """Begin no more; the first reason stays, unless it turns out that the caller was refused and not the rows."""
+        if self.stopped is None or (self.stopped, why) == ("same_refusal_in_a_row", "bad_credentials"):
+            self.stopped = why
         self._changed.set()
 
     def cancel(self) -> None:

@@ -60,7 +60,7 @@ async def row_outcomes(
         entries = await ledger.get_many(merchant_no, [*(intent.trade_no for _, intent in page), *others])
         for row, intent in page:
             entry = entries.get(intent.trade_no)
-            status = ItemStatus.of(entry.state) if entry else ItemStatus.NOT_SENT
+            status = ItemStatus.of_entry(entry) if entry else ItemStatus.NOT_SENT
             if entry and entry.fingerprint != intent.fingerprint:
                 # Another payout has this number, and what became of that one is not this row's news.
                 status, entry = ItemStatus.CONFLICT, None

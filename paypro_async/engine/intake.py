@@ -34,12 +34,15 @@ class Intake:
 
     Args:
         defaults: The client's values for fields that most payouts share.
+        settle_after: Stored with each payout, see ``PayProClient``; and so is *resend*.
     """
 
     spec: RegionSpec
     merchant_no: str
     defaults: Mapping[str, str]
     runtime: Runtime
+    settle_after: float | None = None
+    resend: bool = True
 
     def new_trade_no(self) -> str:
         """A new order number in the platform's form."""
@@ -66,7 +69,7 @@ class Intake:
         payout = self._payout(payout, fields)
         # None alone is no number. An empty one, of a cell or of a variable that was not set, was meant to be one.
         trade_no = self.new_trade_no() if payout.trade_no is None else payout.trade_no
-        intent = prepare(self.spec, payout, merchant_no=self.merchant_no, trade_no=trade_no, defaults=self.defaults)
+        intent = self._prepared(payout, trade_no)
         for problem in intent.warnings:
             # The line that the warning shows is that of the caller of payout().
             warnings.warn(f"{problem.field} {problem.message} [{problem.code}]", PayProWarning, stacklevel=3)
@@ -79,7 +82,18 @@ class Intake:
             InvalidPayoutError: With every wrong field.
         """
         payout = build_payout(self.spec, {**fields, "trade_no": trade_no})
-        return prepare(self.spec, payout, merchant_no=self.merchant_no, trade_no=trade_no, defaults=self.defaults)
+        return self._prepared(payout, trade_no)
+
+    def _prepared(self, payout: Any, trade_no: Any) -> Intent:
+        return prepare(
+            self.spec,
+            payout,
+            merchant_no=self.merchant_no,
+            trade_no=trade_no,
+            defaults=self.defaults,
+            settle_after=self.settle_after,
+            resend=self.resend,
+        )
 
     def _payout(self, payout: Any, fields: Mapping[str, Any]) -> Any:
         if payout is None:

@@ -93,11 +93,13 @@ class Timing:
             max_attempts=max_attempts,
         )
 
-    def policy(self, *, resend: bool) -> RetryPolicy:
+    def policy(self, *, resend: bool, adopt_duplicates: bool) -> RetryPolicy:
         """When to ask, and when to send again what never arrived, if it may be sent again at all."""
         # Between the two queries that must both find nothing.
         ask_spacing = min(3.0, self.settle_after / 10)
-        return RetryPolicy(settle_after=self.settle_after, ask_spacing=ask_spacing, resend=resend)
+        return RetryPolicy(
+            settle_after=self.settle_after, ask_spacing=ask_spacing, resend=resend, adopt_duplicates=adopt_duplicates
+        )
 
     def limits(self, *, timeout: float | None, max_attempts: int | None) -> Limits:
         """The bounds of one call."""

@@ -8,12 +8,12 @@ from attrs import frozen
 
 from paypro_async._core.failures import unsettled
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import State
+from paypro_async._core.lifecycle import Reply, State
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.retry import Action, Situation, Step, is_over, next_step
 from paypro_async._core.transitions import after_absence, after_attempt, after_query, next_attempt
-from paypro_async._core.wire import WireRequest
+from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.engine.flight import Flight
 from paypro_async.engine.limits import Limits
 from paypro_async.engine.recording import Recording
@@ -25,6 +25,7 @@ from paypro_async.errors import (
     OutcomeUnknownError,
     PayProError,
 )
+from paypro_async.ledger.base import OrderNumberTakenError
 from paypro_async.log import logger
 
 __all__ = ["Engine"]
@@ -134,6 +135,9 @@ class Engine:
             held=flight.held,
             max_attempts=flight.limits.max_attempts,
             age=self._age(flight, now),
+            window=self.session.policy.window(flight.entry),
+            asks_first=flight.entry.asks_first,
+            failing=flight.entry.reply is Reply.FAILING,
             asked=flight.asked,
             absences=flight.absences,
             last=last.verdict if last else None,
@@ -163,7 +167,7 @@ class Engine:
         announced_at = steady()
         if announced_at >= flight.deadline:
             return None  # The rate had no turn for it in time.
-        change = next_attempt(flight.entry)
+        change = next_attempt(flight.entry, settle_after=self.session.policy.settle_after)
         written = await self.recording.announce(change, timeout=flight.deadline - announced_at)
         flight.see(written.entry, steady())
         if not written.done:
@@ -179,22 +183,32 @@ class Engine:
         flight.sends += 1
         flight.asked = flight.absences = 0
         request = await self._sign(flight, announced_at + self.session.times.send_within)
-        outcome = await self.session.platform.pay(request, trade_no=entry.trade_no, timeout=self._patience(flight))
+        outcome, exchange = await self.session.platform.pay(request, entry, timeout=self._patience(flight))
         flight.last, flight.retry_after = outcome, outcome.retry_after
         if outcome.verdict not in _NO_ANSWER:
             self.session.budget.answered()
+            if not self.session.control.heard:
+                self.session.control.hear(outcome)
         if flight.on_reply is not None:
             flight.on_reply()
         if outcome.pool_timeout or outcome.late:
             flight.sends, flight.held = flight.sends - 1, flight.held + 1
-        await self.recording.store(flight, lambda newest: after_attempt(newest, outcome, sent=number))
+        try:
+            await self.recording.store(flight, lambda newest: after_attempt(newest, outcome, sent=number))
+        except OrderNumberTakenError as error:
+            await self._of_another(flight, number, exchange, error)
+
+    async def _of_another(self, flight: Flight, number: int, exchange: Exchange, error: OrderNumberTakenError) -> None:
+        """The reply holds the platform's number of an order that the ledger has under another trade number."""
+        if exchange.discard is not None:
+            exchange.discard()
+        unknown = flight.last = Outcome(verdict=Verdict.UNKNOWN, cause=str(error), http_status=exchange.status)
+        await self.recording.store(flight, lambda newest: after_attempt(newest, unknown, sent=number))
 
     async def _sign(self, flight: Flight, send_by: float) -> WireRequest:
-        entry, path = flight.entry, self.session.platform.spec.payout_path
+        entry = flight.entry
         try:
-            return await self.session.platform.sign(
-                entry.content, path, timeout=self._patience(flight), send_by=send_by
-            )
+            return await self.session.platform.sign_payout(entry, timeout=self._patience(flight), send_by=send_by)
         except Exception as error:
             # A signer may be a vault: whatever it raises, nothing was sent, and the ledger must not think otherwise.
             not_signed = Outcome(verdict=Verdict.NOT_SENT, cause="it could not be signed")
@@ -218,17 +232,28 @@ class Engine:
             flight.see(entry, self.session.runtime.steady())
             if moved_on:
                 return
-        settled = self.session.policy.settled(self._age(flight, self.session.runtime.steady()))
-        entry = flight.entry
+        entry, policy = flight.entry, self.session.policy
+        # Where it was believed once, a single question finds out whether that was wrong.
+        age = self._age(flight, self.session.runtime.steady())
+        counts = entry.state is State.NEW or policy.settled(age, policy.window(entry))
         outcome = await self.session.platform.query(entry.trade_no, amount=entry.amount, timeout=self._patience(flight))
+        if outcome.verdict is Verdict.QUESTION_REFUSED:
+            outcome = await self.session.control.read(entry, outcome, timeout=self._patience(flight))
         flight.asked += 1
         flight.refused = outcome.verdict is Verdict.BAD_CREDENTIALS
+        if flight.refused and entry.reply is Reply.REFUSED:
+            flight.last = outcome
         if outcome.verdict is not Verdict.UNKNOWN:
             self.session.budget.answered()
+            self.session.control.hear(outcome)
         flight.retry_after = outcome.retry_after
         # Two in a row: whatever comes between may be a platform that is only just coming back.
-        flight.absences = flight.absences + 1 if outcome.verdict is Verdict.NO_SUCH_ORDER and settled else 0
-        await self.recording.store(flight, lambda newest: after_query(newest, outcome))
+        flight.absences = flight.absences + 1 if outcome.verdict is Verdict.NO_SUCH_ORDER and counts else 0
+        adopt = policy.adopt_duplicates
+        try:
+            await self.recording.store(flight, lambda newest: after_query(newest, outcome, adopt_duplicates=adopt))
+        except OrderNumberTakenError as error:
+            logger.warning("%s", error)
 
     async def _believe(self, flight: Flight) -> None:
         """Two questions after the settle window found nothing: the last attempt came to nothing."""

@@ -1,19 +1,22 @@
 """One exchange with the platform: sign, send, classify. It decides nothing and remembers nothing."""
 
+import warnings
 from collections.abc import Mapping
 from decimal import Decimal
 from inspect import isawaitable
 from typing import Any
 
 import anyio
-from attrs import field, frozen
+from attrs import define, field, frozen
 
+from paypro_async._core.lifecycle import Entry
 from paypro_async._core.models import Balance
-from paypro_async._core.outcome import Codes, Outcome, classify_balance, classify_payout, classify_query
+from paypro_async._core.outcome import Outcome, Verdict, classify_balance, classify_payout, classify_query
+from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.signing import Signer
 from paypro_async._core.wire import Exchange, Phase, WireRequest, request_body
-from paypro_async.errors import ConfigurationError
+from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.log import logger
 from paypro_async.process import ProcessId, refuse_forked, this_process
 from paypro_async.runtime import Runtime
@@ -22,9 +25,39 @@ from paypro_async.transport import Transport
 __all__ = ["Platform"]
 
 
+_SAID_AFTER = 3
+
+
+@define(eq=False)
+class _Echoes:
+    """Whether this platform repeats what it was sent, as it has shown so far."""
+
+    matched: bool = False
+    differed: int = 0
+
+    def note(self, *, echoed: bool) -> None:
+        self.matched = echoed
+        self.differed += not echoed
+        if self.differed == _SAID_AFTER and not echoed:
+            self._tell()
+
+    def _tell(self) -> None:
+        text = (
+            "No reply of this platform has repeated the remark of its request, so each is taken for the reply to "
+            "another payout, and the payouts stay unknown until they are asked about. If it never repeats remarks as "
+            "they were sent, give check_echo=False."
+        )
+        logger.warning("%s", text)
+        warnings.warn(text, PayProWarning, stacklevel=2)
+
+
 @frozen(kw_only=True, eq=False)
 class Platform:
-    """PayPro as seen by one merchant of one region."""
+    """PayPro as seen by one merchant of one region.
+
+    Args:
+        check_echo: Whether a reply must repeat the remark of its request, if it repeats any.
+    """
 
     spec: RegionSpec
     base_url: str
@@ -34,6 +67,17 @@ class Platform:
     runtime: Runtime
     codes: Codes
     opened_by: ProcessId = field(factory=this_process, init=False)
+    check_echo: bool = True
+    _echoes: _Echoes = field(factory=_Echoes, init=False)
+
+    async def sign_payout(self, entry: Entry, *, timeout: float, send_by: float) -> WireRequest:
+        """Make one signed request of a payout, whose remark is its number unless the caller has one of its own.
+
+        A payout's reply names no payout, and the remark is what it repeats (docs: india/payout).
+        """
+        echo = self.spec.echo
+        content = entry.content if echo is None or echo in entry.content else {**entry.content, echo: entry.trade_no}
+        return await self.sign(content, self.spec.payout_path, timeout=timeout, send_by=send_by)
 
     async def sign(
         self, content: Mapping[str, str], path: str, *, timeout: float, send_by: float | None = None
@@ -57,25 +101,38 @@ class Platform:
             send_by=send_by,
         )
 
-    async def pay(self, request: WireRequest, *, trade_no: str, timeout: float) -> Outcome:
-        """Send a signed payout and read what became of it.
+    async def pay(self, request: WireRequest, entry: Entry, *, timeout: float) -> tuple[Outcome, Exchange]:
+        """Send a signed payout and read what became of it; the exchange too, should its reply be another request's.
 
         Raises:
             ClientStateError: If this process was forked since the client was opened. The parent sends it.
         """
         refuse_forked(self.opened_by, "The client")
         exchange = await self.transport.send(request, timeout=timeout)
-        return classify_payout(exchange, self.codes, trade_no=trade_no)
+        echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
+        outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
+        if outcome.misdelivered and exchange.discard is not None:
+            # Every later reply on that connection would be another request's too.
+            exchange.discard()
+        if outcome.echoed is not None and not self._echoes.matched:
+            self._echoes.note(echoed=outcome.echoed)
+        return outcome, exchange
 
     async def query(self, trade_no: str, *, amount: Decimal | None = None, timeout: float) -> Outcome:
         """Ask for one payout within *timeout* seconds, the signing included."""
         exchange = await self._ask({"tradeNo": trade_no}, self.spec.query_path, timeout)
-        return classify_query(exchange, self.codes, trade_no=trade_no, amount=amount)
+        outcome = classify_query(
+            exchange, self.codes, trade_no=trade_no, amount=amount, utc_offset=self.spec.utc_offset
+        )
+        # "No such order" names none: the next question, which must find nothing either, goes over another connection.
+        if (outcome.misdelivered or outcome.verdict is Verdict.NO_SUCH_ORDER) and exchange.discard is not None:
+            exchange.discard()
+        return outcome
 
     async def balance(self, *, timeout: float) -> tuple[Outcome, Balance | None]:
         """Ask for the balance within *timeout* seconds, the signing included."""
         exchange = await self._ask({}, self.spec.balance_path, timeout)
-        return classify_balance(exchange, currency=self.spec.currency)
+        return classify_balance(exchange, self.codes, currency=self.spec.currency)
 
     async def _ask(self, content: Mapping[str, str], path: str, timeout: float) -> Exchange:
         deadline = self.runtime.steady() + timeout

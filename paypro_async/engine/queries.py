@@ -1,13 +1,14 @@
 """Queries: a payout's status, the balance. They move no money, so they may simply be asked again."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from attrs import frozen
 
 from paypro_async._core.lifecycle import Cause, Entry, State
 from paypro_async._core.models import Balance, PayoutStatus, QueryResult
-from paypro_async._core.outcome import ACCEPTED, PROCESSING, Outcome, Verdict
+from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async.engine.session import Session
 from paypro_async.errors import LedgerUnavailableError, QuestionFailedError
 from paypro_async.ledger import Ledger, merge
@@ -16,6 +17,17 @@ from paypro_async.log import logger
 __all__ = ["Queries"]
 
 T = TypeVar("T")
+
+_NO_ANSWER = (Verdict.UNKNOWN, Verdict.BAD_CREDENTIALS, Verdict.QUESTION_REFUSED)
+_STATUSES: Mapping[Verdict, PayoutStatus | None] = MappingProxyType(
+    {
+        Verdict.PAID: PayoutStatus.SUCCEEDED,
+        Verdict.PROCESSING: PayoutStatus.PROCESSING,
+        Verdict.FAILED: PayoutStatus.FAILED,
+        Verdict.NO_SUCH_ORDER: None,
+    }
+)
+_FAILED = MappingProxyType({State.FAILED: PayoutStatus.FAILED, State.REVERSED: PayoutStatus.REVERSED})
 
 
 @frozen(kw_only=True, eq=False)
@@ -37,11 +49,15 @@ class Queries:
             return await self.session.platform.query(trade_no, amount=amount, timeout=patience), None
 
         outcome, _ = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
-        if outcome.verdict in (Verdict.UNKNOWN, Verdict.BAD_CREDENTIALS):
+        if outcome.verdict in _NO_ANSWER:
             raise self._failed(f"The platform could not be asked for payout {trade_no}", outcome, trade_no=trade_no)
-        status = _status(outcome)
-        if ledger and entry and (await self._merge(ledger, entry, outcome)).state is State.REVERSED:
-            status = PayoutStatus.REVERSED
+        if ledger and entry:
+            entry = await self._merge(ledger, entry, outcome)
+        status: PayoutStatus | None
+        if entry and outcome.verdict in (Verdict.FAILED, Verdict.UNLISTED) and entry.state in _FAILED:
+            status = _FAILED[entry.state]
+        else:
+            status = _STATUSES.get(outcome.verdict, PayoutStatus.UNKNOWN)
         return QueryResult(
             trade_no=trade_no,
             status=status,
@@ -75,7 +91,7 @@ class Queries:
             now = session.runtime.steady()
             outcome, found = await ask(max(0.0, min(session.times.request_timeout, deadline - now)))
             tries += 1
-            if outcome.verdict is not Verdict.UNKNOWN:
+            if outcome.verdict not in _NO_ANSWER:
                 session.budget.answered()
                 return outcome, found
             # A refusal with a code will be the same next time.
@@ -94,7 +110,7 @@ class Queries:
         why = outcome.cause or "no usable answer came"
         told = f" ({message}, code {code})" if message else f" (code {code})"
         next_step = "ask again later"
-        if code is not None and self.session.platform.codes.refuses_credentials(code, message):
+        if outcome.verdict in (Verdict.BAD_CREDENTIALS, Verdict.QUESTION_REFUSED):
             next_step = "check the merchant number, the secret and the secret's position"
         return QuestionFailedError(
             f"{what}: {why}{told if code is not None else ''}. Asking moves no money; {next_step}.",
@@ -114,14 +130,8 @@ class Queries:
 
     async def _merge(self, ledger: Ledger, entry: Entry, outcome: Outcome) -> Entry:
         try:
-            return await merge(ledger, entry, outcome, cause=Cause.QUERY)
+            adopt = self.session.policy.adopt_duplicates
+            return await merge(ledger, entry, outcome, cause=Cause.QUERY, adopt_duplicates=adopt)
         except LedgerUnavailableError as error:
             logger.warning("The answer about payout %s could not be stored: %s", entry.trade_no, error)
             return entry
-
-
-def _status(outcome: Outcome) -> PayoutStatus | None:
-    if outcome.verdict is Verdict.NO_SUCH_ORDER:
-        return None
-    by_code = {ACCEPTED: PayoutStatus.SUCCEEDED, PROCESSING: PayoutStatus.PROCESSING}
-    return by_code.get(outcome.code or "", PayoutStatus.FAILED)

@@ -11,19 +11,20 @@ A page is done before the next one is read, so a ledger of any size needs the me
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
 from attrs import define, field, frozen
 
-from paypro_async._core.lifecycle import Cause, Entry, State
+from paypro_async._core.lifecycle import Cause, Entry, Reply, State, is_refusal
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.retry import BELIEVED_ABSENCES
-from paypro_async._core.transitions import after_absence
+from paypro_async._core.transitions import after_absence, after_second_look
 from paypro_async.engine.recording import Recording
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger import merge
 from paypro_async.ledger.base import PAGE
+from paypro_async.ledger.changes import apply
 
 __all__ = ["ReconcileReport", "Reconciliation"]
 
@@ -36,7 +37,9 @@ class ReconcileReport:
         checked: Payouts that the platform was asked about.
         changed: How many went from which state to which.
         still_unknown: Payouts that may have been sent, and whose outcome is not known yet.
+        missing: Payouts that the platform had accepted, and of which it now knows nothing.
         review: Payouts that wait for a person.
+        overdue: Payouts that the platform has been processing for longer than a day, or what was asked for.
         unanswered: Payouts about which no usable answer came. Each stays what it was.
         elapsed: Seconds from start to end.
     """
@@ -44,14 +47,16 @@ class ReconcileReport:
     checked: int
     changed: Mapping[tuple[State, State], int]
     still_unknown: int
+    missing: int
     review: int
+    overdue: int
     unanswered: int
     elapsed: float
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is left unknown and nothing waits for a person."""
-        return not self.still_unknown and not self.review
+        """Whether the platform has answered for every payout, and none is unknown or missing or wants a person."""
+        return not (self.still_unknown or self.missing or self.review or self.overdue or self.unanswered)
 
 
 @define(kw_only=True, eq=False)
@@ -65,6 +70,12 @@ class _Case:
     absences: int = 0
     tries: int = 0
     answered: bool = False
+    witnessed: bool = False  # one reply has said that its order failed, and another was asked for
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is as it was, or one question has found nothing of what had been accepted."""
+        return self.entry.state is self.before or self.entry.state is State.MISSING
 
     def see(self, entry: Entry, now: float) -> None:
         if entry.attempt != self.entry.attempt:
@@ -81,40 +92,49 @@ class Reconciliation:
         concurrency: Queries at one time.
         max_attempts: How often one query that gets no usable answer is made.
         wait: Whether to wait for the settle window of attempts that are younger.
+        overdue_after: Seconds after which a payout that is still processing wants attention.
     """
 
     recording: Recording
     concurrency: int
     max_attempts: int
     wait: bool
+    overdue_after: float = 86_400.0
     _counts: Counter[str] = field(factory=Counter, init=False)
     _changed: Counter[tuple[State, State]] = field(factory=Counter, init=False)
 
     async def run(self) -> ReconcileReport:
         """Ask about everything that is open."""
-        session, ledger = self.recording.session, self.recording.ledger
-        began = session.runtime.steady()
-        after = ""
-        while page := await ledger.open_entries(session.platform.merchant_no, after=after, limit=PAGE):
-            after = page[-1].trade_no
-            now = session.runtime.steady()
-            # Nothing of a new one is out, so the platform cannot know it.
-            cases = [
-                _Case(entry=entry, before=entry.state, seen_at=now, due=now)
-                for entry in page
-                if entry.state is not State.NEW
-            ]
-            await self._page(cases)
-            for case in cases:
-                self._count(case)
+        ledger, runtime = self.recording.ledger, self.recording.session.runtime
+        began = runtime.steady()
+        # What was refused within the last day is looked at once more: the order may have been taken all the same.
+        for pages in (ledger.recent_refusals, ledger.open_entries):
+            await self._all(pages)
         return ReconcileReport(
             checked=self._counts["checked"],
             changed=MappingProxyType(dict(self._changed)),
             still_unknown=self._counts["still_unknown"],
+            missing=self._counts["missing"],
             review=self._counts["review"],
+            overdue=self._counts["overdue"],
             unanswered=self._counts["unanswered"],
-            elapsed=session.runtime.steady() - began,
+            elapsed=runtime.steady() - began,
         )
+
+    async def _all(self, pages: Callable[..., Awaitable[list[Entry]]]) -> None:
+        session, after = self.recording.session, ""
+        while page := await pages(session.platform.merchant_no, after=after, limit=PAGE):
+            after = page[-1].trade_no
+            now = session.runtime.steady()
+            # Nothing of a new one is out, so the platform cannot know it; unless that was only believed.
+            cases = [
+                _Case(entry=entry, before=entry.state, seen_at=now, due=now)
+                for entry in page
+                if entry.state is not State.NEW or entry.asks_first
+            ]
+            await self._page(cases)
+            for case in cases:
+                self._count(case)
 
     async def _page(self, cases: list[_Case]) -> None:
         left, runtime = cases, self.recording.session.runtime
@@ -142,7 +162,7 @@ class Reconciliation:
 
         async def work() -> list[_Case]:
             # What another process brought to another state meanwhile needs no query any more.
-            return [case for case in rest if case.entry.state is case.before and await self._ask(case)]
+            return [case for case in rest if case.is_open and await self._ask(case)]
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -158,22 +178,47 @@ class Reconciliation:
         runtime = session.runtime
         if (delay := session.budget.take(runtime.steady())) > 0:
             await runtime.sleep(delay)
-        settled = session.policy.settled(self._age(case, runtime.steady()))
-        timeout = session.times.request_timeout
-        outcome = await session.platform.query(entry.trade_no, amount=entry.amount, timeout=timeout)
+        settled = session.policy.settled(self._age(case, runtime.steady()), session.policy.window(entry))
+        outcome = await session.platform.query(
+            entry.trade_no, amount=entry.amount, timeout=session.times.request_timeout
+        )
+        if outcome.verdict is Verdict.QUESTION_REFUSED:
+            outcome = await session.control.read(entry, outcome, timeout=3 * session.times.request_timeout)
         case.tries += 1
-        if outcome.verdict in (Verdict.UNKNOWN, Verdict.BAD_CREDENTIALS):
+        if outcome.verdict is Verdict.UNKNOWN:
+            return self._put_off(case, outcome)
+        await self._learn(case, outcome)
+        if outcome.verdict is Verdict.BAD_CREDENTIALS:
             return self._put_off(case, outcome)
         session.budget.answered()
+        session.control.hear(outcome)
         case.answered, case.tries = True, 0
-        case.see(await merge(self.recording.ledger, entry, outcome, cause=Cause.RECONCILE), runtime.steady())
-        if outcome.verdict is not Verdict.NO_SUCH_ORDER or case.entry.state is not State.SENDING:
+        if (
+            case.entry.reply is Reply.FAILING
+            and outcome.verdict is Verdict.UNLISTED
+            and case.entry.state is case.before
+            and not case.witnessed
+        ):
+            case.witnessed = True
+            case.due = runtime.steady() + session.policy.ask_spacing
+            return True  # Two replies of one moment are one witness.
+        if outcome.verdict is not Verdict.NO_SUCH_ORDER or case.entry.state not in (State.SENDING, State.MISSING):
             return False
         case.absences = case.absences + 1 if settled else 0
         if case.absences >= BELIEVED_ABSENCES:
             await self._believe(case)
             return False
         return self._await_the_next(case)
+
+    async def _learn(self, case: _Case, outcome: Outcome) -> None:
+        """Store what was said, decided from what is stored then."""
+        session, ledger = self.recording.session, self.recording.ledger
+        if is_refusal(case.entry):
+            entry = await apply(ledger.move, case.entry, lambda newest: after_second_look(newest, outcome))
+        else:
+            adopt = session.policy.adopt_duplicates
+            entry = await merge(ledger, case.entry, outcome, cause=Cause.RECONCILE, adopt_duplicates=adopt)
+        case.see(entry, session.runtime.steady())
 
     def _put_off(self, case: _Case, outcome: Outcome) -> bool:
         case.answered, case.absences = False, 0
@@ -188,7 +233,7 @@ class Reconciliation:
     def _await_the_next(self, case: _Case) -> bool:
         policy = self.recording.session.policy
         now = self.recording.session.runtime.steady()
-        until_settled = policy.settle_after - self._age(case, now)
+        until_settled = policy.window(case.entry) - self._age(case, now)
         if until_settled > 0 and not self.wait:
             return False
         case.due = now + max(policy.ask_spacing, until_settled)
@@ -210,6 +255,9 @@ class Reconciliation:
         self._counts["checked"] += 1
         self._counts["unanswered"] += not case.answered and after is case.before
         self._counts["still_unknown"] += after is State.SENDING
+        self._counts["missing"] += after is State.MISSING
+        late = after is State.PROCESSING and case.entry.age >= self.overdue_after
+        self._counts["overdue"] += late
         self._counts["review"] += after is State.REVIEW
         if after is not case.before:
             self._changed[case.before, after] += 1

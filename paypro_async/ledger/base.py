@@ -14,7 +14,9 @@ __all__ = [
     "PAGE",
     "Account",
     "BatchRecord",
+    "ControlAnswer",
     "Ledger",
+    "OrderNumberTakenError",
     "Payment",
     "Turns",
     "Written",
@@ -108,6 +110,29 @@ class Payment:
     batch_id: str | None = None
 
 
+@frozen
+class ControlAnswer:
+    """What the platform answered when it was last asked about a number that was never used.
+
+    Args:
+        code: The platform's code.
+        age: Seconds since then.
+    """
+
+    code: str
+    age: float
+
+
+class OrderNumberTakenError(ValueError):
+    """A change holds the platform's number of an order that the ledger has under another trade number.
+
+    One order belongs to one payout, so the reply that held it was meant for another request.
+    """
+
+    def __init__(self, trade_no: str) -> None:
+        super().__init__(f"the reply about payout {trade_no} holds the order number of another payout")
+
+
 class Ledger(Protocol):
     """Remembers payouts by merchant number and trade number.
 
@@ -141,6 +166,7 @@ class Ledger(Protocol):
 
         Raises:
             KeyError: If there is no such entry.
+            OrderNumberTakenError: If it holds the platform's number of another payout's order.
         """
         ...
 
@@ -162,6 +188,21 @@ class Ledger(Protocol):
 
     async def batches(self, merchant_no: str, batch_ids: Sequence[str]) -> dict[str, BatchRecord]:
         """The batches of those names that are there."""
+        ...
+
+    async def recent_refusals(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
+        """A page of the payouts that were refused within the last day and not looked at since, by trade number.
+
+        They ended since the platform said, of its own accord and asked once more, that it did not take them.
+        """
+        ...
+
+    async def control_answer(self, merchant_no: str) -> ControlAnswer | None:
+        """What the platform answers this merchant about a number that was never used, as it was last kept; or None."""
+        ...
+
+    async def record_control(self, merchant_no: str, code: str) -> None:
+        """Keep what the platform answered about a number that was never used."""
         ...
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:

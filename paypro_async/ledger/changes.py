@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 from paypro_async._core.field_checks import TEXT
-from paypro_async._core.lifecycle import Cause, Change, Entry
+from paypro_async._core.lifecycle import USUAL_SETTLE_AFTER, Cause, Change, Entry
 from paypro_async._core.outcome import Outcome
 from paypro_async._core.transitions import DECISIONS, Decision, after_decision, after_query
 from paypro_async.errors import DecisionRefusedError
-from paypro_async.ledger.base import Ledger, Written
+from paypro_async.ledger.base import Ledger, OrderNumberTakenError, Written
+from paypro_async.log import logger
 
 __all__ = ["apply", "decide", "merge"]
 
@@ -23,7 +24,7 @@ async def decide(
     *,
     by: str,
     note: str,
-    settle_after: float = 60.0,
+    settle_after: float | None = None,
     ask: Callable[[Entry], Awaitable[object]] | None = None,
 ) -> Entry:
     """Store what a person found out about a payout; nothing is sent, and the platform is not asked.
@@ -39,7 +40,7 @@ async def decide(
         by: The name of the person.
         note: Why, in that person's words.
         settle_after: Seconds after an attempt within which it may still arrive. So long it cannot be known that a
-            payout was not made. The window that is stored with the attempt counts too.
+            payout was not made. By default, and at least, as long as is stored with the attempt.
         ask: Awaited with the entry once the decision is allowed and before it is stored; it raises to refuse.
 
     Returns:
@@ -80,7 +81,7 @@ async def decide(
     return await apply(ledger.move, entry, decided)
 
 
-def _refuse(entry: Entry, decision: Decision, settle_after: float) -> None:
+def _refuse(entry: Entry, decision: Decision, settle_after: float | None) -> None:
     allowed = tuple(one for state, one in DECISIONS if state is entry.state)
     if decision not in allowed:
         only = f"only {' or '.join(repr(one.value) for one in allowed)}" if allowed else "nothing"
@@ -92,7 +93,8 @@ def _refuse(entry: Entry, decision: Decision, settle_after: float) -> None:
             state=entry.state.value,
             allowed=tuple(one.value for one in allowed),
         )
-    windows = (settle_after, entry.settle_after or 0.0)
+    given = USUAL_SETTLE_AFTER if settle_after is None and entry.settle_after is None else settle_after or 0.0
+    windows = (given, entry.settle_after or 0.0)
     # Written so that what is no number refuses.
     if decision in _TOO_YOUNG and not all(entry.age >= window for window in windows):
         raise DecisionRefusedError(
@@ -113,7 +115,9 @@ def _refuse(entry: Entry, decision: Decision, settle_after: float) -> None:
         )
 
 
-async def merge(ledger: Ledger, entry: Entry, outcome: Outcome, *, cause: Cause) -> Entry:
+async def merge(
+    ledger: Ledger, entry: Entry, outcome: Outcome, *, cause: Cause, adopt_duplicates: bool = False
+) -> Entry:
     """Write what the platform said, decided from the newest entry: another process may write about the same payout.
 
     Args:
@@ -121,14 +125,24 @@ async def merge(ledger: Ledger, entry: Entry, outcome: Outcome, *, cause: Cause)
         entry: As last seen.
         outcome: What the platform said.
         cause: How it was learned.
+        adopt_duplicates: Take an order for this payout's although its only attempt was refused as a duplicate.
 
     Returns:
-        The entry as it stands then, written by this call or by another.
+        The entry as it stands then, written by this call or by another; as it was, if what was said is about another
+        payout's order.
 
     Raises:
         LedgerUnavailableError: If it could not be stored.
     """
-    return await apply(ledger.move, entry, lambda newest: after_query(newest, outcome, cause=cause))
+
+    def learned(newest: Entry) -> Change | None:
+        return after_query(newest, outcome, cause=cause, adopt_duplicates=adopt_duplicates)
+
+    try:
+        return await apply(ledger.move, entry, learned)
+    except OrderNumberTakenError as error:
+        logger.warning("Nothing was stored: %s", error)
+        return entry
 
 
 async def apply(

@@ -17,12 +17,15 @@ from paypro_async._core.lifecycle import (
     claim_of,
     event_of,
     first_entry,
+    is_refusal,
 )
 from paypro_async._core.payment_key import payment_key
 from paypro_async.ledger.base import (
     PAGE,
     Account,
     BatchRecord,
+    ControlAnswer,
+    OrderNumberTakenError,
     Payment,
     Turns,
     Written,
@@ -57,6 +60,8 @@ class MemoryLedger:
         # Trade numbers by merchant and payment key; made when it is first wanted, which it seldom is.
         self._payments: dict[tuple[str, str | None], list[str]] | None = None
         self._opened_by: ProcessId | None = None
+        self._orders: dict[tuple[str, str], str] = {}  # the trade number of each of the platform's numbers
+        self._controls: dict[str, tuple[str, datetime]] = {}
 
     @property
     def answers_at_once(self) -> bool:
@@ -94,6 +99,13 @@ class MemoryLedger:
         record = self._entries[key]
         if not applies(record.entry, change):
             return Written(self._aged(record), done=False)
+        if change.platform_trade_no is not None:
+            order = change.merchant_no, change.platform_trade_no
+            owner = self._orders.get(order, change.trade_no)
+            owned = owner != change.trade_no and self._entries[change.merchant_no, owner].entry
+            if owned and owned.platform_trade_no == change.platform_trade_no:
+                raise OrderNumberTakenError(change.trade_no)
+            self._orders[order] = change.trade_no
         now = self._runtime.now()
         age = (now - record.entry.sent_at).total_seconds()
         record.entry = changed(record.entry, change, now, age=age)
@@ -128,6 +140,30 @@ class MemoryLedger:
         """The batches of those names that are there."""
         found = {one: self._batches.get((merchant_no, one)) for one in batch_ids}
         return {one: batch for one, batch in found.items() if batch}
+
+    async def recent_refusals(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
+        """A page of the payouts that were refused within the last day and not looked at since."""
+        since = self._runtime.now() - timedelta(days=1)
+        rest = (
+            record
+            for (merchant, number), record in sorted(self._entries.items(), key=lambda item: item[0])
+            if merchant == merchant_no
+            and number > after
+            and is_refusal(record.entry)
+            and record.entry.updated_at > since
+        )
+        return [self._aged(record) for record, _ in zip(rest, range(limit), strict=False)]
+
+    async def control_answer(self, merchant_no: str) -> ControlAnswer | None:
+        """What the platform answers about a number that was never used."""
+        if merchant_no not in self._controls:
+            return None
+        code, asked_at = self._controls[merchant_no]
+        return ControlAnswer(code, (self._runtime.now() - asked_at).total_seconds())
+
+    async def record_control(self, merchant_no: str, code: str) -> None:
+        """Keep what the platform answered about a number that was never used."""
+        self._controls[merchant_no] = code, self._runtime.now()
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         """Everything that happened to a payout, oldest first."""

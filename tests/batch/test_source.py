@@ -29,6 +29,7 @@ class Forgetful(MemoryLedger):
         moved = await super().move(change)
         if moved.entry.state not in (State.NEW, State.SENDING):
             del self._entries[change.merchant_no, change.trade_no]
+            self._orders.clear()
         return moved
 
 

@@ -105,6 +105,7 @@ async def test_payouts_that_cannot_be_sent_in_a_row_stop_a_batch():
 
 OFF = {
     "bad_credentials": (REFUSED, {"bad_credentials": False}, ItemStatus.NOT_SENT),
+    "same_refusal_in_a_row": (refusal("1777"), {"same_refusal_in_a_row": None}, ItemStatus.FAILED),
     "insufficient_funds": (NO_FUNDS, {"insufficient_funds": False}, ItemStatus.FAILED),
     "unknown_in_a_row": (LOST, {"unknown_in_a_row": None}, ItemStatus.UNKNOWN),
     "not_sent_in_a_row": (NOT_SENT, {"not_sent_in_a_row": None}, ItemStatus.NOT_SENT),
@@ -117,15 +118,16 @@ async def test_a_rule_can_be_turned_off_by_name(rule: str):
     """And then the batch goes to its end, whatever it meets."""
     answer, off, status = OFF[rule]
     # The other rules must not be the ones that stop it.
-    others = {"not_sent_in_a_row": None} if rule == "bad_credentials" else {}
-    transport = Scripted(answer, LOST)
+    others = {"not_sent_in_a_row": None, "same_refusal_in_a_row": None} if rule == "bad_credentials" else {}
+    queries = {"bad_credentials": answer, "same_refusal_in_a_row": ABSENT}.get(rule, LOST)
+    transport = Scripted(answer, queries)
     async with scripted_client(transport) as client:
         report = await client.batch_payout(payouts(70), timeout=5, max_attempts=1, stop=StopRules(**(others | off)))
     assert report.stopped is None
     assert report.counts == {status: 70}
 
 
-@pytest.mark.parametrize("answer", [REFUSED, NO_FUNDS, LOST, NOT_SENT], ids=list(OFF))
+@pytest.mark.parametrize("answer", [answer for answer, _, _ in OFF.values()], ids=list(OFF))
 @virtual_time
 async def test_all_rules_can_be_turned_off_at_once(answer):
     """StopRules.off() stops at nothing, a broken ledger included."""
@@ -158,11 +160,11 @@ async def test_a_stopped_batch_does_not_begin_those_that_wait_for_their_turn_in_
     """Ten turns at one payout a second, and the first is refused: the other nine have not begun, so they are
     neither stored nor sent.
     """
-    transport = Scripted(REFUSED)
+    transport = Scripted(NO_FUNDS)
     async with scripted_client(transport) as client:
         report = await client.batch_payout(payouts(100), concurrency=10, rate=1)
         stored = [number for number in range(100) if await client.ledger.get(MERCHANT_NO, f"T{number}")]
-    assert report.stopped == "bad_credentials"
+    assert report.stopped == "insufficient_funds"
     assert len(transport.payouts) == 1
     assert stored == [0]
     assert report.total == 1
@@ -172,9 +174,9 @@ async def test_a_stopped_batch_does_not_begin_those_that_wait_for_their_turn_in_
 @virtual_time
 async def test_a_stopped_batch_does_not_wait_for_the_next_turn_in_the_rate():
     """One payout in twenty seconds, and the first is refused: the batch ends then, and not when the next is due."""
-    async with scripted_client(Scripted(REFUSED)) as client:
+    async with scripted_client(Scripted(NO_FUNDS)) as client:
         report = await client.batch_payout(payouts(100), concurrency=10, rate=0.05)
-    assert (report.stopped, report.total) == ("bad_credentials", 1)
+    assert (report.stopped, report.total) == ("insufficient_funds", 1)
     assert now() - 1000 < 1
 
 

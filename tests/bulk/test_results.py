@@ -30,6 +30,7 @@ async def learn(ledger: MemoryLedger, file: PayoutFile, states: dict[int, State]
                     attempt=1,
                     to=to,
                     cause=Cause.QUERY,
+                    platform_trade_no=f"p{one.number}",
                     **said,
                 )
             )
@@ -54,13 +55,13 @@ async def test_each_row_has_its_outcome_in_words(tmp_path) -> None:
     ledger = MemoryLedger()
     states = {1: State.SENDING, 2: State.NEW, 3: State.REVIEW, 4: State.SUCCEEDED}
     with open_file(FIVE) as file:
-        await learn(ledger, file, states, code="0000", platform_trade_no="p1", utr="u1")
+        await learn(ledger, file, states, code="0000", utr="u1")
         found, report = await write(tmp_path / "r.csv", file, ledger)
 
     assert [one["paypro_status"] for one in found] == ["unknown", "not_sent", "review", "succeeded", "not_sent"]
     assert [one["amount"] for one in found] == ["1", "2", "3", "4", "5"]
     assert found[3]["paypro_utr"] == "u1"
-    assert found[3]["paypro_platform_trade_no"] == "p1"
+    assert found[3]["paypro_platform_trade_no"] == "p4"
     assert found[3]["paypro_attempts"] == "1"
     assert found[4]["paypro_attempts"] == ""
     assert report.tally.counts["not_sent"] == 2

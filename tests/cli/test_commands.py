@@ -119,12 +119,12 @@ def test_a_signal_before_the_first_payout_sends_nothing(
     Path("payouts.db").touch()
     handler = signal.getsignal(signal.SIGTERM)
 
-    async def interrupted(*_: object) -> Before:
+    async def interrupted(*_: object, **_more: object) -> Before:
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0.01)
         return Before()
 
-    monkeypatch.setattr("paypro_async.bulk.apply.look_back", interrupted)
+    monkeypatch.setattr("paypro_async.bulk.Disbursement.look_back", interrupted)
     assert run(["batch", "p.csv", "--ledger", "payouts.db"]) == 130
     assert capsys.readouterr().err.endswith(" yet.\nInterrupted. Nothing was sent.\n")
     assert signal.getsignal(signal.SIGTERM) is handler

@@ -48,14 +48,14 @@ async def test_a_payout_lost_before_the_booking_is_sent_again_after_the_settle_w
 
 
 @virtual_time
-async def test_429_is_waited_out_and_sent_again_without_a_question():
-    """HTTP 429 means not accepted: after the server's pause the payout goes out again, and nobody is asked."""
+async def test_429_is_waited_out_and_sent_again_after_one_question():
+    """HTTP 429 means not accepted: after the server's pause it is asked about once, and goes out again."""
     faults = FaultPlan.script({"T1": [Fault.BUSY_429]})
     async with virtual_sandbox(faults=faults) as sandbox, client_of(sandbox) as client:
         result = await client.payout(**fields())
     assert (result.status, result.attempts) == (PayoutStatus.PROCESSING, 2)
     assert bookings(sandbox) == ["T1"]
-    assert [path for path, _ in requests(sandbox)] == [PAYOUT, PAYOUT]
+    assert [path for path, _ in requests(sandbox)] == [PAYOUT, QUERY, PAYOUT]
     assert 1 <= paid_at(sandbox)[1] <= 1.6
 
 

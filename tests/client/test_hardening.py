@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from paypro_async import (
+    Codes,
     LedgerUnavailableError,
     MemoryLedger,
     OutcomeUnknownError,
@@ -25,7 +26,8 @@ from tests.support.virtual_time import VirtualRuntime, now, virtual_time
 @virtual_time
 async def test_a_question_refused_for_who_asks_ends_the_call():
     """With these credentials every question will be refused; waiting for a better one wastes the caller's time."""
-    async with scripted_client(Scripted(LOST, refusal("1002", "sign error")), timeout=600) as client:
+    transport, codes = Scripted(LOST, refusal("1002", "sign error")), Codes(credentials={"1002"})
+    async with scripted_client(transport, timeout=600, codes=codes) as client:
         began = now()
         with pytest.raises(ReplyLostError):
             await client.payout(**fields())
@@ -37,11 +39,19 @@ async def test_a_question_refused_for_who_asks_ends_the_call():
 
 @virtual_time
 async def test_a_duplicate_with_an_unknown_code_is_found_by_asking():
-    """A proxy that delivers twice, or a ledger that was lost: the order is there, and that is no failure."""
-    transport = Scripted(refusal("1013", "Duplicate merchant order number"), order("0015", amount="300"))
-    async with scripted_client(transport) as client:
-        assert (await client.payout(**fields())).status is PayoutStatus.PROCESSING
-    assert transport.kinds == ["payout", "query"]
+    """A proxy that delivers twice, or another system with the same number: the order is there, and that is no failure.
+
+    Whose it is, a person finds out, unless the client was told to take it for its own.
+    """
+    for adopt in (False, True):
+        transport = Scripted(refusal("1013", "Duplicate merchant order number"), order("0015", amount="300"))
+        async with scripted_client(transport, adopt_duplicates=adopt) as client:
+            if adopt:
+                assert (await client.payout(**fields())).status is PayoutStatus.PROCESSING
+            else:
+                with pytest.raises(ReviewRequiredError):
+                    await client.payout(**fields())
+        assert transport.kinds == ["payout", "query"]
 
 
 @virtual_time

@@ -110,7 +110,7 @@ async def test_what_the_client_opened_is_closed(tmp_path: Path):
     """The file can be opened by the next client, and holds what was paid; no task and no thread is left."""
     url = f"sqlite:///{tmp_path / 'payouts.db'}"
     settings = {"base_url": "https://x.example", "merchant_no": MERCHANT_NO, "signer": SIGNER, "ledger": url}
-    transport = Scripted()
+    transport = Scripted(queries=PROCESSING)
     for _ in range(2):
         async with PayProClient(**settings, transport=transport) as client:
             assert (await client.payout(**fields())).status is PayoutStatus.PROCESSING

@@ -34,7 +34,9 @@ async def client():
 
 @respx.mock
 async def test_a_payout_is_one_post_with_the_documented_path_header_and_fields(client):
-    """The base URL keeps its path, the merchant is in the header, every value is text, an absent remark is left out."""
+    """The base URL keeps its path, the merchant is in the header, every value is text, and the remark, which the
+    platform repeats, is the payout's number where the caller gives none.
+    """
     route = respx.post(f"{BASE}/v1/paypro/payout").mock(return_value=httpx.Response(200, json=ACCEPTED))
     result = await client.payout(**PAYOUT)
 
@@ -47,8 +49,9 @@ async def test_a_payout_is_one_post_with_the_documented_path_header_and_fields(c
     assert {type(value) for value in body.values()} == {str}
     assert set(body) == {
         *("sign", "timestamp", "tradeNo", "amount", "name", "mobile", "email"),
-        *("bankNumber", "bankCode", "ipAddress", "notifyUrl"),
+        *("bankNumber", "bankCode", "ipAddress", "notifyUrl", "remark"),
     }
+    assert body["remark"] == body["tradeNo"]
     assert body["amount"] == "300"
     assert body["bankCode"] == "IDFB0043121"
     unsigned = {name: value for name, value in body.items() if name != "sign"}

@@ -103,18 +103,26 @@ def test_the_timestamp_of_a_reply_is_a_number_or_text(timestamp: object):
     assert paid(example(timestamp=timestamp)).verdict is Verdict.PROCESSING
 
 
-@pytest.mark.parametrize("success", [True, "true", "success", 1])
+@pytest.mark.parametrize("success", [True, "true", "TRUE", "success", 1, None, ""])
 def test_success_is_text_or_a_boolean(success: object):
     """Text in the table, a boolean in the example."""
     assert paid(example(success=success)).verdict is Verdict.PROCESSING
 
 
-@pytest.mark.parametrize("missing", ["msg", "timestamp", "success"])
+@pytest.mark.parametrize("missing", ["timestamp", "success"])
 def test_what_decides_nothing_may_be_missing(missing: str):
     """Though the table calls it required."""
     body = json.loads(EXAMPLE)
     del body[missing]
     assert paid(body).verdict is Verdict.PROCESSING
+
+
+@pytest.mark.parametrize("missing", ["msg", "code"])
+def test_without_its_code_or_its_words_it_is_no_envelope_of_the_platform(missing: str):
+    """Each of its replies has both; what stands before it answers in JSON too."""
+    body = json.loads(EXAMPLE)
+    del body[missing]
+    assert paid(body).verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(

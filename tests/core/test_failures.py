@@ -14,6 +14,7 @@ from paypro_async.errors import (
     CredentialsRefusedError,
     LedgerUnavailableError,
     NotSentError,
+    OrderMissingError,
     OutcomeNotRecordedError,
     OutcomeUnknownError,
     PayProError,
@@ -34,7 +35,7 @@ LASTS: list[Outcome | None] = [
         )
     ),
 ]
-STATES = [State.NEW, State.SENDING, State.REVIEW]
+STATES = [State.NEW, State.SENDING, State.REVIEW, State.MISSING]
 
 
 def said_well(error: PayProError) -> None:
@@ -65,6 +66,8 @@ def said_well(error: PayProError) -> None:
         (State.SENDING, outcome(Verdict.DUPLICATE), OutcomeUnknownError),
         (State.SENDING, outcome(Verdict.UNKNOWN, cause="x", lost=True), ReplyLostError),
         (State.SENDING, outcome(Verdict.UNKNOWN, cause="HTTP 502"), ReplyUnreadableError),
+        (State.MISSING, None, OrderMissingError),
+        (State.MISSING, outcome(Verdict.UNKNOWN, cause="x", lost=True), OrderMissingError),
         (State.REVIEW, None, ReviewRequiredError),
         (State.REVIEW, outcome(Verdict.UNKNOWN, cause="x", lost=True), ReviewRequiredError),
     ],
@@ -89,7 +92,7 @@ def test_every_such_error_is_a_whole_sentence(state: State, code: str | None):
 
 def test_a_reason_is_told_if_there_is_one():
     """The transport's words, the HTTP status, the platform's code."""
-    new, sending, review = (entry(state=state, message="ANOTHER_AMOUNT") for state in STATES)
+    new, sending, review, _ = (entry(state=state, message="ANOTHER_AMOUNT") for state in STATES)
     assert "the connection was refused" in str(
         unsettled(new, outcome(Verdict.NOT_SENT, cause="the connection was refused"), elapsed=0)
     )

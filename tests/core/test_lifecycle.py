@@ -1,6 +1,7 @@
 from datetime import timedelta
 from decimal import Decimal
 from itertools import product
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -9,19 +10,23 @@ from attrs.exceptions import FrozenInstanceError
 from paypro_async._core.lifecycle import FINAL, LEGAL, Cause, Change, Entry, Reply, State, applies, changed, first_entry
 from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, Verdict
-from paypro_async._core.transitions import after_absence, after_attempt, after_query, next_attempt
+from paypro_async._core.transitions import after_absence, after_attempt, after_query, after_second_look, next_attempt
 from paypro_async._core.wire import Phase
 from tests.support.samples import NOW, TRADE_NO, entry, intent, outcome
 
-ASKED = (Cause.QUERY, Cause.CALLBACK, Cause.RECONCILE, Cause.PERSON)
+LATER, EARLIER = NOW + timedelta(seconds=1), NOW - timedelta(seconds=1)
+NOTED = (Cause.QUERY, Cause.CALLBACK, Cause.RECONCILE)
 TABLE = {
-    "new": "new->sending: attempt restore; new->processing, new->succeeded: all; new->failed: later; "
-    "new->review: person",
-    "sending": "sending->sending: attempt restore; sending->new: attempt query reconcile; "
-    "sending->processing, sending->succeeded, sending->failed: all; sending->review: later",
-    "processing": "processing->succeeded: all; processing->failed, processing->review: later",
-    "succeeded": "succeeded->reversed: later",
-    "failed": "failed->review: all",
+    "new": "new->new: noted; new->sending: attempt restore; new->processing, new->succeeded, new->review: all; "
+    "new->failed: later",
+    "sending": "sending->sending: attempt restore query callback reconcile; sending->new: attempt query reconcile; "
+    "sending->processing, sending->succeeded, sending->failed, sending->review: all",
+    "processing": "processing->processing, processing->missing: noted; processing->succeeded, processing->review: all; "
+    "processing->failed: later",
+    "missing": "missing->missing: noted; missing->processing, missing->succeeded, missing->review: all; "
+    "missing->failed: later",
+    "succeeded": "succeeded->succeeded: noted; succeeded->reversed: later",
+    "failed": "failed->failed: reconcile; failed->review: all",
     "review": "review->review: all; review->processing, review->succeeded, review->failed, review->new: person",
 }
 ENTRIES = [
@@ -37,7 +42,8 @@ def change(state: State, to: State, cause: Cause, *, attempt: int | None = 1, **
 
 def test_the_table_is_as_documented():
     """Every way from state to state, written out a second time: no one is added or lost unnoticed."""
-    who = {"all": {*ASKED, Cause.ATTEMPT}, "later": set(ASKED), "person": {Cause.PERSON}}
+    later = {*NOTED, Cause.PERSON}
+    who = {"all": {*later, Cause.ATTEMPT}, "later": later, "noted": set(NOTED), "person": {Cause.PERSON}}
     expected = {}
     for rule in "; ".join(TABLE.values()).split("; "):
         pairs, _, causes = rule.partition(": ")
@@ -56,7 +62,7 @@ def test_the_table_cannot_be_changed():
 
 def test_a_final_state_moves_only_where_the_platform_takes_its_word_back():
     """A success may be reversed, and a failure seen alive goes to a person; nothing is ever sent again by itself."""
-    assert {pair for pair in LEGAL if pair[0] in FINAL} == {
+    assert {pair for pair in LEGAL if pair[0] in FINAL and pair[0] is not pair[1]} == {
         (State.SUCCEEDED, State.REVERSED),
         (State.FAILED, State.REVIEW),
     }
@@ -87,7 +93,8 @@ def test_a_claimed_intent_is_its_first_attempt():
 def test_every_entry_takes_every_outcome(outcome: Outcome):
     """All states, replies and doubts; no decision ever asks for a change that is not in the table."""
     for one, sent in product(ENTRIES, (1, 2)):
-        made = [after_attempt(one, outcome, sent=sent), *(after_query(one, outcome, cause=cause) for cause in ASKED)]
+        made = [after_attempt(one, outcome, sent=sent), *(after_query(one, outcome, cause=cause) for cause in NOTED)]
+        made.append(after_second_look(one, outcome))
         for step in filter(None, made):
             assert applies(one, step)
             assert step.cause in LEGAL[one.state, step.to]
@@ -97,12 +104,14 @@ def test_every_entry_takes_every_outcome(outcome: Outcome):
 
 @pytest.mark.parametrize("one", ENTRIES, ids=lambda one: f"{one.state}-{one.reply}-{one.doubt}")
 def test_every_entry_that_is_believed_absent_has_a_step(one: Entry):
-    """Only an unknown entry is ever believed absent; None means that it is sent again."""
-    if one.state is State.SENDING:
+    """Only one that is unknown or missing is ever believed absent; None means that it is sent again."""
+    if one.state in (State.SENDING, State.MISSING):
         for resend, exhausted in product((False, True), (False, True)):
             step = after_absence(one, resend=resend, exhausted=exhausted)
             assert step is None or applies(one, step)
-            assert step is not None or (resend and not exhausted and one.reply is None)
+            again = one.state is State.SENDING and one.reply not in (Reply.REFUSED, Reply.DUPLICATE, Reply.FAILING)
+            assert (step is None) == (again and resend and not exhausted)
+            assert one.state is State.SENDING or step.to is State.REVIEW
 
 
 @pytest.mark.parametrize(("lost", "phase"), [(True, Phase.MAYBE_SENT), (False, Phase.ANSWERED)])
@@ -123,18 +132,23 @@ def test_an_attempt_that_proves_nothing_leaves_the_payout_unknown(*, lost: bool,
         (Verdict.PAID, True, State.SUCCEEDED, None),
         (Verdict.PROCESSING, False, State.PROCESSING, None),
         (Verdict.FAILED, False, State.FAILED, None),
-        (Verdict.REFUSED, False, State.FAILED, None),
+        (Verdict.REFUSED, False, State.FAILED, Reply.REFUSED),
         (Verdict.FAILED, True, State.SENDING, Reply.REFUSED),
         (Verdict.REFUSED, True, State.SENDING, Reply.REFUSED),
+        (Verdict.UNLISTED, False, State.SENDING, Reply.REFUSED),
+        (Verdict.UNLISTED, True, State.SENDING, Reply.REFUSED),
+        (Verdict.PARTIAL, False, State.REVIEW, None),
+        (Verdict.PARTIAL, True, State.REVIEW, None),
         (Verdict.DUPLICATE, False, State.SENDING, Reply.DUPLICATE),
         (Verdict.DUPLICATE, True, State.SENDING, Reply.DUPLICATE),
         (Verdict.NOT_SENT, False, State.NEW, None),
-        (Verdict.RATE_LIMITED, False, State.NEW, None),
+        (Verdict.RATE_LIMITED, False, State.NEW, Reply.BUSY),
+        (Verdict.RATE_LIMITED, True, State.NEW, Reply.BUSY),
         (Verdict.BAD_CREDENTIALS, False, State.NEW, None),
     ],
 )
 def test_an_attempt_ends_as_its_outcome_says(verdict: Verdict, *, doubt: bool, to: State, reply: Reply | None):
-    """A refusal after a doubtful attempt, and a duplicate, end nothing."""
+    """A refusal under a code that no page lists or after a doubtful attempt, and a duplicate, end nothing."""
     step = after_attempt(entry(doubt=doubt), outcome(verdict, code="7", message="words"), sent=1)
     assert step is not None
     assert (step.to, step.reply, step.cause) == (to, reply, Cause.ATTEMPT)
@@ -181,41 +195,111 @@ def test_a_failed_payout_that_an_attempt_shows_alive_goes_to_a_person(verdict: V
         (State.PROCESSING, Verdict.PROCESSING, None),
         (State.PROCESSING, Verdict.FAILED, State.FAILED),
         (State.PROCESSING, Verdict.FOREIGN, State.REVIEW),
-        (State.PROCESSING, Verdict.NO_SUCH_ORDER, None),
+        (State.PROCESSING, Verdict.NO_SUCH_ORDER, State.MISSING),
+        (State.PROCESSING, Verdict.PARTIAL, State.REVIEW),
+        (State.MISSING, Verdict.NO_SUCH_ORDER, None),
+        (State.MISSING, Verdict.UNKNOWN, None),
+        (State.MISSING, Verdict.PROCESSING, State.PROCESSING),
+        (State.MISSING, Verdict.PAID, State.SUCCEEDED),
+        (State.MISSING, Verdict.FAILED, State.FAILED),
+        (State.MISSING, Verdict.FOREIGN, State.REVIEW),
+        (State.MISSING, Verdict.PARTIAL, State.REVIEW),
         (State.SUCCEEDED, Verdict.PAID, None),
+        (State.SUCCEEDED, Verdict.NO_SUCH_ORDER, None),
         (State.SUCCEEDED, Verdict.PROCESSING, None),
         (State.SUCCEEDED, Verdict.FAILED, State.REVERSED),
         (State.FAILED, Verdict.PAID, State.REVIEW),
         (State.FAILED, Verdict.PROCESSING, State.REVIEW),
+        (State.FAILED, Verdict.PARTIAL, State.REVIEW),
         (State.FAILED, Verdict.FAILED, None),
+        (State.FAILED, Verdict.NO_SUCH_ORDER, None),
         (State.REVERSED, Verdict.PAID, None),
         (State.REVIEW, Verdict.PAID, None),
         (State.REVIEW, Verdict.FAILED, None),
     ],
 )
 def test_an_answer_moves_an_entry_as_the_table_says(state: State, verdict: Verdict, to: State | None):
-    """The platform's word about an order, asked for or called back."""
-    step = after_query(entry(state=state), outcome(verdict))
+    """The platform's word about an order, asked for or called back. What is new had left, as far as is known."""
+    step = after_query(entry(state=state, doubt=state is State.NEW), outcome(verdict))
     assert (step.to if step else None) is to
 
 
 @pytest.mark.parametrize(
-    ("doubt", "amount", "to"),
+    "verdict",
+    [Verdict.PAID, Verdict.PROCESSING, Verdict.PARTIAL, Verdict.FAILED, Verdict.UNLISTED, Verdict.FOREIGN],
+)
+@pytest.mark.parametrize("cause", NOTED)
+def test_an_order_of_a_payout_that_never_left_is_anothers(verdict: Verdict, cause: Cause):
+    """No byte left, so whatever the platform holds under that number, it is not this payout; equal amount or not."""
+    never_left = entry(state=State.NEW)
+    said = outcome(verdict, amount=Decimal(300), platform_trade_no="P", paid_at=LATER)
+    step = after_query(never_left, said, cause=cause)
+    assert step is not None
+    assert step.to is State.REVIEW
+    typed = after_query(never_left, outcome(Verdict.PAID, amount=Decimal(300)), adopt_duplicates=True)
+    assert typed is not None
+    assert typed.to is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("reply", [Reply.BUSY, Reply.REFUSED])
+def test_an_order_of_a_payout_that_the_platform_had_refused_for_now_is_its_own(reply: Reply):
+    """It did leave, and the platform took it after all."""
+    for verdict, to in ((Verdict.PAID, State.SUCCEEDED), (Verdict.PROCESSING, State.PROCESSING)):
+        step = after_query(entry(state=State.NEW, reply=reply), outcome(verdict))
+        assert step is not None
+        assert step.to is to
+
+
+@pytest.mark.parametrize(
+    "verdict", [Verdict.PAID, Verdict.PROCESSING, Verdict.PARTIAL, Verdict.FAILED, Verdict.UNLISTED]
+)
+@pytest.mark.parametrize("cause", NOTED)
+def test_a_duplicate_on_our_only_attempt_goes_to_a_person(verdict: Verdict, cause: Cause):
+    """The order may be another system's, to another payee, months old: an equal amount shows nothing."""
+    ours = entry(reply=Reply.DUPLICATE)
+    for amount, paid_at in product((None, Decimal(0), Decimal(300)), (None, EARLIER)):
+        step = after_query(ours, outcome(verdict, amount=amount, paid_at=paid_at, platform_trade_no="P"), cause=cause)
+        assert step is not None
+        assert step.to is State.REVIEW
+
+
+@pytest.mark.parametrize(
+    ("mine", "said", "adopt"),
     [
-        (False, None, State.REVIEW),
-        (False, Decimal(0), State.REVIEW),
-        (False, Decimal(300), State.SUCCEEDED),
-        (True, None, State.SUCCEEDED),
+        ({"doubt": True}, {}, False),
+        ({"platform_trade_no": "P"}, {"platform_trade_no": "P"}, False),
+        ({}, {"amount": Decimal("300.00"), "paid_at": LATER}, False),
+        ({}, {"amount": Decimal(300), "paid_at": NOW}, False),
+        ({}, {"amount": Decimal(300)}, True),
     ],
 )
-def test_a_duplicate_whose_order_nothing_shows_to_be_ours_goes_to_a_person(
-    *, doubt: bool, amount: Decimal | None, to: State
-):
-    """An earlier attempt of ours, or the amount, shows it."""
-    ours = entry(reply=Reply.DUPLICATE, doubt=doubt)
-    step = after_query(ours, outcome(Verdict.PAID, amount=amount))
+def test_a_duplicate_that_is_shown_to_be_ours_is_believed(mine: dict[str, Any], said: dict[str, Any], *, adopt: bool):
+    """An earlier attempt of ours, a number that it was told before, its time, or a caller who has typed that it is."""
+    ours = entry(reply=Reply.DUPLICATE, **mine)
+    step = after_query(ours, outcome(Verdict.PAID, **said), adopt_duplicates=adopt)
     assert step is not None
-    assert step.to is to
+    assert step.to is State.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("mine", "said", "adopt"),
+    [
+        ({"platform_trade_no": "P"}, {"platform_trade_no": "Q"}, False),
+        ({}, {"amount": Decimal(301), "paid_at": LATER}, False),
+        ({}, {"amount": None, "paid_at": LATER}, False),
+        ({}, {"amount": Decimal(301)}, True),
+        ({}, {"amount": Decimal(0)}, True),
+        ({}, {"amount": None}, True),
+    ],
+)
+def test_what_shows_a_duplicate_to_be_ours_fits_in_every_part(
+    mine: dict[str, Any], said: dict[str, Any], *, adopt: bool
+):
+    """Another number, another amount or none: then not even one who has typed it adopts it."""
+    ours = entry(reply=Reply.DUPLICATE, **mine)
+    step = after_query(ours, outcome(Verdict.PAID, **said), adopt_duplicates=adopt)
+    assert step is not None
+    assert step.to is State.REVIEW
 
 
 @pytest.mark.parametrize(
@@ -228,6 +312,7 @@ def test_a_duplicate_whose_order_nothing_shows_to_be_ours_goes_to_a_person(
         (Reply.REFUSED, True, False, State.FAILED),
         (Reply.REFUSED, False, True, State.FAILED),
         (Reply.DUPLICATE, True, False, State.REVIEW),
+        (Reply.FAILING, True, False, State.REVIEW),
     ],
 )
 def test_an_order_that_is_believed_absent(reply: Reply | None, *, resend: bool, exhausted: bool, to: State | None):
@@ -285,6 +370,7 @@ def test_the_words_of_one_code_never_stand_beside_another():
     [
         (State.NEW, None),
         (State.SENDING, None),
+        (State.MISSING, None),
         (State.REVIEW, None),
         (State.PROCESSING, PayoutStatus.PROCESSING),
         (State.SUCCEEDED, PayoutStatus.SUCCEEDED),

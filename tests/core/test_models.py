@@ -16,9 +16,9 @@ def result(
 
 
 @pytest.mark.parametrize("status", PayoutStatus)
-def test_only_processing_is_not_final(status: PayoutStatus):
+def test_only_processing_and_unknown_are_not_final(status: PayoutStatus):
     """A result that is not final can change by itself."""
-    assert status.is_final == (status.value != "processing")
+    assert status.is_final == (status.value not in ("processing", "unknown"))
     assert result(status).is_final == status.is_final
 
 

@@ -4,7 +4,8 @@ from decimal import Decimal
 import pytest
 
 from paypro_async._core.models import Balance
-from paypro_async._core.outcome import Codes, Outcome, Verdict, classify_balance, classify_payout, classify_query
+from paypro_async._core.outcome import Outcome, Verdict, classify_balance, classify_payout, classify_query
+from paypro_async._core.platform_codes import Codes
 from paypro_async._core.wire import Exchange, Phase
 from tests.support.samples import TRADE_NO, answered, asked, order, paid, reply
 
@@ -16,8 +17,11 @@ from tests.support.samples import TRADE_NO, answered, asked, order, paid, reply
         ("0015", Verdict.PROCESSING),
         ("00029", Verdict.FAILED),
         ("60019", Verdict.FAILED),
-        ("0001", Verdict.FAILED),
-        ("something new", Verdict.FAILED),
+        ("0001", Verdict.PARTIAL),
+        ("9999", Verdict.UNLISTED),
+        ("0016", Verdict.UNLISTED),
+        ("00000000", Verdict.UNLISTED),
+        ("something new", Verdict.UNKNOWN),
         ("0100024", Verdict.DUPLICATE),
         ("5000", Verdict.UNKNOWN),
         ("00032", Verdict.UNKNOWN),
@@ -33,58 +37,43 @@ def test_the_status_of_the_order_is_the_result_of_the_payout(status: str, verdic
 @pytest.mark.parametrize(
     ("code", "verdict"),
     [
-        ("1001", Verdict.REFUSED),
+        ("1001", Verdict.UNLISTED),
         ("60019", Verdict.REFUSED),
-        ("something new", Verdict.REFUSED),
+        ("00029", Verdict.REFUSED),
         ("0100024", Verdict.DUPLICATE),
         ("5000", Verdict.UNKNOWN),
         ("00032", Verdict.UNKNOWN),
-        ("", Verdict.UNKNOWN),
+        ("0015", Verdict.UNKNOWN),
+        ("0001", Verdict.UNKNOWN),
     ],
 )
 @pytest.mark.parametrize("status", [200, 400, 404, 422])
 def test_an_outer_code_says_that_the_order_was_not_placed(code: str, verdict: Verdict, status: int):
-    """Except a duplicate and a system error, which mean: ask. An empty code says nothing."""
+    """Except a duplicate, a system error, and a code that speaks of an order, which mean: ask."""
     found = paid(reply(None, code=code, msg="no"), status=status)
     assert (found.verdict, found.code, found.message) == (verdict, code, "no")
 
 
+@pytest.mark.parametrize("code", ["1001", "1003", "4004", "9999", "00001", "12345678"])
 @pytest.mark.parametrize(
     "words",
     [
-        *(
-            "sign error",
-            "Sign Error",
-            "SIGN_ERROR",
-            "Invalid signature",
-            "INVALID_SIGNATURE",
-            "signature verify failed",
-        ),
-        *("merchant not found", "MERCHANT_NOT_FOUND", "Merchant is invalid", "merchant does not exist"),
-        *("unauthorized", "Unauthorised", "Unauthenticated", "UNAUTHORIZED", "authentication failed"),
+        *("sign error", "Invalid signature", "merchant not found", "unauthorized", "authentication failed"),
+        *("insufficient funds", "MERCHANT_BALANCE_INSUFFICIENT", "merchant in debt", "IP not in whitelist"),
+        *("AMOUNT_NOT_NUMERIC", "REJECTED_TRANSACTION", "bank not found", "refused", "", "参数错误", "余额不足"),
     ],
 )
-def test_words_about_a_signature_or_the_merchant_mean_bad_credentials(words: str):
-    """Nothing is documented, and a wrong secret must not turn a whole file into failed payouts."""
-    assert paid(reply(None, code="1002", msg=words)).verdict is Verdict.BAD_CREDENTIALS
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        *("insufficient funds", "Merchant balance insufficient", "MERCHANT_BALANCE_INSUFFICIENT", "merchant in debt"),
-        *("AMOUNT_NOT_NUMERIC", "REJECTED_TRANSACTION", "design error", "assigned bank is closed", "bank not found"),
-        *("PAYEE_DAILY_CUMULATIVE_AMT_REACHED", "merchant daily limit reached, not placed", "success", ""),
-    ],
-)
-def test_words_about_anything_else_are_a_refusal(words: str):
-    """An empty account is no wrong secret: the payout has failed with its code."""
-    assert paid(reply(None, code="1003", msg=words)).verdict is Verdict.REFUSED
+def test_a_refusal_under_a_code_that_no_page_lists_is_to_be_confirmed(code: str, words: str):
+    """Whatever its words: whose refusal it is, the row's or the caller's, the next question tells."""
+    found = paid(reply(code=code, msg=words))
+    assert (found.verdict, found.code, found.message) == (Verdict.UNLISTED, code, words)
 
 
 def test_each_set_of_codes_can_be_extended():
     """The platform's lists are incomplete."""
-    codes = Codes(duplicate=["7"], no_such_order=("8",), system={"9"}, credentials=frozenset({"10"}))
+    codes = Codes(refused="6", duplicate=["7"], no_such_order=("8",), system={"9"}, credentials=frozenset({"10"}))
+    assert paid(reply(code="6"), codes=codes).verdict is Verdict.REFUSED
+    assert paid(reply(order("6")), codes=codes).verdict is Verdict.FAILED
     assert paid(reply(code="7"), codes=codes).verdict is Verdict.DUPLICATE
     assert paid(reply(code="9"), codes=codes).verdict is Verdict.UNKNOWN
     assert paid(reply(code="10"), codes=codes).verdict is Verdict.BAD_CREDENTIALS
@@ -93,9 +82,22 @@ def test_each_set_of_codes_can_be_extended():
     assert paid(reply(order("7")), codes=codes).verdict is Verdict.DUPLICATE
     assert paid(reply(order("9")), codes=codes).verdict is Verdict.UNKNOWN
     assert Codes(insufficient_funds=["11"]).insufficient_funds == {"11"}
+    assert paid(reply(code="11"), codes=Codes(insufficient_funds=["11"])).verdict is Verdict.REFUSED
 
 
-@pytest.mark.parametrize("name", ["duplicate", "no_such_order", "system", "credentials", "insufficient_funds"])
+LISTS = ["refused", "duplicate", "no_such_order", "system", "credentials", "insufficient_funds"]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_code_that_the_user_lists_may_have_any_form(name: str):
+    """Listed, it is one of the platform's; else the same reply is somebody else's."""
+    listed, other = Codes(**{name: "E-17"}), Codes()
+    body = reply(code="E-17")
+    assert (paid(body, codes=listed).code, paid(body, codes=other).code) == ("E-17", None)
+    assert paid(body, codes=other).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("name", LISTS)
 def test_one_code_alone_is_not_taken_for_a_set_of_characters(name: str):
     """`duplicate="0100024"` would otherwise mean the codes 0, 1, 2 and 4; it means the one, or is refused."""
     try:
@@ -111,7 +113,8 @@ def test_an_answer_without_an_envelope_is_unknown(status: int, body: bytes):
     """4xx included: a gateway may have passed the request on before it gave up."""
     found = paid(body, status=status)
     assert (found.verdict, found.lost, found.http_status) == (Verdict.UNKNOWN, False, status)
-    assert f"HTTP {status}" in (found.cause or "")
+    assert (f"HTTP {status}" in (found.cause or "")) == (not 200 <= status < 300)
+    assert found.cause
     assert asked(body, status=status).verdict is Verdict.UNKNOWN
 
 
@@ -134,6 +137,7 @@ def test_too_many_requests_means_not_accepted_wait(body: bytes):
 def test_too_many_requests_over_a_placed_order_is_unknown(code: str):
     """It contradicts itself, and sending again could pay twice."""
     assert paid(reply(order("0000"), code=code), status=429).verdict is Verdict.UNKNOWN
+    assert paid(reply(order("0015"), code=code) | {"success": None}, status=429).verdict is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -197,10 +201,11 @@ def test_a_refusal_that_carries_a_placed_order_is_unknown(code: str, status: str
 @pytest.mark.parametrize(
     "body",
     [
-        b'{"code": "0000", "data": {"status": "00029", "status": "0000"}}',
-        b'{"code": "0000", "data": {"status": "0000", "status": "00029"}}',
-        b'{"code": "1001", "code": "0000", "data": {"status": "0000"}}',
-        b'{"code": "0000", "code": "1001"}',
+        b'{"code": "0000", "msg": "", "data": {"status": "00029", "status": "0000"}}',
+        b'{"code": "0000", "msg": "", "data": {"status": "0000", "status": "00029"}}',
+        b'{"code": "60019", "msg": "", "code": "0000", "data": {"status": "0000"}}',
+        b'{"code": "0000", "msg": "", "code": "60019"}',
+        b'{"code": "60019", "msg": "refused", "msg": "success"}',
     ],
 )
 def test_a_reply_that_says_a_thing_twice_is_unknown(body: bytes):
@@ -208,33 +213,42 @@ def test_a_reply_that_says_a_thing_twice_is_unknown(body: bytes):
     assert paid(body).verdict is Verdict.UNKNOWN
 
 
-def test_a_refused_question_says_nothing_about_the_payout():
-    """The platform's code and words are kept for whoever asked."""
-    found = asked(reply(None, code="1002", msg="sign error"))
-    assert (found.verdict, found.code, found.message) == (Verdict.BAD_CREDENTIALS, "1002", "sign error")
+@pytest.mark.parametrize("words", ["sign error", "parameter error", "order does not exist", "", "签名错误"])
+def test_a_refused_question_says_nothing_about_the_payout(words: str):
+    """The platform's code and words are kept for whoever asked, and no word says whose the refusal is."""
+    found = asked(reply(None, code="1002", msg=words))
+    assert (found.verdict, found.code, found.message) == (Verdict.QUESTION_REFUSED, "1002", words)
     assert "refused the question" in (found.cause or "")
-    assert asked(reply(None, code="1001", msg="parameter error")).verdict is Verdict.UNKNOWN
+    listed = asked(reply(None, code="1002", msg=words), codes=Codes(credentials="1002"))
+    assert listed.verdict is Verdict.BAD_CREDENTIALS
 
 
 @pytest.mark.parametrize(
-    "refusal",
+    "words",
     [
-        {"code": "1013", "msg": "Duplicate merchant order number"},
-        {"code": "7", "msg": "ORDER_ALREADY_EXISTS"},
-        {"code": "7", "msg": "repeated tradeNo"},
+        *("Duplicate merchant order number", "ORDER_ALREADY_EXISTS", "repeated tradeNo", "tradeNo is not unique"),
+        *(
+            "this order exists",
+            "tradeNo was used before",
+            "订单号重复",
+            "订单已存在",
+            "DUPLICATED_ORDER",
+            "DuplicateOrder",
+        ),
     ],
 )
-def test_words_about_a_duplicate_mean_ask(refusal: dict[str, str]):
+def test_outer_words_about_a_duplicate_mean_ask(words: str):
     """India's code is not documented, and a duplicate that is taken for a refusal would be paid anew."""
-    assert paid(reply(None, **refusal)).verdict is Verdict.DUPLICATE
-    assert paid(reply(order("7", desc=refusal["msg"]))).verdict is Verdict.DUPLICATE
-    assert paid(reply(None, code="1001", msg="refused"), status=409).verdict is Verdict.DUPLICATE
+    assert paid(reply(None, code="1013", msg=words)).verdict is Verdict.DUPLICATE
+    assert paid(reply(None, code="60019", msg=words)).verdict is Verdict.DUPLICATE
+    assert paid(reply(None, code="1001"), status=409).verdict is Verdict.DUPLICATE
 
 
 @pytest.mark.parametrize("code", ["500", "502", "504", "408"])
 def test_a_gateway_in_an_envelope_proves_nothing(code: str):
     """No answer from behind is not a no."""
     assert paid(reply(None, code=code, msg="Gateway Timeout")).verdict is Verdict.UNKNOWN
+    assert paid(reply(None, code=f"{code}0", msg="Gateway Timeout")).verdict is Verdict.UNKNOWN
     assert paid(reply(order(code))).verdict is Verdict.UNKNOWN
     assert paid(reply(None, code="1001"), status=408).verdict is Verdict.UNKNOWN
 
@@ -272,15 +286,20 @@ def test_the_ordered_amount_goes_before_the_paid_one():
     assert asked(reply(data), amount=Decimal(300)).verdict is Verdict.PROCESSING
 
 
-def test_a_query_that_answers_duplicate_is_unknown():
-    """A question cannot be one."""
-    assert asked(reply(order("0100024"))).verdict is Verdict.UNKNOWN
+def test_an_order_that_a_query_shows_is_no_duplicate_of_itself():
+    """One that failed for that reason has failed, and is not asked about for ever."""
+    found = asked(reply(order("0100024")))
+    assert (found.verdict, found.code) == (Verdict.FAILED, "0100024")
+    assert asked(reply({"status": "0100024"})).verdict is Verdict.QUESTION_REFUSED
 
 
 def test_a_balance_is_exact():
     """With what is held back and what settles later."""
-    body = b'{"code":"0000","data":{"availableAmount":9998989.0000,"freezeAmount":"1.5","unsettledAmount":2}}'
-    found, balance = classify_balance(answered(body), currency="INR")
+    body = (
+        b'{"code":"0000","msg":"success","data":'
+        b'{"availableAmount":9998989.0000,"freezeAmount":"1.5","unsettledAmount":2}}'
+    )
+    found, balance = classify_balance(answered(body), Codes(), currency="INR")
     assert found.verdict is Verdict.PAID
     assert balance == Balance(
         available=Decimal("9998989.0000"), frozen=Decimal("1.5"), unsettled=Decimal(2), currency="INR"
@@ -290,11 +309,23 @@ def test_a_balance_is_exact():
 
 @pytest.mark.parametrize(
     "body",
-    [reply(), reply({}), reply({"freezeAmount": "1"}), reply({"availableAmount": "x"}), reply(code="1002"), b"", []],
+    [
+        *[
+            reply(),
+            reply({}),
+            reply({"freezeAmount": "1"}),
+            reply({"availableAmount": "x"}),
+            reply(code="1002"),
+            b"",
+            [],
+        ],
+        *[reply({"availableAmount": "1"}, code=code) for code in ("1002", "0015", "200", "SUCCESS", "0000 ")],
+        *[reply({"availableAmount": "1"}) | {"success": success} for success in (False, "false")],
+    ],
 )
 def test_no_balance_is_never_zero(body: object):
     """There is a reason instead."""
-    found, balance = classify_balance(answered(body), currency="INR")
+    found, balance = classify_balance(answered(body), Codes(), currency="INR")
     assert balance is None
     assert found.verdict is Verdict.UNKNOWN
     assert found.cause

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from attrs import evolve
 
 from paypro_async._core.lifecycle import Cause, Change, Entry, Reply, State, changed
-from paypro_async._core.outcome import Codes, Verdict
-from paypro_async._core.retry import Action, RetryPolicy, Situation, next_step
+from paypro_async._core.outcome import Verdict
+from paypro_async._core.platform_codes import Codes
+from paypro_async._core.retry import Action, RetryPolicy, Situation, Step, next_step
 from paypro_async._core.signing import Md5Signer
 from paypro_async._core.transitions import after_absence, after_attempt, after_query, next_attempt
 from paypro_async._core.wire import WireRequest
@@ -78,10 +80,19 @@ def test_a_code_of_the_users_own_set_means_no_such_order(status: int):
     assert asked(reply(order("ORDER_NOT_EXIST")), codes=codes).verdict is Verdict.NO_SUCH_ORDER
 
 
-@pytest.mark.parametrize("code", ["ORDER_NOT_EXIST", "1001", "00029", "0100024", "5000", ""])
-def test_any_other_refusal_of_a_query_leaves_the_payout_unknown(code: str):
-    """However much it sounds like it."""
-    assert asked(reply(code=code, msg="order does not exist")).verdict is Verdict.UNKNOWN
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        *[(code, Verdict.QUESTION_REFUSED) for code in ("1001", "4004", "9999", "00029", "60019")],
+        *[(code, Verdict.UNKNOWN) for code in ("ORDER_NOT_EXIST", "404", "0100024", "5000", "0015", "0001", "")],
+    ],
+)
+def test_any_other_refusal_of_a_query_leaves_the_payout_unknown(code: str, verdict: Verdict):
+    """However much it sounds like it: alone it changes nothing, whatever the payout was answered."""
+    found = asked(reply(code=code, msg="order does not exist"))
+    assert found.verdict is verdict
+    for replied in (None, *Reply):
+        assert after_query(entry(reply=replied, code=code), found) is None
 
 
 @pytest.mark.parametrize("status", [404, 410, 500])
@@ -115,7 +126,7 @@ def test_after_a_duplicate_the_platform_is_asked_at_once():
     assert next_step(at, RetryPolicy(), 0.9).delay == 0
 
 
-@pytest.mark.parametrize("verdict", [Verdict.REFUSED, Verdict.FAILED])
+@pytest.mark.parametrize("verdict", [Verdict.REFUSED, Verdict.FAILED, Verdict.UNLISTED])
 @pytest.mark.parametrize("code", ["1001", "60019", "TRADE_NO_EXIST", "99"])
 def test_a_refusal_that_follows_an_unknown_attempt_never_ends_the_payout(verdict: Verdict, code: str):
     """Whatever its code: the first attempt may have been booked. The platform is asked, and its answer counts."""
@@ -132,11 +143,44 @@ def test_a_refusal_that_follows_an_unknown_attempt_never_ends_the_payout(verdict
 # --- which refusals are final
 
 
-def test_a_refusal_of_the_only_attempt_is_final():
+@pytest.mark.parametrize("code", ["60019", "00029", "0100019", "60030", "00028"])
+def test_a_refusal_of_the_only_attempt_under_a_code_that_a_page_lists_is_final(code: str):
     """With a readable envelope and its code: the platform did not place the order."""
-    found = paid(reply(code="1001", msg="amount too low"))
+    found = paid(reply(code=code, msg="amount too low"))
     failed = stored(entry(), after_attempt(entry(), found, sent=1))
-    assert (failed.state, failed.code, failed.message) == (State.FAILED, "1001", "amount too low")
+    assert (failed.state, failed.code, failed.message) == (State.FAILED, code, "amount too low")
+    mine = Codes(refused="1001")
+    failed = stored(entry(), after_attempt(entry(), paid(reply(code="1001"), codes=mine), sent=1))
+    assert (failed.state, failed.code) == (State.FAILED, "1001")
+
+
+def test_any_other_refusal_of_the_only_attempt_waits_for_a_second_witness():
+    """Two questions that find no order, without the settle window: the platform has spoken twice."""
+    refused = stored(entry(), after_attempt(entry(), paid(reply(code="1001", msg="amount too low")), sent=1))
+    assert (refused.state, refused.reply, refused.code) == (State.SENDING, Reply.REFUSED, "1001")
+    assert RetryPolicy().window(refused) == 0
+    at = Situation(state=State.SENDING, sends=1, last=Verdict.UNLISTED)
+    assert next_step(at, RetryPolicy(), 0.9) == Step(Action.ASK)
+    assert next_step(evolve(at, asked=1, absences=1), RetryPolicy(), 0.9) == Step(Action.ASK, 2.0)
+    assert next_step(evolve(at, asked=2, absences=2), RetryPolicy(), 0.9) == Step(Action.BELIEVE)
+    ended = stored(refused, after_absence(refused, resend=True, exhausted=False))
+    assert (ended.state, ended.code, ended.message) == (State.FAILED, "1001", "amount too low")
+
+
+def test_a_refusal_that_the_platform_refuses_to_confirm_is_the_callers():
+    """Nothing was taken: the payout is new, and is asked about before it goes out once the caller is known again."""
+    refused = stored(entry(), after_attempt(entry(), paid(reply(code="1002", msg="sign error")), sent=1))
+    new = stored(refused, after_query(refused, outcome(Verdict.BAD_CREDENTIALS, code="1002")))
+    assert (new.state, new.doubt, new.asks_first, new.code) == (State.NEW, True, True, "1002")
+    assert next_step(Situation(state=State.NEW, refused=True, asks_first=True), RetryPolicy(), 0.9).action is (
+        Action.FINISH
+    )
+
+
+def test_refused_credentials_say_nothing_of_a_payout_that_may_have_left():
+    """Whoever asks may have been shut out since."""
+    for one in (entry(), entry(reply=Reply.REFUSED, doubt=True), entry(reply=Reply.DUPLICATE)):
+        assert after_query(one, outcome(Verdict.BAD_CREDENTIALS, code="1002")) is None
 
 
 @pytest.mark.parametrize("code", ["5000", "00032"])
@@ -148,22 +192,42 @@ def test_a_system_error_is_never_final(code: str):
     assert paid(reply(code="E1"), codes=Codes(system={"E1"})).verdict is Verdict.UNKNOWN
 
 
-@pytest.mark.parametrize("status", ["00029", "60019", "0100019", "0001", "anything"])
-def test_any_other_status_of_the_order_is_a_failure(status: str):
-    """Other than 0000 and 0015; the code is kept as it came."""
+@pytest.mark.parametrize("status", ["00029", "60019", "0100019"])
+def test_a_status_that_a_page_lists_as_a_failure_is_one(status: str):
+    """The code is kept as it came."""
     failed = stored(entry(), after_attempt(entry(), paid(reply(order(status))), sent=1))
     assert (failed.state, failed.code) == (State.FAILED, status)
+
+
+def test_a_payout_that_was_paid_in_part_goes_to_a_person():
+    """0001 is documented for collections alone."""
+    found = paid(reply(order("0001")))
+    assert stored(entry(), after_attempt(entry(), found, sent=1)).state is State.REVIEW
+    for state in (State.NEW, State.SENDING, State.PROCESSING, State.MISSING, State.FAILED):
+        one = entry(state=state)
+        assert stored(one, after_query(one, asked(reply(order("0001"))))).state is State.REVIEW
+
+
+@pytest.mark.parametrize("status", ["PENDING", "SUCCESS", "15", "000", "anything", "0015 ", "123456789"])
+def test_a_status_that_is_no_code_leaves_the_payout_unknown(status: str):
+    """The platform says so for ever, and it stays unknown for ever: it may be paid."""
+    for found in (paid(reply(order(status))), asked(reply(order(status)))):
+        assert (found.verdict, found.code) == (Verdict.UNKNOWN, status)
+        assert found.cause == f"the platform answered status {status}"
+    assert stored(entry(), after_attempt(entry(), paid(reply(order(status))), sent=1)).state is State.SENDING
 
 
 # --- HTTP status without a readable envelope
 
 
 def test_429_means_not_accepted_wait():
-    """The payout may be sent again, not before the platform's own time."""
+    """The payout may be sent again, not before the platform's own time, and not before one question finds nothing."""
     found = paid(b"", status=429, retry_after="3")
-    assert stored(entry(), after_attempt(entry(), found, sent=1)).state is State.NEW
-    at = Situation(state=State.NEW, sends=1, max_attempts=2, last=found.verdict, retry_after=found.retry_after)
-    assert next_step(at, RetryPolicy(), 0.0).delay == 3.0
+    busy = stored(entry(), after_attempt(entry(), found, sent=1))
+    assert (busy.state, busy.reply, busy.doubt, busy.asks_first) == (State.NEW, Reply.BUSY, False, True)
+    at = Situation(state=State.NEW, sends=1, max_attempts=2, last=found.verdict, retry_after=3.0, asks_first=True)
+    assert next_step(at, RetryPolicy(), 0.0) == Step(Action.ASK, 3.0)
+    assert next_step(evolve(at, asked=1, absences=1), RetryPolicy(), 0.9) == Step(Action.SEND)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 408, 413, 418, 499, 500, 502, 503, 504])
@@ -254,8 +318,10 @@ def test_an_order_of_the_number_over_another_amount_is_not_ours():
     ],
 )
 def test_a_query_that_shows_no_order_ends_no_payout(data: dict[str, object]):
-    """A bare code may say "no such order" of one whose booking lags: failed it is not, and asked again it will be."""
-    assert asked(reply(data)).verdict is Verdict.NO_SUCH_ORDER
+    """A bare code may say "no such order" of one whose booking lags: failed it is not. Only a listed one says so."""
+    found = asked(reply(data))
+    assert (found.verdict, found.code) == (Verdict.QUESTION_REFUSED, data["status"])
+    assert asked(reply(data), codes=Codes(no_such_order=found.code)).verdict is Verdict.NO_SUCH_ORDER
 
 
 @pytest.mark.parametrize("proof", [{"platFormTradeNo": "32e936de"}, {"kiliTradeNo": "32e936de"}, {"amount": "300"}])

@@ -16,6 +16,7 @@ from paypro_async.errors import (
     IdempotencyConflictError,
     InvalidPayoutError,
     LedgerUnavailableError,
+    OrderMissingError,
     OutcomeNotRecordedError,
     OutcomeUnknownError,
     PayoutFailedError,
@@ -63,6 +64,7 @@ def test_an_item_with_a_result_has_its_status_and_code(status: PayoutStatus):
         (CredentialsRefusedError("x"), ItemStatus.NOT_SENT),
         (OutcomeUnknownError("x"), ItemStatus.UNKNOWN),
         (ReplyLostError("x"), ItemStatus.UNKNOWN),
+        (OrderMissingError("x"), ItemStatus.MISSING),
         (OutcomeNotRecordedError("x", result=result()), ItemStatus.UNKNOWN),
         (None, ItemStatus.UNKNOWN),
     ],
@@ -195,4 +197,6 @@ def test_each_status_says_what_it_means_for_the_money():
     """No two mean the same, and none is both accepted and uncertain."""
     assert len({status.meaning for status in ItemStatus}) == len(ItemStatus)
     assert {status for status in ItemStatus if status.accepted} == {ItemStatus.SUCCEEDED, ItemStatus.PROCESSING}
-    assert {status for status in ItemStatus if status.uncertain} == {ItemStatus.UNKNOWN, ItemStatus.REVIEW}
+    assert {status for status in ItemStatus if status.uncertain} == {
+        *(ItemStatus.UNKNOWN, ItemStatus.MISSING, ItemStatus.REVIEW)
+    }

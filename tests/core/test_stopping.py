@@ -4,7 +4,8 @@ import pytest
 from attrs import evolve
 
 from paypro_async._core.models import PayoutResult, PayoutStatus
-from paypro_async._core.outcome import Codes, Outcome, Verdict
+from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.platform_codes import Codes
 from paypro_async._core.report import BatchItem
 from paypro_async._core.stopping import StopRules, Watch
 from paypro_async.errors import ConnectionFailedError, CredentialsRefusedError, LedgerUnavailableError, PayProError
@@ -82,6 +83,33 @@ def test_fifty_in_a_row_is_the_usual_limit():
     assert [one.attempt(Outcome(verdict=Verdict.UNKNOWN)) for _ in range(50)] == [None] * 49 + ["unknown_in_a_row"]
     lost = failed(ConnectionFailedError("x"))
     assert [one.item(lost, sent=True) for _ in range(50)] == [None] * 49 + ["not_sent_in_a_row"]
+
+
+def refusal(code: str, verdict: Verdict = Verdict.UNLISTED) -> Outcome:
+    return Outcome(verdict=verdict, code=code, http_status=200)
+
+
+def test_five_equal_unlisted_refusals_in_a_row_stop_the_batch():
+    """What is wrong is then hardly the row; another code, or any other reply, starts the count again."""
+    one = watch()
+    rows = [refusal("1001")] * 4 + [refusal("1002")] + [refusal("1001")] * 4 + [refusal("0000", Verdict.PAID)]
+    assert [one.attempt(row) for row in rows] == [None] * 10
+    assert [one.attempt(refusal("1001")) for _ in range(5)] == [None] * 4 + ["same_refusal_in_a_row"]
+
+
+@pytest.mark.parametrize("verdict", sorted(set(Verdict) - {Verdict.UNLISTED}, key=str))
+def test_only_codes_that_no_page_lists_stop_a_batch_by_being_equal(verdict: Verdict):
+    """Fifty closed accounts in a row are fifty rows."""
+    one = watch(StopRules(unknown_in_a_row=None))
+    assert not any(one.attempt(refusal("60030", verdict)) for _ in range(50))
+
+
+def test_how_many_equal_refusals_stop_is_for_the_user_to_say():
+    """Or none at all."""
+    one, never = watch(StopRules(same_refusal_in_a_row=2)), watch(StopRules(same_refusal_in_a_row=None))
+    assert [one.attempt(refusal("1001")) for _ in range(2)] == [None, "same_refusal_in_a_row"]
+    assert not any(never.attempt(refusal("1001")) for _ in range(50))
+    assert not any(watch(StopRules.off()).attempt(refusal("1001")) for _ in range(50))
 
 
 @pytest.mark.parametrize("status", [401, 403])

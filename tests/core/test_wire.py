@@ -24,7 +24,7 @@ TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 
 
 def enveloped(data: object) -> Envelope:
-    return Envelope("0000", None, data)
+    return Envelope("0000", None, None, data)
 
 
 @given(st.dictionaries(TEXT, TEXT))
@@ -68,14 +68,17 @@ def test_anything_else_in_an_envelope_is_data(data: object):
     assert enveloped(data).has_data
 
 
-def test_an_envelope_needs_only_its_code():
-    """Times, success and words may be missing or of any type."""
-    assert read_envelope(b'{"code": "0000"}') == Envelope("0000")
+def test_an_envelope_needs_its_code_and_its_words():
+    """Times and success may be missing or of any type."""
+    assert read_envelope(b'{"code": "0000", "msg": null}') == Envelope("0000", None)
     assert read_envelope(b'{"code": "0015", "msg": 7, "timestamp": {}, "success": []}').msg == "7"
+    with pytest.raises(ReadingError, match="msg"):
+        read_envelope(b'{"code": "0000"}')
 
 
 @pytest.mark.parametrize(
-    "body", [b"{}", b'{"code": 0}', b'{"code": null}', b'{"msg": "success"}', b'{"code": ["0000"]}']
+    "body",
+    [b"{}", b'{"code": 0, "msg": ""}', b'{"code": null, "msg": ""}', b'{"msg": "x"}', b'{"code": ["0000"], "msg": ""}'],
 )
 def test_a_reply_without_a_code_in_text_is_no_envelope(body: bytes):
     """Codes are text with leading zeros; a number has lost them."""
@@ -132,7 +135,7 @@ def test_an_order_with_members_of_another_type_is_not_read(data: object):
 )
 def test_an_amount_may_be_text_or_a_number(amount: str, value: str | None):
     """The pages show both; every digit stays."""
-    body = f'{{"code": "0000", "data": {{"status": "0000", "amount": {amount}}}}}'.encode()
+    body = f'{{"code": "0000", "msg": "success", "data": {{"status": "0000", "amount": {amount}}}}}'.encode()
     found = read_order(read_envelope(body)).amount
     assert (None if found is None else str(found)) == value
 
@@ -144,6 +147,7 @@ def test_the_order_of_the_documentation_is_read():
         status="0015",
         tradeNo="T1",
         platFormTradeNo="32e936de",
+        remark="000000",
         desc="WORDS",
         message="M",
         orderAmount=Decimal("300.00"),

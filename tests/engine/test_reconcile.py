@@ -17,7 +17,7 @@ from paypro_async import (
 from paypro_async._core.lifecycle import Cause
 from paypro_async.sandbox import Fault, FaultPlan
 from tests.support.merchant import MERCHANT_NO, SIGNER, bookings, client_of, payouts, scripted_client, virtual_sandbox
-from tests.support.scripted import ABSENT, LOST, PAID, PROCESSING, Scripted, order, page, refusal
+from tests.support.scripted import ABSENT, LOST, NOT_SENT, PAID, PROCESSING, Scripted, order, page, refusal
 from tests.support.virtual_time import VirtualRuntime, freeze, now, virtual_time
 
 
@@ -68,7 +68,14 @@ async def test_what_never_arrived_may_be_sent_again_and_is_not_sent():
     assert transport.kinds == ["query"] * 6
     assert transport.log[-1].at - transport.log[0].at >= 2
     assert report == ReconcileReport(
-        checked=3, changed={(State.SENDING, State.NEW): 3}, still_unknown=0, review=0, unanswered=0, elapsed=3.0
+        checked=3,
+        changed={(State.SENDING, State.NEW): 3},
+        still_unknown=0,
+        missing=0,
+        review=0,
+        overdue=0,
+        unanswered=0,
+        elapsed=3.0,
     )
 
 
@@ -138,10 +145,10 @@ async def test_a_platform_that_does_not_answer_changes_nothing(answer: Any, ques
 async def test_new_and_final_payouts_are_not_asked_about():
     """Nothing of a new one is out, and a final one does not change by itself."""
     ledger = a_ledger()
-    async with scripted_client(Scripted([PAID, page(429), PROCESSING]), ledger=ledger) as client:
+    async with scripted_client(Scripted([PAID, NOT_SENT, PROCESSING]), ledger=ledger) as client:
         await client.batch_payout(payouts(3), max_attempts=1, concurrency=1)
         assert await states(client, 3) == [State.SUCCEEDED, State.NEW, State.PROCESSING]
-    transport = Scripted(queries=PAID)
+    transport = Scripted(queries=order("0000", platFormTradeNo="P-3"))
     async with scripted_client(transport, ledger=ledger) as client:
         report = await client.reconcile()
         assert await states(client, 3) == [State.SUCCEEDED, State.NEW, State.SUCCEEDED]

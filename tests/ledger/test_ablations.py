@@ -99,7 +99,7 @@ async def test_an_intent_that_is_not_durable_before_the_first_byte(ledger_class:
 async def test_no_such_order_that_is_believed_at_once(monkeypatch: pytest.MonkeyPatch, *, window: bool):
     """The booking lags half a minute behind its request: without a settle window it is taken for lost."""
     if not window:
-        monkeypatch.setattr(RetryPolicy, "settled", lambda _self, _age: True)
+        monkeypatch.setattr(RetryPolicy, "settled", lambda _self, _age, _window: True)
     faults = FaultPlan.script({"T1": [Fault.LATE_BOOKING]})
     async with virtual_sandbox(faults=faults, booking_lag=30, deduplicate=False) as sandbox:
         async with client_of(sandbox, timeout=300) as client:

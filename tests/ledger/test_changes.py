@@ -21,13 +21,17 @@ from paypro_async._core.lifecycle import Cause, Change
 from paypro_async._core.transitions import DECISIONS
 from tests.support.intents import ACCOUNT, MERCHANT, OTHER_MERCHANT, ageless, change, intent
 from tests.support.merchant import SIGNER, fields
-from tests.support.scripted import PROCESSING, Scripted, refusal
+from tests.support.scripted import ABSENT, PROCESSING, Scripted, refusal
 
 WHO: dict[str, Any] = {"by": "Meera", "note": "seen in the dashboard", "settle_after": 0}
 WAYS: dict[State, list[dict[str, Any]]] = {
     State.NEW: [{"to": State.NEW}],
     State.SENDING: [],
     State.PROCESSING: [{"to": State.PROCESSING}],
+    State.MISSING: [
+        {"to": State.PROCESSING},
+        {"to": State.MISSING, "state": State.PROCESSING, "cause": Cause.QUERY},
+    ],
     State.SUCCEEDED: [{"to": State.SUCCEEDED}],
     State.FAILED: [{"to": State.FAILED}],
     State.REVERSED: [
@@ -183,9 +187,9 @@ def meanwhile(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, step: Change) -> 
 
 
 async def test_pay_again_sends_exactly_once_more(ledger: Ledger):
-    """The next payout of the same content sends it, the one after that asks."""
+    """The next payout of the same content asks and sends it, the one after that asks."""
     await at(ledger, State.REVIEW)
-    transport = Scripted(PROCESSING, PROCESSING)
+    transport = Scripted(PROCESSING, [ABSENT, PROCESSING])
     async with client_of(ledger, transport) as client:
         with pytest.raises(ReviewRequiredError):
             await client.payout(**fields("T1"))
@@ -200,11 +204,11 @@ async def test_a_refusal_after_pay_again_ends_nothing(ledger: Ledger):
     """The attempt before may have been booked after all, so the platform is asked."""
     await at(ledger, State.REVIEW)
     await decide(ledger, MERCHANT, "T1", Decision.PAY_AGAIN, **WHO)
-    transport = Scripted(refusal("1001"), PROCESSING)
+    transport = Scripted(refusal("1001"), [ABSENT, PROCESSING])
     async with client_of(ledger, transport) as client:
         result = await client.payout(**fields("T1"))
     assert result.status is PayoutStatus.PROCESSING
-    assert transport.kinds == ["payout", "query"]
+    assert transport.kinds == ["query", "payout", "query"]
 
 
 @pytest.mark.parametrize(

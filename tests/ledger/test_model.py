@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from attrs import define, field
+from attrs import define, evolve, field
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -19,6 +19,7 @@ from paypro_async._core.lifecycle import LEGAL, Cause, Change, Entry, Reply, Sta
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.wire import Phase
 from paypro_async.ledger import Ledger, MemoryLedger, Written
+from paypro_async.ledger.base import OrderNumberTakenError
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.ledger.conftest import STORES
 from tests.support.intents import ACCOUNT, MERCHANT, OTHER_MERCHANT, intent
@@ -26,12 +27,18 @@ from tests.support.postgres import Server
 
 NUMBERS = ("A", "B", "C")
 MERCHANTS = (MERCHANT, OTHER_MERCHANT)
-INTENTS = tuple(intent(n, merchant_no=m, amount=a) for m in MERCHANTS for n in NUMBERS for a in ("300", "12.50"))
+INTENTS = tuple(
+    evolve(intent(number, merchant_no=merchant, amount=amount), settle_after=60.0)
+    for merchant in MERCHANTS
+    for number in NUMBERS
+    for amount in ("300", "12.50")
+)
 STEPS = tuple((state, to, cause) for (state, to), causes in LEGAL.items() for cause in sorted(causes))
 FINISHED = {State.SUCCEEDED, State.FAILED, State.REVERSED}
 WORDS = st.sampled_from([None, None, "0000", "00029", 'it\'s "quoted"; --', "पूर्ण ✓"])
 
 Key = tuple[str, str]
+TAKEN = "the order of another payout"
 
 
 @define
@@ -68,7 +75,7 @@ class Model:
         self.rows: dict[Key, Row] = {}
         self.history: list[tuple[Any, ...]] = []
 
-    def write(self, request: Intent | Change) -> tuple[bool, dict[str, Any]] | None:
+    def write(self, request: Intent | Change) -> tuple[bool, dict[str, Any]] | str | None:
         key = request.merchant_no, request.trade_no
         row = self.rows.get(key)
         if isinstance(request, Intent):
@@ -79,12 +86,17 @@ class Model:
             return False, row.seen()
         return self._change(row, request) if row else None
 
-    def _change(self, row: Row, change: Change) -> tuple[bool, dict[str, Any]]:
+    def _change(self, row: Row, change: Change) -> tuple[bool, dict[str, Any]] | str:
         if row.state != change.state or (change.attempt is not None and change.attempt != row.attempt):
             return False, row.seen()
         noting = change.state is change.to is State.SENDING and not change.begins and change.phase is not None
         if noting and row.phase is not None:
             return False, row.seen()
+        if change.platform_trade_no is not None:
+            others = [other for other in self.rows.values() if other is not row]
+            mine = [other for other in others if other.intent.merchant_no == change.merchant_no]
+            if any(other.told.get("platform_trade_no") == change.platform_trade_no for other in mine):
+                return TAKEN
         row.state = change.to
         if change.begins:
             row.attempt += 1
@@ -175,7 +187,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
         answers = self.runner.run(send())
         got = [(one.done, seen(one.entry)) if isinstance(one, Written) else one for one in answers]
-        assert [None if isinstance(one, KeyError) else one for one in got] == expected
+        refused = {KeyError: None, OrderNumberTakenError: TAKEN}
+        assert [refused.get(type(one), one) for one in got] == expected
 
     @invariant()
     def holds_what_the_model_holds(self) -> None:

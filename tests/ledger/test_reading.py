@@ -47,11 +47,14 @@ async def test_open_entries_are_those_that_are_not_final(ledger: Ledger):
     await asyncio.gather(*(ledger.claim(intent(state.value)) for state in State))
     for to in (State.NEW, State.PROCESSING, State.SUCCEEDED, State.FAILED):
         await ledger.move(change(to, to.value))
+    await ledger.move(change(State.PROCESSING, "missing"))
+    await ledger.move(change(State.MISSING, "missing", state=State.PROCESSING, cause=Cause.QUERY))
     await ledger.move(change(State.REVIEW, "review", cause=Cause.QUERY))
     await ledger.move(change(State.SUCCEEDED, "reversed"))
     await ledger.move(change(State.REVERSED, "reversed", state=State.SUCCEEDED, cause=Cause.QUERY))
 
     assert [entry.trade_no for entry in await ledger.open_entries(MERCHANT)] == [
+        "missing",
         "new",
         "processing",
         "review",

@@ -15,6 +15,7 @@ from paypro_async import (
     IdempotencyConflictError,
     LedgerUnavailableError,
     NotSentError,
+    OrderMissingError,
     PayProClient,
     PayProError,
     QuestionFailedError,
@@ -34,6 +35,7 @@ _STATUS_OF = {
     State.FAILED: "failed",
     State.REVERSED: "reversed",
     State.SENDING: "unknown",
+    State.MISSING: "missing",
     State.REVIEW: "review",
     State.NEW: "not_sent",
 }
@@ -109,8 +111,12 @@ async def _run(world: Any, call: Call, running: Batch) -> tuple[BatchReport, lis
 
 def check_reconciliation(world: Any, report: ReconcileReport) -> None:
     """Its numbers contradict neither each other nor, at rest, the store."""
-    left = report.still_unknown + report.review
-    if sum(report.changed.values()) > report.checked or left > report.checked or report.ok != (left == 0):
+    left = report.still_unknown + report.missing + report.review + report.overdue
+    if (
+        sum(report.changed.values()) > report.checked
+        or left > report.checked
+        or report.ok != (left + report.unanswered == 0)
+    ):
         world.oracle.violate("report", f"a reconciliation says {report}")
 
 
@@ -124,7 +130,12 @@ def _item(world: Any, call: Call, item: BatchItem) -> None:
 def _status_of(item: BatchItem) -> str:
     if item.result is not None:
         return item.result.status.value
-    kinds = {IdempotencyConflictError: "conflict", ReviewRequiredError: "review", NotSentError: "not_sent"}
+    kinds = {
+        IdempotencyConflictError: "conflict",
+        ReviewRequiredError: "review",
+        OrderMissingError: "missing",
+        NotSentError: "not_sent",
+    }
     certain = item.error is not None and not item.error.money_may_have_moved
     told = [status for kind, status in kinds.items() if isinstance(item.error, kind)]
     return told[0] if told else "not_sent" if certain else "unknown"
@@ -151,7 +162,7 @@ def _says_what_is_stored(world: Any, call: Call, report: BatchReport) -> None:
         expected[status] = expected.get(status, 0) + 1
     told = {status.value: count for status, count in report.counts.items()}
     # What is processing may have settled since, by a callback.
-    moving = {"processing", "succeeded", "failed", "reversed", "review"}
+    moving = {"processing", "missing", "succeeded", "failed", "reversed", "review"}
     if {k: v for k, v in told.items() if k not in moving} != {k: v for k, v in expected.items() if k not in moving}:
         world.oracle.violate("report", f"{call} says {told}, and stored is {expected}")
 

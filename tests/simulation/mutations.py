@@ -78,7 +78,7 @@ _PAID_TWICE = (
     "called unsent",
 )
 
-_PAY = "await self.session.platform.pay(request, trade_no=entry.trade_no, timeout=self._patience(flight))"
+_PAY = "outcome, exchange = await self.session.platform.pay(request, entry, timeout=self._patience(flight))"
 
 MUTATIONS = {
     "an unknown attempt is sent again at once": Mutation(
@@ -130,16 +130,24 @@ MUTATIONS = {
         engine.Engine, "_exchange", "announced_at + self.session.times.send_within", 'float("inf")', _PAID_TWICE
     ),
     "the settle window is ignored": Mutation(
-        retry.RetryPolicy, "settled", "age >= self.settle_after - _ROUNDING", "True", _PAID_TWICE
+        retry.RetryPolicy, "settled", "age >= window - _ROUNDING", "True", _PAID_TWICE
     ),
     "one absence is enough": Mutation(
         retry, "next_step", ">= BELIEVED_ABSENCES", ">= 1", (*_PAID_TWICE, "called failed")
     ),
     "one absence is enough to reconcile": Mutation(
-        reconcile.Reconciliation, "_ask", ">= BELIEVED_ABSENCES", ">= 1", ("called unsent", "called failed")
+        reconcile.Reconciliation,
+        "_ask",
+        ">= BELIEVED_ABSENCES",
+        ">= 1",
+        ("called unsent", "called failed", "review without need"),
     ),
     "reconciling does not wait for the settle window": Mutation(
-        reconcile.Reconciliation, "_ask", "if settled else 0", "", ("called unsent", "called failed")
+        reconcile.Reconciliation,
+        "_ask",
+        "if settled else 0",
+        "",
+        ("called unsent", "called failed", "review without need"),
     ),
     "the two questions are not spaced": Mutation(
         retry, "_ask", "max(policy.ask_spacing, _hint(at, policy))", "0.0", _PAID_TWICE
@@ -157,14 +165,12 @@ MUTATIONS = {
     "a belief takes back a newer attempt": Mutation(
         learning, "after_absence", "attempt=entry.attempt,", "attempt=None,", (*_PAID_TWICE, "called failed")
     ),
-    "a refusal in doubt is final": Mutation(
-        learning, "after_attempt", "if entry.doubt:", "if False:", ("called failed",)
-    ),
+    "a refusal in doubt is final": Mutation(learning, "after_attempt", " if not entry.doubt:", ":", ("called failed",)),
     "unknown is failed": Mutation(
         learning,
         "after_attempt",
-        "case Verdict.FAILED | Verdict.REFUSED:",
-        "case Verdict.FAILED | Verdict.REFUSED | Verdict.UNKNOWN:",
+        "case Verdict.FAILED | Verdict.REFUSED if not entry.doubt:",
+        "case Verdict.FAILED | Verdict.REFUSED | Verdict.UNKNOWN if not entry.doubt:",
         ("called failed",),
     ),
     "no such order is failed": Mutation(
@@ -176,7 +182,9 @@ MUTATIONS = {
         "    return _said(entry, outcome, cause)",
         ("called failed",),
     ),
-    "resend='never' sends again": Mutation(learning, "after_absence", " or not resend", "", ("sent again unasked",)),
+    "resend='never' sends again": Mutation(
+        learning, "after_absence", " or not (resend and entry.resend)", "", ("sent again unasked",)
+    ),
     "maybe sent is not sent": Mutation(
         outcome,
         "_before_the_envelope",
@@ -192,7 +200,7 @@ MUTATIONS = {
         ("called failed",),
     ),
     "a system error is a refusal": Mutation(
-        outcome, "_refused", "codes.proves_nothing(envelope.code)", "False", ("called failed",)
+        outcome, "_refused", "codes.proves_nothing(code)", "False", ("called failed",)
     ),
     "a duplicate is a refusal": Mutation(
         outcome, "_refused", "verdict = Verdict.DUPLICATE", "verdict = Verdict.REFUSED", ("called failed",)
@@ -205,7 +213,7 @@ MUTATIONS = {
         ("called processing", "called succeeded", "called failed"),
     ),
     "another amount is the same payout": Mutation(
-        outcome, "classify_query", "outcome.amount != amount", "False", ("called succeeded",)
+        outcome, "_is_foreign", "outcome.amount != amount", "False", ("called succeeded",)
     ),
     "a new attempt is as old as the one before": Mutation(
         lifecycle, "changed", "restarts = begins or change.cause is Cause.RESTORE", "restarts = False", _PAID_TWICE
@@ -215,7 +223,7 @@ MUTATIONS = {
         "age",
         "age = entry.age + (now - seen_at)",
         "age = (self.session.runtime.now() - entry.sent_at).total_seconds()",
-        _PAID_TWICE,
+        (*_PAID_TWICE, "review without need"),
     ),
     "that an attempt is in doubt is forgotten": Mutation(
         learning, "next_attempt", "True if entry.state is State.SENDING else None", "None", ("called failed",)
@@ -223,16 +231,16 @@ MUTATIONS = {
     "a cancelled call says that nothing was sent": Mutation(
         engine.Engine,
         "_exchange",
-        f"outcome = {_PAY}",
-        f"try:\n        outcome = {_PAY}\n    except asyncio.CancelledError:\n"
-        "        outcome = Outcome(verdict=Verdict.NOT_SENT)",
+        _PAY,
+        f"try:\n        {_PAY}\n    except asyncio.CancelledError:\n"
+        "        outcome, exchange = Outcome(verdict=Verdict.NOT_SENT), None",
         _PAID_TWICE,
     ),
     "callbacks are not heard": Mutation(
         learning,
         "after_query",
-        "    unclaimed =",
-        "    if cause is Cause.CALLBACK:\n        return None\n    unclaimed =",
+        "    duplicate =",
+        "    if cause is Cause.CALLBACK:\n        return None\n    duplicate =",
         ("not heard",),
     ),
     "a claim replaces what was there": Mutation(

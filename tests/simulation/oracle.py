@@ -42,6 +42,11 @@ _STATE_OF = {
 }
 
 
+def _as_sent(entry: Entry) -> dict[str, str]:
+    """What leaves of a payout: what is stored, and its number as a remark if it has none."""
+    return {"remark": entry.trade_no, **entry.content}
+
+
 class Oracle:
     """Judges one world."""
 
@@ -62,7 +67,7 @@ class Oracle:
             self.violate("sent before stored", f"{process.name} sends {trade_no}, of which the ledger knows nothing")
             return
         content = {name: value for name, value in fields.items() if name not in ("timestamp", "sign")}
-        if content != entry.content:
+        if content != _as_sent(entry):
             self.violate("sent with other content", f"{trade_no} was stored with other content")
         if self.world.weather.laggard or trade_no in self.world.platform.foreign:
             return  # Another send is harmless there; and a foreign order may be found between announcement and send.
@@ -77,7 +82,7 @@ class Oracle:
         entry = self.world.store.entry(trade_no)
         if len(self.world.platform.orders[trade_no]) > 1:
             self.violate("booked twice", f"{trade_no} is booked a second time")
-        if entry is None or entry.content != request.content:
+        if entry is None or _as_sent(entry) != request.content:
             self.violate("booked otherwise", f"{trade_no} is booked with content that the ledger does not hold")
         elif entry.state is not State.SENDING and not self.world.weather.laggard:
             self.violate("booked though not announced", f"{trade_no} is booked, and {entry.state} in the ledger")

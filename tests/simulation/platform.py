@@ -126,7 +126,7 @@ class Platform:
     def _arrive(self, request: Request, waiter: "asyncio.Future[Exchange]", visible_at: float) -> None:
         request.done = True
         trade_no, shape = request.trade_no, request.shape
-        number, status = "P-0", "R100"
+        number, status = "P-0", FAILING[0]
         if request.accepted:
             if self.weather.unique and (self.orders[trade_no] or trade_no in self.foreign):
                 shape = self.weather.repeated

@@ -12,6 +12,7 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event
 from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.ledger import Account, BatchRecord, Payment, Turns, Written
+from paypro_async.ledger.base import ControlAnswer
 from tests.simulation import replies
 from tests.simulation.loop import Process
 
@@ -167,6 +168,15 @@ class Connection:
 
     async def batches(self, merchant_no: str, batch_ids: Sequence[str]) -> dict[str, BatchRecord]:
         return await self._do("batches", merchant_no, batch_ids)
+
+    async def recent_refusals(self, merchant_no: str, *, after: str = "", limit: int = 500) -> list[Entry]:
+        return await self._do("recent_refusals", merchant_no, after, limit)
+
+    async def control_answer(self, merchant_no: str) -> ControlAnswer | None:
+        return await self._do("control_answer", merchant_no)
+
+    async def record_control(self, merchant_no: str, code: str) -> None:
+        await self._do("record_control", merchant_no, code)
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         return await self._do("history", merchant_no, trade_no)

@@ -14,7 +14,8 @@ POOL = Exchange(phase=Phase.NOT_SENT, cause="every connection was busy", pool_ti
 LATE = Exchange(phase=Phase.NOT_SENT, cause="its send deadline had passed", late=True)
 
 PAID, PROCESSING = "0000", "0015"
-FAILING = ("R101", "60030", "0100007", "0099")
+# Two that a page lists, one that means "duplicate" where an order is not shown, and two of which no page knows.
+FAILING = ("60030", "0100007", "0100024", "0099", "7101")
 _NUMBERS = ("platFormTradeNo", "kiliTradeNo", "serialNumber")
 
 
@@ -48,33 +49,35 @@ _FIXED_PAYOUT = {
     "garbage": page(200, body=b'{"code": "0000", "data": {"sta'),
     "cut": CUT,
     "no data": envelope(),
-    "system code": envelope(code="5000", msg="system error"),
+    "system code": envelope(code="5000", msg="error"),
     "gateway code": envelope(code="504", msg="gateway time-out"),
     "500 over refusal": envelope(code="1001", msg="refused", status=500),
     "408 over refusal": envelope(code="1408", msg="time-out", status=408),
-    "refused": envelope(code="1001", msg="the beneficiary's bank is closed"),
-    "unknown code": envelope(code="E-777", msg="x"),
+    "refused": envelope(code="60030", msg="the beneficiary's bank is closed"),
+    "refused, unlisted": envelope(code="1001", msg="the beneficiary's bank is closed"),
+    "unknown code": envelope(code="7777", msg="x"),
     "funds": envelope(code="60019", msg="INSUFFICIENT_FUNDS"),
     "sign error": envelope(code="1002", msg="sign error"),
     "merchant words": envelope(code="1003", msg="merchant is disabled"),
-    "429": envelope(code="429", msg="slow down", status=429, retry_after="1"),
+    "429": envelope(code="4290", msg="slow down", status=429, retry_after="1"),
     "429 page": page(429),
-    "failed, no order": envelope({"status": "R102", "desc": "refused by the bank"}),
+    "failed, no order": envelope({"status": "0102", "desc": "refused by the bank"}),
     "duplicate code": envelope(code="0100024", msg="x"),
-    "duplicate words": envelope(code="E-900", msg="the order already exists"),
-    "409": envelope(code="E-901", msg="x", status=409),
-    "unknown words": envelope(code="E-902", msg="not allowed"),
+    "duplicate words": envelope(code="9000", msg="the order already exists"),
+    "409": envelope(code="9001", msg="x", status=409),
+    "unknown words": envelope(code="9002", msg="not allowed"),
+    "listed code": envelope(code="0100023", msg="not allowed"),
 }
 _FIXED_QUERY = {
     "null": envelope(),
     "missing": page(200, body=b'{"code": "0000", "msg": "ok"}'),
     "empty": envelope({}),
     "bare code": envelope({"status": "0404", "message": "no such order"}),
-    "code": envelope(code="E404", msg="x"),
+    "code": envelope(code="4040", msg="x"),
     "page 500": page(500),
     "page 429": page(429, retry_after="2"),
     "garbage": page(200, body=b"{"),
-    "unknown code": envelope(code="E-5", msg="x"),
+    "unknown code": envelope(code="5005", msg="x"),
     "sign error": envelope(code="1002", msg="sign error"),
 }
 
@@ -96,5 +99,5 @@ def of_query(shape: str, data: dict[str, Any] | None) -> Exchange:
     fixed = _FIXED_QUERY.get(shape)
     if fixed is not None:
         return fixed
-    changes = {"other order": {"tradeNo": "ANOTHER"}, "duplicate": {"status": "0100024"}, "system": {"status": "5000"}}
+    changes = {"other order": {"tradeNo": "ANOTHER"}, "system": {"status": "5000"}}
     return envelope({**(data or {"status": PROCESSING}), **changes.get(shape, {})})

@@ -36,8 +36,8 @@ class Store:
 
     def carry_out(self, who: str, name: str, about: tuple[Any, ...]) -> Any:
         """One operation, whole."""
-        if name == "open_entries":
-            return _at_once(self.ledger.open_entries(about[0], after=about[1], limit=min(_PAGE, about[2])))
+        if name in ("open_entries", "recent_refusals"):
+            return _at_once(getattr(self.ledger, name)(about[0], after=about[1], limit=min(_PAGE, about[2])))
         if name == "reserve":
             return _at_once(self.ledger.reserve(about[0], spacing=about[1], count=about[2]))
         if name not in ("claim", "move"):

@@ -29,6 +29,7 @@ PAYOUT_LIES = (
 )
 PAYOUT_REFUSED = (
     "refused",
+    "refused, unlisted",
     "unknown code",
     "funds",
     "sign error",
@@ -40,9 +41,10 @@ PAYOUT_REFUSED = (
     "page 503",
     "garbage",
 )
-QUERY_LIES = ("page 500", "page 429", "garbage", "unknown code", "sign error", "other order", "duplicate", "system")
+QUERY_LIES = ("page 500", "page 429", "garbage", "unknown code", "sign error", "other order", "system")
 ABSENT = ("null", "missing", "empty", "bare code", "code")
-REPEATED = ("duplicate code", "duplicate words", "409", "unknown words")
+REPEATED = ("duplicate code", "duplicate words", "409", "unknown words", "listed code")
+_SAYS_NOTHING = ("unknown words", "listed code")
 
 
 @frozen(kw_only=True)
@@ -118,7 +120,7 @@ def forecast(dice: random.Random) -> Weather:
         unique=unique,
         repeated=repeated,
         laggard=laggard,
-        foreign=unique and repeated != "unknown words" and dice.random() < 0.1,
+        foreign=unique and repeated not in _SAYS_NOTHING and dice.random() < 0.1,
         edits=dice.random() < 0.2,
         blips=dice.random() < 0.3,
         network=rate(0, 0.1, 0.3, 0.6),
@@ -133,14 +135,14 @@ def forecast(dice: random.Random) -> Weather:
         early=False,
         cancels=rate(0, 0, 0.5, 1),
         clocks=rate(0, 0.5),
-        copies=rate(0, 0, 0.3) if unique and repeated != "unknown words" else 0.0,
+        copies=rate(0, 0, 0.3) if unique and repeated not in _SAYS_NOTHING else 0.0,
         codes=_CODES,
     )
     theme = _THEMES[dice.choice(sorted(_THEMES))]
     return drawn if calm else evolve(drawn, **theme(dice, drawn))
 
 
-_CODES = Codes(no_such_order={"E404"})
+_CODES = Codes(no_such_order={"4040", "0404"})
 _CALM = {"kills": 0.0, "freezes": 0.0, "cancels": 0.0, "ledger": 0.0, "lies": 0.0, "refusals": 0.0, "unsent": 0.0}
 # Many worlds have a bit of everything. In the others one thing is so bad that what guards against it is needed.
 _THEMES: dict[str, Callable[[random.Random, Weather], dict[str, Any]]] = {
@@ -156,6 +158,17 @@ _THEMES: dict[str, Callable[[random.Random, Weather], dict[str, Any]]] = {
         "copies": 0.0,
         "network": 0.6,
         "blips": True,
+    },
+    "booked, and answered with anything": lambda dice, drawn: {
+        **_CALM,
+        "payouts": dice.choice((1, 2)),
+        "request_timeout": 0.1 * drawn.settle_after,
+        "send_within": 0.05 * drawn.settle_after,
+        "lag": 0.98 * 0.85 * drawn.settle_after,
+        "late": 0.8,
+        "lies": 0.9,
+        "network": dice.choice((0.0, 0.1)),
+        "laggard": False,
     },
     "stopped": lambda dice, drawn: {
         **_CALM,
@@ -186,7 +199,7 @@ _THEMES: dict[str, Callable[[random.Random, Weather], dict[str, Any]]] = {
         "payouts": dice.choice((1, 2)),
         "unique": True,
         "laggard": False,
-        "copies": 0.0 if drawn.repeated == "unknown words" else 0.8,
+        "copies": 0.0 if drawn.repeated in _SAYS_NOTHING else 0.8,
         "lies": 0.0,
         "refusals": 0.0,
         "network": dice.choice((0.3, 0.6)),
@@ -196,7 +209,7 @@ _THEMES: dict[str, Callable[[random.Random, Weather], dict[str, Any]]] = {
         "payouts": 1,
         "unique": True,
         "laggard": True,
-        "repeated": dice.choice((drawn.repeated, "unknown words", "unknown words")),
+        "repeated": dice.choice((drawn.repeated, "unknown words", "listed code")),
         "foreign": False,
         "copies": 0.0,
         "network": 0.6,

@@ -128,7 +128,7 @@ class World:
 
     def _explained(self, trade_no: str) -> bool:
         entry = self.store.entry(trade_no)
-        return entry is not None and entry.state not in (State.NEW, State.SENDING, State.PROCESSING)
+        return entry is not None and entry.state not in (State.NEW, State.SENDING, State.PROCESSING, State.MISSING)
 
     def _as_stored(self, number: int) -> Any:
         entry = self.store.entry(f"T{number}")
@@ -228,7 +228,7 @@ class World:
     def _close(self, process: Process) -> None:
         """A program that is told to end, and ends in order."""
         client, _ = self.clients[process]
-        if len(client._batches) > 1 or client._loop is None:
+        if len(client._batches) > 1 or client._engine is None:
             return  # They are closed in the order of a set.
         process.closing = True
         self.note(process.name, "closes its client", process.doing)

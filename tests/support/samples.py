@@ -10,7 +10,8 @@ from attrs import evolve
 
 from paypro_async._core.intent import Intent, prepare
 from paypro_async._core.lifecycle import Entry, first_entry
-from paypro_async._core.outcome import Codes, Outcome, Verdict, classify_payout, classify_query
+from paypro_async._core.outcome import Outcome, Verdict, classify_payout, classify_query
+from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import region_named
 from paypro_async._core.regions.india import Payout
 from paypro_async._core.wire import Exchange, Phase
@@ -46,17 +47,29 @@ def answered(body: object, *, status: int = 200, **more: Any) -> Exchange:
     return Exchange(phase=Phase.ANSWERED, status=status, body=raw, **more)
 
 
-def reply(data: object = None, *, code: str = "0000", msg: str = "success") -> dict[str, Any]:
-    return {"msg": msg, "code": code, "timestamp": 1719829933893, "success": True, "data": data}
+def reply(data: object = None, *, code: str = "0000", msg: str | None = None) -> dict[str, Any]:
+    """The platform's envelope; what is not 0000 is refused, and `success` says so too."""
+    success = code == "0000"
+    words = ("success" if success else "refused") if msg is None else msg
+    return {"msg": words, "code": code, "timestamp": 1719829933893, "success": success, "data": data}
 
 
 def order(status: str = "0000", **more: Any) -> dict[str, Any]:
     return {"platFormTradeNo": "32e936de", "status": status, "desc": "WORDS", "remark": "000000", **more}
 
 
-def paid(body: object, *, status: int = 200, codes: Codes | None = None, **more: Any) -> Outcome:
+def paid(
+    body: object,
+    *,
+    status: int = 200,
+    codes: Codes | None = None,
+    amount: Decimal | None = None,
+    echo: str | None = None,
+    **more: Any,
+) -> Outcome:
     """What a payout request that was answered so proves."""
-    return classify_payout(answered(body, status=status, **more), codes or Codes(), trade_no=TRADE_NO)
+    exchange = answered(body, status=status, **more)
+    return classify_payout(exchange, codes or Codes(), trade_no=TRADE_NO, amount=amount, echo=echo)
 
 
 def asked(

@@ -7,7 +7,7 @@ from decimal import Decimal
 from inspect import isawaitable
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from paypro_async._core.wire import Exchange, Phase, WireRequest
 
@@ -74,6 +74,7 @@ class Scripted:
     ) -> None:
         self._scripts = {"payout": _lines(payouts), "query": _lines(queries), "balance": _lines(balances)}
         self._takes = takes
+        self._numbers: dict[str, int] = {}
         self.log: list[Sent] = []
         self.under_way = 0
         self.most_under_way = 0
@@ -102,9 +103,17 @@ class Scripted:
             script = self._scripts[kind]
             line = script.pop(0) if len(script) > 1 else script[0]
             answer = line if isinstance(line, Exchange) else line(fields)
-            return await answer if isawaitable(answer) else answer
+            return self._numbered(await answer if isawaitable(answer) else answer, fields)
         finally:
             self.under_way -= 1
+
+    def _numbered(self, exchange: Exchange, fields: dict[str, Any]) -> Exchange:
+        """Each order has a number of its own; that of the first one is P-1."""
+        trade_no = fields.get("tradeNo")
+        number = self._numbers.setdefault(str(trade_no), len(self._numbers) + 1) if trade_no else 1
+        if number == 1:
+            return exchange
+        return evolve(exchange, body=exchange.body.replace(b'"P-1"', f'"P-{number}"'.encode()))
 
     async def aclose(self) -> None:
         self.closed = True

@@ -1,5 +1,6 @@
 """India (docs: india/payout, india/payoutQuery)."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import NotRequired, TypedDict
 
@@ -112,6 +113,8 @@ SPEC = RegionSpec(
     balance_path="/v1/paypro/queryBalance",  # inferred: reference section 3, the path of the sister regions
     max_decimals=2,
     warn_decimals=True,
+    utc_offset=timedelta(hours=5, minutes=30),
+    echo="remark",  # docs: india/payout, "data.remark"
     fields=(
         Field(name="name", wire="name", check=TEXT, mask=mask_name),
         Field(name="mobile", wire="mobile", check=MOBILE, mask=mask_mobile),

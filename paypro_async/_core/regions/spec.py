@@ -1,6 +1,7 @@
 """What a region file says about its country: one shape, so that one read teaches all."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from attrs import field, frozen
@@ -48,6 +49,8 @@ class RegionSpec:
         payout_path: Appended to the base URL; the casing counts (reference section 3).
         max_decimals: Decimals that an amount may have.
         warn_decimals: Whether the platform advises against decimals.
+        utc_offset: Of the local times that its replies hold.
+        echo: The platform's name of the field whose text a payout's reply repeats; None if there is none.
         fields: Every field of the payout but ``tradeNo`` and ``amount``, which all regions share.
         model: The region's ``Payout`` class.
     """
@@ -59,6 +62,8 @@ class RegionSpec:
     balance_path: str
     max_decimals: int
     warn_decimals: bool
+    utc_offset: timedelta
+    echo: str | None
     fields: tuple[Field, ...]
     model: type[Any] = field(repr=False)
 

@@ -40,6 +40,7 @@ _SETTINGS = (
     "request_timeout",
     "resend",
     "allow_plain_http",
+    "adopt_duplicates",
 )
 _RUN = "A name mixed into the trade numbers that are made; with --pay-again it pays the same file a second time."
 _RULES = (
@@ -48,6 +49,7 @@ _RULES = (
 _WITHIN = "Show rows whose amount another, finished run paid to the same account within so many days."
 _COMPLETE = "FILE is whole, although its last line has no end, or another program has it open for writing."
 _NEW = "The ledger is meant to know nothing of the earlier runs whose results are there."
+_ADOPT = "Take an order of the same amount for the row's own, though its first attempt was refused as a duplicate."
 _SHOWN = 10
 _Seconds = click.FloatRange(0, min_open=True)
 
@@ -69,6 +71,7 @@ _Seconds = click.FloatRange(0, min_open=True)
 @click.option(
     "--result", type=click.Path(dir_okay=False, path_type=Path), help="[default: beside FILE, as NAME.result.csv]"
 )
+@click.option("--adopt-duplicates", is_flag=True, default=None, help=_ADOPT)
 @click.option("--dry-run", is_flag=True, help="Check the file and send nothing.")
 @click.option("--refresh", is_flag=True, help="Ask for news of rows that are processing.")
 @click.option("--pay-again", is_flag=True, help="Pay rows although the ledger holds the same under other numbers.")

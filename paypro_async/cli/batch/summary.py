@@ -19,12 +19,14 @@ _ADVICE = {
     ItemStatus.PROCESSING: "ask again with --refresh",
     ItemStatus.FAILED: "mend the cause (paypro_code) and pay these rows from a file of their own",
     ItemStatus.UNKNOWN: "run the same command again to ask, never pay these anew",
+    ItemStatus.MISSING: "look these up in PayPro's dashboard, never pay these anew",
     ItemStatus.REVIEW: "look these up in PayPro's dashboard",
     ItemStatus.NOT_SENT: "run the same command again",
 }
 
 _STOPPED = {
     "bad_credentials": "the platform refuses this merchant; check merchant number, PAYPRO_SECRET and allow-list",
+    "same_refusal_in_a_row": "the platform refused one after the other under a code that no page lists; ask PayPro",
     "insufficient_funds": "the platform says that the balance is too low",
     "ledger_unavailable": "the ledger cannot be written",
     "unknown_in_a_row": "too many attempts in a row got no usable reply; the platform is in trouble",

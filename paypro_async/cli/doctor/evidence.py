@@ -8,7 +8,8 @@ from attrs import evolve, frozen
 
 from paypro_async._core.endpoint import Endpoint, read_endpoint
 from paypro_async._core.models import Balance
-from paypro_async._core.outcome import Codes, Outcome
+from paypro_async._core.outcome import Outcome
+from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import region_named
 from paypro_async._core.trade_no import RANDOM_BITS, make_trade_no
 from paypro_async.client import PayProClient

@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 from attrs import fields, frozen
 
 from paypro_async._core.endpoint import is_loopback
-from paypro_async._core.outcome import ACCEPTED, Codes, Outcome, Verdict
+from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.platform_codes import ACCEPTED, Codes
 from paypro_async.cli.doctor.evidence import Evidence
 
 __all__ = ["CHECKS", "Finding", "examine"]

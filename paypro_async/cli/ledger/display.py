@@ -11,7 +11,7 @@ from paypro_async._core.beneficiary import beneficiary_of, without_personal_valu
 from paypro_async._core.lifecycle import State
 from paypro_async._core.report import ItemStatus
 from paypro_async.cli.output import print_table, readable
-from paypro_async.ledger.admin.records import Attention, BatchState, Record, Totals
+from paypro_async.ledger.admin.records import Attention, BatchState, Record, Totals, shown_state
 
 __all__ = ["masked", "print_list", "print_overview", "print_record", "status_of", "totals_as_json"]
 
@@ -28,7 +28,7 @@ def masked(record: Record) -> dict[str, Any]:
     """All of a payout, its personal values masked."""
     found = asdict(record)
     content = found.pop("content")
-    found["state"] = status_of(record.state)
+    found["state"] = status_of(shown_state(record))
     found["message"] = without_personal_values(record.message, record.region, content)
     found["beneficiary"] = beneficiary_of(record.region, content) or None
     return found
@@ -84,7 +84,7 @@ def print_list(records: Sequence[Record]) -> None:
     rows = [
         (
             one.trade_no,
-            status_of(one.state),
+            status_of(shown_state(one)),
             one.amount,
             one.currency,
             one.attempt,

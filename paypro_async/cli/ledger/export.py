@@ -27,7 +27,7 @@ from paypro_async.cli.ledger.options import (
 from paypro_async.cli.options import ledger_files, ledger_option
 from paypro_async.cli.output import note, print_json
 from paypro_async.cli.places import new_file
-from paypro_async.ledger.admin.records import COLUMNS, Which, records
+from paypro_async.ledger.admin.records import COLUMNS, Which, records, shown_state
 from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = ["export"]
@@ -95,7 +95,7 @@ async def _write(ledger: SqlLedger, which: Which, text: IO[str], kind: str, *, u
     add = _csv(text, (*COLUMNS, *BENEFICIARY_FIELDS)) if kind == "csv" else _jsonl(text)
     count = 0
     async for record in records(ledger, which):
-        found = {name: getattr(record, name) for name in COLUMNS} | {"state": status_of(record.state)}
+        found = {name: getattr(record, name) for name in COLUMNS} | {"state": status_of(shown_state(record))}
         if not unmasked:
             found["message"] = without_personal_values(record.message, record.region, record.content)
         shown = beneficiary_of(record.region, record.content, unmasked=unmasked)

@@ -14,7 +14,7 @@ from typing import Any
 from attrs import define, field, fields, frozen
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, column, func, or_, select
 
-from paypro_async._core.lifecycle import FINAL, State
+from paypro_async._core.lifecycle import FINAL, Reply, State
 from paypro_async._core.money import parse_amount
 from paypro_async._core.tally import Tally
 from paypro_async.ledger.base import PAGE
@@ -38,11 +38,14 @@ __all__ = [
     "page",
     "raw",
     "records",
+    "shown_state",
     "totals",
     "version",
 ]
 
-_COUNTED: list[ColumnElement[Any]] = [column(name) for name in ("trade_no", "state", "currency", "amount")]
+_COUNTED: list[ColumnElement[Any]] = [
+    column(name) for name in ("trade_no", "state", "currency", "amount", "doubt", "reply")
+]
 
 
 def iso(seconds: Any) -> str:
@@ -172,6 +175,12 @@ class BatchState:
     ended_at: str | None
 
 
+def shown_state(row: Any) -> str:
+    """The state of a row as users see it: a payout that was only believed not to have arrived is unknown."""
+    believed_absent = row.state == State.NEW and row.doubt and row.reply != Reply.REFUSED
+    return State.SENDING if believed_absent else row.state
+
+
 def raw(table: Table) -> list[ColumnElement[Any]]:
     """The columns of a table without their types: what is stored, and not what should be."""
     return [column(one.name) for one in table.c]
@@ -250,14 +259,19 @@ async def totals(ledger: SqlLedger, merchant_no: str) -> Totals:
     return found
 
 
-async def attention(ledger: SqlLedger, merchant_no: str, *, settle_after: float, limit: int = 10) -> Attention:
-    """Payouts that wait for a person, or are unknown for longer than a request may be on its way."""
-    old = and_(payout.c.state == State.SENDING.value, payout.c.sent_at < clock() - settle_after)
+async def attention(
+    ledger: SqlLedger, merchant_no: str, *, settle_after: float, overdue_after: float = 86_400.0, limit: int = 10
+) -> Attention:
+    """Payouts that wait for a person, are missing, or are unknown or processing for longer than they should be."""
+    window = func.coalesce(payout.c.settle_after, settle_after)
+    old = and_(payout.c.state == State.SENDING.value, payout.c.sent_at < clock() - window)
+    overdue = and_(payout.c.state == State.PROCESSING.value, payout.c.sent_at < clock() - overdue_after)
+    wants_a_person = payout.c.state.in_([State.REVIEW.value, State.MISSING.value])
     where = (
         payout.c.merchant_no == merchant_no,
         # So that the index of the open ones serves.
         payout.c.state.not_in(sorted(state.value for state in FINAL)),
-        or_(payout.c.state == State.REVIEW.value, old),
+        or_(wants_a_person, old, overdue),
     )
     first = select(*raw(payout)).select_from(payout).where(*where).order_by(payout.c.trade_no).limit(limit)
     count = select(func.count()).select_from(payout).where(*where)
@@ -311,8 +325,8 @@ def _count_page(found: Totals, merchant_no: str, after: str) -> Callable[[Connec
     def count(connection: Connection) -> str | None:
         # All at once: a database that fails half-way through is asked for this page again.
         rows = connection.execute(query).all()
-        for _, state, currency, amount in rows:
-            found.add(state, currency, amount)
+        for row in rows:
+            found.add(shown_state(row), row.currency, row.amount)
         return rows[-1][0] if rows else None
 
     return count

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, applies, changed, claim_of, event_of, first_entry
 from paypro_async.errors import PaidMeanwhileError
-from paypro_async.ledger.base import Written, paid_meanwhile
+from paypro_async.ledger.base import OrderNumberTakenError, Written, paid_meanwhile
 from paypro_async.ledger.sql.group_commit import Request
 from paypro_async.ledger.sql.queries import Payments
 from paypro_async.ledger.sql.rows import MUTABLE, Stamp, announced, entry_of, event_row, fixed, mutable
@@ -29,7 +29,7 @@ __all__ = ["SELECT_ENTRY", "Answer", "Claim", "Group", "Key", "Move", "Work", "f
 
 T = TypeVar("T")
 
-Answer = Written | KeyError | PaidMeanwhileError
+Answer = Written | KeyError | OrderNumberTakenError | PaidMeanwhileError
 """What a claim or a change gives its caller; an error is raised to that one alone."""
 
 Key = tuple[str, str]
@@ -82,6 +82,12 @@ class Move(Request[Written]):
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "key", (self.change.merchant_no, self.change.trade_no))
+
+    @property
+    def order_number(self) -> Key | None:
+        """The merchant number and the platform's number of the order, if the change holds one."""
+        number = self.change.platform_trade_no
+        return None if number is None else (self.change.merchant_no, number)
 
 
 SELECT_ENTRY: Select[Any] = select(payout, clock().label("clock"))
@@ -147,15 +153,25 @@ class Group:
     Args:
         requests: Claims and changes, in the order in which they were asked for.
         restored_since: Since when the ledger is known to be a restored backup, in seconds since 1970; else None.
+        look_first: Whether to look who has the platform's order numbers, since one that is taken has failed the group.
 
     Attributes:
         last_event: After ``carry_out``, the number of the last step of history that it wrote; None if it wrote none.
     """
 
-    def __init__(self, connection: Connection, requests: Sequence[Claim | Move], restored_since: float | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        requests: Sequence[Claim | Move],
+        restored_since: float | None,
+        *,
+        look_first: bool = False,
+    ) -> None:
         self._connection = connection
         self._requests = requests
         self._restored_since = datetime.fromtimestamp(restored_since, UTC) if restored_since else None
+        self._look_first = look_first
+        self._numbers: dict[Key, str] = {}
         self._shared = connection.dialect.name != "sqlite"
         self._rows: dict[Key, _Row] = {}
         self._inserts: dict[Key, dict[str, Any]] = {}
@@ -176,6 +192,8 @@ class Group:
         self._rows = _find(self._connection, moving, lock=self._shared) | _find(self._connection, claiming, lock=False)
         # After the locks: a process that waited for one must not write a time from before.
         self._now = datetime.fromtimestamp(_NOW.run(self._connection).scalar_one(), UTC)
+        if self._look_first:
+            self._numbers = self._find_numbers()
         answers = [self._decide(request) for request in self._requests]
         lost = self._insert()
         self._update()
@@ -188,6 +206,20 @@ class Group:
             for request, answer in zip(self._requests, answers, strict=True)
         ]
 
+    def _find_numbers(self) -> dict[Key, str]:
+        """The trade number of each order number that the changes hold and the ledger has."""
+        wanted = {move.order_number for move in self._requests if isinstance(move, Move)} - {None}
+        found: dict[Key, str] = {}
+        for merchant_no in sorted({merchant_no for merchant_no, _ in filter(None, wanted)}):
+            numbers = [number for merchant, number in filter(None, wanted) if merchant == merchant_no]
+            query = select(payout.c.platform_trade_no, payout.c.trade_no).where(
+                payout.c.merchant_no == merchant_no,
+                payout.c.platform_trade_no.in_(numbers),
+                payout.c.settle_after.is_not(None),
+            )
+            found |= {(merchant_no, number): trade_no for number, trade_no in self._connection.execute(query)}
+        return found
+
     def _decide(self, request: Claim | Move) -> Answer:
         row = self._rows.get(request.key)
         if isinstance(request, Claim):
@@ -198,6 +230,13 @@ class Group:
             return KeyError(request.change.trade_no)
         if not applies(row.entry, request.change):
             return Written(row.entry, done=request.change.begins and row.stamp[0] == request.owner)
+        if self._look_first and request.order_number is not None and row.entry.settle_after is not None:
+            owner = self._numbers.get(request.order_number, request.change.trade_no)
+            if owner != request.change.trade_no:
+                return OrderNumberTakenError(request.change.trade_no)
+            # One that had another number gives that one up.
+            self._numbers.pop((request.change.merchant_no, row.entry.platform_trade_no or ""), None)
+            self._numbers[request.order_number] = owner
         return self._move(row, request)
 
     def _claim(self, claim: Claim) -> Written | PaidMeanwhileError:

@@ -12,9 +12,9 @@ import anyio.to_thread
 from sqlalchemy import Connection, exc, select
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import FINAL, Change, Entry, Event
+from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, Reply, State
 from paypro_async.errors import LedgerUnavailableError
-from paypro_async.ledger.base import PAGE, Account, BatchRecord, Payment, Turns, Written
+from paypro_async.ledger.base import PAGE, Account, BatchRecord, ControlAnswer, Payment, Turns, Written
 from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose
 from paypro_async.ledger.sql.group import SELECT_ENTRY, Answer, Claim, Group, Move, Work, find
@@ -23,7 +23,7 @@ from paypro_async.ledger.sql.identity import announcement_name
 from paypro_async.ledger.sql.in_flight import InFlight
 from paypro_async.ledger.sql.postgres import PostgresDatabase
 from paypro_async.ledger.sql.rows import entry_of, event_of_row
-from paypro_async.ledger.sql.schema import event, payout
+from paypro_async.ledger.sql.schema import clock, event, payout
 from paypro_async.ledger.sql.sqlite import SqliteDatabase
 from paypro_async.log import logger
 from paypro_async.process import refuse_forked, this_process
@@ -36,6 +36,8 @@ T = TypeVar("T")
 _CLOSING_SECONDS = 40.0
 # A request is named by the writer, when it is carried out for the first time.
 _NOT_NAMED = ""
+_DAY = 86_400.0
+_MOST_CONFLICTS = 3
 
 
 class SqlLedger:
@@ -178,6 +180,29 @@ class SqlLedger:
         """The batches of those names that are there."""
         return await self._submit(Work(lambda connection: queries.batches(connection, merchant_no, batch_ids)))
 
+    async def recent_refusals(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
+        """A page of the payouts that were refused within the last day and not looked at since, by trade number."""
+        query = (
+            SELECT_ENTRY.where(
+                payout.c.merchant_no == merchant_no,
+                payout.c.trade_no > after,
+                payout.c.state == State.FAILED.value,
+                payout.c.reply == Reply.REFUSED.value,
+                payout.c.updated_at > clock() - _DAY,
+            )
+            .order_by(payout.c.trade_no)
+            .limit(limit)
+        )
+        return await self._submit(Work(lambda connection: [entry_of(row) for row in connection.execute(query)]))
+
+    async def control_answer(self, merchant_no: str) -> ControlAnswer | None:
+        """What the platform answers this merchant about a number that was never used, as it was last kept; or None."""
+        return await self._submit(Work(lambda connection: queries.control_answer(connection, merchant_no)))
+
+    async def record_control(self, merchant_no: str, code: str) -> None:
+        """Keep what the platform answered about a number that was never used."""
+        await self._submit(Work(lambda connection: queries.record_control(connection, merchant_no, code), writes=True))
+
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         """Everything that happened to a payout, oldest first; empty if it is not there."""
         query = (
@@ -276,11 +301,16 @@ class SqlLedger:
         name = announcement_name()  # the same for each try
         requests = [_named(request, f"{name}:{number}") for number, request in enumerate(requests)]
         until = time.monotonic() + (self._database.patience if self._database.opened else 0.0)
-        pause = 0.02
+        pause, conflicts = 0.02, 0
         while True:
             try:
-                return self._carry_out(requests)
+                return self._carry_out(requests, look_first=conflicts > 0)
             except exc.SQLAlchemyError as error:
+                # Two payouts with one order number: which of them, a group finds out that looks before it writes.
+                # Meanwhile another process may write one more.
+                conflicts += isinstance(error, exc.IntegrityError)
+                if isinstance(error, exc.IntegrityError) and conflicts < _MOST_CONFLICTS:
+                    continue
                 unavailable = self._database.unavailable(error)
                 hopeless = not self._database.passing(error) or time.monotonic() + pause > until
             # Out here, so that the database's error, which holds personal values, is not the context of this one.
@@ -289,7 +319,7 @@ class SqlLedger:
             time.sleep(pause)
             pause = min(0.5, pause * 2)
 
-    def _carry_out(self, requests: Sequence[Request[Any]]) -> list[Any]:
+    def _carry_out(self, requests: Sequence[Request[Any]], *, look_first: bool) -> list[Any]:
         payouts = [request for request in requests if isinstance(request, Claim | Move)]
         works = [request for request in requests if isinstance(request, Work)]
         writes = bool(payouts) or any(work.writes for work in works)
@@ -298,7 +328,7 @@ class SqlLedger:
         with database.transaction(write=writes) as connection:
             answers: list[Answer] = []
             if payouts:
-                group = Group(connection, payouts, database.restored.since)
+                group = Group(connection, payouts, database.restored.since, look_first=look_first)
                 answers = group.carry_out()
                 last_event = group.last_event
             # Readings come last, so that they see what the group wrote.

@@ -13,11 +13,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import PAID_NOTHING, State
 from paypro_async._core.payment_key import payment_key
-from paypro_async.ledger.base import Account, BatchRecord, Payment, refuse_other_environment
+from paypro_async.ledger.base import Account, BatchRecord, ControlAnswer, Payment, refuse_other_environment
 from paypro_async.ledger.sql.schema import account, batch, clock, pace, payout
 from paypro_async.ledger.sql.statements import Statement
 
-__all__ = ["Payments", "accounts", "batches", "bind", "holds_payouts", "record_batch", "reserve", "same_payments"]
+__all__ = [
+    "Payments",
+    "accounts",
+    "batches",
+    "bind",
+    "control_answer",
+    "holds_payouts",
+    "record_batch",
+    "record_control",
+    "reserve",
+    "same_payments",
+]
 
 _INSERT: Mapping[str, Callable[[Table], Any]] = MappingProxyType(
     {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
@@ -75,6 +86,19 @@ def holds_payouts(connection: Connection, merchant_no: str) -> bool:
     """Whether the ledger has ever been paid from for this merchant."""
     query = select(payout.c.trade_no).where(payout.c.merchant_no == merchant_no).limit(1)
     return connection.execute(query).scalar() is not None
+
+
+def control_answer(connection: Connection, merchant_no: str) -> ControlAnswer | None:
+    """What the platform answers this merchant about a number that was never used."""
+    query = select(account.c.control_code, clock() - account.c.control_at).where(account.c.merchant_no == merchant_no)
+    code, age = connection.execute(query).one_or_none() or (None, None)
+    return ControlAnswer(code, age) if code is not None and age is not None and age >= 0 else None
+
+
+def record_control(connection: Connection, merchant_no: str, code: str) -> None:
+    """Keep what the platform answers this merchant about a number that was never used."""
+    mine = account.update().where(account.c.merchant_no == merchant_no)
+    connection.execute(mine.values(control_code=code, control_at=clock()))
 
 
 def same_payments(connection: Connection, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:

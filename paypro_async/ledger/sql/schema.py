@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from paypro_async._core.lifecycle import FINAL
+from paypro_async._core.lifecycle import FINAL, Reply, State
 
 __all__ = ["FIXED", "account", "batch", "clock", "event", "meta", "metadata", "pace", "payout"]
 
@@ -94,6 +94,8 @@ payout: Table = Table(
 
 _is_open = payout.c.state.not_in(sorted(state.value for state in FINAL))
 Index("payout_open", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_open, postgresql_where=_is_open)
+_is_refusal = (payout.c.state == State.FAILED.value) & (payout.c.reply == Reply.REFUSED.value)
+Index("payout_refused", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_refusal, postgresql_where=_is_refusal)
 Index("payout_payment", payout.c.merchant_no, payout.c.payment_key)
 # One order of the platform belongs to one payout: a number that comes back for a second one came with another's reply.
 # Rows of older releases are left out, for which nothing made sure of that.

@@ -68,6 +68,7 @@ _WAYS = {
     State.SENDING: [],
     State.NEW: [State.NEW],
     State.PROCESSING: [State.PROCESSING],
+    State.MISSING: [State.PROCESSING, State.MISSING],
     State.SUCCEEDED: [State.SUCCEEDED],
     State.FAILED: [State.FAILED],
     State.REVIEW: [State.REVIEW],

@@ -67,10 +67,10 @@ class DyingLedger(SqlLedger):
         at(f"after {step}")
         return moved
 
-    def _carry_out(self, requests: Sequence[Any]) -> list[Any]:
+    def _carry_out(self, requests: Sequence[Any], **how: Any) -> list[Any]:
         claims = [isinstance(one, Claim) for one in requests if hasattr(one, "owner")]
         self.committing = ("intent" if any(claims) else "outcome") if claims else ""
-        return super()._carry_out(requests)
+        return super()._carry_out(requests, **how)
 
 
 def watch_commits(ledger: DyingLedger) -> None:
