@@ -1,4 +1,4 @@
-"""The constant platform: every request gets the same reply, as fast as the machine can.
+"""The constant platform: every request gets the same reply but for the order's number, as fast as the machine can.
 
 nginx if it is there, else a small asyncio server: ``python -m benchmarks.constant_server`` prints its port and runs
 until it is told to end. With a number of seconds as its argument it answers that late, to any number of connections.
@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -23,9 +24,11 @@ __all__ = ["ConstantServer", "Kind", "constant_server", "late_server"]
 
 Kind = Literal["nginx", "asyncio"]
 
-REPLY = (
+# Two payouts with one order number would be taken for a mix-up.
+_NUMBER = "$request_id"  # nginx puts 32 hexadecimal digits in its place
+_REPLY = (
     '{"msg":"success","code":"0000","timestamp":1719829933893,"success":true,"data":{"platFormTradeNo":'
-    '"32e936de44164512abe419a9d1b2449a","status":"0015","desc":"CREDIT_INPROGRESS","remark":"000000"}}'
+    f'"{_NUMBER}","status":"0015","desc":"CREDIT_INPROGRESS","remark":"000000"}}}}'
 )
 _NGINX = """
 daemon off;
@@ -107,7 +110,7 @@ def _start_nginx(nginx: str, folder: Path) -> tuple[subprocess.Popen[str], int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = folder / "nginx.conf"
-    config.write_text(_NGINX % {"port": port, "reply": REPLY}, encoding="utf-8")
+    config.write_text(_NGINX % {"port": port, "reply": _REPLY}, encoding="utf-8")
     command = [nginx, "-c", str(config), "-p", str(folder), "-e", "stderr"]
     return subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True), port
 
@@ -142,9 +145,10 @@ def _version(nginx: str) -> str:
 class _Constant(asyncio.Protocol):
     """Just enough HTTP/1.1 for a client that sends a content length; replies to pipelined requests too."""
 
-    _answer = (
-        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(REPLY)}\r\n\r\n{REPLY}"
-    ).encode()
+    _body = _REPLY.replace(_NUMBER, "%032x")
+    _length = len(_body % 0)
+    _answer = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {_length}\r\n\r\n{_body}".encode()
+    _number = count(1)
 
     def __init__(self, late: float) -> None:
         self._late = late
@@ -168,7 +172,7 @@ class _Constant(asyncio.Protocol):
                 self._reply()
 
     def _reply(self) -> None:
-        self._transport.write(self._answer)  # type: ignore[attr-defined]  # a socket's transport can write
+        self._transport.write(self._answer % next(self._number))  # type: ignore[attr-defined]  # a socket's transport can write
 
 
 async def _serve(late: float) -> None:

@@ -16,7 +16,7 @@ from attrs import evolve
 
 from benchmarks.cases import FIELDS
 from benchmarks.machine import has
-from benchmarks.null import NullTransport
+from benchmarks.null import NullTransport, OneOrderLedger
 from benchmarks.subject import Found, Goal, Measurement, Section, Setting, Subject, Table, divided
 
 __all__ = ["SUBJECT"]
@@ -99,7 +99,7 @@ async def _best_of(work: Callable[[], Awaitable[object]], count: int) -> float:
 
 
 async def _steps(count: int) -> dict[str, float]:
-    from paypro_async import Md5Signer, MemoryLedger, PayProClient
+    from paypro_async import Md5Signer, PayProClient
     from paypro_async._core.intent import fingerprint_of
     from paypro_async._core.outcome import classify_payout
     from paypro_async._core.platform_codes import Codes
@@ -107,7 +107,7 @@ async def _steps(count: int) -> dict[str, float]:
     from paypro_async._core.wire import request_body
 
     numbers = itertools.count()
-    ledger, transport, signer = MemoryLedger(), NullTransport(), Md5Signer("not-a-secret")
+    ledger, transport, signer = OneOrderLedger(), NullTransport(), Md5Signer("not-a-secret")
 
     def payout() -> dict[str, Any]:
         return {**FIELDS, "trade_no": f"bench-{next(numbers)}"}

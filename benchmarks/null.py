@@ -5,7 +5,7 @@ from paypro_async._core.wire import Exchange, Phase, WireRequest
 from paypro_async.ledger import MemoryLedger
 from paypro_async.ledger.base import Written
 
-__all__ = ["REPLY", "ForgetfulLedger", "NullTransport"]
+__all__ = ["REPLY", "ForgetfulLedger", "NullTransport", "OneOrderLedger"]
 
 REPLY = (
     b'{"msg":"success","code":"0000","timestamp":1719829933893,"success":true,"data":{"platFormTradeNo":'
@@ -25,11 +25,18 @@ class NullTransport:
         pass
 
 
-class ForgetfulLedger(MemoryLedger):
+class OneOrderLedger(MemoryLedger):
+    """Takes every order for another one, though :class:`NullTransport` gives all the same number."""
+
+    async def move(self, change: Change) -> Written:
+        self._orders.clear()
+        return await super().move(change)
+
+
+class ForgetfulLedger(OneOrderLedger):
     """Forgets what is final, and would pay it again: for measuring only."""
 
     async def move(self, change: Change) -> Written:
-        self._orders.clear()  # every order of this platform has the same number
         moved = await super().move(change)
         if moved.entry.state in FINAL:
             del self._entries[change.merchant_no, change.trade_no]
