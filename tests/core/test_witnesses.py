@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paypro_async._core.lifecycle import FINAL, Cause, Change, Entry, Reply, State, changed
-from paypro_async._core.outcome import Codes, Outcome, Verdict, classify_payout
+from paypro_async._core.outcome import Codes, Verdict, classify_payout
 from paypro_async._core.retry import Action, RetryPolicy, Situation, next_step
 from paypro_async._core.transitions import after_absence, after_attempt, after_query, after_second_look, next_attempt
 from tests.core.test_outcome_is_total import EXCHANGES
-from tests.support.samples import NOW, TRADE_NO, answered, asked, entry, order, outcome, paid, reply
+from tests.support.samples import NOW, TRADE_NO, asked, entry, order, outcome, paid, reply
 
 UNLISTED = ["1001", "9999", "0016", "00000000", "4004"]
 NOTED = (Cause.QUERY, Cause.CALLBACK, Cause.RECONCILE)
@@ -50,7 +50,9 @@ def test_no_single_reply_under_a_code_that_is_not_listed_ends_a_payout(exchange:
             assert change.to is (State.SUCCEEDED if found.code == "0000" else State.FAILED)
 
 
-@given(EXCHANGES, st.sampled_from(State), st.none() | st.sampled_from(Reply), st.booleans())
+@given(
+    exchange=EXCHANGES, state=st.sampled_from(State), replied=st.none() | st.sampled_from(Reply), doubt=st.booleans()
+)
 def test_what_is_not_understood_never_moves_a_payout(
     exchange: Any, state: State, replied: Reply | None, *, doubt: bool
 ):
@@ -246,4 +248,3 @@ def test_every_verdict_of_an_attempt_or_a_query_is_taken():
     met |= {asked(reply(code="4004")).verdict, Verdict.NOT_SENT, Verdict.FOREIGN}
     met |= {paid(reply(code="7777"), codes=Codes(credentials="7777")).verdict}
     assert met == set(Verdict)
-    assert isinstance(paid(answered(b"").body), Outcome)
