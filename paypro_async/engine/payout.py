@@ -236,7 +236,7 @@ class Engine:
         # Where it was believed once, a single question finds out whether that was wrong.
         age = self._age(flight, self.session.runtime.steady())
         counts = entry.state is State.NEW or policy.settled(age, policy.window(entry))
-        outcome = await self.session.platform.query(entry.trade_no, amount=entry.amount, timeout=self._patience(flight))
+        outcome = await self.session.platform.query(entry.trade_no, entry=entry, timeout=self._patience(flight))
         if outcome.verdict is Verdict.QUESTION_REFUSED:
             outcome = await self.session.control.read(entry, outcome, timeout=self._patience(flight))
         flight.asked += 1

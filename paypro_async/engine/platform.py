@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping
-from decimal import Decimal
 from inspect import isawaitable
 from typing import Any
 
@@ -26,6 +25,8 @@ __all__ = ["Platform"]
 
 
 _SAID_AFTER = 3
+_ACCEPTED = (Verdict.PAID, Verdict.PROCESSING)
+_SHOWN = (*_ACCEPTED, Verdict.PARTIAL, Verdict.FAILED, Verdict.UNLISTED, Verdict.FOREIGN)
 
 
 @define(eq=False)
@@ -49,6 +50,16 @@ class _Echoes:
         )
         logger.warning("%s", text)
         warnings.warn(text, PayProWarning, stacklevel=2)
+
+
+def _leave(exchange: Exchange) -> None:
+    """Never use the connection of *exchange* again, whose reply does not show that it is this request's.
+
+    A middlebox that doubles one reply shifts every later one on its connection: the next payout would be refused with
+    this one's refusal.
+    """
+    if exchange.discard is not None:
+        exchange.discard()
 
 
 @frozen(kw_only=True, eq=False)
@@ -111,28 +122,41 @@ class Platform:
         exchange = await self.transport.send(request, timeout=timeout)
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
-        if outcome.misdelivered and exchange.discard is not None:
-            # Every later reply on that connection would be another request's too.
-            exchange.discard()
+        if outcome.verdict not in _ACCEPTED and not outcome.echoed:
+            _leave(exchange)
         if outcome.echoed is not None and not self._echoes.matched:
             self._echoes.note(echoed=outcome.echoed)
         return outcome, exchange
 
-    async def query(self, trade_no: str, *, amount: Decimal | None = None, timeout: float) -> Outcome:
-        """Ask for one payout within *timeout* seconds, the signing included."""
+    async def query(self, trade_no: str, *, entry: Entry | None = None, timeout: float) -> Outcome:
+        """Ask for one payout within *timeout* seconds, the signing included.
+
+        Args:
+            entry: What the ledger holds of it, to tell its order from another one; None if it holds nothing.
+        """
         exchange = await self._ask({"tradeNo": trade_no}, self.spec.query_path, timeout)
+        # What was erased is not known any more.
+        repeats = entry is not None and entry.content and self.check_echo and self.spec.echo
         outcome = classify_query(
-            exchange, self.codes, trade_no=trade_no, amount=amount, utc_offset=self.spec.utc_offset
+            exchange,
+            self.codes,
+            trade_no=trade_no,
+            amount=entry.amount if entry else None,
+            echo=entry.content.get(repeats, trade_no) if entry and repeats else None,
+            utc_offset=self.spec.utc_offset,
         )
-        # "No such order" names none: the next question, which must find nothing either, goes over another connection.
-        if (outcome.misdelivered or outcome.verdict is Verdict.NO_SUCH_ORDER) and exchange.discard is not None:
-            exchange.discard()
+        if outcome.verdict not in _SHOWN:
+            # The next question, which must find nothing either, goes over another connection.
+            _leave(exchange)
         return outcome
 
     async def balance(self, *, timeout: float) -> tuple[Outcome, Balance | None]:
         """Ask for the balance within *timeout* seconds, the signing included."""
         exchange = await self._ask({}, self.spec.balance_path, timeout)
-        return classify_balance(exchange, self.codes, currency=self.spec.currency)
+        outcome, balance = classify_balance(exchange, self.codes, currency=self.spec.currency)
+        if balance is None:
+            _leave(exchange)
+        return outcome, balance
 
     async def _ask(self, content: Mapping[str, str], path: str, timeout: float) -> Exchange:
         deadline = self.runtime.steady() + timeout

@@ -43,10 +43,9 @@ class Queries:
     async def query(self, trade_no: str, *, timeout: float, max_attempts: int) -> QueryResult:
         """Ask for one payout, within *timeout* seconds in all."""
         ledger, entry = self.session.ledger, await self._known(trade_no)
-        amount = entry.amount if entry else None
 
         async def ask(patience: float) -> tuple[Outcome, None]:
-            return await self.session.platform.query(trade_no, amount=amount, timeout=patience), None
+            return await self.session.platform.query(trade_no, entry=entry, timeout=patience), None
 
         outcome, _ = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
         if outcome.verdict in _NO_ANSWER:

@@ -179,9 +179,7 @@ class Reconciliation:
         if (delay := session.budget.take(runtime.steady())) > 0:
             await runtime.sleep(delay)
         settled = session.policy.settled(self._age(case, runtime.steady()), session.policy.window(entry))
-        outcome = await session.platform.query(
-            entry.trade_no, amount=entry.amount, timeout=session.times.request_timeout
-        )
+        outcome = await session.platform.query(entry.trade_no, entry=entry, timeout=session.times.request_timeout)
         if outcome.verdict is Verdict.QUESTION_REFUSED:
             outcome = await session.control.read(entry, outcome, timeout=3 * session.times.request_timeout)
         case.tries += 1

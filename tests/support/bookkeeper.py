@@ -54,6 +54,9 @@ Answers = Callable[[dict[str, Any], int], Says]
 class Bookkeeper:
     """Serves ``async with Bookkeeper(…) as platform`` at ``platform.base_url``.
 
+    Args:
+        doubled: Of which replies a middlebox makes a copy, which comes while the next request of the connection waits.
+
     Attributes:
         orders: By trade number; what a query shows of it.
         bookings: The trade numbers in the order in which money moved.
@@ -67,10 +70,12 @@ class Bookkeeper:
         unknown_order: str = "null",
         queries: Callable[[str, int], Says | None] = lambda _trade_no, _count: None,
         status: str = "0015",
+        doubled: Callable[[str, str], bool] = lambda _kind, _trade_no: False,
     ) -> None:
         self._payouts: Answers = (lambda _fields, _count: payouts) if isinstance(payouts, Says) else payouts
         self._queries = queries
         self._status = status
+        self._doubled = doubled
         self._counts: Counter[tuple[str, str]] = Counter()
         self._server = Server(self._serve)
         self.unknown_order = unknown_order
@@ -114,6 +119,7 @@ class Bookkeeper:
         }
 
     async def _serve(self, peer: Peer) -> None:
+        copy = b""
         while True:
             head, _, body = (await peer.read_request()).partition(b"\r\n\r\n")
             kind = {b"payout": "payout", b"queryPayOutResult": "query", b"queryBalance": "balance"}[
@@ -126,7 +132,10 @@ class Bookkeeper:
             says = self._answer(kind, fields, self._counts[kind, trade_no])
             raw = says.body if isinstance(says.body, bytes) else json.dumps(says.body).encode()
             line = b"HTTP/1.1 %d -\r\ncontent-length: %d\r\n%s\r\n" % (says.status, len(raw), says.headers)
+            if copy:
+                await peer.write(copy)
             await peer.write(line + raw)
+            copy = line + raw if self._doubled(kind, trade_no) else b""
 
     def _answer(self, kind: str, fields: dict[str, Any], count: int) -> Says:
         if kind == "balance":
