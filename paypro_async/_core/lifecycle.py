@@ -111,8 +111,7 @@ class Entry:
     @property
     def uncertain(self) -> bool:
         """Whether money may have moved."""
-        # What the platform refused together with every question, it refused for the caller's sake and did not take.
-        believed_absent = self.state is State.NEW and self.doubt and self.reply is not Reply.REFUSED
+        believed_absent = self.state is State.NEW and self.doubt and self.reply is not Reply.CALLER
         return believed_absent or self.state in (State.SENDING, State.MISSING, State.REVIEW)
 
     def result(self) -> PayoutResult | None:

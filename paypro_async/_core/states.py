@@ -45,6 +45,8 @@ class Reply(StrEnum):
     """Not accepted for now (HTTP 429). It is asked about once before the number goes out again."""
     FAILING = "failing"
     """The order failed under a code that no page lists, as one witness says; it ends once another says the same."""
+    CALLER = "caller"
+    """It was refused, and so were all questions: because of who asks. Nothing was taken."""
     ABSENT = "absent"
     """It was refused, and once more, some time later, the platform knew no such order."""
 

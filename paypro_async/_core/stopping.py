@@ -77,7 +77,8 @@ class Watch:
         self._forbidden = self._forbidden + 1 if outcome.http_status in (401, 403) else 0
         if self.rules.bad_credentials and self._forbidden >= _FORBIDDEN:
             return "bad_credentials"
-        refusal = outcome.code if verdict is Verdict.UNLISTED else None
+        unlisted = verdict in (Verdict.UNLISTED, Verdict.DUPLICATE) and not self._is_listed(outcome.code or "")
+        refusal = outcome.code if unlisted else None
         self._refused = self._refused + 1 if refusal is not None and refusal == self._refusal else refusal is not None
         self._refusal = refusal
         if _reached(self._refused, self.rules.same_refusal_in_a_row):
@@ -86,6 +87,9 @@ class Watch:
         self.unsent_in_a_row = self.unsent_in_a_row + 1 if unsent else 0
         self._unknown = self._unknown + 1 if verdict is Verdict.UNKNOWN else 0
         return "unknown_in_a_row" if _reached(self._unknown, self.rules.unknown_in_a_row) else None
+
+    def _is_listed(self, code: str) -> bool:
+        return code in self.codes.duplicate or self.codes.is_listed(code)
 
     def item(self, item: BatchItem, *, sent: bool) -> str | None:
         """A payout has ended; the name of the rule that says stop, or None.

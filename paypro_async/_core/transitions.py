@@ -117,11 +117,12 @@ def after_query(
         return _change(entry, State.REVIEW, cause, outcome) if entry.state is not State.SUCCEEDED else None
     if outcome.verdict is Verdict.UNLISTED:
         return _witnessed(entry, outcome, cause)
-    refused = entry.state is State.SENDING and entry.reply is Reply.REFUSED and not entry.doubt
-    if refused and outcome.verdict is Verdict.BAD_CREDENTIALS and cause is not Cause.CALLBACK:
+    refused = entry.state is State.SENDING and entry.reply in (Reply.REFUSED, Reply.DUPLICATE) and not entry.doubt
+    alike = outcome.verdict is Verdict.BAD_CREDENTIALS and outcome.code == entry.code
+    if refused and alike and cause is not Cause.CALLBACK:
         # The platform refuses whatever this caller asks, so it has not taken the payout. Once that is mended, it is
         # asked before the payout goes out again.
-        return _change(entry, State.NEW, cause, outcome, doubt=True)
+        return _change(entry, State.NEW, cause, outcome, doubt=True, reply=Reply.CALLER)
     return _said(entry, outcome, cause)
 
 

@@ -6,7 +6,8 @@ that no page lists: that may mean "no such order", or that the platform refuses 
 ==========================================  ============================================================================
 the payout, the query about it              meaning
 ==========================================  ============================================================================
-differ; the control is as the query         no such order
+differ; the control is as the query         no such order, if a question about an order of this run is answered
+                                            otherwise, or where there is none, the balance; else unknown
 differ; the control is not as the query     unknown
 are refused alike                           the row's own, if the platform answers this merchant anything else: the
                                             control or the balance now, or some payout of this run; else the caller's
@@ -31,9 +32,11 @@ __all__ = ["Control"]
 _VALID_SECONDS = 3600.0
 _AGAIN_AFTER = 30.0
 _FRESH_SECONDS = 10.0
-_HEARD = frozenset(
-    {Verdict.PAID, Verdict.PROCESSING, Verdict.PARTIAL, Verdict.FAILED, Verdict.FOREIGN, Verdict.NO_SUCH_ORDER}
-)
+_NOT_TAKEN = frozenset({Reply.BUSY, Reply.CALLER})
+_REFUSED = frozenset({Reply.REFUSED, Reply.DUPLICATE})
+_TAKEN = frozenset({Verdict.PAID, Verdict.PROCESSING, Verdict.PARTIAL})
+_SHOWN = _TAKEN | {Verdict.FAILED, Verdict.UNLISTED, Verdict.FOREIGN}
+_HEARD = (_SHOWN | {Verdict.NO_SUCH_ORDER}) - {Verdict.UNLISTED}
 
 
 @frozen
@@ -60,20 +63,24 @@ class Control:
         ledger: Keeps the answer, so that many processes ask once an hour together; or None.
         timeout: Seconds for one question.
         heard: Whether the platform has taken anything from this merchant since the client was opened.
+        accepted: The trade number of an order that it has taken.
     """
 
     platform: Platform
     ledger: Ledger | None
     timeout: float
     heard: bool = field(default=False, init=False)
+    accepted: str | None = field(default=None, init=False)
     _answered: _Answered | None = field(default=None, init=False)
     _answer: _Answer | None = field(default=None, init=False)
     _tried_at: float | None = field(default=None, init=False)
     _asking: asyncio.Lock = field(factory=asyncio.Lock, init=False)
 
-    def hear(self, outcome: Outcome) -> None:
-        """An answer came in, to whatever."""
+    def hear(self, trade_no: str, outcome: Outcome) -> None:
+        """An answer came in, to a payout or to a question about one."""
         self.heard = self.heard or (outcome.verdict in _HEARD and outcome.code is not None)
+        if self.accepted is None and outcome.verdict in _TAKEN:
+            self.accepted = trade_no
 
     async def read(self, entry: Entry, outcome: Outcome, *, timeout: float) -> Outcome:
         """What a query about *entry* proves that was answered with a code of which nothing is known.
@@ -88,15 +95,16 @@ class Control:
             return evolve(outcome, verdict=Verdict.UNKNOWN)
 
     async def _verdict(self, entry: Entry, outcome: Outcome) -> Verdict:
-        refused = entry.state is State.NEW or not entry.doubt
-        if not refused or entry.reply not in (Reply.REFUSED, Reply.BUSY) or outcome.code is None:
+        new = entry.state is State.NEW
+        not_taken = entry.reply in _NOT_TAKEN if new else entry.reply in _REFUSED and not entry.doubt
+        if not not_taken or outcome.code is None:
             # Of an attempt that may have left only a code that is listed says that there is no such order.
             return Verdict.UNKNOWN
         async with self._asking:
-            if entry.reply is Reply.REFUSED and outcome.code == entry.code:
+            if entry.reply is not Reply.BUSY and outcome.code == entry.code:
                 own = await self._is_answered(outcome.code)
                 return Verdict.NO_SUCH_ORDER if own else Verdict.BAD_CREDENTIALS
-            answer = await self._known() or await self._ask(keep=True)
+            answer = await self._known() or await self._believed(await self._ask())
         same = answer is not None and answer.code == outcome.code
         return Verdict.NO_SUCH_ORDER if same else Verdict.UNKNOWN
 
@@ -111,7 +119,7 @@ class Control:
 
     async def _answers(self, code: str) -> bool:
         known = await self._known()
-        answer = None if known is not None else await self._ask(keep=False)
+        answer = None if known is not None else await self._ask()
         if answer is not None and answer.code != code:
             await self._keep(answer)
             return True
@@ -130,7 +138,22 @@ class Control:
             self._answer = None
         return self._answer
 
-    async def _ask(self, *, keep: bool) -> _Answer | None:
+    async def _believed(self, answer: _Answer | None) -> _Answer | None:
+        """The answer, unless the platform may say the same to whatever this merchant asks."""
+        if answer is None:
+            return None
+        if answer.code != ACCEPTED and not await self._answers_otherwise():
+            return None
+        await self._keep(answer)
+        return answer
+
+    async def _answers_otherwise(self) -> bool:
+        if self.accepted is not None:
+            return (await self.platform.query(self.accepted, timeout=self.timeout)).verdict in _SHOWN
+        _, balance = await self.platform.balance(timeout=self.timeout)
+        return balance is not None
+
+    async def _ask(self) -> _Answer | None:
         """Ask the control question, unless it got no answer just now."""
         runtime, now = self.platform.runtime, self.platform.runtime.steady()
         if self._tried_at is not None and now - self._tried_at < _AGAIN_AFTER:
@@ -141,10 +164,7 @@ class Control:
         logger.info("An order that does not exist is answered with %s, code %s", outcome.verdict.value, outcome.code)
         if outcome.verdict not in (Verdict.NO_SUCH_ORDER, Verdict.QUESTION_REFUSED):
             return None
-        answer = _Answer(outcome.code or ACCEPTED, now)
-        if keep:
-            await self._keep(answer)
-        return answer
+        return _Answer(outcome.code or ACCEPTED, now)
 
     async def _keep(self, answer: _Answer) -> None:
         # Not one that may come of the caller's being refused: once that is mended, it would be wrong for an hour.

@@ -187,8 +187,8 @@ class Engine:
         flight.last, flight.retry_after = outcome, outcome.retry_after
         if outcome.verdict not in _NO_ANSWER:
             self.session.budget.answered()
-            if not self.session.control.heard:
-                self.session.control.hear(outcome)
+            if self.session.control.accepted is None:
+                self.session.control.hear(entry.trade_no, outcome)
         if flight.on_reply is not None:
             flight.on_reply()
         if outcome.pool_timeout or outcome.late:
@@ -241,11 +241,9 @@ class Engine:
             outcome = await self.session.control.read(entry, outcome, timeout=self._patience(flight))
         flight.asked += 1
         flight.refused = outcome.verdict is Verdict.BAD_CREDENTIALS
-        if flight.refused and entry.reply is Reply.REFUSED:
-            flight.last = outcome
         if outcome.verdict is not Verdict.UNKNOWN:
             self.session.budget.answered()
-            self.session.control.hear(outcome)
+            self.session.control.hear(entry.trade_no, outcome)
         flight.retry_after = outcome.retry_after
         # Two in a row: whatever comes between may be a platform that is only just coming back.
         flight.absences = flight.absences + 1 if outcome.verdict is Verdict.NO_SUCH_ORDER and counts else 0
@@ -254,6 +252,8 @@ class Engine:
             await self.recording.store(flight, lambda newest: after_query(newest, outcome, adopt_duplicates=adopt))
         except OrderNumberTakenError as error:
             logger.warning("%s", error)
+        if flight.refused and flight.entry.reply is Reply.CALLER:
+            flight.last = outcome
 
     async def _believe(self, flight: Flight) -> None:
         """Two questions after the settle window found nothing: the last attempt came to nothing."""

@@ -189,7 +189,7 @@ class Reconciliation:
         if outcome.verdict is Verdict.BAD_CREDENTIALS:
             return self._put_off(case, outcome)
         session.budget.answered()
-        session.control.hear(outcome)
+        session.control.hear(entry.trade_no, outcome)
         case.answered, case.tries = True, 0
         if (
             case.entry.reply is Reply.FAILING

@@ -70,11 +70,12 @@ class Bookkeeper:
         unknown_order: str = "null",
         queries: Callable[[str, int], Says | None] = lambda _trade_no, _count: None,
         status: str = "0015",
+        message: str = "words",
         doubled: Callable[[str, str], bool] = lambda _kind, _trade_no: False,
     ) -> None:
         self._payouts: Answers = (lambda _fields, _count: payouts) if isinstance(payouts, Says) else payouts
         self._queries = queries
-        self._status = status
+        self._status, self._message = status, message
         self._doubled = doubled
         self._counts: Counter[tuple[str, str]] = Counter()
         self._server = Server(self._serve)
@@ -113,7 +114,7 @@ class Bookkeeper:
             "tradeNo": trade_no,
             "platFormTradeNo": number,
             "status": status or self._status,
-            "message": "words",
+            "message": self._message,
             "amount": amount,
             **more,
         }
@@ -138,9 +139,9 @@ class Bookkeeper:
             copy = line + raw if self._doubled(kind, trade_no) else b""
 
     def _answer(self, kind: str, fields: dict[str, Any], count: int) -> Says:
+        trade_no = fields.get("tradeNo", "")
         if kind == "balance":
-            return Says(envelope("0000", data={"availableAmount": "1000000.0000"}))
-        trade_no = fields["tradeNo"]
+            return self._queries("", count) or Says(envelope("0000", data={"availableAmount": "1000000.0000"}))
         if kind == "query":
             order = self.orders.get(trade_no)
             honest = envelope("0000", data=order) if order else UNKNOWN_ORDER[self.unknown_order]
@@ -151,5 +152,6 @@ class Bookkeeper:
         if says.body is not None:
             return says
         order = self.orders[trade_no]
-        data = {name: order[name] for name in ("platFormTradeNo", "status")} | {"remark": fields.get("remark", "")}
+        data = {name: order[name] for name in ("platFormTradeNo", "status")}
+        data |= {"desc": order["message"], "remark": fields.get("remark", "")}
         return Says(envelope("0000", data=data))

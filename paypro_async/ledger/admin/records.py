@@ -177,7 +177,7 @@ class BatchState:
 
 def shown_state(row: Any) -> str:
     """The state of a row as users see it: a payout that was only believed not to have arrived is unknown."""
-    believed_absent = row.state == State.NEW and row.doubt and row.reply != Reply.REFUSED
+    believed_absent = row.state == State.NEW and row.doubt and row.reply != Reply.CALLER
     return State.SENDING if believed_absent else row.state
 
 
