@@ -1,6 +1,7 @@
 """What becomes of an entry when something is learned about it: a pure function for each way of learning."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -126,10 +127,16 @@ def after_query(
     return _said(entry, outcome, cause)
 
 
+_CLOCKS_DIFFER = timedelta(days=1)
+"""Between the platform's times, whose time zone is inferred, and the ledger's, at most."""
+
+
 def _is_perhaps_anothers(entry: Entry, outcome: Outcome) -> bool:
     """Whether an order that the platform shows may well be none of this payout's attempts."""
     if entry.state is State.NEW and not entry.doubt and entry.reply is None:
         return True  # No attempt has left, and that is certain.
+    if entry.attempt and outcome.paid_at is not None and outcome.paid_at < entry.created_at - _CLOCKS_DIFFER:
+        return True  # It was paid before this payout was there; unless a ledger from a backup has forgotten it.
     if outcome.duplicate and (entry.doubt or entry.reply is Reply.DUPLICATE):
         return True  # It failed since there is another order of its number, which an attempt of ours may have made.
     duplicate = entry.state is State.SENDING and entry.reply is Reply.DUPLICATE and not entry.doubt

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from paypro_async import MemoryLedger, OutcomeUnknownError, PayoutStatus, PayProClient, PayProError, State
+from paypro_async import (
+    MemoryLedger,
+    OutcomeUnknownError,
+    PayoutStatus,
+    PayProClient,
+    PayProError,
+    ReviewRequiredError,
+    State,
+)
 from paypro_async._core.wire import Exchange
 from tests.support.bookkeeper import Bookkeeper, Says, envelope
 from tests.support.merchant import MERCHANT_NO, SIGNER, fields, scripted_client
@@ -152,4 +160,14 @@ async def test_a_platform_that_never_repeats_remarks_can_be_asked():
         assert (await client.payout(**fields())).status is PayoutStatus.SUCCEEDED
     async with scripted_client(Scripted(LOST, order("0000", remark="000000")), timeout=5) as client:
         with pytest.raises(OutcomeUnknownError):
+            await client.payout(**fields())
+
+
+@virtual_time
+@pytest.mark.parametrize("answer", [LOST, refusal("1001"), refusal("9000", "the order already exists")])
+async def test_an_order_that_was_paid_long_before_is_anothers(answer: Exchange):
+    """Another system may have used the number, months ago and for another payee: the amount alone proves nothing."""
+    old = order("0000", orderAmount="300", successTime="2020-01-01 10:00:00")
+    async with scripted_client(Scripted(answer, old)) as client:
+        with pytest.raises(ReviewRequiredError):
             await client.payout(**fields())
