@@ -109,6 +109,7 @@ async def _paypro(target: Target, *, over: str, ledger: str) -> AsyncIterator[Lo
     url, counts = _ledger(target, ledger)
     async with PayProClient(
         base_url=target.url,
+        environment="benchmark",
         merchant_no="0000000001",
         signer=Md5Signer("not-a-secret"),
         ledger=url,

@@ -52,6 +52,7 @@ async def _pay(over: str, count: int, concurrency: int, url: str, folder: Path) 
     payouts = ({**FIELDS, "trade_no": f"bench-{number}"} for number in range(count))
     async with PayProClient(
         base_url=url,
+        environment="benchmark",
         merchant_no="0000000001",
         signer=Md5Signer("not-a-secret"),
         ledger=f"sqlite:///{folder / 'ledger.db'}",

@@ -21,6 +21,7 @@ async def main(folder: Path) -> None:
     async with Sandbox(secret="sandbox-secret", faults=FaultPlan(rate=0.4, seed=1)) as platform:
         client = PayProClient(
             base_url=platform.base_url,
+            environment=platform.environment,
             merchant_no="0000000001",
             signer=Md5Signer("sandbox-secret"),
             ledger=f"sqlite:///{folder / 'payouts.db'}",

@@ -10,6 +10,7 @@ async def main() -> None:
     async with Sandbox(secret="sandbox-secret") as platform:
         client = PayProClient(
             base_url=platform.base_url,
+            environment=platform.environment,
             merchant_no="0000000001",
             signer=Md5Signer("sandbox-secret"),
             ledger="memory",  # in earnest: "sqlite:///payouts.db", which a crash cannot make forget

@@ -31,7 +31,7 @@ from paypro_async.engine.recording import Recording
 from paypro_async.engine.session import Session
 from paypro_async.engine.single_flight import SingleFlight
 from paypro_async.errors import ConfigurationError
-from paypro_async.ledger import Account, Ledger, open_ledger
+from paypro_async.ledger import Account, Ledger, MemoryLedger, open_ledger, warn_of_no_name
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from
 from paypro_async.transport import Transport, TransportName, TransportSettings, check_transport, open_transport
@@ -144,6 +144,8 @@ class PayProClient:
         )
         self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
         self._owns_ledger = isinstance(ledger, str)
+        if not environment and not isinstance(self._ledger, MemoryLedger | None):
+            warn_of_no_name(self._endpoint, stacklevel=3)
         self._chosen_transport = transport
         self._resources = AsyncExitStack()
         self._transport_settings = TransportSettings(

@@ -7,7 +7,11 @@ from attrs import frozen
 
 from paypro_async._core.errors import ConfigurationError
 
-__all__ = ["Endpoint", "check_merchant_no", "is_loopback", "read_endpoint"]
+__all__ = ["LOCAL", "Endpoint", "check_merchant_no", "is_loopback", "read_endpoint"]
+
+
+LOCAL = "local"
+"""The environment of this machine, for a client that gives it no name."""
 
 
 @frozen
@@ -63,7 +67,7 @@ def read_endpoint(base_url: str, *, environment: str | None, allow_plain_http: b
             "base_url is plain http, which would send names and account numbers in the clear. Use https, or say "
             "allow_plain_http=True if the network in between is yours."
         )
-    return Endpoint(base_url.strip().rstrip("/"), environment or ("local" if loopback else host))
+    return Endpoint(base_url.strip().rstrip("/"), environment or (LOCAL if loopback else host))
 
 
 def check_merchant_no(merchant_no: object) -> None:

@@ -12,7 +12,7 @@ from paypro_async.cli.demo.command import demo
 from paypro_async.cli.doctor.command import doctor
 from paypro_async.cli.exits import Exit, code_of, explain
 from paypro_async.cli.ledger.group import ledger
-from paypro_async.cli.output import note
+from paypro_async.cli.output import note, warnings_as_notes
 from paypro_async.cli.sandbox import sandbox
 from paypro_async.cli.sign import sign
 
@@ -39,7 +39,8 @@ for _command in (demo, doctor, batch, query, balance, ledger, sandbox, sign):
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
     try:
-        outcome: Any = paypro.main(arguments, prog_name="paypro", standalone_mode=False)
+        with warnings_as_notes():
+            outcome: Any = paypro.main(arguments, prog_name="paypro", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()

@@ -1,7 +1,9 @@
 """What is printed: results on standard output, all else on standard error."""
 
 import json
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -10,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["note", "print_json", "print_table", "readable"]
+from paypro_async.errors import PayProWarning
+
+__all__ = ["note", "print_json", "print_table", "readable", "warnings_as_notes"]
 
 _WIDE = 200
 
@@ -18,6 +22,19 @@ _WIDE = 200
 def note(text: str) -> None:
     """Say something that is no result: standard output is for results alone."""
     click.echo(text, err=True)
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Warnings of the package are for people, and said in a line."""
+
+    def say(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        note(f"Note: {message}" if issubclass(category, PayProWarning) else f"{category.__name__}: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", PayProWarning)
+        warnings.showwarning = say
+        yield
 
 
 def print_json(found: Any) -> None:

@@ -93,6 +93,7 @@ def _introduce(base_url: str, merchant_no: str, booking_lag: float, *, own_secre
         "",
         "To use it, in another terminal:",
         f"export PAYPRO_BASE_URL={base_url}",
+        f"export PAYPRO_ENVIRONMENT={Sandbox.environment}",
         f"export PAYPRO_MERCHANT_NO={merchant_no}",
         "# PAYPRO_SECRET: the one that is set here" if own_secret else f"export PAYPRO_SECRET={_SECRET}",
         f"export PAYPRO_IP_ADDRESS={_LOOPBACK}",

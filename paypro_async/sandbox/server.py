@@ -74,6 +74,9 @@ class Sandbox:
         clock: Seconds that only go forward; settlements and late bookings follow it.
     """
 
+    environment = "sandbox"
+    """To give to a client as its ``environment``: without a name, all that listens on this machine has the same one."""
+
     def __init__(  # noqa: PLR0913  each is a setting of its own, and all have a default
         self,
         *,

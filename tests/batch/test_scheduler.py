@@ -81,6 +81,7 @@ async def test_a_batch_over_a_file_in_real_time(tmp_path: Path):
     async with Sandbox(faults=plan, booking_lag=0.3, deduplicate=False) as sandbox:
         settings = {
             "base_url": sandbox.base_url,
+            "environment": sandbox.environment,
             "merchant_no": MERCHANT_NO,
             "signer": SIGNER,
             "ledger": f"sqlite:///{tmp_path / 'payouts.db'}",

@@ -101,7 +101,7 @@ def test_a_ledger_that_fails_at_the_end_is_said_in_a_sentence(
     """What was sent is in it; exit code 1, and no half of a result file."""
     write_file(Path("p.csv"), [payout(1)])
 
-    async def broken(*_: object) -> AsyncIterator[object]:
+    async def broken(*_: object, **__: object) -> AsyncIterator[object]:
         raise LedgerUnavailableError("The ledger has gone.")
         yield
 
@@ -160,7 +160,7 @@ async def test_the_sandbox_pays_after_a_while(terminal: Terminal) -> None:
     """So that one can see a payout become paid; its settle window covers the lag that was asked for."""
     arguments = ("--port", "0", "--fault-rate", "0", "--paid-after", "0.1", "--booking-lag", "2")
     process = await terminal.start("sandbox", *arguments)
-    said = [(await process.stdout.readline()).decode().rstrip() for _ in range(11)]
+    said = [(await process.stdout.readline()).decode().rstrip() for _ in range(12)]
     exported = dict(line.removeprefix("export ").split("=", 1) for line in said if line.startswith("export "))
     terminal.file(1)
     assert (await terminal.run("batch", "payouts.csv", env=exported)).code == 0
@@ -176,7 +176,7 @@ async def test_the_sandbox_pays_after_a_while(terminal: Terminal) -> None:
 async def test_the_sandbox_answers_unknown_orders_as_it_is_told(terminal: Terminal) -> None:
     """In any of its ways, or under a code that is given; another word is wrong usage."""
     process = await terminal.start("sandbox", "--port", "0", "--unknown-order", "7001:no record")
-    said = [(await process.stdout.readline()).decode().rstrip() for _ in range(11)]
+    said = [(await process.stdout.readline()).decode().rstrip() for _ in range(12)]
     exported = dict(line.removeprefix("export ").split("=", 1) for line in said if line.startswith("export "))
     done = await terminal.run("query", "T0", env=exported | {"PAYPRO_NO_SUCH_ORDER_CODES": "7001"})
     process.terminate()

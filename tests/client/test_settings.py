@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from paypro_async import ConfigurationError, Md5Signer, MemoryLedger, PayoutStatus, PayProClient
+from paypro_async import ConfigurationError, Md5Signer, MemoryLedger, PayoutStatus, PayProClient, PayProWarning
+from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.sandbox import Sandbox
 from tests.support.merchant import MERCHANT_NO, SIGNER, bookings, fields, scripted_client, virtual_sandbox
 from tests.support.scripted import Scripted
 from tests.support.virtual_time import virtual_time
@@ -285,3 +287,38 @@ def test_codes_of_the_environment_are_added_to_the_known_ones():
     assert codes.duplicate == {"0100024", "7"}
     assert codes.system == {"5000", "00032"}
     assert "codes" not in settings_from({k: v for k, v in environ.items() if "CODES" not in k}, {})
+
+
+HERE = {"base_url": "http://127.0.0.1:9", "merchant_no": MERCHANT_NO, "signer": SIGNER}
+
+
+@pytest.mark.parametrize("base_url", ["http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9/x"])
+def test_an_address_of_this_machine_over_a_ledger_that_lasts_wants_a_name(base_url: str, tmp_path: Path):
+    """A sandbox and a tunnel to production have the same host there; the line that is shown is the caller's."""
+    for ledger in (f"sqlite:///{tmp_path / 'payouts.db'}", SqlLedger(f"sqlite:///{tmp_path / 'payouts.db'}")):
+        with pytest.warns(PayProWarning, match=r"share this ledger as 'local'.*environment='sandbox'") as caught:
+            PayProClient(**HERE | {"base_url": base_url, "ledger": ledger})
+        assert [one.filename for one in caught] == [__file__]
+
+
+@pytest.mark.parametrize("ledger", ["memory", None, MemoryLedger()])
+def test_a_ledger_that_ends_with_the_process_needs_no_name(ledger: Any):
+    """Nor does a client without one; and what has a name or a host of its own raises no warning."""
+    PayProClient(**HERE, ledger=ledger)
+    PayProClient(**HERE, ledger="./payouts.db", environment="sandbox")
+    PayProClient(**HERE | {"base_url": "https://paypro.example/in"}, ledger="./payouts.db")
+
+
+async def test_a_ledger_that_was_begun_as_local_goes_on_by_that_name(tmp_path: Path):
+    """The error of another name says how, and the name that is typed raises no warning."""
+    async with Sandbox() as sandbox:
+        here = HERE | {"base_url": sandbox.base_url, "ledger": f"sqlite:///{tmp_path / 'payouts.db'}"}
+        with pytest.warns(PayProWarning, match="without a name"):
+            client = PayProClient(**here)
+        async with client:
+            await client.payout(**fields("T1"))
+        with pytest.raises(ConfigurationError, match=r"on 'local'.*'sandbox'.*give environment='local'"):
+            await PayProClient(**here, environment=sandbox.environment).open()
+        async with PayProClient(**here, environment="local") as client:
+            assert (await client.payout(**fields("T1"))).status is PayoutStatus.PROCESSING
+        assert len(sandbox.books.bookings) == 1

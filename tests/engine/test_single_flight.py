@@ -130,6 +130,7 @@ async def test_fifty_calls_at_once_with_a_file_and_real_time(tmp_path: Path):
     async with Sandbox() as sandbox:
         settings = {
             "base_url": sandbox.base_url,
+            "environment": sandbox.environment,
             "merchant_no": MERCHANT_NO,
             "signer": SIGNER,
             "ledger": f"sqlite:///{tmp_path / 'payouts.db'}",

@@ -72,6 +72,7 @@ class Terminal:
         self._started: list[asyncio.subprocess.Process] = []
         self.environment = dict(os.environ) | {
             "PAYPRO_BASE_URL": base_url,
+            "PAYPRO_ENVIRONMENT": "sandbox",
             "PAYPRO_MERCHANT_NO": MERCHANT_NO,
             "PAYPRO_SECRET": SECRET,
             "PAYPRO_IP_ADDRESS": "127.0.0.1",

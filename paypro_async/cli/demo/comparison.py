@@ -14,6 +14,7 @@ from paypro_async._core.signing import Md5Signer
 from paypro_async.bulk import Disbursement, RowOutcome
 from paypro_async.cli.demo.payer import MERCHANT_NO, SECRET, SHARED, Payer
 from paypro_async.client import PayProClient
+from paypro_async.sandbox import Sandbox
 
 __all__ = ["Comparison", "compare"]
 
@@ -76,6 +77,7 @@ async def compare(payer: Payer) -> Comparison:
     comparison = Comparison(faults=books.faults, bookings=books.bookings)
     client = PayProClient(
         base_url=payer.base_url,
+        environment=Sandbox.environment,
         merchant_no=MERCHANT_NO,
         signer=Md5Signer(SECRET),
         ledger=str(payer.ledger),

@@ -11,6 +11,8 @@ from types import MappingProxyType
 
 from attrs import frozen
 
+from paypro_async.sandbox import Sandbox
+
 __all__ = ["MERCHANT_NO", "SECRET", "SHARED", "Payer"]
 
 MERCHANT_NO = "0000000001"
@@ -71,6 +73,7 @@ class Payer:
         }
         return own | {
             "PAYPRO_BASE_URL": self.base_url,
+            "PAYPRO_ENVIRONMENT": Sandbox.environment,
             "PAYPRO_MERCHANT_NO": MERCHANT_NO,
             "PAYPRO_SECRET": SECRET,
             "PAYPRO_IP_ADDRESS": SHARED["ip_address"],

@@ -92,8 +92,9 @@ async def gather(settings: Mapping[str, Any]) -> Evidence:
     Raises:
         ConfigurationError: If a setting cannot work.
     """
-    PayProClient(**settings)  # never opened: it says what is wrong with its settings
     environment = settings.get("environment")
+    # Never opened: it says what is wrong with its settings. Of a missing name there is a finding of its own.
+    PayProClient(**{**settings, "environment": environment or "unnamed"})
     endpoint = read_endpoint(
         settings["base_url"],
         environment=environment,

@@ -1,12 +1,13 @@
 """``paypro ledger check``: whether all that a ledger holds fits together."""
 
+import asyncio
 import json
 
 import click
 from attrs import asdict
 
 from paypro_async.cli.exits import Exit
-from paypro_async.cli.ledger.options import json_option, open_to, run_async
+from paypro_async.cli.ledger.options import json_option, open_to
 from paypro_async.cli.options import ledger_option
 from paypro_async.cli.output import readable
 from paypro_async.ledger.admin.check import findings
@@ -23,7 +24,7 @@ def check(ledger: str | None, as_json: bool) -> int:
     Every payout's history must lead to its state, its fingerprint must follow from its content, and what the database
     refuses must still be refused. Nothing is changed.
     """
-    return run_async(_check(ledger, as_json=as_json))
+    return asyncio.run(_check(ledger, as_json=as_json))
 
 
 async def _check(url: str | None, *, as_json: bool) -> int:

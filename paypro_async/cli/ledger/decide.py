@@ -1,5 +1,6 @@
 """The commands of ``paypro ledger`` for a person who has looked a payout up: decide about it, or hold it."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ from paypro_async._core.models import PayoutStatus, QueryResult
 from paypro_async._core.report import ItemStatus
 from paypro_async._core.transitions import Decision
 from paypro_async.cli.exits import Exit, explain
-from paypro_async.cli.ledger.options import json_option, merchant_option, open_to, run_async, the_merchant
+from paypro_async.cli.ledger.options import json_option, merchant_option, open_to, the_merchant
 from paypro_async.cli.options import client_settings, ledger_option, platform_options
 from paypro_async.cli.output import note, print_json, readable
 from paypro_async.client import PayProClient
@@ -91,7 +92,7 @@ def decide(
         "environment": environment,
         "allow_plain_http": allow_plain_http,
     }
-    return run_async(_decide(trade_no, decision, None if without_asking else platform, **options))
+    return asyncio.run(_decide(trade_no, decision, None if without_asking else platform, **options))
 
 
 @click.command()
@@ -99,7 +100,7 @@ def decide(
 @_person_options
 def hold(trade_no: str, **options: Any) -> int:
     """Send nothing more for a payout until a person has decided."""
-    return run_async(_decide(trade_no, "hold", None, **options))
+    return asyncio.run(_decide(trade_no, "hold", None, **options))
 
 
 async def _decide(

@@ -1,5 +1,6 @@
 """``paypro ledger export``: every payout of a ledger in a file, written as it is read."""
 
+import asyncio
 import csv
 import json
 import sys
@@ -20,7 +21,6 @@ from paypro_async.cli.ledger.options import (
     merchant_option,
     moment,
     open_to,
-    run_async,
     state_option,
     the_merchant,
 )
@@ -49,7 +49,7 @@ def export(file: Path, ledger: str | None, merchant: str | None, **options: Any)
 
     FILE is there whole or not at all, and readable by its owner only. Personal values are masked.
     """
-    return run_async(_export(file, ledger, merchant, **options))
+    return asyncio.run(_export(file, ledger, merchant, **options))
 
 
 async def _export(

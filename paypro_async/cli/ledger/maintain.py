@@ -1,5 +1,6 @@
 """The commands of ``paypro ledger`` that keep a ledger sound: its tables, what it may forget, and its backups."""
 
+import asyncio
 import re
 import sys
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from pathlib import Path
 import click
 
 from paypro_async.cli.exits import Exit
-from paypro_async.cli.ledger.options import json_option, ledger_of, moment, open_to, run_async
+from paypro_async.cli.ledger.options import json_option, ledger_of, moment, open_to
 from paypro_async.cli.options import ledger_files, ledger_option
 from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.places import new_file
@@ -39,7 +40,7 @@ def migrate(ledger: str | None, as_json: bool) -> int:
 
     PostgreSQL needs it before the first payout and after an update; a file does it by itself when it is paid from.
     """
-    return run_async(_migrate(ledger, as_json=as_json))
+    return asyncio.run(_migrate(ledger, as_json=as_json))
 
 
 @click.command()
@@ -62,7 +63,7 @@ def prune(before: datetime | None, age: timedelta | None, apply: bool, ledger: s
     until = before or now - (age or timedelta())
     if until > now:
         raise click.UsageError("--before is a day to come; nothing was erased. Give one that has been.")
-    return run_async(_prune(ledger, until, apply=apply, as_json=as_json))
+    return asyncio.run(_prune(ledger, until, apply=apply, as_json=as_json))
 
 
 @click.command(short_help="Show, begin or end the asking of a restored ledger.")
@@ -77,7 +78,7 @@ def restored(change: str | None, yes: bool, ledger: str | None, as_json: bool) -
     A restored ledger has forgotten what was paid since the backup was made. End the asking when every payout that it
     may have forgotten is settled, and none of them will be paid again.
     """
-    return run_async(_restored(ledger, change, yes=yes, as_json=as_json))
+    return asyncio.run(_restored(ledger, change, yes=yes, as_json=as_json))
 
 
 @click.command()
@@ -89,7 +90,7 @@ def backup(file: Path, ledger: str | None, as_json: bool) -> int:
 
     The copy knows that it is a backup: a client that pays from it later asks the platform first.
     """
-    return run_async(_backup(file, ledger, as_json=as_json))
+    return asyncio.run(_backup(file, ledger, as_json=as_json))
 
 
 async def _migrate(url: str | None, *, as_json: bool) -> int:

@@ -1,9 +1,7 @@
 """What the commands about a ledger share: which ledger, and whose payouts in it."""
 
-import asyncio
 import os
-import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -13,8 +11,7 @@ import click
 from paypro_async._core.lifecycle import State
 from paypro_async._core.report import ItemStatus
 from paypro_async.cli.options import LEDGER_EXAMPLE, ledger_url
-from paypro_async.cli.output import note, readable
-from paypro_async.errors import PayProWarning
+from paypro_async.cli.output import readable
 from paypro_async.ledger import open_ledger
 from paypro_async.ledger.sql.ledger import SqlLedger
 
@@ -24,7 +21,6 @@ __all__ = [
     "merchant_option",
     "moment",
     "open_to",
-    "run_async",
     "state_option",
     "the_merchant",
 ]
@@ -96,15 +92,3 @@ async def the_merchant(ledger: SqlLedger, given: str | None) -> str:
     if found is None and known:
         raise click.UsageError(f"Whose payouts? The ledger holds those of {', '.join(known)}; give --merchant.")
     return found or ""
-
-
-def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run *work*; warnings of the ledger are for people, and said in a line."""
-
-    def say(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        note(f"Note: {message}" if issubclass(category, PayProWarning) else f"{category.__name__}: {message}")
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", PayProWarning)
-        warnings.showwarning = say
-        return asyncio.run(work)

@@ -1,5 +1,6 @@
 """The commands of ``paypro ledger`` that show payouts. They work while others pay, and write nothing."""
 
+import asyncio
 from typing import Any
 
 import click
@@ -19,7 +20,6 @@ from paypro_async.cli.ledger.options import (
     json_option,
     merchant_option,
     open_to,
-    run_async,
     state_option,
     the_merchant,
 )
@@ -52,7 +52,7 @@ _SHOWN = 50
 @json_option
 def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **options: Any) -> int:
     """Show the ledger at a glance; with TRADE_NO, all of those payouts; with --state or --batch, a list."""
-    return run_async(_show(trade_no, ledger, merchant, **options))
+    return asyncio.run(_show(trade_no, ledger, merchant, **options))
 
 
 @click.command()
@@ -62,7 +62,7 @@ def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **
 @json_option
 def history(trade_no: str, ledger: str | None, merchant: str | None, as_json: bool) -> int:
     """Show every step of a payout: when, by what cause, and who decided why."""
-    return run_async(_history(trade_no, ledger, merchant, as_json=as_json))
+    return asyncio.run(_history(trade_no, ledger, merchant, as_json=as_json))
 
 
 async def _show(

@@ -18,6 +18,7 @@ def here(tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     monkeypatch.chdir(tmp_path)
     for name, value in {
         "BASE_URL": "http://127.0.0.1:9",
+        "ENVIRONMENT": "sandbox",
         "MERCHANT_NO": MERCHANT_NO,
         "SECRET": SECRET,
         "IP_ADDRESS": "127.0.0.1",

@@ -226,7 +226,7 @@ async def test_a_ledger_of_another_platform_is_refused(terminal: Terminal) -> No
     done = await terminal.run("batch", "payouts.csv", "--environment", "production")
 
     assert done.code == 2
-    assert "--environment='local'" in done.err
+    assert "--environment='sandbox'" in done.err
 
 
 async def test_the_transport_is_aiohttp_unless_the_environment_says_otherwise(terminal: Terminal, sandbox) -> None:

@@ -25,6 +25,7 @@ async def pay(payer: Payer, sandbox: Sandbox, *, rows: range, **changes: str) ->
         whole = [(row, intent.trade_no) for row, intent in rows_of(file)]
     client = PayProClient(
         base_url=sandbox.base_url,
+        environment=sandbox.environment,
         merchant_no=MERCHANT_NO,
         signer=Md5Signer(SECRET),
         ledger=f"sqlite:///{payer.ledger}",
