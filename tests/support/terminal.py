@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import sys
+import time
 from asyncio.subprocess import PIPE
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -126,6 +127,7 @@ class Terminal:
 
         def answer() -> None:
             if (typed := waiting.pop(0)) == "^C":
+                _wait_until_it_reads(process.pid)
                 process.send_signal(signal.SIGINT)
             else:
                 os.write(screen, typed.encode())
@@ -140,6 +142,15 @@ class Terminal:
             if process.returncode is None:
                 process.kill()
                 await process.communicate()
+
+
+def _wait_until_it_reads(pid: int) -> None:
+    """A signal that comes between the question and the reading is seen after the next line: nobody is so quick."""
+    reads = ("0", "0x0"), ("63", "0x0")  # the number of the call on two kinds of machine, and the file
+    for _ in range(200):
+        if tuple(Path(f"/proc/{pid}/syscall").read_text().split()[:2]) in reads:
+            return
+        time.sleep(0.01)
 
 
 def _shown(screen: int, answer: Callable[[], None]) -> str:
