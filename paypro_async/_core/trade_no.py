@@ -4,13 +4,23 @@ import hashlib
 import re
 from datetime import UTC, datetime
 
-__all__ = ["RANDOM_BITS", "TRADE_NO_PATTERN", "derived_trade_no", "folded", "is_trade_no", "make_trade_no"]
+__all__ = [
+    "RANDOM_BITS",
+    "TRADE_NO_PATTERN",
+    "derived_trade_no",
+    "folded",
+    "is_trade_no",
+    "lookalikes",
+    "make_trade_no",
+]
 
 TRADE_NO_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 _SHAPE = re.compile(TRADE_NO_PATTERN, re.ASCII)
 _RANDOM_DIGITS = 18
 _SCIENTIFIC = re.compile(r"([0-9]+)e([0-9]{1,2})", re.ASCII)
 _LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
+
+_LONGEST_PADDED = 12
 
 RANDOM_BITS = 64
 """How many random bits :func:`make_trade_no` wants."""
@@ -31,6 +41,22 @@ def folded(trade_no: str) -> str:
     if found := _SCIENTIFIC.fullmatch(text):
         text = found[1] + "0" * int(found[2])
     return _LEADING_ZEROS.sub("", text)
+
+
+def lookalikes(trade_no: str) -> set[str]:
+    """Other numbers of which it may be another writing: in the other case, with or without zeros, in full or with E.
+
+    Not all that :func:`folded` takes for one, but those that a spreadsheet or a form makes.
+    """
+    found = {trade_no.lower(), trade_no.upper()}
+    scientific = _SCIENTIFIC.fullmatch(trade_no.lower())
+    whole = scientific[1] + "0" * int(scientific[2]) if scientific else trade_no
+    if whole.isascii() and whole.isdigit():
+        short = whole.lstrip("0") or "0"
+        found |= {short.zfill(width) for width in range(len(short), _LONGEST_PADDED + 1)} | {short}
+        zeros = len(short) - len(short.rstrip("0")) if short != "0" else 0
+        found |= {f"{short[:-count]}{letter}{count}" for count in range(1, zeros + 1) for letter in "eE"}
+    return {one for one in found if one != trade_no and is_trade_no(one)}
 
 
 def make_trade_no(now: datetime, random_bits: int) -> str:

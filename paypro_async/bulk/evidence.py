@@ -25,7 +25,7 @@ from paypro_async._core.masking import mask_text
 from paypro_async._core.report import ItemStatus
 from paypro_async.bulk.problems import FileProblem
 
-__all__ = ["Before", "Conflict", "Evidence", "PaidRows", "Repeat", "moment"]
+__all__ = ["Alike", "Before", "Conflict", "Evidence", "PaidRows", "Repeat", "moment"]
 
 _LONGEST_REMARK = 60
 _SHOWN_FILES = 3
@@ -128,6 +128,21 @@ class Conflict:
 
 
 @frozen(kw_only=True)
+class Alike:
+    """A row whose trade number differs from that of another payment in the ledger only by case, zeros or format.
+
+    Args:
+        line: The row's line in the file.
+        row: Its number.
+        trade_no: The number in the ledger.
+    """
+
+    line: int
+    row: int
+    trade_no: str
+
+
+@frozen(kw_only=True)
 class PaidRows:
     """The rows of a file that were accepted by the platform before this run, under their own trade numbers.
 
@@ -161,6 +176,7 @@ class Before:
         paid: Those of them that the platform has accepted.
         repeats: Rows that are not, but whose payment is, under another number.
         conflicts: Rows whose trade number is, with another content.
+        alike: Rows whose trade number looks like that of a payment of something else. They are paid.
         twins: Rows that pay the same as a row before them, under a number that looks like that one's.
         unpaid: The sum of the rows that are still to be sent, in major units.
         others: How many payments of other runs there are, by payment key, where there are any.
@@ -170,6 +186,7 @@ class Before:
     paid: PaidRows = PaidRows()
     repeats: tuple[Repeat, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    alike: tuple[Alike, ...] = ()
     twins: tuple[FileProblem, ...] = ()
     unpaid: Decimal = Decimal(0)
     others: Mapping[str, int] = field(factory=dict, repr=False)

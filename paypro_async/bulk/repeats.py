@@ -19,8 +19,8 @@ from paypro_async._core.money import total
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.regions import region_named
 from paypro_async._core.report import ItemStatus
-from paypro_async._core.trade_no import folded
-from paypro_async.bulk.evidence import Before, Conflict, Evidence, PaidRows, Repeat
+from paypro_async._core.trade_no import folded, lookalikes
+from paypro_async.bulk.evidence import Alike, Before, Conflict, Evidence, PaidRows, Repeat
 from paypro_async.bulk.plan import Plan, Planned, pages
 from paypro_async.bulk.readers.csv import Row
 from paypro_async.ledger import BatchRecord, Ledger, Payment
@@ -85,6 +85,7 @@ class LookBack:
     _unpaid: Decimal = field(default=Decimal(0), init=False)
     _paid: _Paid = field(factory=_Paid, init=False)
     _conflicts: list[Conflict] = field(factory=list, init=False)
+    _alike: list[Alike] = field(factory=list, init=False)
     _found: list[_Found] = field(factory=list, init=False)
     _others: dict[str, int] = field(factory=dict, init=False)
     _batches: dict[str, BatchRecord] = field(factory=dict, init=False)
@@ -107,6 +108,7 @@ class LookBack:
             paid=PaidRows(count=paid.count, first=paid.first, last=paid.last, sources=sources),
             repeats=await self._repeats(),
             conflicts=tuple(self._conflicts),
+            alike=tuple(self._alike),
             twins=self.plan.twins,
             unpaid=self._unpaid,
             others=self._others,
@@ -131,6 +133,7 @@ class LookBack:
         self._unpaid = total([self._unpaid, *unpaid])
         self._new += len(new)
         await self._look_for_payments(new)
+        await self._look_for_numbers(new)
 
     async def _look_for_payments(self, rows: Sequence[Planned]) -> None:
         keys = [payment_key(intent.region, intent.content) for _, intent in rows]
@@ -146,6 +149,21 @@ class LookBack:
             if others := sum(one.batch_id != self.plan.batch_id for one in paid[key]):
                 self._others[key] = others
             self._weigh(row, intent, key, [one for one in paid[key] if not self.plan.owns(one.trade_no)])
+
+    async def _look_for_numbers(self, rows: Sequence[Planned]) -> None:
+        """Find numbers that look like those of payments of something else."""
+        candidates = {intent.trade_no: lookalikes(intent.trade_no) for row, intent in rows if "trade_no" in row.values}
+        wanted = sorted({one for found in candidates.values() for one in found})
+        known: dict[str, Entry] = {}
+        for page in pages(iter(wanted)):
+            known |= await self.ledger.get_many(self.merchant_no, page)
+        for row, intent in rows if known else ():
+            for one in sorted(candidates.get(intent.trade_no, set()) & known.keys()):
+                # What pays the same is weighed as a payment, and what stands in this file is its own.
+                key = payment_key(intent.region, intent.content)
+                other = payment_key(known[one].region, known[one].content)
+                if key != other and not self.plan.owns(one):
+                    self._alike.append(Alike(line=row.line, row=row.number, trade_no=one))
 
     def _weigh(self, row: Row, intent: Intent, key: str, payments: Sequence[Payment]) -> None:
         """Find the payment that speaks most surely against the row, and against none before it."""

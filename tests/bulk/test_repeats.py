@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from paypro_async._core.lifecycle import Cause, Change, State
 from paypro_async._core.payment_key import payment_key
-from paypro_async.bulk.evidence import Before, Conflict, Evidence, PaidRows
+from paypro_async.bulk.evidence import Alike, Before, Conflict, Evidence, PaidRows
 from paypro_async.bulk.repeats import LookBack
 from paypro_async.ledger import BatchRecord, MemoryLedger
 from paypro_async.runtime import SystemRuntime
@@ -164,6 +164,17 @@ async def test_a_number_that_looks_like_a_known_one_is_named(before: str, now: s
     assert (found.trade_no, found.evidence) == (before, Evidence.NUMBER)
     assert before in found.problem.message
     assert "differs from that one only by case, zeros or number format" in found.problem.message
+
+
+@pytest.mark.parametrize(("before", "now"), [("000123", "123"), ("123", "000123"), ("1E5", "100000"), ("a1", "A1")])
+async def test_a_number_that_looks_like_that_of_another_payment_is_named_and_paid(before: str, now: str) -> None:
+    """Another amount is another payment, which the platform may take for the same one."""
+    books = Books()
+    await books.pay(csv_text(f"{row('1')},{before}", header=NUMBERED))
+
+    found = await books.look(csv_text(f"{row('2')},{now}", f"{row('3')},other", header=NUMBERED))
+    assert found.alike == (Alike(line=2, row=1, trade_no=before),)
+    assert (found.repeats, found.problems()) == ((), ())
 
 
 async def test_a_row_beside_its_twin_with_a_given_number_is_no_repeat() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async._core.trade_no import RANDOM_BITS, derived_trade_no, folded, is_trade_no, make_trade_no
+from paypro_async._core.trade_no import RANDOM_BITS, derived_trade_no, folded, is_trade_no, lookalikes, make_trade_no
 from tests.support.samples import NOW
 
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(9000, 1, 1), timezones=st.timezones())  # noqa: DTZ001  the strategy adds the zone
@@ -108,3 +108,24 @@ def test_other_numbers_do_not(one: str, other: str):
 def test_folding_is_total_and_folds_once(number: str):
     """What is folded stays as it is, in any case of its letters."""
     assert folded(folded(number)) == folded(number) == folded(number.upper())
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
+    | st.from_regex(r"0{0,3}[1-9]{1,4}0{0,6}|[1-9]E[0-9]", fullmatch=True)
+)
+def test_what_looks_like_a_number_folds_to_the_same(number: str):
+    """And is a number itself, and another one."""
+    for one in lookalikes(number):
+        assert one != number
+        assert is_trade_no(one)
+        assert folded(one) == folded(number)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("000123", "123"), ("1E5", "100000"), ("inv-1", "INV-1"), ("15e2", "1500"), ("007", "7")]
+)
+def test_other_writings_of_a_number_are_found_both_ways(one: str, other: str):
+    """From the number that was stored to the one that is in the file now, and back."""
+    assert other in lookalikes(one)
+    assert one in lookalikes(other)

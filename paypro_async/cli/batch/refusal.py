@@ -8,11 +8,11 @@ import click
 from attrs import asdict
 
 from paypro_async._core.report import ItemStatus
-from paypro_async.bulk import Before, FileProblem, Repeat
+from paypro_async.bulk import Alike, Before, FileProblem, Repeat
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.output import note
 
-__all__ = ["as_data", "counted", "refuse", "refuse_before", "show_repeats"]
+__all__ = ["as_data", "counted", "refuse", "refuse_before", "show_alike", "show_repeats"]
 
 _SHOWN = 20
 _ADVICE = (
@@ -67,6 +67,16 @@ def show_repeats(name: str, repeats: Sequence[Repeat]) -> None:
         note(f"{name}:{one.line}: {one.problem}{_remark(one)}")
     if len(repeats) > _SHOWN:
         note(f"… and {len(repeats) - _SHOWN:,} more.")
+
+
+def show_alike(alike: Sequence[Alike]) -> None:
+    """Name rows whose numbers look like known ones of other payments."""
+    shown = ", ".join(f"line {one.line} ({one.trade_no})" for one in alike[:_SHOWN])
+    more = f" and {len(alike) - _SHOWN:,} more" if len(alike) > _SHOWN else ""
+    note(
+        f"{counted(len(alike), 'row')} with a trade number that differs from that of another payment in the ledger "
+        f"only by case, zeros or number format: {shown}{more}. They are paid as payouts of their own."
+    )
 
 
 def as_data(repeats: Sequence[Repeat]) -> list[dict[str, Any]]:

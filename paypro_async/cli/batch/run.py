@@ -16,7 +16,7 @@ from paypro_async.bulk import BatchSettings, Before, Disbursement, FileReport, F
 from paypro_async.cli.batch.earlier import EarlierRuns
 from paypro_async.cli.batch.progress import Watcher, watching
 from paypro_async.cli.batch.questions import agreed
-from paypro_async.cli.batch.refusal import as_data, counted, refuse, refuse_before, show_repeats
+from paypro_async.cli.batch.refusal import as_data, counted, refuse, refuse_before, show_alike, show_repeats
 from paypro_async.cli.batch.summary import Summary
 from paypro_async.cli.exits import Exit, explain
 from paypro_async.cli.output import note
@@ -90,7 +90,9 @@ class Run:
                 f"The same amount went to the same account before, by other runs, for "
                 f"{counted(len(before.weak), 'row')}. --skip-paid leaves such rows out."
             )
-        doubtful = before.weak or self.disbursement.plan.identical
+        if before.alike:
+            show_alike(before.alike)
+        doubtful = before.weak or before.alike or self.disbursement.plan.identical
         if ask and self.ask and doubtful and not agreed("Are all these rows meant to be paid?"):
             return refuse(name, (), as_json=self.as_json)
         return None

@@ -186,3 +186,18 @@ async def test_numbers_of_one_file_that_look_alike_are_said_or_refused(terminal:
     assert "b.csv:3: row 2, trade_no: " in refused.err
     assert "[TRADE_NO_TWIN]" in refused.err
     assert len(sandbox.books.bookings) == 2
+
+
+async def test_a_number_that_looks_like_a_known_one_is_named(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Of another payment it is said; of the same one it is refused, in whichever file and however old."""
+    write_file(terminal.folder / "a.csv", [payout(1) | {"trade_no": "000123"}])
+    assert (await terminal.run("batch", "a.csv")).code == 0
+    grow_older(terminal, 20)
+    write_file(terminal.folder / "b.csv", [payout(2) | {"trade_no": "123"}])
+    assert "by case, zeros or number format: line 2 (000123)." in (await terminal.run("batch", "b.csv")).err
+    write_file(terminal.folder / "c.csv", [payout(1) | {"trade_no": "0123"}, payout(9) | {"trade_no": "x"}])
+    refused = await terminal.run("batch", "c.csv")
+    assert refused.code == 3
+    assert "is in the ledger as 000123" in refused.err
+    assert "its number differs from that one only by case, zeros or number format [PAID_BEFORE]" in refused.err
+    assert len(sandbox.books.bookings) == 2
