@@ -9,8 +9,11 @@ the payout, the query about it              meaning
 differ; the control is as the query         no such order, if a question about an order of this run is answered
                                             otherwise, or where there is none, the balance; else unknown
 differ; the control is not as the query     unknown
-are refused alike                           the row's own, if the platform answers this merchant anything else: the
-                                            control or the balance now, or some payout of this run; else the caller's
+are refused alike; the control is not       the row's own: the platform has said the same of that number twice
+are refused alike; the control is too       the row's own, if the platform answers this merchant anything else: the
+                                            balance now, or some payout of this run; else the caller's. Unknown, if the
+                                            control was answered in another way within the last hour
+are refused alike; no control is answered   the caller's, if the balance is refused alike; else unknown
 ==========================================  ============================================================================
 """
 
@@ -32,7 +35,6 @@ __all__ = ["Control"]
 _VALID_SECONDS = 3600.0
 _AGAIN_AFTER = 30.0
 _FRESH_SECONDS = 10.0
-_NOT_TAKEN = frozenset({Reply.BUSY, Reply.CALLER})
 _REFUSED = frozenset({Reply.REFUSED, Reply.DUPLICATE})
 _TAKEN = frozenset({Verdict.PAID, Verdict.PROCESSING, Verdict.PARTIAL})
 _SHOWN = _TAKEN | {Verdict.FAILED, Verdict.UNLISTED, Verdict.FOREIGN}
@@ -46,11 +48,11 @@ class _Answer:
 
 
 @frozen
-class _Answered:
-    """Whether the platform answers this merchant at all, while it refuses under *code*."""
+class _Alike:
+    """Whose the refusals are that payouts and the queries about them are met with alike, under *code*."""
 
     code: str
-    answered: bool
+    verdict: Verdict
     found_at: float
 
 
@@ -71,7 +73,7 @@ class Control:
     timeout: float
     heard: bool = field(default=False, init=False)
     accepted: str | None = field(default=None, init=False)
-    _answered: _Answered | None = field(default=None, init=False)
+    _alike: _Alike | None = field(default=None, init=False)
     _answer: _Answer | None = field(default=None, init=False)
     _tried_at: float | None = field(default=None, init=False)
     _asking: asyncio.Lock = field(factory=asyncio.Lock, init=False)
@@ -95,40 +97,42 @@ class Control:
             return evolve(outcome, verdict=Verdict.UNKNOWN)
 
     async def _verdict(self, entry: Entry, outcome: Outcome) -> Verdict:
-        new = entry.state is State.NEW
-        not_taken = entry.reply in _NOT_TAKEN if new else entry.reply in _REFUSED and not entry.doubt
-        if not not_taken or outcome.code is None:
+        if not _was_not_taken(entry) or outcome.code is None:
             # Of an attempt that may have left only a code that is listed says that there is no such order.
             return Verdict.UNKNOWN
         async with self._asking:
             if entry.reply is not Reply.BUSY and outcome.code == entry.code:
-                own = await self._is_answered(outcome.code)
-                return Verdict.NO_SUCH_ORDER if own else Verdict.BAD_CREDENTIALS
+                return await self._of_refused_alike(outcome.code)
             answer = await self._known() or await self._believed(await self._ask())
         same = answer is not None and answer.code == outcome.code
         return Verdict.NO_SUCH_ORDER if same else Verdict.UNKNOWN
 
-    async def _is_answered(self, code: str) -> bool:
-        """Whether the platform answers this merchant at all, though payout and query were refused under *code*."""
+    async def _of_refused_alike(self, code: str) -> Verdict:
+        """Whose the refusal is, if a payout and the query about it were refused under *code*."""
         now = self.platform.runtime.steady()
-        last = self._answered
+        last = self._alike
         if last is None or last.code != code or now - last.found_at > _FRESH_SECONDS:
             # What it says now counts: an hour ago another list of addresses may have been in force.
-            last = self._answered = _Answered(code, await self._answers(code), now)
-        return last.answered
+            last = self._alike = _Alike(code, await self._whose(code), now)
+        return last.verdict
 
-    async def _answers(self, code: str) -> bool:
+    async def _whose(self, code: str) -> Verdict:
         known = await self._known()
-        answer = None if known is not None else await self._ask()
+        answer = known if known is not None and known.code == code else await self._ask()
         if answer is not None and answer.code != code:
             await self._keep(answer)
-            return True
+            return Verdict.NO_SUCH_ORDER
         found, balance = await self.platform.balance(timeout=self.timeout)
-        if balance is not None:
-            return True
         if found.code == code:
-            return False
-        return self.heard and (known or answer or _Answer("", 0.0)).code == code
+            return Verdict.BAD_CREDENTIALS
+        if answer is None:
+            return Verdict.UNKNOWN
+        if balance is None and not self.heard:
+            return Verdict.BAD_CREDENTIALS
+        if known is not None and known.code != code:
+            return Verdict.UNKNOWN  # It was answered in another way within the hour, so queries are out of order.
+        await self._keep(answer)
+        return Verdict.NO_SUCH_ORDER
 
     async def _known(self) -> _Answer | None:
         """The control question's answer of the last hour, if there is one."""
@@ -188,3 +192,11 @@ class Control:
             await self.ledger.record_control(self.platform.merchant_no, code)
         except LedgerUnavailableError as error:
             logger.warning("The answer of the control question could not be kept: %s", error)
+
+
+def _was_not_taken(entry: Entry) -> bool:
+    """Whether the platform itself has said that it did not take the last attempt, and there was no other one."""
+    if entry.state is State.NEW:
+        # Refused for the caller's sake, it is in doubt for that alone.
+        return entry.reply is Reply.CALLER or (entry.reply is Reply.BUSY and not entry.doubt)
+    return entry.reply in _REFUSED and not entry.doubt
