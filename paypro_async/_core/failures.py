@@ -16,7 +16,7 @@ from paypro_async._core.errors import (
     ReplyUnreadableError,
     ReviewRequiredError,
 )
-from paypro_async._core.lifecycle import Cause, Change, Entry, State, changed
+from paypro_async._core.lifecycle import Cause, Change, Entry, Reply, State, changed
 from paypro_async._core.models import OutcomeNotRecordedError
 from paypro_async._core.outcome import Outcome, Verdict
 
@@ -45,7 +45,7 @@ def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentE
             elapsed=elapsed,
             **about,
         )
-    if entry.state is State.NEW:
+    if entry.state is State.NEW and entry.reply is not Reply.FAILING:
         kind = OutcomeUnknownError
         what = "was sent, and PayPro knew no such order when it was last asked, which is no proof"
     elif entry.attempt == 0:
@@ -71,18 +71,19 @@ def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentE
 def not_recorded(entry: Entry, change: Change) -> PayProError:
     """The error for an answer that the ledger could not store."""
     result = changed(entry, change, None).result()
-    if result is not None:
+    if result is not None and change.to is not change.state:
+        held = "unknown" if entry.state is State.SENDING else entry.state.value
         return OutcomeNotRecordedError(
             f"The platform answered that payout {entry.trade_no} is {result.status.value}, and the ledger could not "
-            "store that. The ledger still has it as unknown. Mend the ledger and call again with the same trade_no: it "
+            f"store that. The ledger still has it as {held}. Mend the ledger and call again with the same trade_no: it "
             "asks the platform and stores the answer.",
             result=result,
             trade_no=entry.trade_no,
         )
     if change.to is State.NEW and change.cause is Cause.ATTEMPT and not entry.doubt:
         return LedgerUnavailableError(
-            f"Payout {entry.trade_no} was not sent, and the ledger could not store that. No money moved. Mend the "
-            "ledger and call again with the same trade_no.",
+            f"The platform did not take payout {entry.trade_no}, and the ledger could not store that. No money moved. "
+            "Mend the ledger and call again with the same trade_no.",
             trade_no=entry.trade_no,
             attempts=entry.attempt,
         )
@@ -123,6 +124,12 @@ def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentErro
     if verdict is Verdict.NOT_SENT:
         why = last.cause if last else None
         return ConnectionFailedError(f"Payout {entry.trade_no} was not sent{_told(why)} {tried}. {again}", **about)
+    if entry.reply is not None:
+        return NotSentError(
+            f"The platform did not take payout {entry.trade_no} when it was last sent{_told(_code(entry.code))}; so it "
+            f"stands {tried}. {again}",
+            **about,
+        )
     return NotSentError(f"Payout {entry.trade_no} never reached the platform {tried}. {again}", **about)
 
 

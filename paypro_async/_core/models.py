@@ -30,7 +30,7 @@ class PayoutStatus(StrEnum):
     """A payout that had succeeded was taken back later."""
     UNKNOWN = "unknown"
     """Only of a query: there is an order, and the answer does not say what became of this payout. It is over another
-    amount, or paid in part, or failed under a code that no page lists, which must be said twice.
+    amount, or of another payout, or paid in part, or failed under a code that no page lists, which must be said twice.
     """
 
     @property

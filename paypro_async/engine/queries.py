@@ -6,9 +6,10 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from paypro_async._core.lifecycle import Cause, Entry, State
+from paypro_async._core.lifecycle import Cause, Entry, Reply, State
 from paypro_async._core.models import Balance, PayoutStatus, QueryResult
 from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.wire import Phase
 from paypro_async.engine.session import Session
 from paypro_async.errors import LedgerUnavailableError, QuestionFailedError
 from paypro_async.ledger import Ledger, merge
@@ -25,6 +26,14 @@ _STATUSES: Mapping[Verdict, PayoutStatus | None] = MappingProxyType(
         Verdict.PROCESSING: PayoutStatus.PROCESSING,
         Verdict.FAILED: PayoutStatus.FAILED,
         Verdict.NO_SUCH_ORDER: None,
+    }
+)
+# The states in which an answer leaves a payout that it is about.
+_FOLLOWS: Mapping[Verdict, tuple[State, ...]] = MappingProxyType(
+    {
+        Verdict.PAID: (State.SUCCEEDED, State.REVERSED, State.REVIEW),
+        Verdict.PROCESSING: (State.PROCESSING, State.SUCCEEDED, State.REVERSED, State.REVIEW),
+        Verdict.FAILED: (State.FAILED, State.REVERSED, State.REVIEW),
     }
 )
 _FAILED = MappingProxyType({State.FAILED: PayoutStatus.FAILED, State.REVERSED: PayoutStatus.REVERSED})
@@ -50,16 +59,10 @@ class Queries:
         outcome, _ = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
         if outcome.verdict in _NO_ANSWER:
             raise self._failed(f"The platform could not be asked for payout {trade_no}", outcome, trade_no=trade_no)
-        if ledger and entry:
-            entry = await self._merge(ledger, entry, outcome)
-        status: PayoutStatus | None
-        if entry and outcome.verdict in (Verdict.FAILED, Verdict.UNLISTED) and entry.state in _FAILED:
-            status = _FAILED[entry.state]
-        else:
-            status = _STATUSES.get(outcome.verdict, PayoutStatus.UNKNOWN)
+        merged = await self._merge(ledger, entry, outcome) if ledger and entry else None
         return QueryResult(
             trade_no=trade_no,
-            status=status,
+            status=_status(outcome, merged),
             platform_trade_no=outcome.platform_trade_no,
             code=outcome.code,
             message=outcome.message,
@@ -127,10 +130,28 @@ class Queries:
             logger.warning("Payout %s is asked about without the ledger: %s", trade_no, error)
             return None
 
-    async def _merge(self, ledger: Ledger, entry: Entry, outcome: Outcome) -> Entry:
+    async def _merge(self, ledger: Ledger, entry: Entry, outcome: Outcome) -> Entry | None:
         try:
             adopt = self.session.policy.adopt_duplicates
             return await merge(ledger, entry, outcome, cause=Cause.QUERY, adopt_duplicates=adopt)
         except LedgerUnavailableError as error:
             logger.warning("The answer about payout %s could not be stored: %s", entry.trade_no, error)
-            return entry
+            return None
+
+
+def _status(outcome: Outcome, entry: Entry | None) -> PayoutStatus | None:
+    """What a query tells its caller.
+
+    Args:
+        outcome: What the platform said.
+        entry: What the ledger made of that; None if it holds nothing of the payout, or could not be written.
+    """
+    said = _STATUSES.get(outcome.verdict, PayoutStatus.UNKNOWN)
+    if entry is None:
+        return said
+    if outcome.verdict in (Verdict.FAILED, Verdict.UNLISTED) and entry.state in _FAILED:
+        return _FAILED[entry.state]
+    # Where the ledger did not follow, the order is another payout's, or another system's.
+    followed = entry.state in _FOLLOWS.get(outcome.verdict, State)
+    anothers = entry.state is State.REVIEW and (entry.reply is Reply.DUPLICATE or entry.phase is Phase.NOT_SENT)
+    return said if followed and not anothers else PayoutStatus.UNKNOWN

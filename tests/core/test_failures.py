@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from paypro_async._core.failures import not_recorded, unsettled
-from paypro_async._core.lifecycle import Cause, Change, State
+from paypro_async._core.lifecycle import Cause, Change, Reply, State
 from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.transitions import after_absence, after_attempt, after_query
@@ -121,6 +121,28 @@ def test_a_payout_that_waits_for_a_person_because_nobody_knows_it_is_not_said_to
     assert "(None)" not in text
 
 
+@pytest.mark.parametrize("reply", [Reply.REFUSED, Reply.BUSY])
+def test_what_the_platform_did_not_take_had_reached_it(reply: Reply):
+    """A later call that gets no answer to its question does not say that nothing ever left."""
+    error = unsettled(entry(state=State.NEW, reply=reply, doubt=reply is Reply.REFUSED, code="1002"), None, elapsed=0)
+    assert type(error) is NotSentError
+    assert "did not take" in str(error)
+    assert "code 1002" in str(error)
+    assert "never reached" not in str(error)
+    said_well(error)
+
+
+@pytest.mark.parametrize("reply", [None, Reply.BUSY, Reply.FAILING, Reply.ABSENT])
+def test_what_may_be_out_although_it_is_new_is_unknown(reply: Reply | None):
+    """It was believed absent some time ago: money may have moved, whatever the last exchange was."""
+    for last in LASTS:
+        error = unsettled(entry(state=State.NEW, doubt=True, reply=reply), last, elapsed=0)
+        assert isinstance(error, OutcomeUnknownError)
+        assert error.money_may_have_moved
+        assert ("knew no such order" in str(error)) == (reply is not Reply.FAILING)
+        said_well(error)
+
+
 def _change(verdict: Verdict, **more: Any) -> Change:
     change = after_attempt(entry(), outcome(verdict, **more), sent=1)
     assert change is not None
@@ -141,6 +163,27 @@ def test_an_answer_that_could_not_be_stored_is_not_lost(verdict: Verdict, status
     assert isinstance(error, OutcomeNotRecordedError)
     assert (error.result.status, error.result.code, error.result.platform_trade_no) == (status, "C", "P")
     assert error.money_may_have_moved
+    said_well(error)
+
+
+def test_what_the_ledger_still_holds_is_said():
+    """A payout that is known to be processing is not unknown since its end could not be stored."""
+    processing = entry(state=State.PROCESSING, code="0015")
+    change = after_query(processing, outcome(Verdict.PAID, code="0000"))
+    assert change is not None
+    error = not_recorded(processing, change)
+    assert "still has it as processing" in str(error)
+    said_well(error)
+
+
+@pytest.mark.parametrize("state", [State.PROCESSING, State.SUCCEEDED])
+def test_a_first_witness_that_could_not_be_noted_is_no_result(state: State):
+    """The platform has not said what the ledger holds already; it has said something else, once."""
+    known = entry(state=state)
+    change = after_query(known, outcome(Verdict.UNLISTED, code="9999"))
+    assert change is not None
+    error = not_recorded(known, change)
+    assert type(error) is OutcomeUnknownError
     said_well(error)
 
 

@@ -8,13 +8,14 @@ from paypro_async import (
     ConfigurationError,
     OutcomeUnknownError,
     PayoutStatus,
+    PayProError,
     QuestionFailedError,
     ReviewRequiredError,
     State,
 )
 from paypro_async.sandbox import Fault, FaultPlan
 from tests.support.merchant import MERCHANT_NO, bookings, client_of, fields, requests, scripted_client, virtual_sandbox
-from tests.support.scripted import ABSENT, LOST, PAID, PROCESSING, Scripted, order, page, refusal, reply
+from tests.support.scripted import ABSENT, LOST, NOT_SENT, PAID, PROCESSING, Scripted, order, page, refusal, reply
 from tests.support.virtual_time import now, virtual_time
 
 
@@ -249,3 +250,36 @@ async def test_a_balance_that_cannot_be_read_is_never_guessed(data):
     async with scripted_client(Scripted(balances=reply(data))) as client:
         with pytest.raises(QuestionFailedError):
             await client.balance()
+
+
+DUPLICATE = refusal("0100024", "DUPLICATE_REFERENCE_NUMBER_LEVEL2")
+
+
+@pytest.mark.parametrize("status", ["0000", "0015", "00029"])
+@virtual_time
+async def test_a_query_never_answers_for_an_order_that_is_perhaps_anothers(status: str):
+    """Our only attempt was a duplicate, or none ever left: the order of an equal amount is not said to be ours."""
+    for payouts in (DUPLICATE, NOT_SENT):
+        transport = Scripted(payouts, order(status, amount="300", tradeNo="T1"))
+        async with scripted_client(transport, timeout=5, max_attempts=1) as client:
+            with pytest.raises(PayProError):
+                await client.payout(**fields())
+            for _ in range(2):
+                assert (await client.query("T1")).status is PayoutStatus.UNKNOWN
+                assert await state_of(client) is State.REVIEW
+
+
+@pytest.mark.parametrize("status", ["0000", "0015", "00029"])
+@virtual_time
+async def test_a_query_never_answers_with_the_order_of_another_payout(status: str):
+    """The order of T1 comes as the answer about T2, which is neither paid nor under way nor failed by that."""
+    first = order("0015", platFormTradeNo="P-X")
+    answers = {"T1": order("0000", platFormTradeNo="P-X"), "T2": order(status, platFormTradeNo="P-X", amount="300")}
+    transport = Scripted([first, LOST], lambda sent: answers[sent["tradeNo"]])
+    async with scripted_client(transport, timeout=1) as client:
+        await client.payout(**fields())
+        with pytest.raises(OutcomeUnknownError):
+            await client.payout(**fields("T2"))
+        assert (await client.query("T2")).status is PayoutStatus.UNKNOWN
+        assert (await client.ledger.get(MERCHANT_NO, "T2")).state is State.SENDING
+        assert (await client.query("T1")).status is PayoutStatus.SUCCEEDED
