@@ -6,8 +6,8 @@ that no page lists: that may mean "no such order", or that the platform refuses 
 ==========================================  ============================================================================
 the payout, the query about it              meaning
 ==========================================  ============================================================================
-differ; the control is as the query         no such order, if a question about an order of this run is answered
-                                            otherwise, or where there is none, the balance; else unknown
+differ; the control is as the query         no such order; unknown, if an order of this run, or where there is none
+                                            the balance, is answered so too
 differ; the control is not as the query     unknown
 are refused alike; the control is not       the row's own: the platform has said the same of that number twice
 are refused alike; the control is too       the row's own, if the platform answers this merchant anything else: the
@@ -146,16 +146,17 @@ class Control:
         """The answer, unless the platform may say the same to whatever this merchant asks."""
         if answer is None:
             return None
-        if answer.code != ACCEPTED and not await self._answers_otherwise():
+        if answer.code != ACCEPTED and not await self._answers_otherwise(answer.code):
             return None
         await self._keep(answer)
         return answer
 
-    async def _answers_otherwise(self) -> bool:
+    async def _answers_otherwise(self, code: str) -> bool:
         if self.accepted is not None:
             return (await self.platform.query(self.accepted, timeout=self.timeout)).verdict in _SHOWN
-        _, balance = await self.platform.balance(timeout=self.timeout)
-        return balance is not None
+        # A platform without a balance, or that does not show it to this merchant, says nothing of its queries.
+        found, _ = await self.platform.balance(timeout=self.timeout)
+        return found.code != code
 
     async def _ask(self) -> _Answer | None:
         """Ask the control question, unless it got no answer just now."""

@@ -121,10 +121,10 @@ def test_a_payout_that_waits_for_a_person_because_nobody_knows_it_is_not_said_to
     assert "(None)" not in text
 
 
-@pytest.mark.parametrize("reply", [Reply.REFUSED, Reply.BUSY])
+@pytest.mark.parametrize("reply", [Reply.CALLER, Reply.BUSY])
 def test_what_the_platform_did_not_take_had_reached_it(reply: Reply):
     """A later call that gets no answer to its question does not say that nothing ever left."""
-    error = unsettled(entry(state=State.NEW, reply=reply, doubt=reply is Reply.REFUSED, code="1002"), None, elapsed=0)
+    error = unsettled(entry(state=State.NEW, reply=reply, doubt=reply is Reply.CALLER, code="1002"), None, elapsed=0)
     assert type(error) is NotSentError
     assert "did not take" in str(error)
     assert "code 1002" in str(error)

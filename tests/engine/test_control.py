@@ -137,4 +137,4 @@ async def test_a_platform_that_was_busy_with_the_only_attempt_is_asked_once():
     transport = Scripted([LIMITED, PROCESSING], Y, BALANCE)
     async with scripted_client(transport, timeout=60) as client:
         assert (await client.payout(**fields())).status is PayoutStatus.PROCESSING
-    assert transport.kinds == ["payout", "query", "query", "payout"]
+    assert transport.kinds == ["payout", "query", "query", "balance", "payout"]
