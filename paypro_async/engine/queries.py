@@ -153,5 +153,5 @@ def _status(outcome: Outcome, entry: Entry | None) -> PayoutStatus | None:
         return _FAILED[entry.state]
     # Where the ledger did not follow, the order is another payout's, or another system's.
     followed = entry.state in _FOLLOWS.get(outcome.verdict, State)
-    anothers = entry.state is State.REVIEW and (entry.reply is Reply.DUPLICATE or entry.phase is Phase.NOT_SENT)
-    return said if followed and not anothers else PayoutStatus.UNKNOWN
+    of_another = entry.state is State.REVIEW and (entry.reply is Reply.DUPLICATE or entry.phase is Phase.NOT_SENT)
+    return said if followed and not of_another else PayoutStatus.UNKNOWN
