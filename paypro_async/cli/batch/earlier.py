@@ -78,7 +78,7 @@ class EarlierRuns:
             if numbers is None and new:
                 raise _refused(name, ledger.name, "is new")
             while page := list(islice(numbers or (), _PAGE)):
-                known = await ledger.get_many(self.merchant_no, page)
+                known = await ledger.known_numbers(self.merchant_no, page)
                 if missing := [one for one in page if one not in known]:
                     raise _refused(name, ledger.name, "is new" if new else f"does not know {missing[0]}")
 

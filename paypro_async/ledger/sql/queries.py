@@ -24,6 +24,7 @@ __all__ = [
     "bind",
     "control_answer",
     "holds_payouts",
+    "known_numbers",
     "record_batch",
     "record_control",
     "reserve",
@@ -80,6 +81,12 @@ def accounts(connection: Connection) -> list[Account]:
     """Whose payouts the ledger holds."""
     rows = connection.execute(select(account).order_by(account.c.merchant_no))
     return [Account(merchant_no=row.merchant_no, region="", environment=row.environment) for row in rows]
+
+
+def known_numbers(connection: Connection, merchant_no: str, trade_nos: Sequence[str]) -> set[str]:
+    """Those of these numbers that the ledger holds."""
+    query = select(payout.c.trade_no).where(payout.c.merchant_no == merchant_no, payout.c.trade_no.in_(list(trade_nos)))
+    return set(connection.execute(query).scalars())
 
 
 def holds_payouts(connection: Connection, merchant_no: str) -> bool:
