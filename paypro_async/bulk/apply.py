@@ -284,7 +284,7 @@ class Disbursement:
 def _name_of(source: object) -> str:
     # The name of a file that was opened by its number is that number.
     name = getattr(source, "name", None)
-    return name if isinstance(name, str) and name else "<stream>"
+    return os.fspath(name) if isinstance(name, str | os.PathLike) and name else "<stream>"
 
 
 def _opened(source: str | os.PathLike[str] | BinaryIO) -> AbstractContextManager[BinaryIO]:

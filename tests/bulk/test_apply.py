@@ -4,6 +4,7 @@ import asyncio
 import csv
 import inspect
 import io
+import os
 import warnings
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -349,3 +350,16 @@ async def test_rows_that_were_paid_before_may_be_left_out(client: PayProClient, 
     assert dict(found.left_out.counts) == {ItemStatus.PROCESSING: 2}
     assert dict(found.tally.counts) == {ItemStatus.PROCESSING: 1}
     assert len(bookings(sandbox)) == 3
+
+
+@pytest.mark.parametrize("opened", ["by its path", "by a path object", "by its number"])
+def test_a_file_that_is_open_has_the_name_it_was_opened_by(tmp_path: Path, opened: str) -> None:
+    """A number is no name: two files that were opened by theirs are not of one name."""
+    path = tmp_path / "p.csv"
+    path.write_text(csv_text(row()))
+    number = os.open(path, os.O_RDONLY)
+    name: Any = {"by its path": str(path), "by a path object": path, "by its number": number}[opened]
+    with open(name, "rb", closefd=False) if name is number else open(name, "rb") as source:  # noqa: PTH123, SIM117
+        with Disbursement(client_of(None), source) as disbursement:
+            assert disbursement.name == ("<stream>" if name is number else str(path))
+    os.close(number)

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import os
 import tempfile
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -95,11 +96,17 @@ class Snapshot:
             self._file.write(chunk)
         # In this order: a writer that has ended by now has left its trace in the state.
         self.being_written = is_being_written(source)
-        if FileState.of(source) != self.state:
+        if FileState.of(source) != self.state or self._is_replaced(source):
             message = "was written while it was read; wait until it is whole, and run this again"
             raise PayoutFileError([FileProblem(line=1, code="FILE_CHANGED", message=message)])
         check.end()
         self.cut_in_line = check.cut_in_line
+
+    def _is_replaced(self, source: BinaryIO) -> bool:
+        """Whether another file stands under its name by now; one that was moved or removed has no other name."""
+        name = getattr(source, "name", None)
+        now = FileState.at(Path(name)) if isinstance(name, str | os.PathLike) else None
+        return self.state is not None and now is not None and not now.is_same_file(self.state)
 
 
 class _Check:

@@ -12,6 +12,7 @@ from paypro_async._core.report import BatchReport, ItemStatus
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import FileReport, PaidRows
 from paypro_async.cli.exits import Exit
+from paypro_async.errors import PaidMeanwhileError
 
 __all__ = ["Summary"]
 
@@ -111,6 +112,11 @@ class Summary:
         if self.whole.codes:
             codes = ", ".join(f"{code} ({rows:,} rows)" for code, rows in self.whole.codes.most_common(10))
             lines.append(f"Codes of what was not accepted: {codes}")
+        if elsewhere := self.report.codes.get(PaidMeanwhileError.__name__, 0):
+            lines.append(
+                f"{elsewhere:,} {_were(elsewhere)} not sent, since another run paid the same to the same account "
+                "meanwhile; --skip-paid leaves such rows out."
+            )
         if self.report.stopped in _STOPPED:
             lines.append(f"Stopped early ({self.report.stopped}): {_STOPPED[self.report.stopped]}.")
         lines.append(f"{self.report.elapsed:,.1f} seconds, {self.report.rate:,.0f} rows a second.")

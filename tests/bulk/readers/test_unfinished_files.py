@@ -141,6 +141,29 @@ def test_a_file_that_is_shortened_or_written_over_while_it_is_copied_is_refused(
         assert [one.code for one in caught.value.problems] == ["FILE_CHANGED"]
 
 
+def test_a_file_that_is_replaced_while_it_is_copied_is_refused(tmp_path) -> None:
+    """What was read is whole, and not what stands there now; one that is moved away is still that file."""
+    for replaced in (True, False):
+        path, new = tmp_path / "p.csv", tmp_path / "new.csv"
+        path.write_text(csv_text(row("300")))
+        new.write_text(csv_text(row("999")))
+
+        class Moved(io.FileIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                found = super().read(-1 if size is None else size) or b""
+                if not found:
+                    new.replace(path) if replaced else path.rename(new)  # noqa: B023  it is used in this round only
+                return found
+
+        with Moved(path) as source:
+            if replaced:
+                with pytest.raises(PayoutFileError) as caught:
+                    PayoutFile(source, spec=INDIA, defaults=SHARED)
+                assert [one.code for one in caught.value.problems] == ["FILE_CHANGED"]
+            else:
+                PayoutFile(source, spec=INDIA, defaults=SHARED).close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only there the system tells")
 def test_a_file_that_another_program_has_open_for_writing_may_grow(tmp_path) -> None:
     """Also between two of its lines; and no more once that has closed it."""
