@@ -172,7 +172,8 @@ def classify_query(
         return evolve(found, verdict=Verdict.UNKNOWN, cause=found.cause or "the question was not sent")
     if found.code != ACCEPTED or not found.has_data:
         return _without_an_order(found, codes, exchange)
-    named = isinstance(found.data, dict) and found.data.get("tradeNo") is not None
+    # One that names its payout needs no echo, and queries do by the pages.
+    named = isinstance(found.data, dict) and found.data.get("tradeNo")
     outcome = _order(found, codes, exchange, trade_no, None if named else echo)
     if outcome.code in codes.no_such_order:
         return evolve(outcome, verdict=Verdict.NO_SUCH_ORDER)
@@ -328,7 +329,7 @@ def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str, 
         order = read_order(envelope)
     except ReadingError as error:
         return _unknown(exchange, str(error))
-    if order.tradeNo is not None and order.tradeNo != trade_no:
+    if order.tradeNo and order.tradeNo != trade_no:
         return _misdelivered(exchange)
     echoed = None if echo is None or not order.remark else order.remark == echo
     if echoed is False:
@@ -355,7 +356,8 @@ _STATUSES = {ACCEPTED: Verdict.PAID, PROCESSING: Verdict.PROCESSING, PARTIAL: Ve
 def _verdict_of_status(order: OrderData, codes: Codes) -> Verdict:
     status = order.status or ""
     if known := _STATUSES.get(status):
-        return known
+        other = known is Verdict.PAID and order.orderAmount is not None and order.is_paid_otherwise
+        return Verdict.PARTIAL if other else known
     if codes.proves_nothing(status) or not codes.is_one(status):
         return Verdict.UNKNOWN
     # An order that is shown is no duplicate of itself: one that failed for that reason failed.

@@ -1,5 +1,6 @@
 """The bytes of a request and the envelope of a reply. The platform's names live here and in ``regions``."""
 
+import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
@@ -122,6 +123,9 @@ class Envelope:
         return self.data not in (None, "", {}, [])
 
 
+# What an object without values is filled with: zeros, dashes, the names of nothing.
+_NO_NUMBER = re.compile(r"[\W_0]*|null|none|nil|undefined|n/?a", re.IGNORECASE)
+
 ORDER_NUMBERS = ("platFormTradeNo", "kiliTradeNo", "serialNumber")
 """The names under which the platform's number of an order comes."""
 
@@ -140,13 +144,23 @@ class OrderData:
     message: Note | None = None
     amount: Decimal | None = None
     orderAmount: Decimal | None = None  # noqa: N815
+    payAmount: Decimal | None = None  # noqa: N815  docs: indonesia/payoutQuery
     successTime: Note | None = None  # noqa: N815
     utr: Note | None = None
 
     @property
     def platform_trade_no(self) -> str | None:
-        """PayPro's number under whichever name it came."""
-        return self.platFormTradeNo or self.kiliTradeNo or self.serialNumber or None
+        """PayPro's number under whichever name it came. What stands in for a number that is not there is none."""
+        for number in (self.platFormTradeNo, self.kiliTradeNo, self.serialNumber):
+            if number and not _NO_NUMBER.fullmatch(number):
+                return number
+        return None
+
+    @property
+    def is_paid_otherwise(self) -> bool:
+        """Whether it was ordered over one amount and paid over another; zero says that nothing was paid yet."""
+        paid = self.payAmount if self.payAmount is not None else self.amount
+        return bool(self.orderAmount and paid and paid != self.orderAmount)
 
     @property
     def status_message(self) -> str | None:

@@ -270,4 +270,6 @@ def _intent_of(entry: Entry) -> Intent:
         currency=entry.currency,
         content=entry.content,
         fingerprint=entry.fingerprint,
+        settle_after=entry.settle_after,
+        resend=entry.resend,
     )

@@ -252,7 +252,8 @@ class Reconciliation:
         after = case.entry.state
         self._counts["checked"] += 1
         self._counts["unanswered"] += not case.answered and after is case.before
-        self._counts["still_unknown"] += after is State.SENDING
+        shown = after is State.NEW and case.entry.reply is Reply.FAILING
+        self._counts["still_unknown"] += after is State.SENDING or shown
         self._counts["missing"] += after is State.MISSING
         late = after is State.PROCESSING and case.entry.age >= self.overdue_after
         self._counts["overdue"] += late
