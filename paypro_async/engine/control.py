@@ -12,7 +12,8 @@ differ; the control is not as the query     unknown
 are refused alike; the control is not       the row's own: the platform has said the same of that number twice
 are refused alike; the control is too       the row's own, if the platform answers this merchant anything else: the
                                             balance now, or some payout of this run; else the caller's. Unknown, if the
-                                            control was answered in another way within the last hour
+                                            control was answered in another way within the last hour, or an order of
+                                            this run is not answered either
 are refused alike; no control is answered   the caller's, if the balance is refused alike; else unknown
 ==========================================  ============================================================================
 """
@@ -131,6 +132,8 @@ class Control:
             return Verdict.BAD_CREDENTIALS
         if known is not None and known.code != code:
             return Verdict.UNKNOWN  # It was answered in another way within the hour, so queries are out of order.
+        if self.accepted is not None and not await self._answers_otherwise():
+            return Verdict.UNKNOWN  # Nor is an order answered that is there.
         await self._keep(answer)
         return Verdict.NO_SUCH_ORDER
 

@@ -43,7 +43,7 @@ async def state_of(client: PayProClient) -> State:
     [
         # The query is answered as one about an order that does not exist.
         (Y, Y, BALANCE, PayoutStatus.FAILED),
-        (Y, Y, X, PayoutStatus.FAILED),
+        (Y, Y, X, OutcomeUnknownError),
         (Y, ABSENT, BALANCE, OutcomeUnknownError),
         (Y, refusal("4005"), BALANCE, OutcomeUnknownError),
         (Y, LOST, BALANCE, OutcomeUnknownError),
@@ -96,6 +96,23 @@ async def test_a_platform_whose_queries_are_out_of_order_ends_no_payout():
         await client.ledger.record_control(MERCHANT_NO, "0000")
         result = await client.payout(**fields())
     assert (result.status, result.attempts) == (PayoutStatus.PROCESSING, 1)
+
+
+@virtual_time
+async def test_queries_that_do_not_even_know_an_accepted_order_are_out_of_order():
+    """Payout and query are refused alike, the control too, and so is a question about an order that is there."""
+
+    def queries(sent: dict[str, Any]) -> Exchange:
+        if now() < 1045:
+            return refusal("9999", "failed")
+        return order("0015", amount="300", tradeNo=sent["tradeNo"])
+
+    transport = Scripted([PROCESSING, refusal("9999", "failed")], queries, BALANCE)
+    async with scripted_client(transport, timeout=200) as client:
+        await client.payout(**fields("T0"))
+        result = await client.payout(**fields())
+    assert (result.status, result.attempts) == (PayoutStatus.PROCESSING, 1)
+    assert len(transport.payouts) == 2
 
 
 @virtual_time
