@@ -132,7 +132,7 @@ class Control:
             return Verdict.BAD_CREDENTIALS
         if known is not None and known.code != code:
             return Verdict.UNKNOWN  # It was answered in another way within the hour, so queries are out of order.
-        if self.accepted is not None and not await self._answers_otherwise():
+        if self.accepted is not None and not await self._answers_otherwise(code):
             return Verdict.UNKNOWN  # Nor is an order answered that is there.
         await self._keep(answer)
         return Verdict.NO_SUCH_ORDER
