@@ -7,7 +7,7 @@ that no page lists: that may mean "no such order", or that the platform refuses 
 the payout, the query about it              meaning
 ==========================================  ============================================================================
 differ; the control is as the query         no such order; unknown, if an order of this run, or where there is none
-                                            the balance, is answered so too
+                                            the balance, is refused as one of the two
 differ; the control is not as the query     unknown
 are refused alike; the control is not       the row's own: the platform has said the same of that number twice
 are refused alike; the control is too       the row's own, if the platform answers this merchant anything else: the
@@ -104,7 +104,7 @@ class Control:
         async with self._asking:
             if entry.reply is not Reply.BUSY and outcome.code == entry.code:
                 return await self._of_refused_alike(outcome.code)
-            answer = await self._known() or await self._believed(await self._ask())
+            answer = await self._known() or await self._believed(await self._ask(), entry.code)
         same = answer is not None and answer.code == outcome.code
         return Verdict.NO_SUCH_ORDER if same else Verdict.UNKNOWN
 
@@ -145,21 +145,21 @@ class Control:
             self._answer = None
         return self._answer
 
-    async def _believed(self, answer: _Answer | None) -> _Answer | None:
+    async def _believed(self, answer: _Answer | None, refusal: str | None) -> _Answer | None:
         """The answer, unless the platform may say the same to whatever this merchant asks."""
         if answer is None:
             return None
-        if answer.code != ACCEPTED and not await self._answers_otherwise(answer.code):
+        if answer.code != ACCEPTED and not await self._answers_otherwise(answer.code, refusal):
             return None
         await self._keep(answer)
         return answer
 
-    async def _answers_otherwise(self, code: str) -> bool:
+    async def _answers_otherwise(self, *refusals: str | None) -> bool:
         if self.accepted is not None:
             return (await self.platform.query(self.accepted, timeout=self.timeout)).verdict in _SHOWN
         # A platform without a balance, or that does not show it to this merchant, says nothing of its queries.
         found, _ = await self.platform.balance(timeout=self.timeout)
-        return found.code != code
+        return found.code is None or found.code not in refusals
 
     async def _ask(self) -> _Answer | None:
         """Ask the control question, unless it got no answer just now."""
