@@ -122,7 +122,10 @@ class Platform:
         exchange = await self.transport.send(request, timeout=timeout)
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
-        if outcome.verdict not in _ACCEPTED and not outcome.echoed:
+        # The remark that a caller gives may be that of all rows; an order's number the ledger has once.
+        named = outcome.echoed and self.spec.echo not in entry.content
+        numbered = outcome.verdict in _ACCEPTED and outcome.platform_trade_no is not None
+        if not named and not numbered:
             _leave(exchange)
         if outcome.echoed is not None and not self._echoes.matched:
             self._echoes.note(echoed=outcome.echoed)
