@@ -4,24 +4,27 @@ The platform books whatever it is sent. Each case runs twice, with the mechanism
 """
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from attrs import evolve
 
 import paypro_async.ledger.memory
 import paypro_async.ledger.sql.group
-from paypro_async import MemoryLedger, PayoutStatus
+from paypro_async import MemoryLedger, PaidMeanwhileError, PayoutStatus
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import State
 from paypro_async._core.retry import RetryPolicy
 from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.ledger import Ledger, Written
+from paypro_async.ledger.sql import queries
 from paypro_async.sandbox import Fault, FaultPlan
 from paypro_async.transport import TransportSettings
 from paypro_async.transport.httpx import HttpxTransport
 from tests.support.intents import ACCOUNT, again, intent
 from tests.support.machine_faults import Make
 from tests.support.merchant import bookings, client_of, fields, virtual_sandbox
+from tests.support.postgres import Server
 from tests.support.virtual_time import VirtualRuntime, virtual_time
 
 PAID = fields(remark="sandbox:paid")
@@ -179,3 +182,29 @@ async def test_an_announcement_in_a_database_that_is_not_conditional(
     await ledgers[0].claim(intent())
     moved = await asyncio.gather(*(ledger.move(again()) for ledger in ledgers))
     assert sum(one.done for one in moved) == (1 if conditional else 2)
+
+
+@pytest.mark.parametrize(("mechanism", "twice"), [("whole", False), ("no lock", True), ("no count", True)])
+async def test_a_payment_of_two_files_that_no_claim_looks_for(
+    monkeypatch: pytest.MonkeyPatch, server: Server, make: Make, mechanism: str, *, twice: bool
+):
+    """Two runs of the same rows under other numbers look at one moment, and both pay what neither has seen."""
+    if mechanism == "no lock":
+        monkeypatch.setattr(queries, "_lock", lambda *_: None)
+    if mechanism == "no count":
+        monkeypatch.setattr(queries.Payments, "one_too_many", lambda *_: None)
+    url = await server.ledger()
+    runs = [make(url) for _ in range(2)]
+    won: list[str] = []
+
+    async def claim(number: int, at: int) -> None:
+        one = evolve(intent(f"B{at}-{number}", amount=str(1 + number)), batch_id=f"B{at}", others=0)
+        with suppress(PaidMeanwhileError):
+            won.append((await runs[at].claim(one)).entry.content["amount"])
+
+    for run in runs:
+        await run.open(ACCOUNT)
+    for start in range(0, 400, 20):
+        await asyncio.gather(*(claim(number, at) for number in range(start, start + 20) for at in range(2)))
+    assert len(set(won)) == 400
+    assert (len(won) > 400) == twice
