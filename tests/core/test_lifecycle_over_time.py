@@ -27,6 +27,7 @@ ORDER = {
     "amount": st.none() | st.sampled_from([Decimal(0), Decimal(300)]),
     "platform_trade_no": st.none() | st.sampled_from(["P", "Q"]),
     "duplicate": st.booleans(),
+    "paid_at": st.none() | st.sampled_from([NOW - timedelta(days=3), NOW + timedelta(minutes=1)]),
 }
 ATTEMPTED = set(Verdict) - {Verdict.NO_SUCH_ORDER, Verdict.FOREIGN, Verdict.QUESTION_REFUSED}
 ANSWERED = set(Verdict) - {Verdict.NOT_SENT, Verdict.RATE_LIMITED, Verdict.REFUSED, Verdict.DUPLICATE}

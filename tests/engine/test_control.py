@@ -43,7 +43,7 @@ async def state_of(client: PayProClient) -> State:
     [
         # The query is answered as one about an order that does not exist.
         (Y, Y, BALANCE, PayoutStatus.FAILED),
-        (Y, Y, X, OutcomeUnknownError),
+        (Y, Y, X, PayoutStatus.FAILED),
         (Y, ABSENT, BALANCE, OutcomeUnknownError),
         (Y, refusal("4005"), BALANCE, OutcomeUnknownError),
         (Y, LOST, BALANCE, OutcomeUnknownError),
