@@ -23,8 +23,15 @@ from paypro_async._core.outcome import Outcome, Verdict
 __all__ = ["not_recorded", "unsettled"]
 
 
-def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentError | OutcomeUnknownError:
-    """The error for a call that ends while *entry* is new, unknown, or waits for a person."""
+def unsettled(
+    entry: Entry, last: Outcome | None, *, elapsed: float, refused: str | None = None
+) -> NotSentError | OutcomeUnknownError:
+    """The error for a call that ends while *entry* is new, unknown, or waits for a person.
+
+    Args:
+        last: What the last attempt of the call proved; None if it made none.
+        refused: The code with which the last question about it was refused, if it was.
+    """
     if entry.state is State.NEW and not entry.uncertain:
         return _not_sent(entry, last, elapsed)
     about = {"trade_no": entry.trade_no}
@@ -48,6 +55,8 @@ def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentE
     if entry.state is State.NEW and entry.reply is not Reply.FAILING:
         kind = OutcomeUnknownError
         what = "was sent, and PayPro knew no such order when it was last asked, which is no proof"
+        if last is None:
+            what = "was sent and believed not to have arrived, and PayPro was not clear when it was asked once more"
     elif entry.attempt == 0:
         kind = OutcomeUnknownError
         what = (
@@ -59,9 +68,15 @@ def unsettled(entry: Entry, last: Outcome | None, *, elapsed: float) -> NotSentE
         kind, what = ReplyLostError, f"was sent and the reply was lost{_told(last.cause)}"
     else:
         kind, what = ReplyUnreadableError, f"was sent and the reply does not say what happened{_told(last.cause)}"
+    unclear = ""
+    if refused is not None:
+        unclear = (
+            f" PayPro refuses questions about it with code {refused}, and no page says what that means: paypro doctor "
+            "finds it out, and names the setting."
+        )
     return kind(
         f"Payout {entry.trade_no} {what}; unknown after {entry.attempt} attempt(s) and {elapsed:.1f} s. Money may have "
-        "moved. Call payout again with the same trade_no and content, or query it; never use a new trade_no.",
+        f"moved.{unclear} Call payout again with the same trade_no and content, or query it; never use a new trade_no.",
         attempts=entry.attempt,
         elapsed=elapsed,
         **about,

@@ -30,6 +30,7 @@ class Flight:
         last: What the last attempt of this call proved.
         retry_after: Seconds that the platform asked to wait when it last answered.
         refused: Whether the last query was refused because of the credentials.
+        unclear: The code with which the last query was refused, if no page lists it.
         on_reply: Called when an attempt has its answer, or none, and nothing is left but to store that.
     """
 
@@ -47,6 +48,7 @@ class Flight:
     last: Outcome | None = None
     retry_after: float | None = None
     refused: bool = False
+    unclear: str | None = None
     on_reply: Callable[[], object] | None = None
 
     @property

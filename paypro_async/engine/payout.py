@@ -122,7 +122,8 @@ class Engine:
         result = flight.entry.result()
         if result is not None:
             return result
-        error = unsettled(flight.entry, flight.last, elapsed=self.session.runtime.steady() - flight.began)
+        elapsed = self.session.runtime.steady() - flight.began
+        error = unsettled(flight.entry, flight.last, elapsed=elapsed, refused=flight.unclear)
         if error.money_may_have_moved:
             logger.warning("%s", error)
         raise error
@@ -237,7 +238,8 @@ class Engine:
         age = self._age(flight, self.session.runtime.steady())
         counts = entry.state is State.NEW or policy.settled(age, policy.window(entry))
         outcome = await self.session.platform.query(entry.trade_no, entry=entry, timeout=self._patience(flight))
-        if outcome.verdict is Verdict.QUESTION_REFUSED:
+        flight.unclear = outcome.code if outcome.verdict is Verdict.QUESTION_REFUSED else None
+        if flight.unclear is not None:
             outcome = await self.session.control.read(entry, outcome, timeout=self._patience(flight))
         flight.asked += 1
         flight.refused = outcome.verdict is Verdict.BAD_CREDENTIALS

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from paypro_async._core.failures import not_recorded, unsettled
-from paypro_async._core.lifecycle import Cause, Change, Reply, State
+from paypro_async._core.lifecycle import Cause, Change, Entry, Reply, State
 from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.transitions import after_absence, after_attempt, after_query
@@ -139,8 +139,22 @@ def test_what_may_be_out_although_it_is_new_is_unknown(reply: Reply | None):
         error = unsettled(entry(state=State.NEW, doubt=True, reply=reply), last, elapsed=0)
         assert isinstance(error, OutcomeUnknownError)
         assert error.money_may_have_moved
-        assert ("knew no such order" in str(error)) == (reply is not Reply.FAILING)
+        assert ("knew no such order" in str(error)) == (reply is not Reply.FAILING and last is not None)
         said_well(error)
+    assert reply is Reply.FAILING or "asked once more" in str(
+        unsettled(entry(state=State.NEW, doubt=True, reply=reply), None, elapsed=0)
+    )
+
+
+@pytest.mark.parametrize("one", [entry(), entry(state=State.NEW, doubt=True), entry(reply=Reply.DUPLICATE)])
+def test_a_platform_that_refuses_questions_is_why_a_payout_stays_unknown(one: Entry):
+    """It may stay so for ever, unless somebody finds out what that code means."""
+    for last in LASTS:
+        error = unsettled(one, last, elapsed=0, refused="4004")
+        assert "with code 4004" in str(error)
+        assert "paypro doctor" in str(error)
+        said_well(error)
+        assert "paypro doctor" not in str(unsettled(one, last, elapsed=0))
 
 
 def _change(verdict: Verdict, **more: Any) -> Change:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from paypro_async import (
+    Codes,
     CredentialsRefusedError,
     OutcomeUnknownError,
     PayoutStatus,
@@ -155,3 +156,14 @@ async def test_a_platform_that_was_busy_with_the_only_attempt_is_asked_once():
     async with scripted_client(transport, timeout=60) as client:
         assert (await client.payout(**fields())).status is PayoutStatus.PROCESSING
     assert transport.kinds == ["payout", "query", "query", "balance", "payout"]
+
+
+@virtual_time
+async def test_a_payout_that_stays_unknown_since_questions_are_refused_says_so():
+    """Its attempt may have left, so the code must be listed, and the error names who finds out what it means."""
+    async with scripted_client(Scripted(LOST, Y, BALANCE), timeout=90) as client:
+        with pytest.raises(OutcomeUnknownError, match=r"refuses questions about it with code 4004.*paypro doctor"):
+            await client.payout(**fields())
+    mended = Scripted([LOST, PROCESSING], Y, BALANCE)
+    async with scripted_client(mended, timeout=90, codes=Codes(no_such_order="4004")) as client:
+        assert (await client.payout(**fields())).attempts == 2
