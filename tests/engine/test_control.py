@@ -44,7 +44,10 @@ async def state_of(client: PayProClient) -> State:
     [
         # The query is answered as one about an order that does not exist.
         (Y, Y, BALANCE, PayoutStatus.FAILED),
-        (Y, Y, X, PayoutStatus.FAILED),
+        (Y, Y, page(404), PayoutStatus.FAILED),
+        (Y, Y, refusal("4005"), PayoutStatus.FAILED),
+        (Y, Y, Y, OutcomeUnknownError),
+        (Y, Y, X, OutcomeUnknownError),
         (Y, ABSENT, BALANCE, OutcomeUnknownError),
         (Y, refusal("4005"), BALANCE, OutcomeUnknownError),
         (Y, LOST, BALANCE, OutcomeUnknownError),
