@@ -94,6 +94,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(folder / "home"))
     monkeypatch.setenv("USERPROFILE", str(folder / "home"))
     monkeypatch.setenv("PAYPRO_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("PAYPRO_ENVIRONMENT", "sandbox")
     monkeypatch.setenv("PAYPRO_MERCHANT_NO", "1")
     monkeypatch.setenv("PAYPRO_SECRET", "secret")
     monkeypatch.delenv("PAYPRO_LEDGER", raising=False)
@@ -102,7 +103,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def ways(text: str, monkeypatch: pytest.MonkeyPatch) -> list[Ledger | None]:
     """The ledgers of a client, of one from the environment, of a command's option and of a command's environment."""
-    made = [PayProClient(base_url="http://127.0.0.1:9", merchant_no="1", signer=Md5Signer("s"), ledger=text).ledger]
+    settings = {
+        "base_url": "http://127.0.0.1:9",
+        "environment": "sandbox",
+        "merchant_no": "1",
+        "signer": Md5Signer("s"),
+    }
+    made = [PayProClient(**settings, ledger=text).ledger]
     made.append(ledger_of(text))
     monkeypatch.setenv("PAYPRO_LEDGER", text)
     return [*made, PayProClient.from_env().ledger, ledger_of(None)]
