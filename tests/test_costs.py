@@ -212,7 +212,7 @@ async def test_payouts_at_one_time_share_their_commits(tmp_path: Path) -> None:
         commits += 1
 
     ledger = f"sqlite:///{tmp_path / 'ledger.db'}"
-    async with client(transport=Soon(), ledger=ledger) as payer:
+    async with client(transport=Soon(), ledger=ledger, environment="costs") as payer:
         event.listen(Engine, "commit", count)
         try:
             await workers(128, 1_000, lambda trade_no: payer.payout(**fields(trade_no)))
