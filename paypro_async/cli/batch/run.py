@@ -10,7 +10,7 @@ from typing import Any
 import click
 from attrs import field, frozen
 
-from paypro_async._core.report import BatchReport, ItemStatus
+from paypro_async._core.report import BatchReport
 from paypro_async.batch.batch import Batch
 from paypro_async.bulk import BatchSettings, Before, Disbursement, FileReport, Funds
 from paypro_async.cli.batch.earlier import EarlierRuns
@@ -185,7 +185,7 @@ async def pay(run: Run) -> int:
                 whole, result = await _report(run)
             except PayProError as error:
                 note(explain(error))
-                return Exit.UNKNOWN_LEFT if report.counts.get(ItemStatus.UNKNOWN) else Exit.UNEXPECTED
+                return Exit.UNKNOWN_LEFT if any(one.uncertain for one in report.counts) else Exit.UNEXPECTED
     summary = Summary(whole=whole, currency=plan.currency, report=report, result=result, paid=before.paid)
     click.echo(summary.as_json() if run.as_json else summary.as_text())
     if run.disbursement.has_grown:
