@@ -148,7 +148,9 @@ class LedgerUnavailableError(NotSentError):
 
 
 class RateLimitedError(NotSentError):
-    """The platform answered HTTP 429 until the deadline. Nothing was accepted; call again later, more slowly.
+    """The platform answered HTTP 429 until the deadline, by which nothing was accepted; call again later, more slowly.
+
+    The same trade_no is asked about before it goes out again: a gateway may answer so of a payout that was taken.
 
     Attributes:
         retry_after: Seconds that the platform asked to wait, if it said so.

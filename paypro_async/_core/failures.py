@@ -113,6 +113,12 @@ def not_recorded(entry: Entry, change: Change) -> PayProError:
 def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentError:
     verdict = last.verdict if last else None
     again = "No money moved. Call again with the same trade_no."
+    if entry.reply is Reply.BUSY:
+        # Gateways answer so too, and some do when the platform has the request already.
+        again = (
+            "The platform answered as busy, by which it was not taken. Call again later with the same trade_no: PayPro "
+            "is asked before it goes out again; never use a new trade_no."
+        )
     tried = f"after {entry.attempt} attempt(s) and {elapsed:.1f} s"
     about: dict[str, Any] = {"trade_no": entry.trade_no, "attempts": entry.attempt, "elapsed": elapsed}
     if last is not None and verdict is Verdict.RATE_LIMITED:
