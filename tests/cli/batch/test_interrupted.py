@@ -63,7 +63,7 @@ async def test_a_second_signal_ends_at_once(terminal: Terminal, sandbox: Sandbox
         deaf.setblocking(False)
         nowhere = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         process = await terminal.start(
-            "batch", "payouts.csv", "--base-url", nowhere, "--settle-after", "60", "--ignore-balance"
+            "batch", "payouts.csv", "--base-url", nowhere, "--settle-after", "6", "--ignore-balance"
         )
         connection, _ = await asyncio.get_running_loop().sock_accept(deaf)
         with connection:
