@@ -31,7 +31,7 @@ from paypro_async.engine.recording import Recording
 from paypro_async.engine.session import Session
 from paypro_async.engine.single_flight import SingleFlight
 from paypro_async.errors import ConfigurationError
-from paypro_async.ledger import Account, Ledger, MemoryLedger, open_ledger, warn_of_no_name
+from paypro_async.ledger import Account, Ledger, open_ledger, warn_of_no_name
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from
 from paypro_async.transport import Transport, TransportName, TransportSettings, check_transport, open_transport
@@ -114,8 +114,6 @@ class PayProClient:
     ) -> None:
         check_merchant_no(merchant_no)
         check_signer(signer)
-        if resend not in ("after_settle", "never"):
-            raise ConfigurationError("resend is neither 'after_settle' nor 'never'.")
         check_count("max_connections", max_connections)
         check_transport(transport)
         self._endpoint = read_endpoint(base_url, environment=environment, allow_plain_http=allow_plain_http)
@@ -130,7 +128,7 @@ class PayProClient:
             timeout=timeout,
             max_attempts=max_attempts,
         )
-        self._policy = self._timing.policy(resend=resend == "after_settle", adopt_duplicates=adopt_duplicates)
+        self._policy = self._timing.policy(resend=resend, adopt_duplicates=adopt_duplicates)
         self._check_echo = check_echo
         self._codes = codes or Codes()
         self._runtime = runtime or SystemRuntime()
@@ -140,12 +138,11 @@ class PayProClient:
             defaults={"ip_address": ip_address or "", "notify_url": notify_url or ""},
             runtime=self._runtime,
             settle_after=settle_after,
-            resend=resend == "after_settle",
+            resend=self._policy.resend,
         )
         self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
         self._owns_ledger = isinstance(ledger, str)
-        if not environment and not isinstance(self._ledger, MemoryLedger | None):
-            warn_of_no_name(self._endpoint, stacklevel=3)
+        warn_of_no_name(self._endpoint, self._ledger, given=environment, stacklevel=3)
         self._chosen_transport = transport
         self._resources = AsyncExitStack()
         self._transport_settings = TransportSettings(

@@ -22,6 +22,12 @@ from paypro_async._core.outcome import Outcome, Verdict
 
 __all__ = ["not_recorded", "unsettled"]
 
+# Gateways answer so too, and some do when the platform has the request already.
+_BUSY = (
+    "The platform answered as busy, by which it was not taken. Call again later with the same trade_no: PayPro is "
+    "asked before it goes out again; never use a new trade_no."
+)
+
 
 def unsettled(
     entry: Entry, last: Outcome | None, *, elapsed: float, refused: str | None = None
@@ -52,22 +58,7 @@ def unsettled(
             elapsed=elapsed,
             **about,
         )
-    if entry.state is State.NEW and entry.reply is not Reply.FAILING:
-        kind = OutcomeUnknownError
-        what = "was sent, and PayPro knew no such order when it was last asked, which is no proof"
-        if last is None:
-            what = "was sent and believed not to have arrived, and PayPro was not clear when it was asked once more"
-    elif entry.attempt == 0:
-        kind = OutcomeUnknownError
-        what = (
-            "may have been sent before the ledger was restored from a backup, and the platform was not clear about it"
-        )
-    elif last is None or last.verdict is not Verdict.UNKNOWN:
-        kind, what = OutcomeUnknownError, "was sent and the platform could not yet say what became of it"
-    elif last.lost:
-        kind, what = ReplyLostError, f"was sent and the reply was lost{_told(last.cause)}"
-    else:
-        kind, what = ReplyUnreadableError, f"was sent and the reply does not say what happened{_told(last.cause)}"
+    kind, what = _unknown(entry, last)
     unclear = ""
     if refused is not None:
         unclear = (
@@ -81,6 +72,26 @@ def unsettled(
         elapsed=elapsed,
         **about,
     )
+
+
+def _unknown(entry: Entry, last: Outcome | None) -> tuple[type[OutcomeUnknownError], str]:
+    """The kind of the error for a payout that is unknown, and what is the matter with it."""
+    if entry.state is State.NEW and entry.reply is not Reply.FAILING:
+        if last is None:
+            what = "was sent and believed not to have arrived, and PayPro was not clear when it was asked once more"
+        else:
+            what = "was sent, and PayPro knew no such order when it was last asked, which is no proof"
+        return OutcomeUnknownError, what
+    if entry.attempt == 0:
+        what = (
+            "may have been sent before the ledger was restored from a backup, and the platform was not clear about it"
+        )
+        return OutcomeUnknownError, what
+    if last is None or last.verdict is not Verdict.UNKNOWN:
+        return OutcomeUnknownError, "was sent and the platform could not yet say what became of it"
+    if last.lost:
+        return ReplyLostError, f"was sent and the reply was lost{_told(last.cause)}"
+    return ReplyUnreadableError, f"was sent and the reply does not say what happened{_told(last.cause)}"
 
 
 def not_recorded(entry: Entry, change: Change) -> PayProError:
@@ -112,13 +123,7 @@ def not_recorded(entry: Entry, change: Change) -> PayProError:
 
 def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentError:
     verdict = last.verdict if last else None
-    again = "No money moved. Call again with the same trade_no."
-    if entry.reply is Reply.BUSY:
-        # Gateways answer so too, and some do when the platform has the request already.
-        again = (
-            "The platform answered as busy, by which it was not taken. Call again later with the same trade_no: PayPro "
-            "is asked before it goes out again; never use a new trade_no."
-        )
+    again = _BUSY if entry.reply is Reply.BUSY else "No money moved. Call again with the same trade_no."
     tried = f"after {entry.attempt} attempt(s) and {elapsed:.1f} s"
     about: dict[str, Any] = {"trade_no": entry.trade_no, "attempts": entry.attempt, "elapsed": elapsed}
     if last is not None and verdict is Verdict.RATE_LIMITED:

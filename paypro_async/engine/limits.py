@@ -93,12 +93,21 @@ class Timing:
             max_attempts=max_attempts,
         )
 
-    def policy(self, *, resend: bool, adopt_duplicates: bool) -> RetryPolicy:
-        """When to ask, and when to send again what never arrived, if it may be sent again at all."""
+    def policy(self, *, resend: str, adopt_duplicates: bool) -> RetryPolicy:
+        """When to ask, and when to send again what never arrived, if it may be sent again at all.
+
+        Raises:
+            ConfigurationError: If *resend* is neither ``"after_settle"`` nor ``"never"``.
+        """
+        if resend not in ("after_settle", "never"):
+            raise ConfigurationError("resend is neither 'after_settle' nor 'never'.")
         # Between the two queries that must both find nothing.
         ask_spacing = min(3.0, self.settle_after / 10)
         return RetryPolicy(
-            settle_after=self.settle_after, ask_spacing=ask_spacing, resend=resend, adopt_duplicates=adopt_duplicates
+            settle_after=self.settle_after,
+            ask_spacing=ask_spacing,
+            resend=resend == "after_settle",
+            adopt_duplicates=adopt_duplicates,
         )
 
     def limits(self, *, timeout: float | None, max_attempts: int | None) -> Limits:

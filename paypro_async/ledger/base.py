@@ -1,16 +1,14 @@
 """The protocol of a ledger."""
 
-import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from attrs import frozen
 
-from paypro_async._core.endpoint import LOCAL, Endpoint
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event, State
-from paypro_async.errors import ConfigurationError, PaidMeanwhileError, PayProWarning
+from paypro_async.errors import ConfigurationError, PaidMeanwhileError
 
 __all__ = [
     "PAGE",
@@ -24,7 +22,6 @@ __all__ = [
     "Written",
     "paid_meanwhile",
     "refuse_other_environment",
-    "warn_of_no_name",
 ]
 
 
@@ -234,19 +231,6 @@ def paid_meanwhile(intent: Intent, other: str) -> PaidMeanwhileError:
         trade_no=intent.trade_no,
         other=other,
     )
-
-
-def warn_of_no_name(endpoint: Endpoint, *, stacklevel: int) -> None:
-    """Warn of an address of this machine that was given no name, over a ledger that lasts."""
-    if endpoint.environment == LOCAL:
-        warnings.warn(
-            "base_url is on this machine, where a sandbox listens or a tunnel to production begins, and without a name "
-            "both would share this ledger as 'local': payouts of the one would count as payouts of the other. Give "
-            "environment='sandbox' (or PAYPRO_ENVIRONMENT) for a sandbox and another name for a tunnel; or "
-            "environment='local' for a ledger that was begun so.",
-            PayProWarning,
-            stacklevel=stacklevel,
-        )
 
 
 def refuse_other_environment(known: str, account: Account) -> None:

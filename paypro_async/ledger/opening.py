@@ -17,6 +17,7 @@ a ``?``), a folder, and blanks at an end. In a URL ``%20`` is a blank, in a path
 
 import os
 import re
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
@@ -24,13 +25,14 @@ from urllib.parse import unquote
 
 from attrs import field, frozen
 
-from paypro_async.errors import ConfigurationError
+from paypro_async._core.endpoint import LOCAL, Endpoint
+from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.ledger.base import Ledger
 from paypro_async.ledger.file import files_of
 from paypro_async.ledger.memory import MemoryLedger
 from paypro_async.runtime import Runtime
 
-__all__ = ["LedgerUrl", "open_ledger"]
+__all__ = ["LedgerUrl", "open_ledger", "warn_of_no_name"]
 
 _MEMORY = "memory"
 _SQLITE = "sqlite:///"
@@ -113,6 +115,19 @@ def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledg
     from paypro_async.ledger.sql.ledger import SqlLedger  # noqa: PLC0415
 
     return SqlLedger(read.url)
+
+
+def warn_of_no_name(endpoint: Endpoint, ledger: Ledger | None, *, given: str | None, stacklevel: int) -> None:
+    """Warn of an address of this machine that was *given* no name, over a ledger that lasts."""
+    if endpoint.environment == LOCAL and not given and not isinstance(ledger, MemoryLedger | None):
+        warnings.warn(
+            "base_url is on this machine, where a sandbox listens or a tunnel to production begins, and without a name "
+            "both would share this ledger as 'local': payouts of the one would count as payouts of the other. Give "
+            "environment='sandbox' (or PAYPRO_ENVIRONMENT) for a sandbox and another name for a tunnel; or "
+            "environment='local' for a ledger that was begun so.",
+            PayProWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def _wrong_file(path: str) -> str | None:

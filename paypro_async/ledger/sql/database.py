@@ -113,9 +113,9 @@ class Database(Hooks, ABC):
         self.patience = patience
         self.purpose = Purpose.PAY
         self.restored: Restored = Restored(name)
-        self.ledger_id = ""
+        self.ledger_id: str = ""
         # Whether its opening has ended: what is noticed later has no caller to tell, and stands in the log alone.
-        self.in_use = False
+        self.in_use: bool = False
         self._migrates_itself = migrates_itself
         self._engine: Engine | None = None
         self._connection: Connection | None = None
@@ -328,7 +328,7 @@ class Database(Hooks, ABC):
         return new
 
     def _read_identity(self, connection: Connection) -> str:
-        self.ledger_id = connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar() or ""
+        self.ledger_id = str(connection.execute(select(meta.c.value).where(meta.c.key == "ledger_id")).scalar() or "")
         return self.ledger_id
 
     def _refuse_changing(self) -> NoReturn:
