@@ -133,6 +133,8 @@ _CLOCKS_DIFFER = timedelta(days=1)
 
 def _is_perhaps_anothers(entry: Entry, outcome: Outcome) -> bool:
     """Whether an order that the platform shows may well be none of this payout's attempts."""
+    if outcome.platform_trade_no is not None and outcome.platform_trade_no == entry.platform_trade_no:
+        return False
     if entry.state is State.NEW and not entry.doubt and entry.reply is None:
         return True  # No attempt has left, and that is certain.
     if entry.attempt and outcome.paid_at is not None and outcome.paid_at < entry.created_at - _CLOCKS_DIFFER:
@@ -145,8 +147,6 @@ def _is_perhaps_anothers(entry: Entry, outcome: Outcome) -> bool:
 
 def _is_ours(entry: Entry, outcome: Outcome) -> bool:
     """Whether an order that was there before our only attempt was made by that attempt, arriving twice."""
-    if outcome.platform_trade_no is not None and outcome.platform_trade_no == entry.platform_trade_no:
-        return True
     # The platform writes whole seconds.
     announced = entry.sent_at.replace(microsecond=0)
     return outcome.amount == entry.amount and outcome.paid_at is not None and outcome.paid_at >= announced

@@ -230,6 +230,13 @@ def test_that_an_older_attempt_was_paid_in_part_is_not_lost(state: State):
     assert stored(later, after_attempt(later, paid(reply(order("0001"))), sent=1)).state is State.REVIEW
 
 
+def test_a_paid_order_that_is_taken_back_as_a_duplicate_is_reversed():
+    """Its number tells that it is ours, whatever attempts there were before; under another number it proves nothing."""
+    one = entry(state=State.SUCCEEDED, attempt=2, doubt=True, platform_trade_no="P-1")
+    assert told(one, reply(order("0100024", platFormTradeNo="P-1")), Cause.CALLBACK).state is State.REVERSED
+    assert told(one, reply(order("0100024", platFormTradeNo="P-2")), Cause.CALLBACK).state is State.SUCCEEDED
+
+
 def test_a_settle_window_never_grows_shorter():
     """An attempt of before may still be on its way when a less patient client sends the next."""
     for stored_before, own in product((None, 0.0, 5.0, 600.0), (None, 0.0, 5.0, 60.0, 900.0)):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 
-from tests.simulation.mutations import MUTATIONS
+from tests.simulation.defects import MUTATIONS
 from tests.simulation.runner import Summary, replay, run_range
 
 _CHUNK = 500

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from paypro_async import (
     LedgerUnavailableError,
     NotSentError,
     OrderMissingError,
+    PayoutStatus,
     PayProClient,
     PayProError,
     QuestionFailedError,
@@ -24,8 +26,9 @@ from paypro_async import (
     State,
     StopRules,
 )
+from paypro_async._core.lifecycle import Reply
 from tests.simulation.loop import Process
-from tests.simulation.processes import CALL
+from tests.simulation.wire import CALL
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
@@ -42,15 +45,26 @@ _STATUS_OF = {
 
 
 class Call:
-    """One call of a program, by which its requests are known."""
+    """One call of a program, by which its requests are known.
+
+    Args:
+        sent: The payouts that it has sent since one was not answered.
+        at_most: How many it may have under way when it stops; None if it goes on.
+    """
 
     def __init__(self, process: Process, name: str, rows: list[Any]) -> None:
         self.process, self.name = process, f"{process.name} {name}"
         self.rows = rows
+        self.sent: set[str] = set()
+        self.at_most: int | None = None
         self._amounts = {row.trade_no: str(row.amount) for row in rows}
 
     def __str__(self) -> str:
         return self.name
+
+    def begins_anew(self) -> None:
+        """What was not answered at all ends a row of equal refusals."""
+        self.sent.clear()
 
     def content(self, trade_no: str) -> str:
         """What tells this payout's content from the edited one."""
@@ -70,18 +84,26 @@ def draw(world: Any, process: Process, client: PayProClient) -> list[Job]:
         for row in _rows(world):
             call = Call(process, f"payout {number}", [row])
             jobs.append(partial(_after, world, _payout, call, client))
-    if dice.random() < 0.5:
+    # Only the last reconciliation sees what was booked as an afterthought.
+    if dice.random() < 0.5 and not world.weather.afterthoughts:
         jobs.append(partial(_after, world, _reconcile, client))
     if dice.random() < 0.1:
-        jobs.append(partial(_after, world, _query, client, dice.choice(world.rows)[0].trade_no))
+        jobs.append(partial(_after, world, _query, client, dice.choice(world.merchant.rows)[0].trade_no))
     return jobs
 
 
 async def batch(world: Any, call: Call, client: PayProClient, *, check_states: bool = False, **options: Any) -> None:
     """Pay the rows; look at each item, or at the report alone."""
     CALL.set(call)
+    dice, concurrency = world.dice, world.dice.choice((1, 2, 4))
+    call.at_most = None if "stop" in options else concurrency
+    breaks = not world.platform.calm and dice.random() < world.weather.breaks
+    source: Any = call.rows
+    if breaks:
+        call.rows = call.rows[: dice.randint(0, len(call.rows))]
+        source = _Breaking(call.rows)
     try:
-        running = client.batch_payout(call.rows, concurrency=world.dice.choice((1, 2, 4)), **options)
+        running = client.batch_payout(source, concurrency=concurrency, **options)
         report, seen = await _run(world, call, running)
     except ClientStateError:
         assert call.process.closing
@@ -90,23 +112,52 @@ async def batch(world: Any, call: Call, client: PayProClient, *, check_states: b
     _adds_up(world, call, report, seen)
     if check_states:
         _says_what_is_stored(world, call, report)
+    await _pay_anew(world, call, client, [item for item in seen if item.result is not None])
+
+
+class _SourceBrokeError(Exception):
+    """As a database does whose connection is lost while it is read."""
+
+
+class _Breaking:
+    """A source that breaks behind its last row."""
+
+    def __init__(self, rows: list[Any]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Any:
+        yield from self._rows
+        raise _SourceBrokeError
 
 
 async def _run(world: Any, call: Call, running: Batch) -> tuple[BatchReport, list[BatchItem]]:
     seen: list[BatchItem] = []
-    if world.dice.random() < 0.5:
-        async with running:
-            async for item in running:
-                seen.append(item)
+    with suppress(_SourceBrokeError):
+        if world.dice.random() < 0.5:
+            async with running:
+                async for item in running:
+                    seen.append(item)
+                    _item(world, call, item)
+                    if not world.platform.calm and world.dice.random() < 0.05:
+                        break
+        else:
+            report = await running
+            for item in report.failures:
                 _item(world, call, item)
-                if not world.platform.calm and world.dice.random() < 0.05:
-                    break
-        report = running.report
-    else:
-        report = await running
-        for item in report.failures:
-            _item(world, call, item)
-    return report, seen
+    return running.report, seen
+
+
+async def _pay_anew(world: Any, call: Call, client: PayProClient, items: list[BatchItem]) -> None:
+    """Under other numbers, what is told to have failed."""
+    for item in items:
+        if item.result is not None and item.result.status is PayoutStatus.FAILED:
+            await _hear_of_failure(world, call, client, item.payout)
+
+
+async def _hear_of_failure(world: Any, call: Call, client: PayProClient, row: Any) -> None:
+    again = world.merchant.hears_of_failure(row)
+    if again is not None and world.dice.random() < 0.7:
+        await _payout(world, Call(call.process, "anew", [again]), client)
 
 
 def check_reconciliation(world: Any, report: ReconcileReport) -> None:
@@ -159,6 +210,8 @@ def _says_what_is_stored(world: Any, call: Call, report: BatchReport) -> None:
     for row in call.rows:
         entry = world.store.entry(row.trade_no)
         status = _STATUS_OF[entry.state] if entry else "not_sent"
+        if entry and entry.state is State.NEW and entry.doubt and entry.reply is not Reply.CALLER:
+            status = "unknown"  # it was believed not to have arrived, which is no proof
         expected[status] = expected.get(status, 0) + 1
     told = {status.value: count for status, count in report.counts.items()}
     # What is processing may have settled since, by a callback.
@@ -187,6 +240,8 @@ async def _payout(world: Any, call: Call, client: PayProClient) -> None:
     else:
         world.note(str(call), "gets", row.trade_no, result.status.value)
         world.oracle.result(call, result)
+        if result.status is PayoutStatus.FAILED:
+            await _hear_of_failure(world, call, client, row)
 
 
 async def _reconcile(world: Any, client: PayProClient) -> None:
@@ -207,7 +262,7 @@ async def _query(world: Any, client: PayProClient, trade_no: str) -> None:
 def _rows(world: Any) -> list[Any]:
     """The file in some order, in some worlds with rows that somebody has edited."""
     dice = world.dice
-    rows = [row[dice.random() < 0.4 if world.weather.edits else 0] for row in world.rows]
+    rows = [row[dice.random() < 0.4 if world.weather.edits else 0] for row in world.merchant.rows]
     if dice.random() < 0.5:
         dice.shuffle(rows)
     return rows

@@ -22,11 +22,13 @@ class Process:
 
     Args:
         plan: What happens to it when it has taken so many steps; a step is what it does between two awaits.
+        settings: Of its client.
     """
 
-    def __init__(self, name: str, plan: dict[int, Callable[["Process"], None]]) -> None:
+    def __init__(self, name: str, plan: dict[int, Callable[["Process"], None]], settings: Any = None) -> None:
         self.name = name
         self.plan = plan
+        self.settings = settings
         self.alive = True
         self.frozen = False
         self.steps = 0

@@ -1,22 +1,18 @@
-"""What a process has of its own: a transport, clocks and dice, and its connection to the store."""
+"""What a process has of its own: clocks and dice, and its connection to the store."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from contextvars import ContextVar
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from paypro_async import LedgerUnavailableError
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event
-from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.ledger import Account, BatchRecord, Payment, Turns, Written
-from paypro_async.ledger.base import ControlAnswer
-from tests.simulation import replies
+from paypro_async.ledger.base import ControlAnswer, OrderNumberTakenError
 from tests.simulation.loop import Process
 
-CALL: ContextVar[object] = ContextVar("CALL", default=None)
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -43,65 +39,6 @@ class Clocks:
         return self._world.dice.getrandbits(count)
 
 
-class SimulatedTransport:
-    """Says how far a request got, and checks the send deadline where the first byte is written, as is asked of it."""
-
-    def __init__(self, world: Any, process: Process) -> None:
-        self._world, self._process = world, process
-
-    async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
-        world, process = self._world, self._process
-        fields = json.loads(request.body)
-        pays = request.url.endswith("/payout")
-        process.doing = "connecting"
-        if world.over:
-            return replies.REFUSED_CONNECTION
-        if pays and world.weather.early and process is world.processes[0] and not world.trace.met["stopped early"]:
-            world.trace.met["stopped early"] += 1
-            world.freeze(process)
-        gives_up = world.loop.now + timeout
-        unsent = await self._connect(timeout, pays)
-        if unsent is not None:
-            return unsent
-        if request.send_by is not None and process.steady_offset + world.loop.now >= request.send_by:
-            world.note(process.name, "is late for", fields["tradeNo"])
-            world.trace.met["fault: send deadline passed"] += 1
-            return replies.LATE
-        waiter = world.loop.create_future()
-        world.loop.call_at(gives_up, _give_up, waiter)
-        world.note(process.name, "writes", "payout" if pays else "question", fields["tradeNo"])
-        process.doing = "awaiting the reply to a payout" if pays else "awaiting the reply to a question"
-        if pays:
-            world.oracle.written(fields, process)
-            world.platform.pay(fields, waiter, CALL.get())
-        else:
-            world.platform.ask(fields["tradeNo"], waiter)
-        exchange = await waiter
-        process.doing = "reading a reply"
-        world.note(process.name, "reads", fields["tradeNo"], exchange.phase.name, exchange.status or "")
-        return exchange
-
-    async def _connect(self, timeout: float, pays: bool) -> Exchange | None:
-        world = self._world
-        calm = world.platform.calm
-        if not calm and pays and world.dice.random() < world.weather.unsent:
-            unsent = world.dice.choice((replies.REFUSED_CONNECTION, replies.POOL))
-            world.trace.met["fault: " + str(unsent.cause)] += 1
-            await asyncio.sleep(world.dice.random() * 0.1)
-            return unsent
-        takes = 0.0 if calm else world.dice.choice((0.0, 0.0, 0.01, world.dice.random() * timeout * 0.5))
-        await asyncio.sleep(min(takes, timeout))
-        return None
-
-    async def aclose(self) -> None:
-        """Nothing to close."""
-
-
-def _give_up(waiter: "asyncio.Future[Exchange]") -> None:
-    if not waiter.done():
-        waiter.set_result(replies.SILENT)
-
-
 class Connection:
     """A ledger as one process sees it: slow, refusing, or silent about whether it has written."""
 
@@ -114,6 +51,8 @@ class Connection:
             raise LedgerUnavailableError("The world is over.")
         process.doing = "before " + name
         weather, dice, calm = world.weather, world.dice, world.platform.calm
+        if not calm and weather.deaf and dice.random() < weather.deaf:
+            return await self._never(name, *about)
         if not calm and weather.slow_ledger and dice.random() < weather.slow_ledger:
             return await self._slowly(name, *about)
         await asyncio.sleep(0)
@@ -123,7 +62,7 @@ class Connection:
             world.trace.met["fault: ledger " + fault] += 1
         if fault == "refuses":
             raise LedgerUnavailableError("The store refuses.")
-        result = world.store.carry_out(process.name, name, about)
+        result = world.store.carry_out(process, name, about)
         process.doing = "after " + name
         await asyncio.sleep(0)
         if fault is not None:
@@ -139,11 +78,24 @@ class Connection:
         before, after = world.dice.random() * longest, world.dice.random() * longest
 
         def happens() -> None:
-            result = world.store.carry_out(self._process.name, name, about)
-            world.loop.happen(after, lambda: None if waiter.done() else waiter.set_result(result))
+            try:
+                result, error = world.store.carry_out(self._process, name, about), None
+            except (KeyError, OrderNumberTakenError) as refusal:
+                result, error = None, refusal
+            world.loop.happen(after, _answer, waiter, result, error)
 
         world.loop.happen(before, happens)
         return await waiter
+
+    async def _never(self, name: str, *about: Any) -> Any:
+        """No answer ever comes, whether it was done or not."""
+        world = self._world
+        world.note(self._process.name, "ledger never answers:", name)
+        world.trace.met["fault: ledger never answers"] += 1
+        if world.dice.random() < 0.5:
+            with suppress(KeyError, OrderNumberTakenError):
+                world.store.carry_out(self._process, name, about)
+        return await world.loop.create_future()
 
     async def open(self, account: Account) -> None:
         """It is open."""
@@ -189,3 +141,12 @@ class Connection:
 
     async def aclose(self) -> None:
         """Nothing to close."""
+
+
+def _answer(waiter: "asyncio.Future[Any]", result: Any, error: Exception | None) -> None:
+    if waiter.done():
+        return
+    if error is None:
+        waiter.set_result(result)
+    else:
+        waiter.set_exception(error)

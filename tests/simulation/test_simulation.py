@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.__main__ import main
+from tests.simulation.defects import MUTATIONS
 from tests.simulation.loop import Process, SimulatedLoop, Stuck
-from tests.simulation.mutations import MUTATIONS
 from tests.simulation.runner import replay, run_range
 from tests.simulation.seeds import FOUND_AT
 
 ROOT = Path(__file__).parents[2]
 SEEDS = 2000
+SEARCHED = 3000
 QUICK = 400
 _PARTS = 4
 
@@ -71,8 +72,8 @@ def test_each_defect_is_found(name: str):
     """A defect of the product that would cost money is found where it was found before, or else by a search."""
     recorded = FOUND_AT.get(name, 0)
     with MUTATIONS[name].planted():
-        found = run_range(recorded, 1).found or run_range(0, SEEDS, stop=True).found
-        assert found, f"not found in {SEEDS} worlds: {name}"
+        found = run_range(recorded, 1).found or run_range(0, SEARCHED, stop=True).found
+        assert found, f"not found in {SEARCHED} worlds: {name}"
         _, again = replay(found[0].seed)
     assert found[0].kind in MUTATIONS[name].finds, str(found[0])
     assert str(again) == str(found[0])
@@ -84,8 +85,8 @@ def test_each_defect_is_found(name: str):
 def test_each_defect_is_found_by_a_search(name: str):
     """The first finding of a search that knows nothing is one of those that the defect leads to."""
     with MUTATIONS[name].planted():
-        found = run_range(0, SEEDS, stop=True).found
-    assert found, f"not found in {SEEDS} worlds: {name}"
+        found = run_range(0, SEARCHED, stop=True).found
+    assert found, f"not found in {SEARCHED} worlds: {name}"
     assert found[0].kind in MUTATIONS[name].finds, str(found[0])
 
 

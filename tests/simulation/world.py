@@ -12,13 +12,16 @@ from paypro_async._core.wire import Exchange
 from paypro_async.ledger import merge
 from tests.simulation import calls
 from tests.simulation.loop import Process, SimulatedLoop, Stuck
+from tests.simulation.merchant import Merchant
 from tests.simulation.oracle import Oracle
+from tests.simulation.persons import Persons
 from tests.simulation.platform import Platform
-from tests.simulation.processes import Clocks, Connection, SimulatedTransport
+from tests.simulation.processes import Clocks, Connection
 from tests.simulation.store import Store
+from tests.simulation.themes import forecast
 from tests.simulation.trace import Trace, Violation
-from tests.simulation.weather import forecast, settings
-from tests.support.merchant import MERCHANT_NO, payout
+from tests.simulation.wire import SimulatedTransport
+from tests.support.merchant import MERCHANT_NO
 
 _ROUNDS = 8
 _MOST_LIVES = 6
@@ -32,10 +35,6 @@ class _Signer:
 
 
 _SIGNER = _Signer()
-_ROWS = [
-    [payout(f"T{number}", amount=str(100 + 10 * number + edit), ip_address=None) for edit in range(2)]
-    for number in range(6)
-]
 
 
 class World:
@@ -50,8 +49,9 @@ class World:
         self.oracle = Oracle(self)
         self.store = Store(self)
         self.platform = Platform(self)
+        self.merchant = Merchant(self)
+        self.persons = Persons(self)
         self.over = False
-        self.rows = _ROWS[: self.weather.payouts]
         self.processes: list[Process] = []
         self.clients: dict[Process, tuple[PayProClient, Connection]] = {}
         self.open_jobs = 0
@@ -90,7 +90,13 @@ class World:
             self.loop.happen(0.0 if first else delay, self.start, f"p{number}")
         if self.weather.clocks and self.dice.random() < self.weather.clocks:
             self.loop.happen(self.dice.random() * self.weather.settle_after, self._put_clocks)
+        if self.weather.restores:
+            first, later = self.dice.random() * self.weather.settle_after, self.dice.random() * 2
+            self.loop.happen(first, self.store.back_up, later * self.weather.settle_after)
+        if self.weather.persons and self.dice.random() < self.weather.persons:
+            self._send_persons()
         horizon = self.loop.now + 12 * self.weather.settle_after + 200
+        self.loop.call_at(horizon + 1, lambda: None)  # it comes even if a ledger never answers anybody
         self.loop.drive(lambda: self.open_jobs <= 0 or self.loop.now > horizon)
 
     def _rest(self) -> None:
@@ -106,7 +112,7 @@ class World:
         task = self.loop.spawn(process, self._clean(process))
         self.loop.drive(task.done)
         task.result()
-        for row in self.rows:
+        for row in self.merchant.rows:
             self.oracle.ends(row[0].trade_no)
             entry = self.store.entry(row[0].trade_no)
             self.trace.met[f"end: {entry.state if entry else None}"] += 1
@@ -119,20 +125,27 @@ class World:
         for _ in range(_ROUNDS):
             found = await client.reconcile(wait=True, concurrency=self.dice.choice((1, 3)))
             calls.check_reconciliation(self, found)
-            rows = [self._as_stored(number) for number in range(len(self.rows))]
+            rows = [self._as_stored(variants) for variants in self.merchant.rows]
             call = calls.Call(process, "batch", rows)
             await calls.batch(self, call, client, refresh=True, stop=StopRules.off(), check_states=True)
-            if all(self._explained(row.trade_no) for row in rows):
+            if all(self._explained(row.trade_no) for row, _ in self.merchant.rows):
                 return
             await asyncio.sleep(self.weather.settle_after)
 
     def _explained(self, trade_no: str) -> bool:
         entry = self.store.entry(trade_no)
-        return entry is not None and entry.state not in (State.NEW, State.SENDING, State.PROCESSING, State.MISSING)
+        if entry is None:
+            return False
+        still_open = entry.state in (State.NEW, State.SENDING, State.PROCESSING, State.MISSING)
+        return not still_open or self.oracle.cannot_be_known(entry)
 
-    def _as_stored(self, number: int) -> Any:
-        entry = self.store.entry(f"T{number}")
-        variants = self.rows[number]
+    def knows_as_accepted(self, trade_no: str) -> bool:
+        """Whether the merchant's ledger holds that the platform works on it."""
+        entry = self.store.entry(trade_no)
+        return entry is not None and entry.state is State.PROCESSING
+
+    def _as_stored(self, variants: Any) -> Any:
+        entry = self.store.entry(variants[0].trade_no)
         return next((one for one in variants if entry and str(one.amount) == entry.content["amount"]), variants[0])
 
     def _put_clocks(self) -> None:
@@ -143,6 +156,26 @@ class World:
             process.wall_offset = self.dice.choice((-86400.0, 86400.0)) * self.dice.random()
         self.note("world", "puts the clocks", f"store back by {back:.3f} s")
         self.trace.met["fault: clocks jump"] += 1
+
+    def _send_persons(self) -> None:
+        """Some look now and then, from a machine of their own."""
+        process = self._born("person")
+        for _ in range(self.dice.choice((2, 5, 10, 20))):
+            delay = self.dice.random() * self.dice.choice((2, 6)) * self.weather.settle_after
+            self.open_jobs += 1
+            self.loop.happen(delay, lambda: self.loop.spawn(process, self._look(process)))
+
+    async def _look(self, process: Process) -> None:
+        client, _ = self.clients[process]
+        if client._engine is None:
+            await client.open()
+        try:
+            if not self.platform.calm:
+                await self.persons.work(process)
+        except Exception as error:  # noqa: BLE001  whatever it is, a person would see it
+            self.oracle.violate("unexpected error", f"a person gets {error!r}")
+        finally:
+            self.open_jobs -= 1
 
     def start(self, name: str) -> None:
         """A process begins its life."""
@@ -160,7 +193,9 @@ class World:
         self.loop.spawn(process, self._live(process))
 
     def _born(self, name: str) -> Process:
-        process = Process(name, {})
+        weather = self.weather
+        differs = weather.operator is not None and self.dice.random() < 0.5
+        process = Process(name, {}, weather.operator if differs and weather.operator else weather.usual)
         process.steady_offset = self.dice.random() * 1e5
         if self.weather.clocks:
             process.wall_offset = self.dice.choice((-86400.0, 0.0, 86400.0)) * self.dice.random()
@@ -175,10 +210,10 @@ class World:
             runtime=Clocks(self, process),
             # Another machine for each process: what was stored first is sent, whoever sends it again.
             ip_address=f"203.0.113.{len(self.processes)}",
-            **settings(self.weather),
+            **weather.arguments(process.settings),
         )
         self.clients[process] = client, connection
-        self.note(name, "starts")
+        self.note(name, "starts", process.settings if differs else "")
         return process
 
     def _some_step(self) -> int:
@@ -245,7 +280,7 @@ class World:
 
     async def _merge(self, process: Process, trade_no: str, exchange: Exchange) -> None:
         _, ledger = self.clients[process]
-        with suppress(LedgerUnavailableError):
+        with suppress(LedgerUnavailableError, KeyError):  # it may have been put back meanwhile
             entry = await ledger.get(MERCHANT_NO, trade_no)
             if entry is not None:
                 outcome = classify_query(exchange, self.weather.codes, trade_no=trade_no, amount=entry.amount)
