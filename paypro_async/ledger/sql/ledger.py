@@ -59,7 +59,7 @@ class SqlLedger:
         self, url: str, *, busy_timeout: float = 10.0, patience: float = 15.0, mark: str | Path | None = None
     ) -> None:
         given = mark or os.environ.get("PAYPRO_LEDGER_MARK")
-        where = Path(given).absolute() if given else None
+        where = Path(given).expanduser().absolute() if given else None
         self._database: Database = (
             SqliteDatabase(url, busy_timeout=busy_timeout, mark=where)
             if url.startswith("sqlite:")

@@ -24,15 +24,20 @@ from paypro_async.ledger.sql.identity import boot_id
 __all__ = ["NOWHERE", "Watermark", "mark_beside", "mark_elsewhere"]
 
 _SIZE = 256
-_SECONDS = 0.1
-# Where a file system counts whole seconds only.
+# How far the time in the line may be from the one at which the file system says that it was written: a tick of its
+# clock. And where the file system's clock is coarse, or another one; such a line ends with that word.
+_SECONDS = 0.02
 _COARSE_SECONDS = 2.0
+_COARSE = "coarse"
 # After a crash of the machine the line may be older than its file says, by as long as a system holds back writes.
 _SECONDS_OVER_A_REBOOT = 120.0
 NOWHERE = "-"
 """The place of a ledger that is no file, or that a mark does not tell."""
 _UNKNOWN = NOWHERE
-_FIELDS = 6
+_FIELDS = 7
+_FIELDS_BEFORE = 4
+_TRIES = 3
+_PAUSE = 0.02
 
 
 @frozen
@@ -45,6 +50,7 @@ class _Line:
     boot: str
     mark: str
     ledger: str
+    clock: str
     touched_ns: int
     found: str
 
@@ -63,6 +69,7 @@ class Watermark:
         self._beside = beside
         self._descriptor: int | None = None
         self._place = _UNKNOWN
+        self._clock: str | None = None
         self._seen: _Line | None = None
 
     def begin(self, ledger: str) -> None:
@@ -79,18 +86,20 @@ class Watermark:
         """
         with self._usable():
             descriptor, new = self._open()
-            while True:
-                now = time.time_ns()
-                text = f"{ledger_id} {last_event} {now} {boot_id() or _UNKNOWN} {self._place} {ledger}"
-                os.pwrite(descriptor, f"{text:<{_SIZE - 1}}\n".encode(), 0)
-                if time.time_ns() - now < _SECONDS * 5e8:
-                    break  # Else this process was frozen in between, and the line would look like a copy.
+            said = f"{ledger_id} {last_event}", f"{boot_id() or _UNKNOWN} {self._place} {ledger}"
+            if not any(self._written(descriptor, *said) for _ in range(_TRIES)):
+                # Not frozen each time: this file system has a clock of its own.
+                self._clock = _COARSE
+                self._written(descriptor, *said)
             if new:
                 os.fsync(descriptor)
 
     def look(self) -> None:
         """Remember what the mark says now. Before the ledger is read: others may carry both on in between."""
         self._seen = self._read()
+        if self._seen is not None and self._beside and self._is_copy(self._seen):
+            time.sleep(_PAUSE)  # Another process may have been in the middle of writing it.
+            self._seen = self._read()
 
     def suspicion(self, ledger_id: str, last_event: int, ledger: str = NOWHERE) -> str | None:
         """Why the ledger, which has come as far as *last_event*, may be an old copy; None if nothing says so.
@@ -149,9 +158,21 @@ class Watermark:
             return True
         limit = _SECONDS_OVER_A_REBOOT
         if same_start:
-            limit = _SECONDS if line.touched_ns % 1_000_000_000 else _COARSE_SECONDS
+            limit = _SECONDS if line.clock == _UNKNOWN else _COARSE_SECONDS
         # On Windows this time is that of the file's making.
         return os.name != "nt" and abs(line.touched_ns - line.written_ns) > limit * 1e9
+
+    def _written(self, descriptor: int, ledger: str, place: str) -> bool:
+        """Write the line once; whether it will be known for no copy. It looks like one if this process was frozen."""
+        now = time.time_ns()
+        text = f"{ledger} {now} {place} {self._clock or _UNKNOWN}"
+        os.pwrite(descriptor, f"{text:<{_SIZE - 1}}\n".encode(), 0)
+        if self._clock is not None and time.time_ns() - now < _SECONDS * 5e8:
+            return True
+        if abs(os.fstat(descriptor).st_ctime_ns - now) < _SECONDS * 5e8:
+            self._clock = self._clock or _UNKNOWN
+            return True
+        return self._clock == _COARSE
 
     def _open(self) -> tuple[int, bool]:
         """The open file, and whether it holds nothing yet."""
@@ -177,10 +198,11 @@ class Watermark:
             finally:
                 os.close(descriptor)
         # The mark of an earlier release does not say which files it speaks of.
-        text += [_UNKNOWN] * (_FIELDS - len(text)) if len(text) == _FIELDS - 2 else []
+        if len(text) == _FIELDS_BEFORE:
+            text += [_UNKNOWN, _UNKNOWN, _COARSE]
         if len(text) != _FIELDS or not (text[1].isdecimal() and text[2].isdecimal()):
             return None
-        return _Line(text[0], int(text[1]), int(text[2]), text[3], text[4], text[5], before, found)
+        return _Line(text[0], int(text[1]), int(text[2]), text[3], text[4], text[5], text[6], before, found)
 
 
 def mark_beside(ledger: Path) -> Path:
@@ -192,7 +214,8 @@ def mark_elsewhere(where: Path, ledger: str) -> Path:
     """The second mark of a ledger.
 
     Args:
-        where: A folder for the marks of any number of ledgers, or the path of the file itself.
+        where: A folder for the marks of any number of ledgers; or the path of the file itself, which has a suffix or
+            ends with ``mark``.
         ledger: What a user calls the ledger: the path of its file, or its server and database.
 
     Raises:
@@ -201,7 +224,8 @@ def mark_elsewhere(where: Path, ledger: str) -> Path:
     if where.is_dir():
         # Two ledgers may have the same name in two folders.
         return where / f"{ledger.rpartition('/')[2][:100]}-{hashlib.sha256(ledger.encode()).hexdigest()[:12]}-mark"
-    if not where.parent.is_dir():
+    # A new file must look like one: a folder that is not mounted must not become a file in its parent.
+    if not where.is_file() and not (where.parent.is_dir() and (where.suffix or where.name.endswith("mark"))):
         raise ConfigurationError(
             f"The mark of the ledger {ledger} shall lie in {where}, and there is no such folder. Nothing was sent. "
             "Mount or make it; without it a ledger that was rolled back would not be noticed."

@@ -54,11 +54,6 @@ def backup(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture(autouse=True)
-def _quick_marks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mark_module, "_SECONDS", 0.05)
-
-
 async def paid_and_copied(path: Path, backup: Path, sandbox: Sandbox) -> None:
     """One payout, a copy of every file, and another payout that the copy knows nothing of."""
     async with PayProClient(base_url=sandbox.base_url, ledger=f"sqlite:///{path}", **SETTINGS) as client:
@@ -216,6 +211,38 @@ async def test_a_folder_that_was_copied_at_once_and_renamed_into_place(
     assert not (await restored.claim(intent("AFTER"))).done
 
 
+async def test_files_that_were_copied_back_into_themselves_at_once(path: Path, make: Make, backup: Path):
+    """They are the same files, but the line in the mark is older than the file system says."""
+    ledger = make(f"sqlite:///{path}")
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("BEFORE"))
+    copy_of_all(path, backup)
+    await ledger.claim(intent("AFTER"))
+    await ledger.aclose()
+    await anyio.sleep(0.03)
+    for one in files(backup / path.name):
+        path.with_name(one.name).write_bytes(one.read_bytes())
+
+    restored = make(f"sqlite:///{path}")
+    with pytest.warns(PayProWarning, match="mark file was copied"):
+        await restored.open(ACCOUNT)
+    assert not (await restored.claim(intent("AFTER"))).done
+
+
+async def test_a_file_system_with_a_clock_of_its_own_raises_no_alarm(
+    path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+):
+    """What cannot be as near as on others is noted so; a copy that is older than two seconds is still known."""
+    monkeypatch.setattr(mark_module, "_SECONDS", 0.0)
+    ledger = make(f"sqlite:///{path}")
+    for number in range(3):
+        await ledger.open(ACCOUNT)
+        await ledger.claim(intent(f"T{number}"))
+        await ledger.aclose()
+    assert ledger.restored_since is None
+    assert mark_beside(path).read_text().split()[-1] == "coarse"
+
+
 async def test_a_folder_that_is_moved_is_the_same_ledger(path: Path, make: Make, tmp_path: Path):
     """Every file is the one that it was."""
     live = tmp_path / "live"
@@ -274,7 +301,7 @@ async def test_the_mark_of_an_earlier_release_is_read(path: Path, make: Make):
     assert ledger.restored_since is None
     await ledger.claim(intent("T2"))
     await ledger.aclose()
-    assert len(mark.read_text().split()) == 6
+    assert len(mark.read_text().split()) == 7
 
 
 @pytest.fixture(params=["folder", "file"])
@@ -329,8 +356,9 @@ async def test_a_volume_that_is_not_mounted_is_noticed_by_a_mark_elsewhere(path:
 
 async def test_a_mark_elsewhere_that_has_no_folder_is_refused(path: Path, make: Make, tmp_path: Path):
     """Its volume is not mounted, or its name is misspelt: the ledger would go on unguarded."""
-    with pytest.raises(ConfigurationError, match=r"there is no such folder. Nothing was sent"):
-        await make(f"sqlite:///{path}", mark=tmp_path / "missing" / "marks").open(ACCOUNT)
+    for missing in (tmp_path / "missing" / "mark", tmp_path / "marks"):
+        with pytest.raises(ConfigurationError, match=r"there is no such folder. Nothing was sent"):
+            await make(f"sqlite:///{path}", mark=missing).open(ACCOUNT)
     assert not path.exists()
 
 
