@@ -106,7 +106,8 @@ def not_recorded(entry: Entry, change: Change) -> PayProError:
             result=result,
             trade_no=entry.trade_no,
         )
-    if change.to is State.NEW and change.cause is Cause.ATTEMPT and not entry.doubt:
+    # HTTP 429 is asked about before it is believed, and the ledger does not know that it must be.
+    if change.to is State.NEW and change.cause is Cause.ATTEMPT and change.reply is None and not entry.doubt:
         return LedgerUnavailableError(
             f"The platform did not take payout {entry.trade_no}, and the ledger could not store that. No money moved. "
             "Mend the ledger and call again with the same trade_no.",

@@ -144,6 +144,7 @@ class Change:
         doubt: The entry's new ``doubt``, or None to leave it.
         phase: How far the attempt got; a new attempt clears it.
         reply: What the attempt was answered; a new attempt clears it.
+        unless: The writer did not see this reply, and would decide otherwise if the entry had it by now.
         settle_after: The settle window of the attempt that begins, in seconds.
         by: Who decided, if a person did.
         note: Why, in that person's words.
@@ -163,6 +164,7 @@ class Change:
     message: str | None = None
     platform_trade_no: str | None = None
     utr: str | None = None
+    unless: Reply | None = None
     settle_after: float | None = None
     by: str | None = None
     note: str | None = None
@@ -254,6 +256,8 @@ def is_refusal(entry: Entry) -> bool:
 def applies(entry: Entry, change: Change) -> bool:
     """Whether the entry is still as the change's writer saw it."""
     if entry.state is not change.state or change.attempt not in (None, entry.attempt):
+        return False
+    if change.unless is not None and entry.reply is change.unless:
         return False
     # The end of an attempt is noted once, though the entry's state does not tell that it was.
     notes = change.to is change.state is State.SENDING and change.phase is not None

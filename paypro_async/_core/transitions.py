@@ -270,6 +270,8 @@ def _change(
     doubt: bool | None = None,
     reply: Reply | None = None,
 ) -> Change:
+    # While the platform was asked, another process may have learned that the order was there before.
+    asked = cause is not Cause.ATTEMPT and entry.state is State.SENDING and entry.reply is not Reply.DUPLICATE
     return Change(
         merchant_no=entry.merchant_no,
         trade_no=entry.trade_no,
@@ -284,4 +286,5 @@ def _change(
         message=outcome.message,
         platform_trade_no=outcome.platform_trade_no,
         utr=outcome.utr,
+        unless=Reply.DUPLICATE if asked else None,
     )

@@ -209,6 +209,13 @@ def test_that_nothing_was_sent_is_certain_also_if_it_could_not_be_stored():
     said_well(error)
 
 
+def test_an_http_429_that_could_not_be_stored_is_unknown():
+    """The ledger has it as unknown, and does not know that only HTTP 429 says that it was not taken."""
+    error = not_recorded(entry(), _change(Verdict.RATE_LIMITED))
+    assert type(error) is OutcomeUnknownError
+    said_well(error)
+
+
 @pytest.mark.parametrize("verdict", [Verdict.DUPLICATE, Verdict.FOREIGN])
 def test_what_was_learned_about_an_unknown_payout_leaves_it_unknown_if_it_could_not_be_stored(verdict: Verdict):
     """A noted duplicate, or a case for a person."""

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from paypro_async._core.lifecycle import FINAL, Cause, Change, Reply, State
-from paypro_async.ledger import Ledger
+from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async.ledger import Ledger, merge
 from tests.support.intents import MERCHANT, again, ageless, change, intent
 
 # How a payout comes to each state that it can leave again or not.
@@ -242,3 +243,14 @@ async def test_requests_that_arrive_together_act_one_after_the_other(ledger: Led
         "new": (State.SUCCEEDED, 3),
     }
     assert stored["new"].doubt
+
+
+async def test_what_was_learned_beside_a_duplicate_is_decided_anew(ledger: Ledger):
+    """Who asked before our only attempt was answered as a duplicate takes another system's order for ours no more."""
+    asked = (await ledger.claim(intent())).entry
+    await ledger.move(change(State.SENDING, reply=Reply.DUPLICATE, code="0100024"))
+    found = Outcome(verdict=Verdict.PAID, code="0000", amount=asked.amount)
+
+    entry = await merge(ledger, asked, found, cause=Cause.QUERY)
+
+    assert entry.state is State.REVIEW

@@ -157,7 +157,8 @@ class Oracle:
                 self.violate("no conflict", f"{call} gets a conflict for {trade_no}, of which there is one content")
         elif isinstance(error, ReviewRequiredError):
             entry = self.world.store.entry(trade_no)
-            if entry is None or (entry.state is not State.REVIEW and not self.world.weather.persons):
+            since = self.world.weather.persons or self.world.store.put_back_at is not None
+            if not since and (entry is None or entry.state is not State.REVIEW):
                 self.violate("no review", f"{call} is told that a person must decide about {trade_no}")
         elif isinstance(error, ClientStateError) and call.process.closing:
             return
