@@ -44,6 +44,7 @@ def order_view(order: Order) -> dict[str, object]:
         "platFormTradeNo": order.platform_trade_no,
         "amount": str(order.amount),
         "bankCode": order.payee.bank_code,
+        "account": order.payee.account,
         "remark": order.remark,
         "status": order.status,
         "message": order.message,

@@ -1,8 +1,9 @@
 """The platform's books beside the ledger, read without any code of the product."""
 
+import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,7 @@ class Audit:
     """What was found; a payout is named at most once in each list.
 
     Args:
-        doubles: Booked more than once.
+        doubles: Booked more than once; and accounts paid more often than there are rows for them.
         lost: To be paid, and not booked, or not in the ledger.
         differing: The ledger says something else than the books, or its history something else than its state.
         open: Without an end in the ledger.
@@ -68,13 +69,25 @@ def audit(platform: FaultyPlatform, url: str, rows: Iterable[int]) -> Audit:
     strangers = set(stored) - set(wanted) | set(platform.books) - set(wanted)
     return Audit(
         payouts=len(wanted),
-        doubles=[one for one, bookings in platform.books.items() if len(bookings) > 1],
+        doubles=[one for one, bookings in platform.books.items() if len(bookings) > 1]
+        + _paid_too_often(platform, wanted),
         lost=lost,
         differing=differing + sorted(strangers),
         open=still_open,
         rewritten=[one for one, contents in platform.contents.items() if len(contents) > 1],
         sent_again=sum(times > 1 for times in platform.sent.values()),
     )
+
+
+def _paid_too_often(platform: FaultyPlatform, wanted: Iterable[str]) -> list[str]:
+    """Accounts that were paid more often than there are rows for them, under whatever numbers."""
+
+    def accounts(trade_nos: Iterable[str]) -> Iterator[str]:
+        for trade_no in trade_nos:
+            yield from {json.loads(content)["bankNumber"] for content in platform.contents.get(trade_no, ())}
+
+    booked = (trade_no for trade_no, bookings in platform.books.items() for _ in bookings)
+    return [f"account {one}" for one in Counter(accounts(booked)) - Counter(accounts(wanted))]
 
 
 def states(url: str) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from paypro_async.bulk import Disbursement, RowOutcome
 from paypro_async.cli.demo.payer import MERCHANT_NO, SECRET, SHARED, Payer
 from paypro_async.client import PayProClient
 from paypro_async.sandbox import Sandbox
+from paypro_async.sandbox.books import account_digest
 
 __all__ = ["Comparison", "compare"]
 
@@ -38,13 +40,14 @@ class Comparison:
     twice: list[str] = field(factory=list)
     unexpected: list[str] = field(factory=list)
     differing: list[str] = field(factory=list)
+    overpaid: list[str] = field(factory=list)
     faults: Mapping[str, int] = field(factory=dict)
     bookings: int = 0
 
     @property
     def right(self) -> bool:
         """Every row booked exactly once, nothing else booked, and the ledger knows it all."""
-        wrong = self.missing or self.twice or self.unexpected or self.differing
+        wrong = self.missing or self.twice or self.unexpected or self.differing or self.overpaid
         return not wrong and self.rows == self.once == self.bookings
 
     def lines(self) -> list[str]:
@@ -59,6 +62,7 @@ class Comparison:
             f"missing         {len(self.missing):,}",
             f"booked twice    {len(self.twice):,}",
             f"not in the file {len(self.unexpected):,}",
+            f"paid too often  {len(self.overpaid):,} beneficiaries",
             f"ledger agrees   {self.rows - len(self.differing):,} of {self.rows:,}",
         ]
 
@@ -67,6 +71,7 @@ class Comparison:
         found = [f"missing from the books: {trade_no}" for trade_no in self.missing]
         found += [f"booked more than once: {trade_no}" for trade_no in self.twice]
         found += [f"booked, and in no row of the file: {trade_no}" for trade_no in self.unexpected]
+        found += [f"paid more often than the file says, under whatever numbers: account {one}" for one in self.overpaid]
         found += self.differing
         return [*found[:limit], *([f"and {len(found) - limit:,} more"] if len(found) > limit else [])]
 
@@ -85,12 +90,18 @@ async def compare(payer: Payer) -> Comparison:
         notify_url=SHARED["notify_url"],
     )
     expected: set[str] = set()
+    owed: Counter[str] = Counter()
     async with client:
         with Disbursement(client, payer.sample) as sample:
             async for outcome in sample.outcomes():
                 expected.add(outcome.trade_no)
+                owed[account_digest(outcome.row.values["bank_number"], outcome.row.values["bank_code"])] += 1
                 _compare_row(comparison, outcome, books.orders.get(outcome.trade_no))
     comparison.unexpected = sorted(set(books.orders) - expected)
+    paid: Counter[str] = Counter()
+    for order in books.orders.values():
+        paid[order["account"]] += order["booked_count"]
+    comparison.overpaid = sorted((paid - owed).keys())
     return comparison
 
 

@@ -58,6 +58,8 @@ async def test_a_missing_row_and_a_booking_of_nobody(payer: Payer) -> None:
         own = await pay(payer, sandbox, rows=range(3))
         await pay(payer, sandbox, rows=range(1), trade_no="STRANGER")
         comparison = await comparison_of(payer, sandbox)
+    assert len(comparison.overpaid) == 1
+    assert any("paid more often than the file says" in one for one in comparison.findings())
 
     assert not comparison.right
     assert comparison.missing == [own[3]]
