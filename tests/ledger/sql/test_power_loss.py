@@ -33,7 +33,7 @@ class Callers:
     told: dict[str, int] = field(factory=dict)
     moments: list[tuple[Mapping[str, int], Snapshot]] = field(factory=list)
 
-    async def run(self, *, lives: int = 3, count: int = 24) -> None:
+    async def run(self, *, lives: int = 3, count: int = 36) -> None:
         """So many times: open, pay so many, close; pictures of the disk are taken all the time."""
         self.disk.watch = self._watch
         for life in range(lives):
