@@ -63,7 +63,7 @@ class Soon(NullTransport):
 
 def client(**settings: Any) -> PayProClient:
     defaults = {"base_url": "http://127.0.0.1:9", "transport": NullTransport(), "ledger": ForgetfulLedger()}
-    return PayProClient(environment="sandbox", merchant_no=MERCHANT_NO, signer=SIGNER, **(defaults | settings))
+    return PayProClient(merchant_no=MERCHANT_NO, signer=SIGNER, **(defaults | settings))
 
 
 def items(name: str, count: int) -> Generator[dict[str, Any], None, None]:

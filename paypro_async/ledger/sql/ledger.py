@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio.to_thread
+from attrs import evolve
 from sqlalchemy import Connection, exc, select
 
 from paypro_async._core.intent import Intent
@@ -346,6 +347,4 @@ class SqlLedger:
 
 
 def _named(request: Request[Any], owner: str) -> Request[Any]:
-    if isinstance(request, Claim):
-        return Claim(request.intent, owner)
-    return Move(request.change, owner) if isinstance(request, Move) else request
+    return evolve(request, owner=owner) if isinstance(request, Claim | Move) else request
