@@ -26,7 +26,8 @@ _FILES = "concat_ws('/', pg_relation_filenode('payout'), pg_relation_filenode('e
 _READ = text(
     f"SELECT {_TABLES} AS tables, {_FILES} AS files, note.value AS noted, note.xmin::text AS noted_by,"  # noqa: S608
     " (SELECT xmin::text FROM event WHERE id = split_part(note.value, ' ', 3)::bigint) AS witness,"
-    " (SELECT max(id) FROM event) AS last"
+    " (SELECT max(id) FROM event) AS last,"
+    " has_table_privilege('meta', 'INSERT') AND has_table_privilege('meta', 'UPDATE') AS may_write"
     " FROM (SELECT) AS one LEFT JOIN meta AS note ON note.key = 'tables'"
 )
 _WRITE = text(
@@ -63,6 +64,7 @@ class Origin:
         noted_by: The transaction that wrote that note, as its row says.
         witness: The transaction that wrote the step of history which the note names, as its row says.
         last: The number of the last step of history; 0 if there is none.
+        may_note: Whether this user may write such a note. Else it is left to the owner, who migrates.
     """
 
     tables: str
@@ -71,13 +73,14 @@ class Origin:
     noted_by: str | None
     witness: str | None
     last: int
+    may_note: bool
 
     @classmethod
     def read(cls, connection: Connection) -> Self:
         """The tables as they are."""
         row = connection.execute(_READ).one()
         noted = None if row.noted is None else tuple(row.noted.split(" "))
-        return cls(row.tables, row.files, noted, row.noted_by, row.witness, row.last or 0)
+        return cls(row.tables, row.files, noted, row.noted_by, row.witness, row.last or 0, row.may_write)
 
     @classmethod
     def note(cls, connection: Connection) -> Self:
@@ -96,12 +99,14 @@ class Origin:
 
     @property
     def has_witness(self) -> bool:
-        """Whether a step of history is noted."""
-        return bool(self._step)
+        """Whether a step of history is noted, or this user cannot note one."""
+        return bool(self._step) or not self.may_note
 
     @property
     def is_noted(self) -> bool:
-        """Whether all is noted as it is, and there is a witness if there can be one."""
+        """Whether all is noted as it is, and there is a witness if there can be one; or this user cannot note it."""
+        if not self.may_note:
+            return True
         return (
             self.noted is not None and self.noted[:2] == (self.tables, self.files) and bool(self._step or not self.last)
         )
@@ -122,7 +127,7 @@ class Origin:
 
     def is_same(self, connection: Connection, restored: Restored) -> bool:
         """Whether a glance at the ledger shows the same, and nothing that *restored* does not know."""
-        if restored.last_event and not self._step:
+        if restored.last_event and not self.has_witness:
             return False  # The first step of its history is there to be a witness.
         *found, since, last = tuple(_GLANCE.run(connection, witness=self._step, last=restored.last_event).one())
         return found == [self.tables, self.files, self.noted_by, self.witness] and restored.agrees(since, last)

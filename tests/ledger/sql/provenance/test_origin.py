@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paypro_async import PayProWarning
+from paypro_async import LedgerUnavailableError, PayProWarning
 from paypro_async._core.lifecycle import State
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.intents import ACCOUNT, MERCHANT, change, intent
@@ -180,6 +180,31 @@ async def test_a_ledger_of_the_release_before_is_noted_when_it_is_opened(server:
     await ledger.claim(intent("AFTER"))
     of_tables(server, url, dump)
     assert not (await ledger.claim(intent("AFTER"))).done
+
+
+async def test_a_user_who_may_not_note_it_pays_all_the_same(server: Server, url: str, make: Make):
+    """The owner has migrated, and the service's own user writes payouts and nothing else."""
+    run(
+        url,
+        "DROP ROLE IF EXISTS service",
+        "CREATE ROLE service LOGIN",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO service",
+        "GRANT INSERT, UPDATE ON payout, event, account, batch, pace TO service",
+        "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO service",
+    )
+    service = make(url.replace("postgres@", "service@"))
+    await service.open(ACCOUNT)
+    for number in range(3):
+        assert (await service.claim(intent(f"T{number}"))).done
+    assert service.restored_since is None
+    dump = server.dump(url)
+    await service.claim(intent("AFTER"))
+    of_data(server, url, dump)
+    # It cannot mark the ledger as restored either, so it does not pay.
+    with pytest.raises(LedgerUnavailableError, match="may not do that"):
+        await service.claim(intent("AFTER"))
+    await service.aclose()
+    run(url, "DROP OWNED BY service", "DROP ROLE service")
 
 
 async def test_what_a_person_says_reaches_a_process_that_lives_on(database_url: str, make: Make):
