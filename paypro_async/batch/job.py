@@ -97,18 +97,25 @@ class Worker:
         flight = job.flight or await self._begin(job)
         if flight is None:
             return None
-        flight.on_reply = partial(self.scheduler.give_back, job)
-        if job.action is not None:
-            await self._act(flight, job.action)
+        flight.on_reply = partial(self._replied, job, flight)
+        if job.action is not None and not (self.scheduler.stopped and self._goes_no_further(flight, job.action)):
+            await self.engine.act(flight, job.action)
         while (step := self.engine.next(flight)).action is not Action.FINISH:
-            if self.scheduler.cancelled and flight.announced_at is None:
-                break  # What was announced still goes out: unsent, it would be unknown for a settle window.
+            if self.scheduler.stopped and self._goes_no_further(flight, step.action):
+                break
             if step.delay > 0 or job not in self.scheduler.holding:
                 job.action = step.action
                 self.scheduler.put_off(job, step.delay, begun=True)
                 return None
-            await self._act(flight, step.action)
+            await self.engine.act(flight, step.action)
         return job.item(result=self.engine.result(flight))
+
+    def _goes_no_further(self, flight: Flight, action: Action) -> bool:
+        if flight.announced_at is not None:
+            return False  # It still goes out: unsent, it would be unknown for a settle window.
+        # What was only asked about is not under way.
+        unsent = action is Action.SEND and flight.sends == 0
+        return unsent or self.scheduler.cancelled
 
     async def _begin(self, job: Job) -> Flight | None:
         """Store the intent, once the rate allows; None if the job waits for that, or if the batch has stopped."""
@@ -141,13 +148,14 @@ class Worker:
             field = "amount" if isinstance(error, AmountTypeError) else "payout"
             raise InvalidPayoutError([Problem(field, "TYPE", "is of a type that cannot be paid")]) from error
 
-    async def _act(self, flight: Flight, action: Action) -> None:
-        sends = flight.sends
-        await self.engine.act(flight, action)
-        if flight.sends > sends and flight.last is not None:
-            why = self.watch.attempt(flight.last)
+    def _replied(self, job: Job, flight: Flight) -> None:
+        """The attempt has its answer, or none: before that is stored, so that a batch that must stop begins no more."""
+        last = flight.last
+        if last is not None and not (last.pool_timeout or last.late):
+            why = self.watch.attempt(last)
             if why is not None:
                 self.scheduler.stop(why)
+        self.scheduler.give_back(job)
 
 
 def _unexpected(job: Job, error: Exception) -> PayProError:

@@ -12,7 +12,7 @@ from paypro_async._core.report import BatchReport, ItemStatus
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import FileReport, PaidRows
 from paypro_async.cli.exits import Exit
-from paypro_async.errors import PaidMeanwhileError
+from paypro_async.errors import CredentialsRefusedError, PaidMeanwhileError
 
 __all__ = ["Summary"]
 
@@ -69,6 +69,12 @@ class Summary:
         all_accepted = all(status.accepted for status in left)
         return Exit.OK if all_accepted and self.report.stopped is None else Exit.SOME_FAILED
 
+    @property
+    def stopped_by(self) -> str | None:
+        """The platform's code that refused whoever asks, if one did."""
+        codes = (item.code for item in self.report.failures if isinstance(item.error, CredentialsRefusedError))
+        return next(codes, None) if self.report.stopped == "bad_credentials" else None
+
     def as_json(self) -> str:
         """One object. Amounts are text, since a float would round them."""
         statuses = {
@@ -94,6 +100,7 @@ class Summary:
             },
             "codes": dict(self.whole.codes),
             "stopped": self.report.stopped,
+            "stopped_by_code": self.stopped_by,
             "interrupted": self.interrupted,
             "seconds": round(self.report.elapsed, 3),
             "result_file": str(self.result) if self.result else None,
@@ -118,7 +125,8 @@ class Summary:
                 "meanwhile; --skip-paid leaves such rows out."
             )
         if self.report.stopped in _STOPPED:
-            lines.append(f"Stopped early ({self.report.stopped}): {_STOPPED[self.report.stopped]}.")
+            code = f", code {self.stopped_by}" if self.stopped_by else ""
+            lines.append(f"Stopped early ({self.report.stopped}{code}): {_STOPPED[self.report.stopped]}.")
         lines.append(f"{self.report.elapsed:,.1f} seconds, {self.report.rate:,.0f} rows a second.")
         if self.result:
             lines.append(f"Result file: {self.result}")
