@@ -63,7 +63,10 @@ def audit(platform: FaultyPlatform, url: str, rows: Iterable[int]) -> Audit:
             or history.get(trade_no) != state
             or Decimal(stored_amount) != Decimal(money)
             or (bookings and Decimal(bookings[0].amount) != Decimal(money))
-            or (bookings and platform_trade_no not in {one.platform_trade_no for one in bookings} | {"P-late"})
+            or (
+                bookings
+                and platform_trade_no not in {one.platform_trade_no for one in bookings} | {f"P-late-{trade_no}"}
+            )
         ):
             differing.append(f"{trade_no} {state} {platform_trade_no} {bookings}")
     strangers = set(stored) - set(wanted) | set(platform.books) - set(wanted)

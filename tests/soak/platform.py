@@ -14,6 +14,7 @@ import struct
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +23,7 @@ from attrs import frozen
 
 _RESET = struct.pack("ii", 1, 0)
 _STALL_PROBE = 0.02
+_INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
 @frozen
@@ -31,6 +33,7 @@ class Booking:
     platform_trade_no: str
     amount: str
     seen_from: float
+    paid_at: str
 
 
 class FaultyPlatform:
@@ -143,7 +146,7 @@ class FaultyPlatform:
         elif books == "late":
             # It is booked whatever becomes of the connection, and of whoever sent it.
             self._after(after, lambda: self._act(fields, after))
-            answer = self._answer(fields, "P-late")
+            answer = self._answer(fields, f"P-late-{trade_no}")
         spoil(self, connection, answer)
 
     def _act(self, fields: dict[str, str], waited: float) -> bytes:
@@ -152,7 +155,8 @@ class FaultyPlatform:
         number = f"P{len(self.books)}-{len(self.books[trade_no])}-{trade_no}"
         if self.fate(trade_no) == "paid":
             seen = time.monotonic() + self.random.random() * max(0.0, self._lag - waited) / 2
-            self.books[trade_no].append(Booking(number, fields["amount"], seen))
+            paid_at = f"{datetime.now(_INDIA):%Y-%m-%d %H:%M:%S}"
+            self.books[trade_no].append(Booking(number, fields["amount"], seen, paid_at))
         return self._answer(fields, number)
 
     def _answer(self, fields: dict[str, str], number: str) -> bytes:
@@ -175,7 +179,7 @@ class FaultyPlatform:
         if shown:
             one = shown[0]
             data = {"platFormTradeNo": one.platform_trade_no, "tradeNo": trade_no, "status": "0000"}
-            data |= {"message": "SUCCESS", "amount": one.amount, "successTime": "2026-07-01 18:34:31", "utr": "1" * 12}
+            data |= {"message": "SUCCESS", "amount": one.amount, "successTime": one.paid_at, "utr": "1" * 12}
         connection.reply(200, _envelope(data))
 
     # --- what goes wrong on the way back
