@@ -124,6 +124,16 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def audit(session: nox.Session) -> None:
+    """Look up known weaknesses of every package that ours needs, which takes a network; arguments go to pip-audit."""
+    session.install("-e", EXTRAS, "pip-audit>=2.9,<3")
+    pinned = Path(session.create_tmp(), "requirements.txt")
+    pinned.write_text(str(session.run("pip", "freeze", "--exclude-editable", silent=True)), encoding="utf-8")
+    # Strict: a package that nothing is known of, as where no network is, must not count as one without weaknesses.
+    session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "-r", str(pinned.resolve()), *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure the client beside bare HTTP clients; arguments after -- go to the benchmarks (try --help)."""
     # Without the extra [cli]: click and rich would make `import httpx` slow, beside which the import is measured.

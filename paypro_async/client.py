@@ -211,6 +211,7 @@ class PayProClient:
         if self._lifetime.inherited:
             self._lifetime.end()  # What a process has opened, one that was forked from it does not close.
             return
+        await self._lifetime.refuse_elsewhere(self._ledger if self._owns_ledger else None)
         for batch in list(self._batches):
             await batch.aclose()
         if self._lifetime.end():

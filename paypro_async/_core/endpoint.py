@@ -1,7 +1,8 @@
 """Where requests go and who sends them: the base URL, its environment, the merchant number."""
 
 import ipaddress
-from urllib.parse import SplitResult, urlsplit
+import re
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from attrs import frozen
 
@@ -25,6 +26,10 @@ class Endpoint:
 
     base_url: str
     environment: str
+
+
+# What the client puts behind the base URL, or the end of it.
+_ENDPOINT = re.compile(r"(?:/+v1/+paypro(?:/.*)?|/+query(?:PayOutResult|Balance)/*)\Z", re.IGNORECASE | re.DOTALL)
 
 
 def is_loopback(host: str) -> bool:
@@ -59,8 +64,17 @@ def read_endpoint(base_url: str, *, environment: str | None, allow_plain_http: b
             "base_url is not an absolute http or https URL. Give the one of your region from PayPro, such as "
             "https://sandbox-api.paypro.tech/… ."
         )
+    if _ENDPOINT.search(unquote(url.path)) is not None:
+        raise ConfigurationError(
+            "base_url ends in the path of an endpoint, which the client adds itself. Nothing was sent. Give only what "
+            f"stands before '/v1/paypro/…': {url.scheme}://{url.netloc.rpartition('@')[2]} and, if your region has one,"
+            " its own path."
+        )
     if "?" in base_url or "#" in base_url or "@" in url.netloc:
-        raise ConfigurationError("base_url must not hold a query, a fragment or credentials; give host and path only.")
+        raise ConfigurationError(
+            "base_url must not hold a query, a fragment or credentials. Nothing was sent. Give host and path only; the "
+            "merchant number and the signer are arguments of their own."
+        )
     loopback = is_loopback(host)
     if url.scheme == "http" and not loopback and not allow_plain_http:
         raise ConfigurationError(

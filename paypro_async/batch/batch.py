@@ -1,7 +1,8 @@
 """A batch as its caller holds it: await it, iterate over it, close it. Many payouts at one time, in constant memory."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator
+import warnings
+from collections.abc import AsyncIterator, Callable, Generator, Sized
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -45,7 +46,12 @@ class Batch:
         prepare: Makes an intent of one item of *source*; raises for one that is wrong.
         running: Where the batch enters itself while it runs.
         check: Raises if the client cannot be used, which may have come about since the batch was made.
+
+    Warns:
+        RuntimeWarning: If it is forgotten without having been awaited, iterated over or closed: nothing was paid.
     """
+
+    _wanted = False  # until it is made: one that could not be made is not missed
 
     def __init__(
         self,
@@ -85,6 +91,19 @@ class Batch:
         self._runner: asyncio.Task[None] | None = None
         self._began = 0.0
         self._elapsed: float | None = None
+        self._count = len(source) if isinstance(source, Sized) else None
+        self._wanted = True
+
+    def __del__(self) -> None:
+        if self._wanted:
+            what = "of its payouts" if self._count is None else f"of its {self._count:,} payouts"
+            warnings.warn(
+                f"The batch {self._options.batch_id} was never awaited, so none {what} was begun and nothing was sent. "
+                "Write 'report = await client.batch_payout(…)', or iterate over it with 'async for'.",
+                RuntimeWarning,
+                stacklevel=1,
+                source=self,
+            )
 
     @property
     def report(self) -> BatchReport:
@@ -108,6 +127,7 @@ class Batch:
 
     async def aclose(self) -> None:
         """Begin no more, let what is in flight be recorded, and end. What waits stays unknown in the ledger."""
+        self._wanted = False
         runner = self._runner
         if runner is None or runner.done():
             return
@@ -143,6 +163,7 @@ class Batch:
             await self.aclose()
 
     def _start(self) -> asyncio.Task[None]:
+        self._wanted = False
         self._check()
         self._began = self._session.runtime.steady()
         self._runner = asyncio.create_task(self._run(), name="paypro-batch")

@@ -4,6 +4,7 @@ import asyncio
 
 from paypro_async.engine.session import Session
 from paypro_async.errors import ClientStateError
+from paypro_async.ledger import Ledger
 from paypro_async.process import refuse_forked, this_process
 
 __all__ = ["Lifetime"]
@@ -47,6 +48,33 @@ class Lifetime:
                 "The client was opened in another event loop. Nothing was sent; open one client per event loop."
             )
         return self._session
+
+    async def refuse_elsewhere(self, ledger: Ledger | None) -> None:
+        """It is closed next.
+
+        Args:
+            ledger: The ledger that the client opened, which is closed if the client's event loop has ended.
+
+        Raises:
+            ClientStateError: If it is open in another event loop, which alone can end what runs in it.
+        """
+        if self._loop is None or self._closed or asyncio.get_running_loop() is self._loop:
+            return
+        if not self._loop.is_closed():
+            raise ClientStateError(
+                "The client was opened in another event loop, which alone can close it. It is open as before. Close it "
+                "there; from another thread with "
+                "'asyncio.run_coroutine_threadsafe(client.aclose(), loop).result()', where loop is the one in which it "
+                "was opened."
+            )
+        self._closed = True
+        if ledger is not None:
+            await ledger.aclose()  # It has a thread of its own, which outlives the loop.
+        raise ClientStateError(
+            "The event loop in which the client was opened has ended before the client was closed, and its connections "
+            "ended with it. What was in flight then stands in the ledger as unknown; a new client asks about it. Open, "
+            "use and close a client in one 'asyncio.run(main())', with 'async with'."
+        )
 
     def end(self) -> bool:
         """It is closed; whether there is something to close."""

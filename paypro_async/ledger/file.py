@@ -8,10 +8,10 @@ import os
 import re
 from pathlib import Path
 
-__all__ = ["files_of", "place_of", "real_path", "second_name"]
+__all__ = ["BESIDE", "files_of", "place_of", "real_path", "second_name"]
 
-# The file itself, what SQLite keeps beside it, and the watermark.
-_BESIDE = ("", "-wal", "-shm", "-mark")
+BESIDE = ("-wal", "-shm", "-journal", "-mark")
+"""How the files end that lie beside a ledger: what SQLite keeps there, and the watermark."""
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
@@ -24,7 +24,7 @@ def real_path(path: Path | str) -> Path:
 def files_of(path: Path) -> frozenset[Path]:
     """The ledger's file and what belongs to it, with the links resolved that lead there."""
     real = real_path(path)
-    return frozenset(real_path(real.with_name(f"{real.name}{suffix}")) for suffix in _BESIDE)
+    return frozenset(real_path(real.with_name(f"{real.name}{suffix}")) for suffix in ("", *BESIDE))
 
 
 def second_name(path: Path, links: int) -> str | None:

@@ -11,8 +11,9 @@ written                               meant
 ====================================  =================================================================================
 
 What would name another file than it seems to is refused, since an empty ledger knows of no payout and pays again: one
-word alone (a misspelt ``memory``), a URL of another kind, what SQLite takes for its own (``:memory:``, ``file:``,
-a ``?``), a folder, and blanks at an end. In a URL ``%20`` is a blank, in a path it is what it is.
+word alone (a misspelt ``memory``), a URL of another kind or without its colon, what SQLite takes for its own
+(``:memory:``, ``file:``, a ``?``) or keeps beside a ledger (``payouts.db-wal``), a folder, quotes, a variable that no
+shell has filled in, and blanks at an end. In a URL ``%20`` is a blank, in a path it is what it is.
 """
 
 import os
@@ -28,7 +29,7 @@ from attrs import field, frozen
 from paypro_async._core.endpoint import LOCAL, Endpoint
 from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.ledger.base import Ledger
-from paypro_async.ledger.file import files_of
+from paypro_async.ledger.file import BESIDE, files_of
 from paypro_async.ledger.memory import MemoryLedger
 from paypro_async.runtime import Runtime
 
@@ -49,6 +50,17 @@ _HOW = (
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _DRIVE = re.compile(r"[A-Za-z]:|\\\\")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Settings are often written where no shell reads them: in a .env file, a unit of systemd, a form.
+_SLIPS = (
+    (
+        re.compile(r"(?:sqlite|postgres(?:ql)?)(?:\+\w+)?//", re.IGNORECASE),
+        "the colon behind its first word is missing",
+    ),
+    (re.compile(r"""["'].*|.*["']"""), "quotes stand around it, which belong to no name"),
+    (re.compile(r"(?:.*[/\\])?\$[A-Za-z_{(]|%\w+%"), "a variable stands in it that no shell has filled in"),
+    (re.compile(r"[A-Za-z_]+="), "the name of a setting stands before it"),
+    (re.compile(r"[^/\\@]+@[^/\\]+[/\\]"), "a server is written with postgresql:// before it"),
+)
 
 
 @frozen
@@ -138,6 +150,8 @@ def _wrong_file(path: str) -> str | None:
         return "a blank or a control character stands at its end or in it"
     if path.startswith((":memory:", "file:")) or "?" in path:
         return "only the plain name of a file is one, without ':memory:', 'file:' and '?'"
+    if path.endswith(BESIDE):
+        return "it names a file that belongs to a ledger; name the ledger itself"
     if path.endswith((os.sep, os.altsep or os.sep)) or Path(path).name in {"", ".."}:
         return "it names a folder and not a file"
     if os.name != "nt" and _DRIVE.match(path):
@@ -149,6 +163,9 @@ def _wrong_plain(text: str) -> str | None:
     """Why a text that is no URL of a file is not surely a file either."""
     if text.startswith("sqlite:"):
         return "sqlite: is followed by three slashes, and by four before an absolute path"
+    for slip, meant in _SLIPS:
+        if slip.match(text):
+            return f"{meant}; put ./ before the name if it is a file's"
     if _SCHEME.match(text):
         return "it is a URL of another kind; put ./ before the name if it is a file's"
     if text and not re.search(r"[./\\]", text):

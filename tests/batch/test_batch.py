@@ -1,6 +1,7 @@
 """What a batch gives back: each item as it ends, and a report of all."""
 
 import asyncio
+import gc
 from decimal import Decimal
 
 import pytest
@@ -293,3 +294,25 @@ async def test_numbers_that_make_no_sense_are_refused(wrong):
     async with scripted_client(Scripted()) as client:
         with pytest.raises(ConfigurationError, match=next(iter(wrong))):
             client.batch_payout(payouts(1), stop=StopRules(), **wrong)
+
+
+@virtual_time
+async def test_a_batch_that_nobody_awaits_says_so():
+    """As a coroutine does, with its name and how many were not begun; one that was begun or closed is silent."""
+    transport = Scripted()
+    async with scripted_client(transport) as client:
+        for source, count in ((payouts(3), "its 3 payouts"), ((one for one in payouts(3)), "its payouts")):
+            with pytest.warns(RuntimeWarning, match=f"batch salaries was never awaited, so none of {count} was begun"):
+                client.batch_payout(source, batch_id="salaries")
+        assert transport.log == []
+        with pytest.raises(ConfigurationError):
+            client.batch_payout(payouts(1), concurrency=0)
+        await client.batch_payout(payouts(2))
+        await client.batch_payout(payouts(2)).aclose()
+        async for _ in client.batch_payout(payouts(2)):
+            break
+        late = client.batch_payout(payouts(2))
+    with pytest.raises(ClientStateError):
+        await late
+    del late
+    gc.collect()

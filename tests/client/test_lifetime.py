@@ -268,3 +268,25 @@ async def test_a_ledger_that_hangs_does_not_outlive_the_deadline():
             await client.payout(**fields())
         assert asyncio.get_running_loop().time() == pytest.approx(1010)
     assert transport.log == []
+
+
+def test_a_client_is_closed_in_its_own_event_loop():
+    """From another loop, or thread, the error says how; the client stays open, and its own loop closes it."""
+    client = scripted_client(Scripted())
+    with asyncio.Runner(loop_factory=VirtualLoop) as first:
+        first.run(client.open())
+        with asyncio.Runner() as second, pytest.raises(ClientStateError, match="run_coroutine_threadsafe") as refused:
+            second.run(client.aclose())
+        assert "open as before" in str(refused.value)
+        assert first.run(client.payout(**fields())).status is PayoutStatus.PROCESSING
+        first.run(client.aclose())
+
+
+def test_a_client_whose_event_loop_has_ended_gives_its_ledger_back(tmp_path: Path):
+    """It says what became of what was in flight and how to do it right; a second call has nothing left to do."""
+    client = scripted_client(Scripted(), ledger=f"sqlite:///{tmp_path}/payouts.db")
+    asyncio.run(client.open())
+    with pytest.raises(ClientStateError, match=r"has ended before the client was closed.*asyncio\.run\(main\(\)\)"):
+        asyncio.run(client.aclose())
+    asyncio.run(client.aclose())
+    assert "paypro-ledger" not in {thread.name for thread in threading.enumerate()}

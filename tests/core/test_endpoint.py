@@ -118,3 +118,32 @@ def test_any_text_is_an_endpoint_or_a_configuration_error(base_url: str):
     assert "?" not in found.base_url
     assert "#" not in found.base_url
     assert found.environment
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        *("https://h.example/v1/paypro/payout", "https://h.example/v1/paypro/payout/", "https://h.example/v1/paypro"),
+        *("https://h.example/in/v1/paypro/queryPayOutResult?x=1", "https://h.example/v1/PayPro/querybalance#top"),
+        *(
+            "https://h.example//v1//paypro//payout//",
+            "https://h.example/%761/paypro/payout",
+            "https://h.example/queryBalance",
+        ),
+        "https://user:hunter2@h.example/v1/paypro/payout",
+    ],
+)
+def test_the_path_of_an_endpoint_is_no_base_url(base_url: str):
+    """The client would put it there twice, and every payout would end unknown; the text says what to give instead."""
+    with pytest.raises(ConfigurationError, match="ends in the path of an endpoint") as refused:
+        read(base_url)
+    assert "https://h.example and" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "base_url", ["https://h.example/v1", "https://h.example/paypro", "https://h.example/v1/paypros"]
+)
+def test_a_path_of_ones_own_may_look_alike(base_url: str):
+    """A gateway in front of the platform has whatever path it likes."""
+    assert read(base_url).base_url == base_url

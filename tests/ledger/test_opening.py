@@ -79,6 +79,17 @@ WRONG = {
     "x/..": "folder",
     "x/": "folder",
     "sqlite:///x/": "folder",
+    "sqlite///x.db": "colon behind its first word is missing",
+    "postgresql//u:geheim@db.example/payouts": "colon behind its first word is missing",
+    "'x.db'": "quotes stand around it",
+    '"sqlite:///x/p.db"': "quotes stand around it",
+    "$HOME/x.db": "no shell has filled in",
+    "x/${FOLDER}/p.db": "no shell has filled in",
+    "%APPDATA%/x.db": "no shell has filled in",
+    "PAYPRO_LEDGER=x.db": "name of a setting",
+    "u:geheim@db.example/payouts": "a server is written with postgresql://",
+    "x/p.db-wal": "belongs to a ledger",
+    "sqlite:///x/p.db-mark": "belongs to a ledger",
 }
 
 on_posix = pytest.mark.skipif(os.name == "nt", reason="Windows has drives")
