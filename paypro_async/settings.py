@@ -72,6 +72,7 @@ CODE_VARIABLES: Mapping[str, str] = {
 """Each variable that adds codes, separated by commas, to a set of :class:`~paypro_async.Codes`."""
 
 _TRUTHS = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
+_POSITION = "PAYPRO_SECRET_POSITION"
 _SECONDS = ("timeout", "settle_after", "request_timeout")
 
 
@@ -86,10 +87,7 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[
     }
     settings |= given
     if "signer" not in settings and (secret := _secret(environ)):
-        settings["signer"] = Md5Signer(
-            secret,
-            secret_position=environ.get("PAYPRO_SECRET_POSITION") or "suffix",  # type: ignore[arg-type]  # the signer checks it
-        )
+        settings["signer"] = _signer(environ, secret)
     if "codes" not in settings and (added := _added_codes(environ)):
         settings["codes"] = added
     missing = [
@@ -117,6 +115,17 @@ def _added_codes(environ: Mapping[str, str]) -> Codes | None:
         if (text := environ.get(variable))
     }
     return evolve(known, **added) if added else None
+
+
+def _signer(environ: Mapping[str, str], secret: str) -> Md5Signer:
+    position: Any = environ.get(_POSITION) or "suffix"  # the signer checks it
+    try:
+        return Md5Signer(secret, secret_position=position)
+    except ConfigurationError as error:
+        source = "PAYPRO_SECRET" if environ.get("PAYPRO_SECRET") else "PAYPRO_SECRET_FILE"
+        # The words are for a program that gives the secret itself.
+        message = str(error).replace("The secret ", f"The secret in {source} ").replace("secret_position", _POSITION)
+        raise ConfigurationError(message) from None
 
 
 def _secret(environ: Mapping[str, str]) -> str | None:

@@ -7,7 +7,7 @@ UTF-8 bytes. That the secret comes last is inferred (reference 1.2), so it is on
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol, get_args, runtime_checkable
 
 from attrs import field, frozen
@@ -59,15 +59,52 @@ def verify(received: str, fields: Mapping[str, object], signers: "Sequence[Md5Si
     return any(matches)
 
 
+_MARKS = ("\ufeff", "\ufffe", "\xef\xbb\xbf")
+_UNSEEN = "\x00\u200b\u200c\u200d\u2060"
+_QUOTES = {"'": "'", '"': '"', "`": "`", "\u2018": "\u2019", "\u201c": "\u201d", "\xab": "\xbb"}
+
+# What comes along when a secret is copied, looked for before anything is signed with it: the platform's refusal of such
+# a request names no secret. None of the messages holds a part of it.
+_WRONG: Sequence[tuple[Callable[[str], bool], str]] = (
+    (
+        lambda secret: secret.startswith(_MARKS) or secret.endswith(_MARKS),
+        "begins or ends with a byte order mark, which editors put into text files. Save the file as UTF-8 without it.",
+    ),
+    (lambda secret: not secret, "is empty. Give the app secret from PayPro's dashboard."),
+    (
+        lambda secret: secret != secret.strip().strip(_UNSEEN) or secret.endswith(("\\n", "\\r")),
+        "begins or ends with a line break, a blank or another sign that cannot be seen. Take it off; .strip() does.",
+    ),
+    (
+        lambda secret: len(secret) > 1 and _QUOTES.get(secret[0]) == secret[-1],
+        "stands in quotes, which belong to the shell or to the file that it came from. Give it without them.",
+    ),
+    (
+        lambda secret: secret.upper().startswith(("PAYPRO_SECRET=", "EXPORT ")),
+        "begins with the name of its variable. Give what stands behind the equals sign alone.",
+    ),
+    (
+        lambda secret: not secret.isascii() or not secret.isprintable() or " " in secret,
+        (
+            "holds a blank, a line break, or a letter beyond ASCII that only looks like one of PayPro's. Copy it once "
+            "more from the dashboard; if it is really so, give it as bytes."
+        ),
+    ),
+)
+
+
 def _secret(value: str | bytes) -> bytes:
     if not isinstance(value, str | bytes):
         raise ConfigurationError("The secret is not text. Give the app secret from PayPro's dashboard as str or bytes.")
-    if not value:
-        raise ConfigurationError("The secret is empty. Give the app secret from PayPro's dashboard.")
-    try:
-        return value.encode("utf-8") if isinstance(value, str) else value
-    except UnicodeEncodeError:
-        raise ConfigurationError("The secret holds a broken character. Read it again as UTF-8.") from None
+    if isinstance(value, str):
+        text, wrongs = value, _WRONG
+    else:
+        # Bytes beyond ASCII are a key that a program made, of which only the mark of a text file is surely no part.
+        text, wrongs = value.decode("latin-1"), _WRONG[:-1] if value.isascii() else _WRONG[:1]
+    wrong = next((message for is_wrong, message in wrongs if is_wrong(text)), None)
+    if wrong is not None:
+        raise ConfigurationError(f"The secret {wrong}")
+    return value if isinstance(value, bytes) else value.encode("ascii")
 
 
 @frozen
@@ -79,7 +116,8 @@ class Md5Signer:
         secret_position: ``"suffix"`` (inferred, about 90 % sure) or ``"prefix"``.
 
     Raises:
-        ConfigurationError: If the secret is empty or the position is unknown.
+        ConfigurationError: If the secret is empty, something was copied along with it (a line break, blanks, a byte
+            order mark, quotes), or the position is unknown.
     """
 
     _secret: bytes = field(converter=_secret, repr=False)
@@ -106,7 +144,7 @@ class HmacSha256Signer:
         secret: The shared secret.
 
     Raises:
-        ConfigurationError: If the secret is empty.
+        ConfigurationError: As :class:`Md5Signer` raises it for a secret.
     """
 
     _secret: bytes = field(converter=_secret, repr=False)

@@ -219,12 +219,27 @@ def test_what_is_missing_is_listed_at_once(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_secret_may_lie_in_a_file(environment, tmp_path: Path):
-    """As container platforms do it; the line break at its end is no part of it, a blank is."""
+    """As container platforms do it; the line break at its end is no part of it."""
     file = tmp_path / "secret"
-    file.write_bytes(b"from-file \r\n")
+    file.write_bytes(b"from-file\r\n")
     environment.delenv("PAYPRO_SECRET")
     environment.setenv("PAYPRO_SECRET_FILE", str(file))
-    assert PayProClient.from_env()._signer == Md5Signer("from-file ", secret_position="prefix")
+    assert PayProClient.from_env()._signer == Md5Signer("from-file", secret_position="prefix")
+
+
+@pytest.mark.parametrize("content", [b"s3cr3t \n", b"\xef\xbb\xbfs3cr3t\n", b"'s3cr3t'\n", b"s3cr3t\nother\n"])
+@pytest.mark.parametrize("variable", ["PAYPRO_SECRET", "PAYPRO_SECRET_FILE"])
+def test_what_stands_around_a_secret_is_said_with_the_variable(
+    environment, tmp_path: Path, variable: str, content: bytes
+):
+    """Before anything is signed with it, and without a letter of it."""
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    environment.delenv("PAYPRO_SECRET")
+    environment.setenv(variable, str(file) if variable == "PAYPRO_SECRET_FILE" else content.decode())
+    with pytest.raises(ConfigurationError, match=f"The secret in {variable} (begins|stands|holds)") as caught:
+        PayProClient.from_env()
+    assert "s3cr3t" not in str(caught.value)
 
 
 def test_two_secrets_are_one_too_many(environment, tmp_path: Path):
@@ -258,7 +273,7 @@ def test_a_variable_that_is_no_number_of_seconds_is_refused(environment, name: s
 def test_a_wrong_secret_position_is_refused(environment):
     """Only suffix and prefix exist."""
     environment.setenv("PAYPRO_SECRET_POSITION", "middle")
-    with pytest.raises(ConfigurationError, match="secret_position"):
+    with pytest.raises(ConfigurationError, match="PAYPRO_SECRET_POSITION"):
         PayProClient.from_env()
 
 

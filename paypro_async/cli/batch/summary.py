@@ -26,7 +26,8 @@ _ADVICE = {
 }
 
 _STOPPED = {
-    "bad_credentials": "the platform refuses this merchant; check merchant number, PAYPRO_SECRET and allow-list",
+    "bad_credentials": "the platform refuses this merchant; check the merchant number, PAYPRO_SECRET, its position "
+    "(PAYPRO_SECRET_POSITION) and PayPro's list of addresses; 'paypro doctor' tells which of them it is",
     "same_refusal_in_a_row": "the platform refused one after the other under a code that no page lists; ask PayPro",
     "insufficient_funds": "the platform says that the balance is too low",
     "ledger_unavailable": "the ledger cannot be written",

@@ -27,6 +27,8 @@ async def test_an_address_that_is_not_allowed_is_told_from_a_row(terminal: Termi
     everything = await terminal.run("batch", "payouts.csv")
     assert everything.code == 4
     assert "Stopped early (bad_credentials, code 1010): the platform refuses this merchant" in everything.out
+    assert "PAYPRO_SECRET_POSITION" in everything.out
+    assert "'paypro doctor'" in everything.out
 
     sandbox.change(refuse_all=None, refuse_payouts="1010:IP not in whitelist")
     payouts = await terminal.run("batch", "payouts.csv", "--json")
