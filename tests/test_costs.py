@@ -170,7 +170,7 @@ async def answer_all(peer: Peer) -> None:
 @pytest.mark.parametrize("transport", ["aiohttp", "httpx"])
 async def test_a_payout_on_a_kept_connection_waits_as_seldom_as_it_did(transport: str) -> None:
     """One wait is for the reply; any other is the transport's."""
-    async with Server(answer_all) as server, client(base_url=server.url, transport=transport) as payer:
+    async with Server(answer_all) as server, client(base_url=server.base_url, transport=transport) as payer:
         await pay_each(payer, "first", 3)
         waits = [await counted_waits(payer.payout(**one)) for one in items("second", 20)]
     # Now and then a reply is there before it is waited for.
@@ -226,7 +226,7 @@ async def test_payouts_at_one_time_share_their_commits(tmp_path: Path) -> None:
 async def test_connections_are_kept(transport: str) -> None:
     """1,000 payouts need no more connections than there are payouts at one time."""
     settings = {"transport": transport, "max_connections": 20}
-    async with Server(answer_all) as server, client(base_url=server.url, **settings) as payer:
+    async with Server(answer_all) as server, client(base_url=server.base_url, **settings) as payer:
         await workers(20, 1_000, lambda trade_no: payer.payout(**fields(trade_no)))
         assert len(server.requests) == 1_000
         assert server.accepted <= 20

@@ -9,7 +9,7 @@ from attrs import frozen
 from paypro_async._core.regions import RegionSpec
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 
-__all__ = ["RESULT_COLUMNS", "Columns", "read_header"]
+__all__ = ["RESULT_COLUMNS", "Columns", "is_result", "read_header"]
 
 RESULT_COLUMNS = (
     "paypro_trade_no",
@@ -91,6 +91,11 @@ def read_header(names: Sequence[str], *, line: int, spec: RegionSpec, defaults: 
         results=frozenset(results.values()),
         others=tuple(others),
     )
+
+
+def is_result(names: Sequence[str]) -> bool:
+    """Whether a header is that of a result file, in whose cells formulas are defused."""
+    return any(_key(name) in _RESULTS for name in names)
 
 
 def _unclear(

@@ -156,8 +156,12 @@ class Server:
         return int(self._listener.getsockname()[1])
 
     @property
+    def base_url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    @property
     def url(self) -> str:
-        return f"{self.scheme}://127.0.0.1:{self.port}/v1/paypro/payout"
+        return f"{self.base_url}/v1/paypro/payout"
 
     async def __aenter__(self) -> Self:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -272,7 +276,7 @@ async def no_room() -> AsyncIterator[str]:
             sock.close()
 
 
-def unused_url() -> str:
+def unused_url(*, path: str = "/v1/paypro/payout") -> str:
     """The URL of a port at which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"http://127.0.0.1:{listener.getsockname()[1]}/v1/paypro/payout"
+        return f"http://127.0.0.1:{listener.getsockname()[1]}{path}"

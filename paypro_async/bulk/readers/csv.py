@@ -10,7 +10,8 @@ from typing import BinaryIO, Self
 from attrs import field, frozen
 
 from paypro_async._core.regions import RegionSpec
-from paypro_async.bulk.columns import Columns, read_header
+from paypro_async.bulk.columns import Columns, is_result, read_header
+from paypro_async.bulk.formulas import original
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.snapshot import Snapshot
 
@@ -28,7 +29,7 @@ class Row:
     Args:
         number: From 1, without the header and empty rows.
         line: Where it begins in the file, from 1.
-        cells: As they stand in the file.
+        cells: As they stand in the file; of a result file, as they stood in the file that was paid.
         values: Fields by their names in the model, without surrounding blanks; an empty cell is no value.
         problem: What is wrong with the row as a whole, or None.
     """
@@ -91,6 +92,8 @@ class PayoutFile:
             held.callback(self._snapshot.close)
             self.delimiter: str = self._find_delimiter()
             line, names = self._find_header()
+            if is_result(names):
+                names = tuple(map(original, names))
             self.columns: Columns = read_header(names, line=line, spec=spec, defaults=defaults)
             self.held: ExitStack[bool | None] = held.pop_all()
 
@@ -125,7 +128,9 @@ class PayoutFile:
     def rows_of(self, stretch: Stretch) -> Iterator[Row]:
         """The rows of a stretch, one by one."""
         for number, (line, cells) in enumerate(zip(stretch.lines, stretch.records, strict=True), stretch.first):
-            yield self._row(number, line, tuple(cells), stretch.problem)
+            # A result file is read as what it was written from. Any other file means what it says.
+            written = map(original, cells) if self.columns.results else cells
+            yield self._row(number, line, tuple(written), stretch.problem)
 
     def _row(self, number: int, line: int, cells: tuple[str, ...], problem: str | None) -> Row:
         code, width = "CSV_FORMAT", len(self.columns.names)

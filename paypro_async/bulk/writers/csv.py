@@ -8,14 +8,14 @@ from typing import TextIO
 
 from paypro_async._core.report import ItemStatus
 from paypro_async.bulk.columns import RESULT_COLUMNS
+from paypro_async.bulk.formulas import defused
 from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.bulk.results import RowOutcome
 from paypro_async.bulk.whole_file import put_whole
 
-__all__ = ["ResultFile", "defused", "write_results"]
+__all__ = ["ResultFile", "write_results"]
 
 _CONFLICT = "The trade number was used before for another amount or beneficiary; nothing was sent."
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def write_results(path: Path, file: PayoutFile) -> Iterator["ResultFile"]:
 
 
 class ResultFile:
-    """Writes a file's rows with what became of each.
+    """Writes a file's rows with what became of each. What a spreadsheet would take for a formula is written as text.
 
     Args:
         text: Where to.
@@ -53,7 +53,7 @@ class ResultFile:
 
     def _write(self, cells: Sequence[str], added: Sequence[str]) -> None:
         kept = [cell for position, cell in enumerate(cells) if position not in self._dropped]
-        self._writer.writerow([*kept, *added])
+        self._writer.writerow([*map(defused, kept), *map(defused, added)])
 
 
 def _cells(outcome: RowOutcome) -> list[str]:
@@ -66,10 +66,4 @@ def _cells(outcome: RowOutcome) -> list[str]:
             message = f"Left out: the ledger holds the same amount to the same account as {known}."
         return [trade_no, status, "", message, "", "", ""]
     texts = (entry.code, entry.message, entry.platform_trade_no, entry.utr)
-    return [trade_no, status, *(defused(text) for text in texts), str(entry.attempt)]
-
-
-def defused(text: str | None) -> str:
-    """Text that others wrote, which a spreadsheet must not take for a formula."""
-    text = text or ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return [trade_no, status, *(text or "" for text in texts), str(entry.attempt)]

@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from paypro_async._core.report import ItemStatus
 from paypro_async.bulk import PayoutFile
+from paypro_async.bulk.formulas import original
 from paypro_async.cli.output import note
 from paypro_async.ledger.sql.ledger import SqlLedger
 
@@ -124,7 +125,7 @@ def _sent_of(names: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[st
         return None
     number, status = names.index(_NUMBER), names.index(_STATUS)
     return (
-        row[number].strip()
+        original(row[number]).strip()
         for row in rows
         if len(row) > max(number, status) and row[number].strip() and row[status].strip() not in _UNSENT
     )

@@ -13,7 +13,7 @@ import click
 
 from paypro_async._core.beneficiary import BENEFICIARY_FIELDS, beneficiary_of, without_personal_values
 from paypro_async._core.lifecycle import State
-from paypro_async.bulk.writers.csv import defused
+from paypro_async.bulk.formulas import defused
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.display import status_of
 from paypro_async.cli.ledger.options import (

@@ -115,7 +115,7 @@ async def test_a_caller_that_is_refused_is_told_so(terminal: Terminal, sandbox: 
 
 async def test_a_platform_that_does_not_answer(terminal: Terminal) -> None:
     """Nothing listens there: the cause is said, and what to check."""
-    done, checks = await examined(terminal, PAYPRO_BASE_URL=unused_url())
+    done, checks = await examined(terminal, PAYPRO_BASE_URL=unused_url(path=""))
     assert done.code == 1
     assert "no connection could be made" in checks["access"]["found"]
     assert "PAYPRO_BASE_URL" in checks["access"]["advice"]
@@ -133,7 +133,7 @@ async def test_something_else_that_answers(terminal: Terminal, kind: str) -> Non
             await peer.write(OK.replace(b"Length: 2", b"Length: %d" % len(body)).replace(b"{}", body))
 
     async with Server(answers) as server:
-        done, checks = await examined(terminal, PAYPRO_BASE_URL=server.url)
+        done, checks = await examined(terminal, PAYPRO_BASE_URL=server.base_url)
     assert done.code == 1
     if kind == "gateway":
         assert "No usable answer" in checks["access"]["found"]

@@ -125,7 +125,7 @@ async def test_without_a_usable_answer_nothing_is_decided(
     """Nobody listens, the caller is refused, an unlisted code, another platform, settings that do not fit."""
     run(used, LATER)
     changes = {
-        "nothing": {"PAYPRO_BASE_URL": unused_url(), "PAYPRO_TIMEOUT": "1"},
+        "nothing": {"PAYPRO_BASE_URL": unused_url(path=""), "PAYPRO_TIMEOUT": "1"},
         "secret": {"PAYPRO_SECRET": "another"},
         "environment": {"PAYPRO_ENVIRONMENT": "elsewhere"},
         "words": {"PAYPRO_BASE_URL": "http://paypro.example"},

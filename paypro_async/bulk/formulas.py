@@ -1,0 +1,63 @@
+"""Cells that a spreadsheet would take for formulas, made harmless and read back.
+
+A spreadsheet carries out what begins with ``=``, ``+``, ``-`` or ``@``, also in their wide forms, and drops what nobody
+sees in front of it: blanks, marks of zero width, quotes. One that is set to another separator than the file's cuts a
+cell at a semicolon, a tab, a comma or a line break, quoted or not, and carries out what comes next. Each such beginning
+gets an apostrophe, behind which a spreadsheet finds text::
+
+    defused("=1+1")                "'=1+1"
+    defused("rent;=1+1")           "rent;'=1+1"
+    original(defused(text))        text, whatever it is
+
+Numbers with a sign are no exception: a spreadsheet would show ``+919876543210`` as 9.2E+11, and save it so.
+"""
+
+import re
+
+__all__ = ["defused", "original"]
+
+_CONTROLS = r"\x00-\x1f\x7f-\x9f"
+# Blanks of every width, marks that are not seen, and what is empty in most fonts.
+_UNSEEN = (
+    r"\s\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000110bd\U000110cd"
+    r"\U00013430-\U0001345f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_QUOTES = "\"'`\u2018-\u201f\u00ab\u00bb\uff02\uff07"
+# With their small, wide, raised and lowered forms, and the minus of mathematics. The last two begin what some programs
+# take for a command.
+_SIGNS = (
+    "=\uff1d\ufe66\u207a\u207c\u208a\u208c+\uff0b\ufe62\\-\uff0d\ufe63\u207b\u208b\u2212@\uff20\ufe6b"
+    "|\uff5c%\uff05\ufe6a"
+)
+_SEPARATORS = ",;\t\r\n"
+
+# What a spreadsheet finds at the beginning of a cell. A control character alone is enough: some drop it.
+_BEGINNING = re.compile(rf"[{_UNSEEN}{_QUOTES}]*[{_SIGNS}{_CONTROLS}]")
+# What may lie between a separator and a sign, and that sign if there is one. Whole runs, so that none is read twice.
+_RUN = re.compile(rf"[{_SEPARATORS}{_CONTROLS}{_UNSEEN}{_QUOTES}]++[{_SIGNS}]?")
+_SIGN = re.compile(f"[{_SIGNS}]")
+_NOTEWORTHY = re.compile(f"[{_SIGNS}{_CONTROLS}]")
+_SEPARATOR = re.compile(f"[{_SEPARATORS}]")
+_SEPARATED = re.compile(f"([{_SEPARATORS}])'")
+
+
+def defused(text: str) -> str:
+    """A cell with this text, in which no spreadsheet finds a formula."""
+    if _NOTEWORTHY.search(text) is None:
+        return text
+    # The apostrophe is one of the quotes, so what is found without it is found behind it too, and taken away again.
+    first = "'" if _BEGINNING.match(text) else ""
+    return first + _RUN.sub(lambda run: _within(run[0], _SEPARATOR, r"\g<0>'"), text)
+
+
+def original(cell: str) -> str:
+    """The text of a cell that :func:`defused` has made; any other text stays as it is."""
+    if _NOTEWORTHY.search(cell) is None:
+        return cell
+    rest = cell[1:] if cell.startswith("'") and _BEGINNING.match(cell, 1) else cell
+    return _RUN.sub(lambda run: _within(run[0], _SEPARATED, r"\1"), rest)
+
+
+def _within(run: str, found: re.Pattern[str], replacement: str) -> str:
+    return found.sub(replacement, run) if _SIGN.match(run[-1]) else run
