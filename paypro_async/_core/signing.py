@@ -84,9 +84,9 @@ _WRONG: Sequence[tuple[Callable[[str], bool], str]] = (
         "begins with the name of its variable. Give what stands behind the equals sign alone.",
     ),
     (
-        lambda secret: not secret.isascii() or not secret.isprintable() or " " in secret,
+        lambda secret: not secret.isascii() or not secret.isprintable(),
         (
-            "holds a blank, a line break, or a letter beyond ASCII that only looks like one of PayPro's. Copy it once "
+            "holds a line break or a tab, or a letter beyond ASCII that only looks like one of PayPro's. Copy it once "
             "more from the dashboard; if it is really so, give it as bytes."
         ),
     ),
