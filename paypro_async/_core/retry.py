@@ -23,6 +23,8 @@ from paypro_async._core.outcome import Verdict
 __all__ = ["BELIEVED_ABSENCES", "Action", "RetryBudget", "RetryPolicy", "Situation", "Step", "is_over", "next_step"]
 
 _ROUNDING = 1e-6
+_LOOKS_AGAIN = 5.0
+"""Seconds at most between two looks of one who finds that too many tokens of the budget are owed."""
 
 BELIEVED_ABSENCES = 2
 """How many questions after the settle window must find nothing."""
@@ -118,6 +120,7 @@ class Action(Enum):
     SEND = "send"
     ASK = "ask"
     BELIEVE = "believe that there is no such order"
+    WAIT = "look again later what to do"
     FINISH = "finish"
 
 
@@ -213,28 +216,40 @@ class RetryBudget:
     """A token bucket over every question and every repeated attempt of one client.
 
     In an outage each call would try again and again, and all of them together would keep the platform down. A call
-    that finds the bucket empty waits for its token.
+    that finds the bucket empty waits for its token. The first question of a call takes none: whoever calls hears at
+    least once what the platform says.
 
     Args:
         burst: How many tries are free.
         per_second: How many tokens come back by themselves.
         per_answer: How many tokens a readable answer gives back: as long as the platform answers, nothing waits.
+        most_owed: How many tokens may be promised before they are there. Without a bound, calls with much time would
+            be promised those of the next minutes, and calls with little time would give up unasked meanwhile.
     """
 
-    def __init__(self, *, burst: float = 100.0, per_second: float = 10.0, per_answer: float = 2.0) -> None:
+    def __init__(
+        self, *, burst: float = 100.0, per_second: float = 10.0, per_answer: float = 2.0, most_owed: float = 100.0
+    ) -> None:
         self._burst = burst
         self._per_second = per_second
         self._per_answer = per_answer
+        self._most_owed = most_owed
         self._tokens = burst
         self._filled_at: float | None = None
 
-    def take(self, now: float) -> float:
-        """Take one token; the seconds until it is there."""
+    def take(self, now: float) -> float | None:
+        """Take one token; the seconds until it is there, or None if so many are owed that none was taken."""
         if self._filled_at is not None:
             self._tokens = min(self._burst, self._tokens + max(0.0, now - self._filled_at) * self._per_second)
         self._filled_at = now
+        if self._tokens - 1 < -self._most_owed:
+            return None
         self._tokens -= 1
         return max(0.0, -self._tokens / self._per_second)
+
+    def pause(self, chance: float) -> float:
+        """Seconds until one that could take no token looks again; *chance*, from 0 to 1, keeps them apart."""
+        return _LOOKS_AGAIN * (0.2 + 0.8 * chance)
 
     def give_back(self) -> None:
         """The token was not used after all."""

@@ -25,6 +25,7 @@ class Flight:
         turn: In the rate, of the attempt that was announced; None if there is no rate to keep.
         sends: Attempts of this call that may have left.
         held: Attempts of this call that certainly did not, for want of a connection or of time.
+        questions: Queries of this call.
         asked: Queries since the last attempt.
         absences: How many of them in a row found no such order, after its settle window.
         last: What the last attempt of this call proved.
@@ -43,6 +44,7 @@ class Flight:
     turn: float | None = None
     sends: int = 0
     held: int = 0
+    questions: int = 0
     asked: int = 0
     absences: int = 0
     last: Outcome | None = None

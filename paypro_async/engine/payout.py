@@ -81,8 +81,13 @@ class Engine:
         step = self._decide(flight, now)
         if step.action is Action.FINISH or (step.action is Action.BELIEVE and now < flight.deadline):
             return step
-        retrying = step.action is not Action.SEND or flight.sends > 0
-        delay = max(step.delay, self.session.budget.take(now)) if retrying else step.delay
+        # Neither the first attempt nor the first question of a call is held back.
+        retrying = flight.questions > 0 if step.action is Action.ASK else flight.sends > 0
+        wait = self.session.budget.take(now) if retrying else 0.0
+        if wait is None:
+            pause = self.session.budget.pause(self.session.runtime.chance())
+            return Step(Action.WAIT, pause) if now + pause < flight.deadline else _FINISH
+        delay = max(step.delay, wait)
         if now + delay < flight.deadline:
             return Step(step.action, delay)
         if retrying:
@@ -96,7 +101,7 @@ class Engine:
                 await self._send(flight)
             elif action is Action.ASK:
                 await self._ask(flight)
-            else:
+            elif action is Action.BELIEVE:
                 await self._believe(flight)
         except (OutcomeUnknownError, OutcomeNotRecordedError):
             raise
@@ -117,7 +122,9 @@ class Engine:
 
     def result(self, flight: Flight) -> PayoutResult:
         """What is known in the end, or the error that says why nothing is."""
-        if flight.entry.state is not State.SENDING:
+        if flight.entry.state is State.SENDING:
+            self.recording.forget_old()
+        else:
             self.recording.announced.pop(flight.entry.trade_no, None)
         result = flight.entry.result()
         if result is not None:
@@ -179,7 +186,8 @@ class Engine:
     async def _exchange(self, flight: Flight, announced_at: float) -> None:
         """Sign and send the attempt that was announced, and store what became of it."""
         number, entry = flight.entry.attempt, flight.entry
-        self.recording.announced[entry.trade_no] = number, announced_at
+        window = max(self.session.policy.settle_after, entry.settle_after or 0.0)
+        self.recording.announced[entry.trade_no] = number, announced_at, announced_at + window
         flight.announced_at = None
         flight.sends += 1
         flight.asked = flight.absences = 0
@@ -242,6 +250,7 @@ class Engine:
         if flight.unclear is not None:
             outcome = await self.session.control.read(entry, outcome, timeout=self._patience(flight))
         flight.asked += 1
+        flight.questions += 1
         flight.refused = outcome.verdict is Verdict.BAD_CREDENTIALS
         if outcome.verdict is not Verdict.UNKNOWN:
             self.session.budget.answered()

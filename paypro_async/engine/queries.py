@@ -99,13 +99,10 @@ class Queries:
             # A refusal with a code will be the same next time.
             if outcome.code is not None or tries >= max_attempts:
                 return outcome, found
-            now = session.runtime.steady()
             backoff = session.policy.backoff(tries - 1, session.runtime.chance())
-            delay = max(backoff, outcome.retry_after or 0.0, session.budget.take(now))
-            if now + delay >= deadline:
-                session.budget.give_back()
+            delay = max(backoff, outcome.retry_after or 0.0)
+            if not await session.may_try_again(after=delay, deadline=deadline):
                 return outcome, found
-            await session.runtime.sleep(delay)
 
     def _failed(self, what: str, outcome: Outcome, *, trade_no: str | None = None) -> QuestionFailedError:
         code, message = outcome.code, outcome.message

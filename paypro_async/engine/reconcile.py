@@ -176,8 +176,7 @@ class Reconciliation:
         """Ask about one payout and store what is said; whether to ask again."""
         session, entry = self.recording.session, case.entry
         runtime = session.runtime
-        if (delay := session.budget.take(runtime.steady())) > 0:
-            await runtime.sleep(delay)
+        await session.may_try_again()
         settled = session.policy.settled(self._age(case, runtime.steady()), session.policy.window(entry))
         outcome = await session.platform.query(entry.trade_no, entry=entry, timeout=session.times.request_timeout)
         if outcome.verdict is Verdict.QUESTION_REFUSED:

@@ -24,6 +24,8 @@ __all__ = ["Recording"]
 
 T = TypeVar("T")
 _RECORDING_SECONDS = 5.0
+_MARGIN = 5.0
+_NOT_ANNOUNCED = (-1, 0.0, 0.0)
 
 
 @frozen(kw_only=True, eq=False)
@@ -33,12 +35,13 @@ class Recording:
     Args:
         ledger: The client's.
         session: Its policy says how long to wait between two tries.
-        announced: The last attempt that this process announced of each payout that is unknown, and when.
+        announced: The last attempt that this process announced of each payout that is unknown, when, and when its
+            settle window ends. Past that, the attempt is old enough on any clock.
     """
 
     ledger: Ledger
     session: Session
-    announced: dict[str, tuple[int, float]] = field(factory=dict, init=False)
+    announced: dict[str, tuple[int, float, float]] = field(factory=dict, init=False)
     _waits: bool = field(init=False)
 
     @_waits.default
@@ -116,8 +119,15 @@ class Recording:
         # The ledger's clock says how old the attempt was when it was read; from there on the steady clock counts.
         age = entry.age + (now - seen_at)
         # A wall clock may jump. What this process announced itself is never older than it knows.
-        attempt, announced_at = self.announced.get(entry.trade_no, (-1, 0.0))
+        attempt, announced_at, _ = self.announced.get(entry.trade_no, _NOT_ANNOUNCED)
         return min(age, now - announced_at) if attempt == entry.attempt else age
+
+    def forget_old(self) -> None:
+        """Drop what was announced so long ago that the attempt has settled by any clock."""
+        before = self.session.runtime.steady() - _MARGIN
+        # The oldest stand in front. One with a longer window than the others keeps those behind it for so long.
+        while self.announced and self.announced[(oldest := next(iter(self.announced)))][2] < before:
+            del self.announced[oldest]
 
     async def _write(self, flight: Flight, change: Change, give_up: float) -> Written:
         runtime, tries = self.session.runtime, 0

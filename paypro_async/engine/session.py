@@ -1,5 +1,6 @@
 """What the parts of one open client share."""
 
+import math
 from typing import Self
 
 from attrs import frozen
@@ -48,3 +49,26 @@ class Session:
             runtime=platform.runtime,
             times=times,
         )
+
+    async def may_try_again(self, *, after: float = 0.0, deadline: float = math.inf) -> bool:
+        """Wait *after* seconds, and longer for a token of the budget; False, at once, if that is past the *deadline*.
+
+        Args:
+            after: Seconds to wait in any case.
+            deadline: A moment of the steady clock.
+        """
+        while True:
+            now = self.runtime.steady()
+            if (wait := self.budget.take(now)) is not None:
+                delay = max(after, wait)
+                if now + delay >= deadline:
+                    self.budget.give_back()
+                    return False
+                if delay > 0:
+                    await self.runtime.sleep(delay)
+                return True
+            pause = self.budget.pause(self.runtime.chance())
+            if now + pause >= deadline:
+                return False
+            await self.runtime.sleep(pause)
+            after -= pause

@@ -22,8 +22,7 @@ def test_a_budget_never_asks_to_wait_a_negative_time(budget: RetryBudget, calls:
         now += gap
         if name == "take":
             delay = budget.take(now)
-            assert math.isfinite(delay)
-            assert delay >= 0
+            assert delay is None or 0 <= delay < math.inf
         else:
             getattr(budget, name)()
 
@@ -31,7 +30,7 @@ def test_a_budget_never_asks_to_wait_a_negative_time(budget: RetryBudget, calls:
 @given(st.integers(1, 50), st.floats(0.5, 50), st.integers(1, 200))
 def test_in_an_outage_a_client_tries_no_more_than_its_burst_and_the_flow_allow(burst: int, flow: float, tries: int):
     """A crowd that comes at once is spread: try number n waits until its token has come back."""
-    budget = RetryBudget(burst=burst, per_second=flow)
+    budget = RetryBudget(burst=burst, per_second=flow, most_owed=200)
     delays = [budget.take(0.0) for _ in range(tries)]
     for index, delay in enumerate(delays):
         assert delay == pytest.approx(max(0.0, (index + 1 - burst) / flow))
@@ -69,3 +68,19 @@ def test_a_clock_that_goes_back_costs_nothing():
     assert budget.take(0.0) == 0.0
     assert budget.take(0.0) == 0.0
     assert budget.take(0.0) == 1.0
+
+
+def test_what_is_owed_has_a_bound_and_whoever_finds_it_reached_takes_nothing():
+    """A crowd with much time cannot have the tokens of the next minutes: whoever comes later waits seconds."""
+    budget = RetryBudget(burst=1, per_second=10, most_owed=20)
+    waits = [budget.take(0.0) for _ in range(3000)]
+    assert waits[20] == pytest.approx(2.0)
+    assert waits[21:] == [None] * 2979
+    assert budget.take(0.1) == pytest.approx(2.0)
+    assert budget.take(0.1) is None
+
+
+@given(st.floats(0, 1))
+def test_those_that_find_it_reached_look_again_at_different_times(chance: float):
+    """Neither at once nor after minutes."""
+    assert 1.0 <= RetryBudget().pause(chance) <= 5.0

@@ -191,7 +191,41 @@ async def test_the_questions_of_an_outage_stay_within_the_same_budget():
     async with scripted_client(transport, timeout=30) as client:
         await asyncio.gather(*(client.payout(**fields(f"T{n}")) for n in range(300)), return_exceptions=True)
         await asyncio.gather(*(client.query(f"T{n}") for n in range(300)), return_exceptions=True)
-    assert len(transport.queries) <= 100 + 10 * (now() - 1000) + 300 + 1  # the first query of a call is no retry
+    assert len(transport.queries) <= 100 + 10 * (now() - 1000) + 600 + 1  # the first question of a call is no retry
+
+
+@virtual_time
+async def test_patient_calls_of_an_outage_leave_the_next_call_its_question():
+    """Hundreds that wait with minutes to go owe no tokens of those minutes: a call of two seconds asks."""
+    transport = Scripted(LOST, page(502))
+    async with scripted_client(transport, timeout=300) as client:
+        crowd = [asyncio.create_task(client.payout(**fields(f"T{number}"))) for number in range(400)]
+        await asyncio.sleep(15)
+        before = [sent.trade_no for sent in transport.queries]
+        with pytest.raises(OutcomeUnknownError):
+            await client.payout(**fields("LATE"), timeout=2)
+        assert "LATE" not in before
+        assert "LATE" in [sent.trade_no for sent in transport.queries]
+        assert len(before) <= 100 + 10 * 15 + 400
+        for one in crowd:
+            one.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+
+
+@virtual_time
+async def test_what_was_announced_is_forgotten_once_it_has_settled():
+    """A client that runs for weeks keeps nothing of payouts whose settle window has passed."""
+    transport = Scripted(LOST, page(502))
+    async with scripted_client(transport, timeout=0.2, settle_after=60) as client:
+        announced = client._paying().recording.announced
+        for number in range(300):
+            with pytest.raises(OutcomeUnknownError):
+                await client.payout(**fields(f"T{number}"))
+        assert len(announced) == 300
+        await asyncio.sleep(120)
+        with pytest.raises(OutcomeUnknownError):
+            await client.payout(**fields("LAST"))
+        assert list(announced) == ["LAST"]
 
 
 @virtual_time
