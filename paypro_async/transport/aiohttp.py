@@ -1,9 +1,9 @@
-"""The fast transport: aiohttp's connections and parser, without its session. The only file that imports aiohttp.
+"""The fast transport: aiohttp's connections, without its session and its parser. The only file that imports aiohttp.
 
 A session may send a request a second time, follows redirects and keeps cookies. Here one request is one write of ours,
-on a connection that aiohttp made, and the reply is what its parser reads; so the line before the write knows whether
-anything was sent, and looks at the send deadline. Connections rest here and not in aiohttp's pool, which would hand
-them out with whatever came behind a reply.
+on a connection that aiohttp made, and the reply is what :class:`ReplyReader` reads; so the line before the write knows
+whether anything was sent, and looks at the send deadline. Connections rest here and not in aiohttp's pool, which would
+hand them out with whatever came behind a reply. aiohttp's parser reads what a proxy says before it opens a tunnel.
 
 ``BaseConnector.connect``, ``Connection``, ``ClientRequest`` and ``ResponseHandler`` have public names and little
 documentation; ``_factory`` is private. A connection whose protocol is not ours is refused before anything is written.
@@ -11,8 +11,6 @@ documentation; ``_factory`` is private. A connection whose protocol is not ours 
 
 import asyncio
 import os
-import select
-import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,14 +24,15 @@ from aiohttp.http_exceptions import HttpProcessingError
 from attrs import define, field
 from yarl import URL
 
-from paypro_async._core.wire import Exchange, Phase, WireRequest
+from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.transport.authorities import TlsContext, default_context
 from paypro_async.transport.base import TransportSettings
-from paypro_async.transport.causes import AIOHTTP_CAUSES, GIVEN_UP, NO_REPLY, message
-from paypro_async.transport.encoding import UnreadableEncodingError, decoded
+from paypro_async.transport.causes import AIOHTTP_CAUSES, GIVEN_UP, NO_REPLY, SPOKEN_ON, message
 from paypro_async.transport.progress import DROP_UNSENT, REST_SECONDS, Progress, TooLateError
 from paypro_async.transport.proxies import check_http_proxy, environment_proxy, origin, proxy_headers
+from paypro_async.transport.reading import HEAD_LIMIT, ReplyReader
+from paypro_async.transport.sockets import is_readable
 
 __all__ = ["AiohttpTransport"]
 
@@ -46,15 +45,21 @@ class _NoReplyError(Exception):
 
 
 class _Handler(ResponseHandler):
-    """One connection, and every byte that came since the last request."""
+    """One connection, and the reply that is read from it now.
+
+    Attributes:
+        connection: aiohttp's own handle of it; None until the connection is made, and again once it is dropped.
+        given_up: Whether a reply on it belonged to another request.
+    """
 
     connection: Connection | None = None
-    broke = False
     given_up = False
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop)
-        self.received = bytearray()
+        self._reader: ReplyReader | None = None  # None between two requests
+        self._waiter: asyncio.Future[None] | None = None
+        self._unasked = 0  # bytes that came before any request
         self._resting_since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -63,18 +68,28 @@ class _Handler(ResponseHandler):
             transport.get_extra_info("socket").setsockopt(*DROP_UNSENT)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self.broke = exc is not None
+        if self._reader is not None:
+            self._reader.end(broke=exc is not None)
+        self._wake()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self.received += data
-        super().data_received(data)
+        reader = self._reader
+        if reader is None:
+            self._take_unasked(data)
+            return
+        reader.feed(data)
+        if reader.is_over:
+            if not reader.is_whole or reader.behind:
+                self._abort()  # Nothing more of it is wanted, and its sender may go on for ever.
+            self._wake()
 
-    def speak(self, data: bytes, begin: Callable[[], None]) -> None:
-        """Write a request, unless *begin* raises because it is too late. Its reply is the next that comes."""
+    def speak(self, data: bytes, reader: ReplyReader, begin: Callable[[], None]) -> None:
+        """Write a request, unless *begin* raises because it is too late. What comes next is for *reader*."""
         transport = self.transport
         if transport is None:
             raise _NoReplyError(NO_REPLY)
+        self._reader = reader
         # Past asyncio, whose own steps lie between a look and the system call: a frozen process wakes in there, too.
         direct = os.name != "nt" and transport.get_extra_info("sslcontext") is None
         if direct and not transport.get_write_buffer_size():
@@ -87,14 +102,21 @@ class _Handler(ResponseHandler):
         if data:
             transport.write(data)
 
-    def rest(self, end: bytes) -> bool:
-        """Get ready for the next request, if the reply whose bytes end in *end* was all that came."""
-        transport = self.transport
-        if transport is None or self.should_close or not self.received.endswith(end):
+    async def reply_is_over(self) -> None:
+        """Wait until the reply is whole, or nothing more can come of it."""
+        reader = self._reader
+        if reader is not None and not reader.is_over and self.transport is not None:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+
+    def rest(self) -> bool:
+        """Get ready for the next request, if the reply to the last one was all that came."""
+        transport, reader = self.transport, self._reader
+        if transport is None or transport.is_closing() or reader is None or not reader.keeps:
             return False
         if transport.get_write_buffer_size():
             return False  # The platform answered before it had read all.
-        self.received.clear()
+        self._reader = None
         self._resting_since = self._loop.time()
         return True
 
@@ -104,11 +126,30 @@ class _Handler(ResponseHandler):
         return (
             transport is not None
             and not transport.is_closing()
-            and not self.received
-            and not self.should_close
+            and not self._unasked
             and self._loop.time() - self._resting_since <= REST_SECONDS
-            and not _is_readable(transport.get_extra_info("socket"))
+            and not is_readable(transport.get_extra_info("socket"))
         )
+
+    def is_fresh(self) -> bool:
+        """Whether a new connection is still open and nothing was said on it yet."""
+        return self.transport is not None and not self._unasked
+
+    def _take_unasked(self, data: bytes) -> None:
+        """Bytes that answer no request: those of a proxy while the connection is made, or such as cost it."""
+        self._unasked += len(data)
+        if self.connection is not None or self._unasked > HEAD_LIMIT:
+            self._abort()
+        else:
+            super().data_received(data)
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def give_up(self) -> None:
         """Drop it, because a reply on it belongs to another request, also if a further request waits for its own."""
@@ -117,8 +158,7 @@ class _Handler(ResponseHandler):
 
     def drop(self) -> None:
         """Close at once, whatever has not left yet."""
-        if self.transport is not None:
-            self.transport.abort()
+        self._abort()
         if self.connection is not None:
             self.connection.close()
             self.connection = None
@@ -164,7 +204,6 @@ class AiohttpTransport:
 
     def __init__(self, settings: TransportSettings | None = None) -> None:
         self._settings = settings = settings or TransportSettings()
-        self._too_long = f"the reply is longer than {settings.max_reply_bytes} bytes"
         self._origins: dict[str, _Origin] = {}
         self._by_url: dict[str, _Origin] = {}
         self._slots = asyncio.Semaphore(settings.max_connections)  # wakes its waiters in the order they came
@@ -207,13 +246,13 @@ class AiohttpTransport:
             to = self._by_url.get(request.url) or await self._new_origin(request.url)
             data = to.written(request)
             handler = await self._connect(to)
-            handler.set_response_params(read_until_eof=True, auto_decompress=False)
+            reader = ReplyReader(self._settings.max_reply_bytes, handler.give_up)
             # Head and body are one write, so that no moment lies between them.
-            handler.speak(data, progress.begin)
-            exchange, end = await self._reply(handler)
+            handler.speak(data, reader, progress.begin)
+            await handler.reply_is_over()
             if handler.given_up:
                 return progress.broken(GIVEN_UP)
-            if end is not None and not self._closed and handler.rest(end):
+            if not self._closed and handler.rest():
                 keeper = to.resting
         except TooLateError:
             return progress.too_late()
@@ -227,7 +266,7 @@ class AiohttpTransport:
                 keeper.append(handler)
             elif handler is not None:
                 handler.drop()
-        return exchange
+        return reader.exchange
 
     async def _connect(self, to: _Origin) -> _Handler:
         while to.resting:
@@ -245,38 +284,10 @@ class AiohttpTransport:
                 "This version of aiohttp is not understood. Nothing was sent; install another one, or use httpx."
             )
         handler.connection = connection
-        if handler.transport is None or handler.received:
+        if not handler.is_fresh():
             handler.drop()
-            raise _NoReplyError("the connection was closed, or spoken on, before it was used")
+            raise _NoReplyError(SPOKEN_ON)
         return handler
-
-    async def _reply(self, handler: _Handler) -> tuple[Exchange, bytes | None]:
-        """What came back, and in which bytes it must end for the connection to be used again."""
-        message, content = await handler.read()
-        while message.code < 200:
-            message, content = await handler.read()
-        status, headers = message.code, message.headers
-        retry_after = headers.get("Retry-After")
-        body = bytearray()
-        while chunk := await content.readany():
-            body += chunk
-            if len(body) > self._settings.max_reply_bytes:
-                return _refused(status, retry_after, self._too_long), None
-        if handler.broke and not message.chunked and "Content-Length" not in headers:
-            raise _NoReplyError(NO_REPLY)  # It would have ended with the connection, which broke instead.
-        end = b"\r\n\r\n" if message.chunked else b"\r\n\r\n" + body
-        whole = bytes(body)
-        if "Content-Encoding" in headers:
-            try:
-                whole = decoded(whole, headers["Content-Encoding"], limit=self._settings.max_reply_bytes)
-            except UnreadableEncodingError:
-                return _refused(status, retry_after, "the reply's content encoding could not be read"), end
-            if len(whole) > self._settings.max_reply_bytes:
-                return _refused(status, retry_after, self._too_long), None
-        exchange = Exchange(
-            phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=whole, discard=handler.give_up
-        )
-        return exchange, end
 
     async def _new_origin(self, url: str) -> _Origin:
         context = await self._tls.get() if url.startswith("https:") else None
@@ -312,15 +323,3 @@ def _head(url: str, headers: tuple[tuple[str, str], ...], *, asks_proxy: bool) -
     if not all(line.isascii() and line.isprintable() for line in lines):
         raise ValueError("a header holds what HTTP does not allow")
     return "".join(f"{line}\r\n" for line in lines).encode() + b"Content-Length: "
-
-
-def _refused(status: int, retry_after: str | None, cause: str) -> Exchange:
-    return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, cause=cause)
-
-
-def _is_readable(sock: socket.socket) -> bool:
-    if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([sock], [], [], 0)[0])
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))

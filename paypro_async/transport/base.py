@@ -37,7 +37,7 @@ class TransportSettings:
 
     Args:
         max_connections: How many requests there are at one time. Those beyond wait in the order they came.
-        max_reply_bytes: A longer reply is refused, which leaves the payout unknown.
+        max_reply_bytes: A longer reply, packed or unpacked, is refused, which leaves the payout unknown.
         ssl_context: For an own CA or a client certificate (mTLS). The default verifies by certifi's list, or by
             ``SSL_CERT_FILE``.
         proxy: The URL of a proxy. By default the environment's ``HTTPS_PROXY`` and ``NO_PROXY`` are honoured.
@@ -45,7 +45,7 @@ class TransportSettings:
     """
 
     max_connections: int = 100
-    max_reply_bytes: int = 1024 * 1024
+    max_reply_bytes: int = 64 * 1024
     ssl_context: ssl.SSLContext | None = None
     proxy: str | None = None
     runtime: Runtime = Factory(SystemRuntime)

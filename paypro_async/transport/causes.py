@@ -6,10 +6,11 @@ The errors are named, not imported, so that no library is loaded that is not use
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["AIOHTTP_CAUSES", "GIVEN_UP", "HTTPX_CAUSES", "NO_REPLY", "message"]
+__all__ = ["AIOHTTP_CAUSES", "GIVEN_UP", "HTTPX_CAUSES", "NO_REPLY", "SPOKEN_ON", "message"]
 
 _NO_CONNECTION = "no connection could be made"
 NO_REPLY = "the connection was closed without a whole reply"
+SPOKEN_ON = "the connection was closed, or spoken on, before it was used"
 GIVEN_UP = "its connection was closed, since a reply on it belonged to another request"
 _NO_HTTP = "the request could not be written as HTTP"
 _UNUSED = "aiohttp reported what this client has no use for"

@@ -9,7 +9,7 @@ _PLAIN = ("", "identity")
 
 
 class UnreadableEncodingError(Exception):
-    """What was packed cannot be unpacked, or not as a whole."""
+    """What was packed cannot be unpacked, or not as one whole."""
 
 
 def decoded(body: bytes, encoding: str, *, limit: int) -> bytes:
@@ -25,11 +25,9 @@ def decoded(body: bytes, encoding: str, *, limit: int) -> bytes:
         return _inflated(body, _GZIP, limit)
     if name != "deflate":
         raise UnreadableEncodingError
-    try:
-        return _inflated(body, zlib.MAX_WBITS, limit)
-    except UnreadableEncodingError:
-        # "deflate" means zlib's format; some servers leave its frame out.
-        return _inflated(body, -zlib.MAX_WBITS, limit)
+    # "deflate" means zlib's format; some servers leave its frame out.
+    framed = len(body) > 1 and body[0] & 0x0F == zlib.DEFLATED and (body[0] << 8 | body[1]) % 31 == 0
+    return _inflated(body, zlib.MAX_WBITS if framed else -zlib.MAX_WBITS, limit)
 
 
 def _inflated(body: bytes, window: int, limit: int) -> bytes:
@@ -38,6 +36,7 @@ def _inflated(body: bytes, window: int, limit: int) -> bytes:
         whole = unpacker.decompress(body, limit + 1)
     except zlib.error as error:
         raise UnreadableEncodingError from error
-    if len(whole) <= limit and not unpacker.eof:
+    # What stands behind the end some programs read on and others leave out.
+    if len(whole) <= limit and (not unpacker.eof or unpacker.unused_data):
         raise UnreadableEncodingError
     return whole

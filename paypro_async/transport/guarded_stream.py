@@ -28,13 +28,14 @@ class GuardedStream(anyio.abc.ByteStream):
 
     Attributes:
         given_up: Whether :meth:`give_up` was called.
+        socket: The socket of the stream.
     """
 
     def __init__(self, stream: anyio.abc.ByteStream, guard: Callable[[], Callable[[], None] | None]) -> None:
         self._stream = stream
         self._guard = guard
         self.given_up: bool = False
-        self._socket: socket.socket = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610  no query
+        self.socket: socket.socket = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610  no query
 
     async def send(self, item: bytes) -> None:
         """Write *item*, unless it is too late for it, or the stream was given up."""
@@ -45,7 +46,7 @@ class GuardedStream(anyio.abc.ByteStream):
             # The stream beneath holds nothing back: its send() returns when all is written.
             try:
                 look()
-                item = item[os.write(self._socket.fileno(), item) :]
+                item = item[os.write(self.socket.fileno(), item) :]
             except BlockingIOError:
                 look()  # The kernel takes nothing now, so the stream has to wait for it.
             except OSError as error:
@@ -64,7 +65,7 @@ class GuardedStream(anyio.abc.ByteStream):
         """Let nothing more pass in either direction, at once; the owner of the stream sees it end and closes it."""
         self.given_up = True
         with suppress(OSError):  # gone already
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self.socket.shutdown(socket.SHUT_RDWR)
 
     async def send_eof(self) -> None:
         """Say that nothing more comes."""

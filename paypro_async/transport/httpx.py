@@ -9,7 +9,7 @@ httpx2 continues httpx under another name, with the same classes, so what is sai
 
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncIterable, Callable
+from collections.abc import Callable
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
@@ -19,20 +19,27 @@ import anyio
 import httpx
 from attrs import define
 
-from paypro_async._core.wire import Exchange, Phase, WireRequest
+from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.transport.authorities import TlsContext
 from paypro_async.transport.base import TransportSettings
-from paypro_async.transport.causes import GIVEN_UP, HTTPX_CAUSES, message
+from paypro_async.transport.causes import GIVEN_UP, HTTPX_CAUSES, SPOKEN_ON, message
 from paypro_async.transport.guarded_stream import GuardedStream
 from paypro_async.transport.progress import DROP_UNSENT, REST_SECONDS, Progress, TooLateError
 from paypro_async.transport.proxies import environment_proxy, origin
+from paypro_async.transport.reading import ReplyReader
+from paypro_async.transport.reply_stream import ReplyStream
+from paypro_async.transport.sockets import is_readable
 
 __all__ = ["HttpxTransport"]
 
 # The time-outs of httpx are per read; the deadline of the whole exchange is a cancel scope around it.
 _NO_TIMEOUT = MappingProxyType({"connect": None, "read": None, "write": None, "pool": None})
 _CLOSING_SECONDS = 1.0
+
+
+class _SpokenOnError(Exception):
+    """The server spoke before the request was written."""
 
 
 class _Closable(Protocol):
@@ -45,11 +52,25 @@ class _Lane:
 
     inner: httpx.AsyncHTTPTransport
     stream: GuardedStream | None = None
+    replies: ReplyStream | None = None
+    is_secure: bool = False
     progress: Progress | None = None
 
     def guard(self) -> Callable[[], None] | None:
         """The look for the request that is being written; none while a proxy or TLS is."""
         return self.progress.look if self.progress is not None and self.progress.begun else None
+
+    def watch(self, connection: Any, *, dialled: bool) -> None:
+        """Stand between httpcore and the stream of *connection*: a new one of TCP, or TLS over that."""
+        stream = connection._stream  # noqa: SLF001  nowhere public
+        if dialled:
+            self.stream = stream = GuardedStream(stream, self.guard)
+        self.replies = connection._stream = ReplyStream(stream)  # noqa: SLF001
+        self.is_secure = not dialled
+
+    def was_spoken_on(self) -> bool:
+        """Whether something came on a new connection before its first request; what TLS says for itself is not that."""
+        return not self.is_secure and self.stream is not None and is_readable(self.stream.socket)
 
     async def aclose(self) -> None:
         await self.inner.aclose()
@@ -58,8 +79,9 @@ class _Lane:
 class _Wire:
     """Watches one request being written. httpcore calls it at every step (its ``trace`` extension)."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, reader: ReplyReader) -> None:
         self.progress = progress
+        self.reader = reader
         self.lane: _Lane | None = None
         self.clean = False  # whether a whole reply was read, and nothing behind it
         self.dialled: Any = None  # the stream, if a connection was made for this request
@@ -67,13 +89,18 @@ class _Wire:
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith(".connect_tcp.complete"):
             self.dialled = info["return_value"]
-            if self.lane is not None:
-                stream = GuardedStream(self.dialled._stream, self.lane.guard)  # noqa: SLF001  nowhere public
-                self.lane.stream = self.dialled._stream = stream  # noqa: SLF001
+        if self.lane is not None and event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            self.lane.watch(info["return_value"], dialled=event.endswith(".connect_tcp.complete"))
         if not event.endswith((".send_request_headers.started", ".send_request_body.started")):
             return
         if info["request"].method == b"CONNECT":
             return  # A proxy's tunnel: nothing of the payout yet.
+        lane = self.lane
+        if lane is not None and lane.stream is not None and lane.replies is not None and not self.progress.begun:
+            if self.dialled is not None and lane.was_spoken_on():
+                raise _SpokenOnError
+            self.reader.discard = lane.stream.give_up
+            lane.replies.reader = self.reader
         # Before the body as well: without it the platform cannot act on the headers.
         self.progress.begin()
 
@@ -116,7 +143,8 @@ class HttpxTransport:
         with anyio.move_on_after(timeout):
             async with self._slots:
                 progress.has_slot = True
-                exchange = await self._over_a_lane(request, _Wire(progress))
+                reader = ReplyReader(self._settings.max_reply_bytes)
+                exchange = await self._over_a_lane(request, _Wire(progress, reader))
         return progress.out_of_time(timeout) if exchange is None else exchange
 
     async def aclose(self) -> None:
@@ -130,28 +158,30 @@ class HttpxTransport:
         free = self._free[origin(request.url)]
         lane = free.pop() if free else await self._new_lane(request.url)
         lane.progress, wire.lane = wire.progress, lane
-        whole = False
         try:
-            exchange = await self._exchange(lane, request, wire)
-            if lane.stream is not None and lane.stream.given_up:
-                return wire.progress.broken(GIVEN_UP)
-            whole = wire.clean
+            await self._exchange(lane, request, wire)
         except TooLateError:
             return wire.progress.too_late()
+        except _SpokenOnError:
+            return wire.progress.broken(SPOKEN_ON)
         except (self._httpx.RequestError, OSError) as error:
-            return wire.progress.broken(message(error, HTTPX_CAUSES))
+            if not wire.reader.is_over:
+                return wire.progress.broken(message(error, HTTPX_CAUSES))
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a lane is not used again.
-            if whole and not self._closed:
+            if wire.clean and not self._closed:
                 free.append(lane)
             else:
                 await self._close(lane)
                 if wire.dialled is not None:
                     # httpcore forgets a connection whose TLS handshake is cancelled; closing twice is no fault.
                     await self._close(wire.dialled)
-        return exchange
+        if lane.stream is not None and lane.stream.given_up:
+            return wire.progress.broken(GIVEN_UP)
+        return wire.reader.exchange
 
-    async def _exchange(self, lane: _Lane, request: WireRequest, wire: _Wire) -> Exchange:
+    async def _exchange(self, lane: _Lane, request: WireRequest, wire: _Wire) -> None:
+        """Send *request*; what comes back goes to the reader of *wire*."""
         response = await lane.inner.handle_async_request(
             self._httpx.Request(
                 "POST",
@@ -161,24 +191,13 @@ class HttpxTransport:
                 extensions={"timeout": _NO_TIMEOUT, "trace": wire},
             )
         )
-        status, retry_after = response.status_code, response.headers.get("retry-after")
-        body = bytearray()
-        cause = None
-        try:
-            async for chunk in _chunks(response):
-                body += chunk
-                if len(body) > self._settings.max_reply_bytes:
-                    cause = f"the reply is longer than {self._settings.max_reply_bytes} bytes"
-                    break
-        except self._httpx.DecodingError as error:
-            cause = message(error, HTTPX_CAUSES)
-        if cause is not None:
-            return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, cause=cause)
+        # As it came: httpx would unpack it without a bound, and the reader has it already.
+        stream: Any = response.stream
+        async for _ in stream:
+            pass
         await response.aclose()
-        wire.clean = _nothing_left(lane, response, secure=request.url.startswith("https:"))
-        # A lane whose stream was given up while it rests sees it closed, and dials anew for its next request.
-        discard = None if lane.stream is None else lane.stream.give_up
-        return Exchange(phase=Phase.ANSWERED, status=status, retry_after=retry_after, body=bytes(body), discard=discard)
+        secure = request.url.startswith("https:")
+        wire.clean = wire.reader.keeps and _nothing_in_tls(response if secure else None)
 
     async def _new_lane(self, url: str) -> _Lane:
         plain = urlsplit(url).scheme == "http"
@@ -212,13 +231,6 @@ def _load(library: str) -> Any:
     return httpx2
 
 
-def _chunks(response: httpx.Response) -> AsyncIterable[bytes]:
-    # We ask for no content encoding. Without one, httpx's decoders would only cost time.
-    if "content-encoding" in response.headers or not isinstance(response.stream, AsyncIterable):
-        return response.aiter_bytes()
-    return response.stream
-
-
 @lru_cache(maxsize=64)  # of one merchant they are the same for every request
 def _headers(library: Any, headers: tuple[tuple[str, str], ...]) -> httpx.Headers:
     made: httpx.Headers = library.Headers(headers)
@@ -231,21 +243,16 @@ def _url(library: Any, url: str) -> httpx.URL:
     return made
 
 
-def _nothing_left(lane: _Lane, response: httpx.Response, *, secure: bool) -> bool:
-    """Whether nothing came behind the reply. What did would be taken for the answer to the next request."""
-    # What still waits in the kernel httpcore sees for itself; what h11 and TLS have taken in already it does not.
-    stream = response.extensions.get("network_stream") if secure else None
+def _nothing_in_tls(response: httpx.Response | None) -> bool:
+    """Whether TLS has taken nothing in behind the reply, which would be taken for the answer to the next request."""
+    stream = response.extensions.get("network_stream") if response is not None else None
     tls: ssl.SSLObject | None = stream.get_extra_info("ssl_object") if stream else None
-    if tls is not None:
-        try:
-            tls.read(1)
-        except ssl.SSLWantReadError:
-            pass  # nothing is there, as it should be
-        except ssl.SSLError:
-            return False
-        else:
-            return False
-    connection: Any = lane.inner._pool.connections[0] if lane.inner._pool.connections else None  # noqa: SLF001  nowhere public
-    while connection is not None and not hasattr(connection, "_h11_state"):
-        connection = getattr(connection, "_connection", None)
-    return connection is not None and not connection._h11_state.trailing_data[0]  # noqa: SLF001
+    if tls is None:
+        return True
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return True  # nothing is there, as it should be
+    except ssl.SSLError:
+        return False
+    return False

@@ -172,8 +172,10 @@ async def test_longest_allowed_reply_is_read(new_transport):
         reply(b"this is not gzip", b"Content-Encoding: gzip"),
         reply(gzip.compress(b"{}" * 50)[:10] + b"\xff" * 30, b"Content-Encoding: gzip"),
         reply(b"\xff\xff\xff", b"Content-Encoding: deflate"),
+        reply(gzip.compress(gzip.compress(b"{}")), b"Content-Encoding: gzip, gzip"),
+        reply(gzip.compress(gzip.compress(b"{}")), b"Content-Encoding: gzip", b"Content-Encoding: gzip"),
     ],
-    ids=["no-gzip", "broken-gzip", "no-deflate"],
+    ids=["no-gzip", "broken-gzip", "no-deflate", "twice", "two-headers"],
 )
 async def test_broken_encoding_is_answered_and_unreadable(transport, data: bytes):
     """A reply whose encoding is broken says nothing but its status, and names the cause."""
