@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 from tests.support.fork_server import ForkServer
 from tests.support.postgres import Server
 
+# What a test copies is not for others to read: of a ledger that is, every user is warned.
+os.umask(0o077)
+
 # The same examples in each run, and no deadline that a busy machine would break.
 settings.register_profile(
     "ci",

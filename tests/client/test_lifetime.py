@@ -289,4 +289,6 @@ def test_a_client_whose_event_loop_has_ended_gives_its_ledger_back(tmp_path: Pat
     with pytest.raises(ClientStateError, match=r"has ended before the client was closed.*asyncio\.run\(main\(\)\)"):
         asyncio.run(client.aclose())
     asyncio.run(client.aclose())
-    assert "paypro-ledger" not in {thread.name for thread in threading.enumerate()}
+    assert client.ledger is not None
+    with pytest.raises(LedgerUnavailableError, match="not open"):
+        asyncio.run(client.ledger.get(MERCHANT_NO, "T1"))

@@ -34,7 +34,7 @@ from typing import NoReturn
 
 from sqlalchemy import Connection, Engine, exc, func, select
 
-from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError, PayProError
 from paypro_async.ledger.sql.migrations import SCHEMA_VERSION, make_triggers, migrate, schema_version
 from paypro_async.ledger.sql.provenance.restored import Restored
 from paypro_async.ledger.sql.provenance.watermark import NOWHERE, Watermark, mark_elsewhere
@@ -66,6 +66,11 @@ class Hooks:
     def place(self) -> str:
         """Where the ledger's file lies, if it is one."""
         return NOWHERE
+
+    @property
+    def open_to_others(self) -> str | None:
+        """That others may read the ledger, for people; None if they may not, or a server decides it."""
+        return None
 
     def _before_connecting(self) -> None:
         """Make sure that there is something to connect to."""
@@ -124,6 +129,14 @@ class Database(Hooks, ABC):
         # A ledger that was made in the place of another is known as such once its tables are durable, and until then
         # the old marks are what tells of it.
         self._marks_wait = False
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The files on this machine that belong to the ledger, which nothing else may be written to."""
+        try:
+            return frozenset({mark_elsewhere(self._mark_folder, self.name)} if self._mark_folder else ())
+        except PayProError:
+            return frozenset()  # The folder of its mark is not there.
 
     @property
     def opened(self) -> bool:
@@ -264,6 +277,8 @@ class Database(Hooks, ABC):
         self._before_looking_back()
         if self._elsewhere is not None:
             self._elsewhere.look()
+            if self.purpose is not Purpose.READ:
+                self._elsewhere.make_ready()
         with connection.execution_options(paypro_write=False).begin():
             self._read_identity(connection)
             self.restored.read(connection)

@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, exc, select
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, Reply, State
-from paypro_async.errors import LedgerUnavailableError
+from paypro_async.errors import LedgerUnavailableError, PayProWarning
 from paypro_async.ledger.base import PAGE, Account, BatchRecord, ControlAnswer, Payment, Turns, Written
 from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose
@@ -90,6 +91,7 @@ class SqlLedger:
         """
         self._start(Purpose.READ)
         await self._submit(Work(lambda _: None))
+        self._warn_of_others()
 
     async def open_to_maintain(self) -> None:
         """Make ready for work on a ledger that is there, as a whole; no merchant is bound and nothing is claimed.
@@ -130,6 +132,11 @@ class SqlLedger:
     def name(self) -> str:
         """What a user calls it: a file's path, or a server and a database."""
         return self._database.name
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The files on this machine that belong to it, which nothing else may be written to."""
+        return self._database.files
 
     @property
     def restored_since(self) -> datetime | None:
@@ -275,7 +282,12 @@ class SqlLedger:
             self._database.purpose = purpose
             self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._in_flight.wanted)
 
+    def _warn_of_others(self) -> None:
+        if (why := self._database.open_to_others) is not None:
+            warnings.warn(why, PayProWarning, stacklevel=2)
+
     def _tell(self) -> None:
+        self._warn_of_others()
         self._database.restored.tell()
         self._database.in_use = True
 

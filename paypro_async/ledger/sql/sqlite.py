@@ -16,7 +16,15 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import NullPool
 
 from paypro_async.errors import ClientStateError, ConfigurationError, LedgerUnavailableError
-from paypro_async.ledger.file import place_of, real_path, second_name
+from paypro_async.ledger.file import (
+    files_of,
+    make_private,
+    open_to_others,
+    place_of,
+    real_path,
+    second_name,
+    writable_by_all,
+)
 from paypro_async.ledger.sql.database import Database, Purpose, last_event_of
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.provenance.backup import backup_made_at, copy_file, forget_backup, merge_log, rewrite_file
@@ -33,7 +41,7 @@ _MESSAGES = (
     ("no write-ahead log", "its file system cannot do write-ahead logs; put the file on a local disk"),
     ("database is locked", "another process has been writing to it for too long; end that process or try again"),
     ("database or disk is full", "the disk is full; make room"),
-    ("attempt to write a readonly database", "the file may not be written; mend its permissions"),
+    ("attempt to write a readonly database", "the file or its folder may not be written; mend their permissions"),
     ("unable to open database file", "the file cannot be opened; make its folder, or mend the permissions"),
     ("file is not a database", "the file is not a ledger; name another one"),
     ("database disk image is malformed", "the file is damaged; restore it from a backup"),
@@ -72,6 +80,16 @@ class SqliteDatabase(Database):
     def place(self) -> str:
         """Where the file lies."""
         return self._place
+
+    @property
+    def files(self) -> frozenset[Path]:
+        """The file, what lies beside it, and its mark elsewhere."""
+        return files_of(self._path) | super().files
+
+    @property
+    def open_to_others(self) -> str | None:
+        """That other users of this machine may read it."""
+        return open_to_others(self._path)
 
     def passing(self, _error: exc.SQLAlchemyError, /) -> bool:
         """Never: SQLite has waited for the other writer already."""
@@ -129,7 +147,10 @@ class SqliteDatabase(Database):
         self._refuse_inherited()
         try:
             found = self._found_or_made()
-            if why := second_name(self._path, found.st_nlink):
+            why = second_name(self._path, found.st_nlink)
+            if why is None and self.purpose is not Purpose.READ:
+                why = writable_by_all(self._path)
+            if why is not None:
                 raise ConfigurationError(why)
             if self._file is None:
                 self._file, self._place = _file_id(found), place_of(self._path)
@@ -182,7 +203,7 @@ class SqliteDatabase(Database):
             self._lost_log = "its file is gone, and its log is there"
         # Made by us and not by SQLite, so that from its first moment only its owner can read it.
         with suppress(FileExistsError):
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            os.close(make_private(self._path))
             # Before SQLite writes to it: a file that has a head and no tables is new only if its mark says so.
             if not self._watermark.exists():
                 self._watermark.begin(place_of(self._path))
@@ -260,6 +281,8 @@ class SqliteDatabase(Database):
     def _before_looking_back(self) -> None:
         self._merge_log()
         self._watermark.look()
+        if self.purpose is not Purpose.READ:
+            self._watermark.make_ready()
 
     def _suspicion(self, connection: Connection) -> str | None:
         made_at = backup_made_at(connection)

@@ -8,8 +8,10 @@ It lies beside an SQLite ledger. A second one may lie elsewhere, also one of a s
 back, the mark on it goes with it, and the other one does not.
 """
 
+import errno
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ from pathlib import Path
 from attrs import frozen
 
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError
-from paypro_async.ledger.file import place_of
+from paypro_async.ledger.file import make_private, place_of
 from paypro_async.ledger.sql.identity import boot_id
 
 __all__ = ["NOWHERE", "Watermark", "mark_beside", "mark_elsewhere"]
@@ -36,6 +38,11 @@ NOWHERE = "-"
 _UNKNOWN = NOWHERE
 _FIELDS = 7
 _FIELDS_BEFORE = 4
+# A pipe in its place would be waited for, and a device is no file either.
+_WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_NOTHING = "Nothing was stored or sent."
+_STORED = "The ledger itself has stored what it was told, and nothing new was sent."
 _TRIES = 3
 _PAUSE = 0.02
 
@@ -68,6 +75,7 @@ class Watermark:
         self._path = path
         self._beside = beside
         self._descriptor: int | None = None
+        self._new = False
         self._place = _UNKNOWN
         self._clock: str | None = None
         self._seen: _Line | None = None
@@ -84,7 +92,7 @@ class Watermark:
             last_event: The number of the last step of its history.
             ledger: The place of its file, if it is one.
         """
-        with self._usable():
+        with self._usable(_NOTHING if ledger_id == _UNKNOWN else _STORED):
             descriptor, new = self._open()
             said = f"{ledger_id} {last_event}", f"{boot_id() or _UNKNOWN} {self._place} {ledger}"
             if not any(self._written(descriptor, *said) for _ in range(_TRIES)):
@@ -93,6 +101,18 @@ class Watermark:
                 self._written(descriptor, *said)
             if new:
                 os.fsync(descriptor)
+                self._new = False
+
+    def make_ready(self) -> None:
+        """See that it can be written when something is to be noted, before anything is stored that hangs on it."""
+        with self._usable():
+            descriptor, new = self._open()
+            if new and hasattr(os, "posix_fallocate"):
+                try:
+                    os.posix_fallocate(descriptor, 0, _SIZE)  # It is never longer than that line.
+                except OSError as error:
+                    if error.errno in _NO_ROOM:
+                        raise
 
     def look(self) -> None:
         """Remember what the mark says now. Before the ledger is read: others may carry both on in between."""
@@ -140,16 +160,18 @@ class Watermark:
         return "its mark file" if self._beside else f"the mark {self._path}"
 
     @contextmanager
-    def _usable(self) -> Iterator[None]:
+    def _usable(self, certain: str = _NOTHING) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            reason = error.strerror
+            reason, number = error.strerror, error.errno
         else:
             return
+        mend = "Let it be a file that this user may read and write, in a folder where it may be made"
+        if number in _NO_ROOM:
+            mend = "Make room on its disk"
         raise LedgerUnavailableError(
-            f"The ledger's mark {self._path} cannot be used: {reason}. Nothing was sent for what is not noted there. "
-            "Mend its permissions, or make room."
+            f"The ledger's mark {self._path} cannot be used: {reason}. {certain} {mend}, and do the same again."
         )
 
     def _is_copy(self, line: _Line) -> bool:
@@ -176,16 +198,20 @@ class Watermark:
 
     def _open(self) -> tuple[int, bool]:
         """The open file, and whether it holds nothing yet."""
-        if self._descriptor is not None:
-            return self._descriptor, False
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        self._place = place_of(self._descriptor)
-        return self._descriptor, os.fstat(self._descriptor).st_size == 0
+        if self._descriptor is None:
+            try:
+                self._descriptor = make_private(self._path)
+            except FileExistsError:
+                self._descriptor = _opened(self._path, os.O_RDWR)
+            self._place = place_of(self._descriptor)
+            # What was only made ready holds zeros.
+            self._new = not os.pread(self._descriptor, _SIZE, 0).strip(b"\0")
+        return self._descriptor, self._new
 
     def _read(self) -> _Line | None:
         with self._usable():
             try:
-                descriptor = os.open(self._path, os.O_RDONLY)
+                descriptor = _opened(self._path, os.O_RDONLY)
             except FileNotFoundError:
                 return None
             try:
@@ -205,6 +231,14 @@ class Watermark:
         return _Line(text[0], int(text[1]), int(text[2]), text[3], text[4], text[5], text[6], before, found)
 
 
+def _opened(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags | _WITHOUT_WAITING)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "It is no ordinary file")
+    return descriptor
+
+
 def mark_beside(ledger: Path) -> Path:
     """The mark that lies beside a ledger's file."""
     return ledger.with_name(f"{ledger.name}-mark")
@@ -221,11 +255,20 @@ def mark_elsewhere(where: Path, ledger: str) -> Path:
     Raises:
         ConfigurationError: If there is no such folder.
     """
-    if where.is_dir():
+    try:
+        is_folder = where.is_dir()
+        # A new file must look like one: a folder that is not mounted must not become a file in its parent.
+        is_file = where.is_file() or (where.parent.is_dir() and (where.suffix or where.name.endswith("mark")))
+    except OSError as error:
+        raise ConfigurationError(
+            f"The mark of the ledger {ledger} shall lie in {where}, which cannot be looked into: {error.strerror}. "
+            "Nothing was sent. Mend its permissions, or name another place; without it a ledger that was rolled back "
+            "would not be noticed."
+        ) from None
+    if is_folder:
         # Two ledgers may have the same name in two folders.
         return where / f"{ledger.rpartition('/')[2][:100]}-{hashlib.sha256(ledger.encode()).hexdigest()[:12]}-mark"
-    # A new file must look like one: a folder that is not mounted must not become a file in its parent.
-    if not where.is_file() and not (where.parent.is_dir() and (where.suffix or where.name.endswith("mark"))):
+    if not is_file:
         raise ConfigurationError(
             f"The mark of the ledger {ledger} shall lie in {where}, and there is no such folder. Nothing was sent. "
             "Mount or make it; without it a ledger that was rolled back would not be noticed."
