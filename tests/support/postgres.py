@@ -59,6 +59,16 @@ class Server:
     ) -> None:
         self.close()
 
+    @property
+    def folder(self) -> Path:
+        """Where its socket lies."""
+        return self._folder
+
+    @property
+    def user(self) -> str | None:
+        """As whom it runs, and who may enter its folder; None if that is whoever runs the tests."""
+        return self._installed.system_user
+
     def url(self, database: str = "postgres") -> str:
         """As a user would write it, for the ledger or for psycopg."""
         return f"postgresql://postgres@/{database}?{urlencode({'host': str(self._folder)})}"

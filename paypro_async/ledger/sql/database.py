@@ -124,7 +124,10 @@ class Database(Hooks, ABC):
         self._migrates_itself = migrates_itself
         self._engine: Engine | None = None
         self._connection: Connection | None = None
+        # Whether a connection was ever made to it.
+        self.was_connected: bool = False
         self._mark_folder = mark
+        self._mark_name = name
         self._elsewhere: Watermark | None = None
         # A ledger that was made in the place of another is known as such once its tables are durable, and until then
         # the old marks are what tells of it.
@@ -241,7 +244,7 @@ class Database(Hooks, ABC):
 
     def _connect(self) -> Connection:
         if self._elsewhere is None and self._mark_folder is not None:
-            self._elsewhere = Watermark(mark_elsewhere(self._mark_folder, self.name), beside=False)
+            self._elsewhere = Watermark(mark_elsewhere(self._mark_folder, self._mark_name), beside=False)
         self._before_connecting()
         if self._engine is None:
             self._engine = self._make_engine()

@@ -51,7 +51,7 @@ class SqlLedger:
             ``postgresql://user:password@host/database`` for any number of machines; ``paypro ledger migrate`` makes
             its queries.
         busy_timeout: Seconds to wait for another process that is writing to the file.
-        patience: Seconds for which a group of writes is tried again while a PostgreSQL server restarts.
+        patience: Seconds for which a group of writes, and opening, is tried again while a PostgreSQL server restarts.
         mark: A folder, or the path of a file, where it is noted how far the ledger has come, on another disk than the
             ledger's: so a ledger that was rolled back as a whole is noticed. By default the environment's
             ``PAYPRO_LEDGER_MARK``, so that every process that writes to a ledger keeps it up.
@@ -303,12 +303,9 @@ class SqlLedger:
 
         def do() -> T:
             try:
-                return work()
-            except exc.SQLAlchemyError as error:
-                unavailable = self._database.unavailable(error)
+                return self._patiently(lambda _: work())
             finally:
                 self._database.close()
-            raise unavailable
 
         return await anyio.to_thread.run_sync(do)
 
@@ -317,11 +314,17 @@ class SqlLedger:
     def _work(self, requests: Sequence[Request[Any]]) -> list[Any]:
         name = announcement_name()  # the same for each try
         requests = [_named(request, f"{name}:{number}") for number, request in enumerate(requests)]
-        until = time.monotonic() + (self._database.patience if self._database.opened else 0.0)
+        return self._patiently(lambda conflicts: self._carry_out(requests, look_first=conflicts > 0))
+
+    def _patiently(self, do: Callable[[int], T]) -> T:
+        """``do(conflicts)``, again and again while the server restarts, and when another writer came first."""
+        # A person who looks into a ledger is told at once; what pays may be started together with its server.
+        waits = self._database.opened or self._database.purpose is Purpose.PAY
+        until = time.monotonic() + (self._database.patience if waits else 0.0)
         pause, conflicts = 0.02, 0
         while True:
             try:
-                return self._carry_out(requests, look_first=conflicts > 0)
+                return do(conflicts)
             except exc.SQLAlchemyError as error:
                 # Two payouts with one order number: which of them, a group finds out that looks before it writes.
                 # Meanwhile another process may write one more.

@@ -1,12 +1,12 @@
 """A ledger in PostgreSQL: its settings, its identity, and messages for its errors."""
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, exc, select, text
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
@@ -15,47 +15,19 @@ from paypro_async.ledger.sql.database import Database, Purpose
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.provenance.origin import Origin
 from paypro_async.ledger.sql.schema import meta
+from paypro_async.ledger.sql.server.address import ServerAddress, settings_in
+from paypro_async.ledger.sql.server.messages import NOT_PREPARED, UNKNOWN_HOST, code_of, is_hopeless, message_of, passes
+from paypro_async.ledger.sql.server.settings import Look, Settings
 from paypro_async.log import logger
 
 __all__ = ["PostgresDatabase"]
 
 
-_SETTINGS = {
-    "application_name": "paypro-async",
-    # A process that is frozen inside a transaction must not block all the others.
-    "idle_in_transaction_session_timeout": "2s",
-    "lock_timeout": "5s",
-    "statement_timeout": "10s",
-    "client_min_messages": "warning",
-}
-# A process that is frozen while it sends one statement after the other is not idle for the server, which then waits for
-# the rest without an end. From version 17 on a server can end that too.
-_TRANSACTION_SECONDS = 10.0
 _SCHEMA_LOCK = 0x706179  # "pay"
-
-# Classes of SQLSTATE after which the same may go through a moment later.
-_PASSING = (
-    "08",  # the connection failed
-    "40",  # rolled back: a deadlock, a serialization failure
-    "53",  # insufficient resources: too many connections, out of memory
-    "55P03",  # a lock was not to be had in time
-    "57P",  # the server shuts down, crashed, or starts up
-    "25P03",  # this session was idle in a transaction for too long: the process was frozen
-    "25P04",  # its transaction took too long: the process was frozen while it was sending
-)
-_MESSAGES = {
-    "28": "the user or the password is refused; mend the URL",
-    "3D": "there is no such database; make it, or mend the URL",
-    "42501": "the user may not do that; grant it, or let the owner run 'paypro ledger migrate'",
-    "53100": "the server's disk is full; make room",
-    "53300": "the server has no connection left; end some, or raise max_connections",
-    "55P03": "another process holds a lock for too long; end that process or try again",
-    "57014": "the server took too long; look at its load, and try again",
-    "57P01": "the server is shutting down; try again",
-    "57P03": "the server is starting; try again",
-    "25006": "the server only reads, as a standby does; name the primary",
-    "P0001": "it refused the change",
-}
+# In what SQLAlchemy keeps beside a connection: what each of its transactions sets.
+_SETTINGS = "paypro_settings"
+# As often as psycopg does by itself, before a statement is prepared in the server.
+_PREPARE_THRESHOLD = 5
 
 
 class PostgresDatabase(Database):
@@ -68,20 +40,27 @@ class PostgresDatabase(Database):
     """
 
     def __init__(self, url: str, *, patience: float, mark: Path | None = None) -> None:
-        self._url = _driver_url(url)
-        where = f"{self._url.host or self._url.query.get('host', 'localhost')}/{self._url.database or ''}"
-        super().__init__(where, patience=patience, migrates_itself=False, mark=mark)
+        self._address = ServerAddress.read(url)
+        super().__init__(self._address.name, patience=patience, migrates_itself=False, mark=mark)
+        self._mark_name = self._address.mark
         self._origin: Origin | None = None
+        self._prepares = True
 
     def passing(self, error: exc.SQLAlchemyError, /) -> bool:
         """Whether the server went away, or two writers met."""
-        if isinstance(error, DBAPIError) and error.connection_invalidated:
+        if not isinstance(error, DBAPIError):
+            return False
+        code = code_of(error.orig)
+        if code.startswith(NOT_PREPARED):
+            self._prepares = False
+        if code == UNKNOWN_HOST:
+            return self.was_connected  # else it is a slip in the URL
+        if is_hopeless(error.orig):
+            return False
+        if error.connection_invalidated or passes(error.orig):
             return True
-        state = _state(error)
-        if state:
-            return state.startswith(_PASSING)
-        # An error of the driver without a state: there is no server to tell one.
-        return isinstance(error, exc.OperationalError) and hasattr(error.orig, "sqlstate")
+        # An error of the driver that nothing is known of: there is no server to tell one.
+        return not code and isinstance(error, exc.OperationalError) and hasattr(error.orig, "sqlstate")
 
     def copy_to(self, _target: Path) -> NoReturn:
         """Refuse: a server has tools of its own for that."""
@@ -100,45 +79,66 @@ class PostgresDatabase(Database):
         if self._origin is None or self._origin.has_witness or self._connection is None:
             return
         # What fails here is done by the next who looks back.
-        with suppress(exc.SQLAlchemyError), self._connection.begin():
+        with (
+            suppress(exc.SQLAlchemyError),
+            self._connection.execution_options(paypro_write=True).begin(),
+        ):
             self._origin = self._origin.with_witness(self._connection)
 
     def _make_engine(self) -> Engine:
-        settings = dict(_SETTINGS)
-        if self.purpose is not Purpose.PAY:
-            # No payout waits for it, and a look through all of a large ledger takes its time.
-            settings["statement_timeout"] = "10min"
-        if self.purpose is Purpose.READ:
-            settings["default_transaction_read_only"] = "on"
-        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
-        given = self._url.query.get("options")
-        engine = create_engine(
-            self._url.difference_update_query(["options"]),
-            poolclass=NullPool,
-            # Who only reads sees one moment throughout a transaction, so that a payout and its history fit together.
-            isolation_level="REPEATABLE READ" if self.purpose is Purpose.READ else "READ COMMITTED",
-            hide_parameters=True,
-            connect_args={
-                "options": f"{options} {given}" if given else options,
-                "connect_timeout": 5,
-                # A server whose machine is gone must show before the deadline of a payout.
-                "keepalives_idle": 5,
-                "keepalives_interval": 2,
-                "keepalives_count": 3,
-                "tcp_user_timeout": 10_000,
-            },
+        # psycopg is not there for a ledger in a file.
+        from paypro_async.ledger.sql.server.connection import open_connection  # noqa: PLC0415
+
+        open_one = partial(
+            open_connection,
+            self._address.parameters,
+            writes=self.purpose is not Purpose.READ,
+            hurried=self.purpose is Purpose.PAY and "statement_timeout" not in self._address.settings,
         )
-        event.listen(engine, "connect", _never_forget)
+        # The ledger begins its transactions itself, and what psycopg looks up beside is not wanted.
+        engine = create_engine(
+            "postgresql+psycopg://", creator=open_one, poolclass=NullPool, hide_parameters=True, use_native_hstore=False
+        )
+        event.listen(engine, "begin", _begin)
         return engine
 
+    def _connect(self) -> Connection:
+        connection = super()._connect()
+        try:
+            self._look_at(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self.was_connected = True
+        return connection
+
+    def _look_at(self, connection: Connection) -> None:
+        """Learn what the server has by itself, see that it takes what is set, and keep that for each transaction."""
+        from paypro_async.ledger.sql.server.connection import link_of  # noqa: PLC0415  as above
+
+        driver: Any = connection.connection.dbapi_connection
+        sent = settings_in(driver.info.options, source="PGOPTIONS or a service file")
+        settings = Settings.of(
+            {**sent, **self._address.settings},
+            server_version=driver.info.server_version,
+            pays=self.purpose is Purpose.PAY,
+            reads_only=self.purpose is Purpose.READ,
+        )
+        connection.info[_SETTINGS] = settings
+        with connection.execution_options(paypro_write=False).begin():
+            look = Look.take(connection, settings)
+        look.refuse(settings, name=self.name)
+        if self.purpose is Purpose.PAY:
+            look.refuse_encoding(name=self.name)
+        connection.info[_SETTINGS] = settings.looked_at(look)
+        if self._prepares and link_of(driver, look).is_direct:
+            driver.prepare_threshold = _PREPARE_THRESHOLD
+        if not look.keeps:
+            logger.warning("The ledger's server runs with fsync off: after a power loss it may have forgotten payouts.")
+
     def _message(self, error: exc.SQLAlchemyError) -> str:
-        state = _state(error)
-        for known in (state, state[:2]):
-            if known in _MESSAGES:
-                return _MESSAGES[known]
-        if self.passing(error):
-            return "the server cannot be reached; start it, or mend the URL"
-        return f"the server refused ({state or type(error).__name__})"
+        password = self._address.parameters.get("password")
+        return message_of(getattr(error, "orig", None) or error, secrets=[password] if password else ())
 
     def _lock_schema(self, connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _SCHEMA_LOCK})
@@ -173,16 +173,6 @@ class PostgresDatabase(Database):
         return new
 
 
-def _driver_url(url: str) -> URL:
-    try:
-        return make_url(url).set(drivername="postgresql+psycopg")
-    except exc.ArgumentError:
-        # The URL may hold a password, so it is not quoted.
-        raise ConfigurationError(
-            "The ledger's URL cannot be read. Give ledger='postgresql://user@host/database'."
-        ) from None
-
-
 def _server(connection: Connection) -> str:
     """What changes when the data directory is another one, or its history took another turn."""
     database: int = connection.execute(
@@ -201,17 +191,8 @@ def _server(connection: Connection) -> str:
     return f"{system}/{timeline}/{database}"
 
 
-def _state(error: exc.SQLAlchemyError) -> str:
-    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-
-
-def _never_forget(connection: Any, _record: Any) -> None:
-    with connection.cursor() as cursor:
-        if cursor.execute("SHOW synchronous_commit").fetchone()[0] == "off":
-            # A crash of the server could undo a commit, which is a payout sent twice.
-            cursor.execute("SET synchronous_commit = on")
-        if connection.info.server_version >= 170_000:
-            cursor.execute(f"SET transaction_timeout = {_TRANSACTION_SECONDS * 1000:.0f}")
-        if cursor.execute("SHOW fsync").fetchone()[0] == "off":
-            logger.warning("The ledger's server runs with fsync off: after a power loss it may have forgotten payouts.")
-    connection.commit()
+def _begin(connection: Connection) -> None:
+    settings: Settings = connection.info[_SETTINGS]
+    write: bool = connection.get_execution_options().get("paypro_write", True)
+    # Without values the driver sends it as it is, in one message.
+    connection.exec_driver_sql(settings.begin(write=write), execution_options={"no_parameters": True})

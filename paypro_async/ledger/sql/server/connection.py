@@ -1,0 +1,104 @@
+"""A connection of psycopg's that waits for no answer without an end, and whether it is one to the server itself."""
+
+import os
+import socket
+import time
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import psycopg
+from attrs import frozen
+from psycopg import OperationalError
+
+from paypro_async.ledger.sql.server.settings import Look
+
+__all__ = ["Link", "link_of", "open_connection"]
+
+_CONNECTING = "5"
+# Longer than a server carries out a statement of ours. A pooler lets it wait for two minutes before that.
+_ANSWER_SECONDS = 15.0
+# A server whose machine is gone must show before the deadline of a payout.
+_KEEPALIVE: Mapping[str, str] = {
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+_HAS_PRIMARY = 140_000
+
+
+class _Connection(psycopg.Connection[Any]):
+    answers_within: float | None = None
+
+    def wait(self, gen: Generator[Any, Any, Any], *arguments: Any, **named: Any) -> Any:
+        """Wait as psycopg does, but not for ever: a server that stands still keeps the ledger's thread otherwise."""
+        if self.answers_within is not None:
+            gen = self._bounded(gen, self.answers_within)
+        return super().wait(gen, *arguments, **named)
+
+    def _bounded(self, waiting: Generator[Any, Any, Any], seconds: float) -> Generator[Any, Any, Any]:
+        until = time.monotonic() + seconds
+        try:
+            wanted = next(waiting)
+            while True:
+                ready = yield wanted
+                if not ready and time.monotonic() > until:
+                    # Whatever it answers later belongs to nothing any more.
+                    self.pgconn.finish()
+                    raise OperationalError(f"no answer within {seconds:.0f} seconds")
+                wanted = waiting.send(ready)
+        except StopIteration as end:
+            return end.value
+
+
+def open_connection(parameters: Mapping[str, str], *, writes: bool, hurried: bool) -> "psycopg.Connection[Any]":
+    """Connect; nothing is prepared in the server and no transaction begins by itself.
+
+    Args:
+        parameters: For libpq.
+        writes: Whether, of several hosts, only the primary will do.
+        hurried: Whether an answer that does not come in time ends the connection.
+    """
+    defaults = {
+        "connect_timeout": _CONNECTING,
+        "fallback_application_name": "paypro-async",
+        **_KEEPALIVE,
+    }
+    if writes and "," in parameters.get("host", "") and psycopg.pq.version() >= _HAS_PRIMARY:
+        # Else the first that answers is taken, and after a fail-over that is the old primary.
+        defaults["target_session_attrs"] = "primary"
+    # Text is text, whatever the environment and the role say.
+    wanted: dict[str, Any] = {**defaults, **parameters, "client_encoding": "UTF8"}
+    connection = _Connection.connect(**wanted, autocommit=True, prepare_threshold=None)
+    connection.answers_within = _ANSWER_SECONDS if hurried else None
+    return connection
+
+
+@frozen
+class Link:
+    """What stands between a connection and the server.
+
+    Args:
+        is_direct: Whether that is surely nothing that shares out the server's processes.
+        options: What libpq sent along, from PGOPTIONS or a service file.
+    """
+
+    is_direct: bool
+    options: str
+
+
+def link_of(connection: "psycopg.Connection[Any]", look: Look) -> Link:
+    """The link of a connection in whose transaction *look* was taken."""
+    same_process = connection.info.backend_pid == look.process
+    # A pooler may pass on the process that it had at first; but then the server sees the pooler's port.
+    same_port = look.client_port is None or look.client_port == _own_port(connection)
+    return Link(same_process and same_port, connection.info.options)
+
+
+def _own_port(connection: "psycopg.Connection[Any]") -> int | None:
+    try:
+        with socket.socket(fileno=os.dup(connection.fileno())) as copy:
+            name = copy.getsockname()
+    except OSError:
+        return None  # Windows, where that is no file
+    return name[1] if isinstance(name, tuple) else None

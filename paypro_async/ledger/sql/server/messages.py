@@ -1,0 +1,187 @@
+"""What a server's, a pooler's and libpq's errors mean, in words that say how to mend it.
+
+The server's own first line stands behind them. Where it may hold a value of a statement, and so a person's, only the
+code does. What fails before there is a connection comes from libpq as English text without a code.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+__all__ = ["NOT_PREPARED", "UNKNOWN_HOST", "code_of", "is_hopeless", "line_of", "message_of", "passes"]
+
+# Codes that are ours, for what has no SQLSTATE. A digit never stands at such a place in one of the server's.
+_UNREACHABLE = "not reachable"
+_NO_SOCKET = "no socket"
+_SILENT = "silent"
+UNKNOWN_HOST: str = "unknown host"
+_TLS = "not trusted"
+_NO_TLS = "no TLS"
+_PARAMETER = "parameter"
+_STATEMENT_MODE = "statement mode"
+_POOLER_WAITS = "pooler waits"
+_POOLER_LOGIN = "pooler login"
+_OPTION = "option"
+_CHANGED = "changed"
+NOT_PREPARED: tuple[str, ...] = ("26000", "42P05")
+"""What was prepared in the server is not there, or another's: connections share its processes."""
+
+# In this order: the first that matches says what it is. Of PostgreSQL, PgBouncer and libpq, whose lines these are.
+_LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(line), code)
+    for line, code in (
+        ("an entry changed under its own transaction", _CHANGED),
+        ("unsupported startup parameter", _PARAMETER),
+        ("in statement pooling mode", _STATEMENT_MODE),
+        ("query_wait_timeout|client_login_timeout|cannot connect to server", _POOLER_WAITS),
+        ("server login (has been failing|failed)|server_login_retry", _POOLER_LOGIN),
+        ("no password supplied|password authentication failed|[Pp]eer authentication failed|^auth failed", "28P01"),
+        (r"no pg_hba\.conf entry|pg_hba\.conf rejects|authentication failed|no such user", "28000"),
+        (r'role ".*" (does not exist|is not permitted to log in)', "28000"),
+        (r'database ".*" does not exist|no such database', "3D000"),
+        (r"permission denied for database", "42501"),
+        (r"too many (clients|connections)|connection slots are reserved|no more connections allowed", "53300"),
+        (r"starting up|not (yet )?accepting connections|in recovery mode|not yet reached", "57P03"),
+        (r"shutting down|terminating connection due to administrator", "57P01"),
+        (r"certificate|unknown ca|SSL error", _TLS),
+        (r"does not support SSL|SSL (is )?required|SSL off|SSL encryption", _NO_TLS),
+        (r"read-only|hot standby mode|not a primary|during recovery", "25006"),
+        (r"unrecognized configuration parameter|invalid value for parameter|cannot be (set|changed)", _OPTION),
+        (r"could not translate host name|failed to resolve host|Name or service not known", UNKNOWN_HOST),
+        (r"on socket .* failed: (No such file|Connection refused|Permission denied)", _NO_SOCKET),
+        (r"timeout expired|timed out|no answer within", _SILENT),
+        (r"connection option|URI query parameter|invalid \w+ value|definition of service|invalid integer", "URL"),
+        (r"refused|reset|closed|no route|unreachable|terminated|abort|consuming input|lost|broken pipe", _UNREACHABLE),
+    )
+)
+
+# By the code, or by its first letters. What may hold anything is told by its code alone.
+_MESSAGES: Mapping[str, str] = MappingProxyType(
+    {
+        _UNREACHABLE: "the server cannot be reached; start it, or mend host and port in the URL",
+        _NO_SOCKET: "no server listens on that socket; start it, or mend the folder (and the port) in the URL",
+        _SILENT: "the server does not answer; look whether it, a pooler or a firewall before it stands still",
+        UNKNOWN_HOST: "there is no host of that name; mend the host in the URL",
+        _TLS: (
+            "the server's certificate is not trusted for that host, or ours is missing; set sslrootcert in the URL to "
+            "the file of the authority that signed it, and name the host as the certificate does"
+        ),
+        _NO_TLS: "the one side wants TLS and the other does not; mend sslmode in the URL, or switch TLS on there",
+        _PARAMETER: (
+            "the pooler refuses a parameter that was sent with the connection. The ledger sends none such, so it comes "
+            "from PGOPTIONS, PGGEQO or a service file: write it as ?options=-c... into the ledger's URL, from where it "
+            "is set later, or name it in the pooler's ignore_startup_parameters"
+        ),
+        _STATEMENT_MODE: (
+            "the pooler is in statement mode, which has no transactions; set pool_mode = transaction (or session) for "
+            "this database"
+        ),
+        _POOLER_WAITS: (
+            "the pooler had no connection to the server in time; look whether the server is up, or raise the pooler's "
+            "default_pool_size"
+        ),
+        _POOLER_LOGIN: (
+            "the pooler cannot log in to the server; start the server, or mend what the pooler knows of it. PgBouncer "
+            "tries again after its server_login_retry"
+        ),
+        _OPTION: "the server does not take a setting; mend options in the URL, or PGOPTIONS",
+        "URL": "a parameter in the URL, in its service or in a PG* variable is not understood; mend it",
+        _CHANGED: "an entry changed under its own transaction; look at the triggers and rules of its tables",
+        "28": (
+            "the user or the password is refused; mend them in the URL, PGPASSWORD or the password file, or let the "
+            "server's pg_hba.conf allow it"
+        ),
+        "3D": "there is no such database; make it, or mend the URL",
+        "3F": "there is no such schema; make it with CREATE SCHEMA, or mend search_path in the URL",
+        "42501": (
+            "the user may not do that; grant it (SELECT, INSERT and UPDATE on the ledger's tables; CREATE on its "
+            "schema to migrate), or let the owner run 'paypro ledger migrate'"
+        ),
+        "42P05": "statements that were prepared are another connection's, as behind a pooler; try again",
+        "26000": "statements that were prepared are another connection's, as behind a pooler; try again",
+        "42": "the tables are not those of a ledger, or not found; run 'paypro ledger migrate', or mend search_path",
+        "53100": "the server's disk is full; make room",
+        "53300": "the server or the pooler has no connection left; end some, or raise max_connections",
+        "55P03": "another process holds a lock for too long; end that process or try again",
+        "57014": "the server took too long; look at its load, and try again",
+        "57P01": "the server is shutting down; try again",
+        "57P03": "the server is starting; try again",
+        "25006": "the server only reads, as a standby does; name the primary, or all hosts",
+        "0A000": "the server cannot do that, as a standby cannot write; name the primary, or all hosts",
+        "P0001": "it refused the change",
+    }
+)
+
+# Classes of SQLSTATE after which the same may go through a moment later.
+_PASSING = (
+    "08",  # the connection failed
+    "40",  # rolled back: a deadlock, a serialization failure
+    "53",  # insufficient resources: too many connections, out of memory
+    "55P03",  # a lock was not to be had in time
+    "57P",  # the server shuts down, crashed, or starts up
+    "25P03",  # this session was idle in a transaction for too long: the process was frozen
+    "25P04",  # its transaction took too long: the process was frozen while it was sending
+    "26000",  # a prepared statement is another connection's: from now on there are none
+    "42P05",
+    _UNREACHABLE,
+    _NO_SOCKET,
+    _SILENT,
+    _POOLER_WAITS,
+    _POOLER_LOGIN,
+)
+# Classes whose messages name tables, users and settings, and no value of a statement.
+_TOLD = ("08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX")
+_LONGEST = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_LIBPQ = re.compile(r"^(connection failed|connection is bad): ")
+
+
+def code_of(error: BaseException | None) -> str:
+    """The SQLSTATE of a driver's error, or a code of ours where the server told none; empty if nothing is known."""
+    state = getattr(error, "sqlstate", None)
+    if state and not state.startswith("08"):
+        return str(state)
+    if isinstance(error, TimeoutError):
+        return _SILENT
+    said = _first_line(error)
+    return next((code for line, code in _LINES if line.search(said)), state or "")
+
+
+def is_hopeless(error: BaseException | None) -> bool:
+    """Whether a person has to mend something before the same can go through."""
+    return code_of(error) in (_TLS, _NO_TLS, _PARAMETER, _STATEMENT_MODE, _OPTION, "URL")
+
+
+def passes(error: BaseException | None) -> bool:
+    """Whether the same may go through a moment later: the server restarts, or two writers met."""
+    return code_of(error).startswith(_PASSING)
+
+
+def line_of(error: BaseException | None, *, secrets: Iterable[str] = ()) -> str:
+    """The first line of what was said, and its SQLSTATE; bounded, and without secrets and values of statements."""
+    state = getattr(error, "sqlstate", None)
+    line = _first_line(error)
+    if state and not state.startswith(_TOLD):
+        return f"({state})"
+    for secret in secrets:
+        line = line.replace(secret, "•••")
+    if len(line) > _LONGEST:
+        line = f"{line[:_LONGEST]}…"
+    return f'"{line}"' + (f" ({state})" if state else "")
+
+
+def message_of(error: BaseException | None, *, secrets: Iterable[str] = ()) -> str:
+    """What happened and what to do, for people, and in whose words it was said."""
+    code = code_of(error)
+    known = next((_MESSAGES[one] for one in (code, code[:2]) if one in _MESSAGES), "the server refused")
+    if code == _CHANGED or not _first_line(error):
+        return known
+    return f"{known}. What was said: {line_of(error, secrets=secrets)}"
+
+
+def _first_line(error: BaseException | None) -> str:
+    diagnosis: Any = getattr(error, "diag", None)
+    said = getattr(diagnosis, "message_primary", None) or str(error or "")
+    line = next(iter(said.strip().splitlines()), "")
+    return _CONTROL.sub(" ", _LIBPQ.sub("", line)).strip()
