@@ -166,7 +166,7 @@ def test_a_server_is_the_same_wherever_it_is_written(text: str, here: Path, monk
     for ledger in ways(text, monkeypatch):
         assert isinstance(ledger, SqlLedger)
         assert ledger.name == "db.example/payouts"
-        assert ledger._database._url.password == "geheim"
+        assert ledger._database._address.parameters["password"] == "geheim"
     assert LedgerUrl.read(text) == LedgerUrl.read(SERVERS[0])
     assert LedgerUrl.read(text).file is None
     assert "geheim" not in repr(LedgerUrl.read(text))
