@@ -38,10 +38,13 @@ class PayProError(Exception):
 
     Attributes:
         trade_no: The merchant's order number, if the error is about one payout.
+        reason: What kept the platform from answering, alike for every payout that it keeps; None where that is not
+            the matter.
         money_may_have_moved: False only when it is certain that this call moved no money.
     """
 
     money_may_have_moved: bool = False
+    reason: str | None = None
 
     def __init__(self, message: str, *, trade_no: str | None = None) -> None:
         super().__init__(message)

@@ -19,6 +19,7 @@ from paypro_async._core.errors import (
 from paypro_async._core.lifecycle import Cause, Change, Entry, Reply, State, changed
 from paypro_async._core.models import OutcomeNotRecordedError
 from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.wire import Fault
 
 __all__ = ["not_recorded", "unsettled"]
 
@@ -30,23 +31,38 @@ _BUSY = (
 
 
 def unsettled(
-    entry: Entry, last: Outcome | None, *, elapsed: float, refused: str | None = None
+    entry: Entry,
+    last: Outcome | None,
+    *,
+    elapsed: float,
+    refused: str | None = None,
+    silence: Fault | None = None,
 ) -> NotSentError | OutcomeUnknownError:
     """The error for a call that ends while *entry* is new, unknown, or waits for a person.
 
     Args:
         last: What the last attempt of the call proved; None if it made none.
         refused: The code with which the last question about it was refused, if it was.
+        silence: Why the last question about it got no answer, if it got none.
     """
-    if entry.state is State.NEW and not entry.uncertain:
-        return _not_sent(entry, last, elapsed)
-    about = {"trade_no": entry.trade_no}
+    unsent = entry.state is State.NEW and not entry.uncertain
+    error = _not_sent(entry, last, elapsed) if unsent else _unsettled(entry, last, elapsed, refused, silence)
+    fault = silence or (last.fault if last is not None else None)
+    if fault is not None:
+        # A copy that holds nothing of the request: the error goes into logs.
+        error.__cause__ = fault.error
+        error.reason = str(fault)
+    return error
+
+
+def _unsettled(
+    entry: Entry, last: Outcome | None, elapsed: float, refused: str | None, silence: Fault | None
+) -> OutcomeUnknownError:
+    about: dict[str, Any] = {"trade_no": entry.trade_no, "attempts": entry.attempt, "elapsed": elapsed}
     if entry.state is State.MISSING:
         return OrderMissingError(
             f"PayPro had accepted payout {entry.trade_no}, and now it knows no such order. Money may have moved. Ask "
             "again later with the same trade_no, or look the order up in PayPro's dashboard; never use a new trade_no.",
-            attempts=entry.attempt,
-            elapsed=elapsed,
             **about,
         )
     if entry.state is State.REVIEW:
@@ -54,8 +70,6 @@ def unsettled(
             f"Payout {entry.trade_no} waits for a person: what the platform says{_told(_code(entry.code))} does not "
             "settle what became of it. Money may have moved. Look the order up in PayPro's dashboard; nothing more is "
             "sent for this trade_no.",
-            attempts=entry.attempt,
-            elapsed=elapsed,
             **about,
         )
     kind, what = _unknown(entry, last)
@@ -65,11 +79,13 @@ def unsettled(
             f" PayPro refuses questions about it with code {refused}, and no page says what that means: paypro doctor "
             "finds it out, and names the setting."
         )
+    elif silence is not None:
+        unclear = f" PayPro could not be asked: {silence.cause}.{_mend(silence)}"
+    elif last is not None:
+        unclear = _mend(last.fault)
     return kind(
         f"Payout {entry.trade_no} {what}; unknown after {entry.attempt} attempt(s) and {elapsed:.1f} s. Money may have "
         f"moved.{unclear} Call payout again with the same trade_no and content, or query it; never use a new trade_no.",
-        attempts=entry.attempt,
-        elapsed=elapsed,
         **about,
     )
 
@@ -149,7 +165,9 @@ def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentErro
             **about,
         )
     if verdict is Verdict.NOT_SENT:
-        why = last.cause if last else None
+        why, fault = (last.cause, last.fault) if last else (None, None)
+        if fault is not None and fault.mend is not None:
+            again = f"No money moved. {fault.mend} Then call again with the same trade_no."
         return ConnectionFailedError(f"Payout {entry.trade_no} was not sent{_told(why)} {tried}. {again}", **about)
     if entry.reply is not None:
         return NotSentError(
@@ -158,6 +176,10 @@ def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentErro
             **about,
         )
     return NotSentError(f"Payout {entry.trade_no} never reached the platform {tried}. {again}", **about)
+
+
+def _mend(fault: Fault | None) -> str:
+    return f" {fault.mend}" if fault is not None and fault.mend is not None else ""
 
 
 def _told(why: str | None) -> str:

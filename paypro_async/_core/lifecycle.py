@@ -75,6 +75,7 @@ class Entry:
         reply: What the last attempt was answered, see :class:`Reply`.
         settle_after: Seconds after the last attempt within which "no such order" proves nothing, by the settings of
             those who announced it; None if a release announced it that did not store that.
+        message: The platform's words beside *code*; without a code our own, of why the last attempt had no answer.
         resend: Whether the client that claimed it allows that it is sent again by itself.
     """
 
@@ -126,7 +127,8 @@ class Entry:
             currency=self.currency,
             platform_trade_no=self.platform_trade_no,
             code=self.code,
-            message=self.message,
+            # Without a code they are our words, of an attempt that had no answer.
+            message=None if self.code is None else self.message,
             utr=self.utr,
             attempts=self.attempt,
         )
@@ -294,7 +296,7 @@ def changed(entry: Entry, change: Change, now: datetime | None, *, age: float | 
         reply=None if begins else change.reply or entry.reply,
         code=entry.code if change.code is None else change.code,
         # The words belong to their code: those of an older one must not stand beside a new one.
-        message=entry.message if change.code is None else change.message,
+        message=change.message if change.code is not None else _message(entry, change),
         platform_trade_no=change.platform_trade_no or entry.platform_trade_no,
         utr=change.utr or entry.utr,
         batch_id=entry.batch_id,
@@ -304,6 +306,11 @@ def changed(entry: Entry, change: Change, now: datetime | None, *, age: float | 
         created_at=entry.created_at,
         updated_at=now or entry.updated_at,
     )
+
+
+def _message(entry: Entry, change: Change) -> str | None:
+    # Without a code they are ours, and tell of the last attempt alone.
+    return entry.message if entry.code is not None or not (change.begins or change.message) else change.message
 
 
 def _longer(stored: float | None, own: float | None) -> float | None:

@@ -28,6 +28,7 @@ from paypro_async._core.wire import (
     ORDER_NUMBERS,
     Envelope,
     Exchange,
+    Fault,
     OrderData,
     Phase,
     read_balance,
@@ -79,6 +80,7 @@ class Outcome:
         code: The platform's code, unchanged.
         message: The platform's words.
         cause: Ours, for an exchange without a usable reply.
+        fault: The same and what mends it, where the transport knows.
         lost: True if no whole reply came, False if one came that could not be used.
         pool_timeout: It was not sent because every connection was busy.
         late: It was not sent because its send deadline had passed.
@@ -99,6 +101,7 @@ class Outcome:
     success_time: str | None = None
     paid_at: datetime | None = None
     cause: str | None = None
+    fault: Fault | None = None
     lost: bool = False
     pool_timeout: bool = False
     late: bool = False
@@ -107,6 +110,11 @@ class Outcome:
     misdelivered: bool = False
     echoed: bool | None = None
     duplicate: bool = False
+
+    @property
+    def lasting(self) -> bool:
+        """Whether another try would end alike until somebody has mended a setting."""
+        return self.fault is not None and self.fault.lasting
 
     @property
     def shows_an_order(self) -> bool:
@@ -245,11 +253,15 @@ def classify_balance(exchange: Exchange, codes: Codes, *, currency: str) -> tupl
 def _before_the_envelope(exchange: Exchange, codes: Codes) -> Outcome | Envelope:
     if exchange.phase is Phase.NOT_SENT:
         return Outcome(
-            verdict=Verdict.NOT_SENT, cause=exchange.cause, pool_timeout=exchange.pool_timeout, late=exchange.late
+            verdict=Verdict.NOT_SENT,
+            cause=exchange.cause,
+            fault=exchange.fault,
+            pool_timeout=exchange.pool_timeout,
+            late=exchange.late,
         )
     status = exchange.status
     if exchange.phase is not Phase.ANSWERED or status is None:
-        return Outcome(verdict=Verdict.UNKNOWN, cause=exchange.cause, lost=True)
+        return Outcome(verdict=Verdict.UNKNOWN, cause=exchange.cause, fault=exchange.fault, lost=True)
     envelope, why = _envelope(exchange, codes)
     if status == 429 and (envelope is None or not _says_accepted(envelope, codes)):
         return Outcome(

@@ -24,6 +24,7 @@ from paypro_async._core.tally import Tally
 __all__ = ["BatchItem", "BatchProgress", "BatchReport", "BatchTally", "ItemStatus"]
 
 _SHOWN_FAILURES = 100
+_SHOWN_REASONS = 20
 
 
 class ItemStatus(StrEnum):
@@ -195,6 +196,7 @@ class BatchReport:
         sent: Items that this batch itself has sent. The others were known before, or were not sent.
         repeated: Items whose trade_no another item of the source has too. They are paid once and counted once, and
             this many are left out of all other numbers.
+        reasons: What kept the platform from answering, and for how many items; twenty of them at most.
     """
 
     counts: Mapping[ItemStatus, int]
@@ -205,6 +207,7 @@ class BatchReport:
     stopped: str | None = None
     sent: int = 0
     repeated: int = 0
+    reasons: Mapping[str, int] = field(factory=dict)
 
     @property
     def total(self) -> int:
@@ -233,6 +236,7 @@ class BatchTally:
 
     tally: Tally[ItemStatus] = field(factory=Tally)
     codes: Counter[str] = field(factory=Counter)
+    reasons: Counter[str] = field(factory=Counter)
     failures: list[BatchItem] = field(factory=list)
     sent: int = 0
     repeated: int = 0
@@ -253,6 +257,10 @@ class BatchTally:
         if status in _ACCEPTED:
             return
         self.codes[item.code or "?"] += 1
+        if (why := item.error.reason if item.error else None) and (
+            why in self.reasons or len(self.reasons) < _SHOWN_REASONS
+        ):
+            self.reasons[why] += 1
         if len(self.failures) < _SHOWN_FAILURES:
             self.failures.append(item)
 
@@ -267,4 +275,5 @@ class BatchTally:
             stopped=stopped,
             sent=self.sent,
             repeated=self.repeated,
+            reasons=MappingProxyType(dict(self.reasons)),
         )

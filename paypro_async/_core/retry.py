@@ -94,7 +94,8 @@ class Situation:
         absences: How many of them found nothing after the settle window, without anything else in between.
         last: What the last exchange of this call proved, if there was one.
         retry_after: Seconds that the platform asked to wait.
-        refused: The last question was refused because of who asked.
+        lasting: What kept the last attempt from being sent lasts until somebody has mended a setting.
+        refused: The last question was refused because of who asked, or could not be asked for a cause that lasts.
         refresh: The caller wants fresh news of a payout that is processing.
     """
 
@@ -110,6 +111,7 @@ class Situation:
     absences: int = 0
     last: Verdict | None = None
     retry_after: float | None = None
+    lasting: bool = False
     refused: bool = False
     refresh: bool = False
 
@@ -186,7 +188,7 @@ def _look_again(at: Situation, policy: RetryPolicy) -> Step:
 def _send(at: Situation, policy: RetryPolicy, chance: float) -> Step:
     if at.sends + at.held == 0:
         return Step(Action.SEND)
-    if at.last is Verdict.BAD_CREDENTIALS or at.sends >= at.max_attempts:
+    if at.last is Verdict.BAD_CREDENTIALS or at.lasting or at.sends >= at.max_attempts:
         return Step(Action.FINISH)
     return Step(Action.SEND, policy.backoff(at.sends + at.held - 1, chance) + _hint(at, policy))
 

@@ -10,6 +10,7 @@ from paypro_async._core.report import BatchItem, ItemStatus
 __all__ = ["StopRules", "Watch"]
 
 _FORBIDDEN = 5
+_LASTING = 5
 
 
 @frozen(kw_only=True)
@@ -25,6 +26,8 @@ class StopRules:
         ledger_unavailable: Stop when the ledger cannot be written.
         unknown_in_a_row: Stop after so many attempts in a row without a reply that could be used; None for never.
         not_sent_in_a_row: Stop after so many payouts in a row that could not be sent at all; None for never.
+        wrong_setting: Stop after five payouts in a row that could not be sent for a cause that lasts until somebody has
+            mended a setting: a certificate that is not trusted, a proxy that refuses.
         low_balance: Do not begin to pay a file if the balance is lower than the sum that is still to be paid. A batch
             does not know its sum, so only :class:`~paypro_async.bulk.Disbursement` looks at it.
     """
@@ -35,6 +38,7 @@ class StopRules:
     ledger_unavailable: bool = True
     unknown_in_a_row: int | None = 50
     not_sent_in_a_row: int | None = 50
+    wrong_setting: bool = True
     low_balance: bool = True
 
     @classmethod
@@ -47,6 +51,7 @@ class StopRules:
             ledger_unavailable=False,
             unknown_in_a_row=None,
             not_sent_in_a_row=None,
+            wrong_setting=False,
             low_balance=False,
         )
 
@@ -67,6 +72,7 @@ class Watch:
     _unknown: int = field(default=0, init=False)
     _not_sent: int = field(default=0, init=False)
     _forbidden: int = field(default=0, init=False)
+    _lasting: int = field(default=0, init=False)
     _refusal: str | None = field(default=None, init=False)
     _refused: int = field(default=0, init=False)
 
@@ -83,6 +89,9 @@ class Watch:
         self._refusal = refusal
         if _reached(self._refused, self.rules.same_refusal_in_a_row):
             return "same_refusal_in_a_row"
+        self._lasting = self._lasting + 1 if outcome.fault is not None and outcome.lasting else 0
+        if self.rules.wrong_setting and self._lasting >= _LASTING:
+            return "wrong_setting"
         unsent = verdict in (Verdict.NOT_SENT, Verdict.RATE_LIMITED)
         self.unsent_in_a_row = self.unsent_in_a_row + 1 if unsent else 0
         self._unknown = self._unknown + 1 if verdict is Verdict.UNKNOWN else 0

@@ -283,8 +283,16 @@ def _change(
         phase=outcome.phase if cause is Cause.ATTEMPT else None,
         reply=reply,
         code=outcome.code,
-        message=outcome.message,
+        message=_silence(outcome) if cause is Cause.ATTEMPT and outcome.code is None else outcome.message,
         platform_trade_no=outcome.platform_trade_no,
         utr=outcome.utr,
         unless=Reply.DUPLICATE if asked else None,
     )
+
+
+def _silence(outcome: Outcome) -> str | None:
+    """Why an attempt has no answer, for whoever looks the payout up later."""
+    why = outcome.fault or outcome.cause
+    if why is None:
+        return outcome.message
+    return f"Not sent: {why}" if outcome.verdict is Verdict.NOT_SENT else f"No usable answer: {why}"

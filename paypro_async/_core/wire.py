@@ -15,6 +15,7 @@ __all__ = [
     "BalanceData",
     "Envelope",
     "Exchange",
+    "Fault",
     "OrderData",
     "Phase",
     "WireRequest",
@@ -64,6 +65,26 @@ class WireRequest:
 
 
 @frozen(kw_only=True)
+class Fault:
+    """Why an exchange has no usable reply. No word of it is a secret or a personal value.
+
+    Args:
+        cause: What happened, as a part of a sentence: "nothing listens at payouts.example:443".
+        mend: What to do about it, as one or more sentences; None if only time mends it.
+        lasting: Whether another try would end alike until somebody has mended a setting: it is not made.
+        error: The library's error, or a copy of it without secrets.
+    """
+
+    cause: str
+    mend: str | None = None
+    lasting: bool = False
+    error: Exception | None = field(default=None, repr=False, eq=False)
+
+    def __str__(self) -> str:
+        return self.cause if self.mend is None else f"{self.cause}. {self.mend}"
+
+
+@frozen(kw_only=True)
 class Exchange:
     """What became of one :class:`WireRequest`: a value, never an exception.
 
@@ -75,6 +96,7 @@ class Exchange:
         cause: Why there is no usable reply, in words for people: "the connection was refused".
         pool_timeout: Whether it was not sent because every connection was busy.
         late: Whether it was not sent because its send deadline had passed.
+        fault: The same as *cause* and what mends it, where the transport knows.
         discard: Called by whoever finds that the reply belongs to another request: the transport then closes the
             connection it came on and never uses it again. None if there is no such connection to close.
     """
@@ -86,6 +108,7 @@ class Exchange:
     cause: str | None = None
     pool_timeout: bool = False
     late: bool = False
+    fault: Fault | None = None
     discard: Callable[[], object] | None = field(default=None, repr=False, eq=False)
 
 

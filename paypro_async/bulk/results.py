@@ -17,6 +17,7 @@ from paypro_async.ledger import Ledger
 __all__ = ["FileReport", "RowOutcome", "row_outcomes"]
 
 
+_SHOWN_REASONS = 20
 _NOTHING: Mapping[int, str] = MappingProxyType({})
 
 
@@ -84,12 +85,14 @@ class FileReport:
     Args:
         tally: How many rows, and how much money, by status.
         codes: The platform's codes of those that were not accepted, and how often each came.
+        reasons: Why others of them had no answer, and how many rows each kept; twenty of them at most.
         left_out: The same of rows that were left out since they were paid before under other numbers, by the status of
             those; they are not in *tally*.
     """
 
     tally: Tally[ItemStatus] = field(factory=Tally)
     codes: Counter[str] = field(factory=Counter)
+    reasons: Counter[str] = field(factory=Counter)
     left_out: Tally[ItemStatus] = field(factory=Tally)
 
     def add(self, outcome: RowOutcome) -> None:
@@ -103,3 +106,6 @@ class FileReport:
         explained = status.accepted or status is ItemStatus.NOT_SENT
         if not explained and outcome.entry and outcome.entry.code:
             self.codes[outcome.entry.code] += 1
+        why = outcome.entry.message if outcome.entry and outcome.entry.code is None and not status.accepted else None
+        if why and (why in self.reasons or len(self.reasons) < _SHOWN_REASONS):
+            self.reasons[why] += 1

@@ -6,6 +6,7 @@ from attrs import define
 
 from paypro_async._core.lifecycle import Entry
 from paypro_async._core.outcome import Outcome
+from paypro_async._core.wire import Fault
 from paypro_async.engine.limits import Limits
 
 __all__ = ["Flight"]
@@ -30,7 +31,9 @@ class Flight:
         absences: How many of them in a row found no such order, after its settle window.
         last: What the last attempt of this call proved.
         retry_after: Seconds that the platform asked to wait when it last answered.
-        refused: Whether the last query was refused because of the credentials.
+        refused: Whether the last query was refused because of the credentials, or for a cause that lasts until a
+            setting is mended could not be asked.
+        silence: Why the last query got no answer, if it got none.
         unclear: The code with which the last query was refused, if no page lists it.
         on_reply: Called when an attempt has its answer, or none, and nothing is left but to store that.
     """
@@ -50,6 +53,7 @@ class Flight:
     last: Outcome | None = None
     retry_after: float | None = None
     refused: bool = False
+    silence: Fault | None = None
     unclear: str | None = None
     on_reply: Callable[[], object] | None = None
 

@@ -130,7 +130,7 @@ class Engine:
         if result is not None:
             return result
         elapsed = self.session.runtime.steady() - flight.began
-        error = unsettled(flight.entry, flight.last, elapsed=elapsed, refused=flight.unclear)
+        error = unsettled(flight.entry, flight.last, elapsed=elapsed, refused=flight.unclear, silence=flight.silence)
         if error.money_may_have_moved:
             logger.warning("%s", error)
         raise error
@@ -149,6 +149,7 @@ class Engine:
             asked=flight.asked,
             absences=flight.absences,
             last=last.verdict if last else None,
+            lasting=last is not None and last.fault is not None and last.lasting,
             retry_after=flight.retry_after,
             refused=flight.refused,
             refresh=flight.refresh,
@@ -251,7 +252,8 @@ class Engine:
             outcome = await self.session.control.read(entry, outcome, timeout=self._patience(flight))
         flight.asked += 1
         flight.questions += 1
-        flight.refused = outcome.verdict is Verdict.BAD_CREDENTIALS
+        flight.refused = outcome.verdict is Verdict.BAD_CREDENTIALS or outcome.lasting
+        flight.silence = outcome.fault
         if outcome.verdict is not Verdict.UNKNOWN:
             self.session.budget.answered()
             self.session.control.hear(entry.trade_no, outcome)

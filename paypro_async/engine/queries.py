@@ -97,7 +97,7 @@ class Queries:
                 session.budget.answered()
                 return outcome, found
             # A refusal with a code will be the same next time.
-            if outcome.code is not None or tries >= max_attempts:
+            if outcome.code is not None or outcome.lasting or tries >= max_attempts:
                 return outcome, found
             backoff = session.policy.backoff(tries - 1, session.runtime.chance())
             delay = max(backoff, outcome.retry_after or 0.0)
@@ -108,15 +108,19 @@ class Queries:
         code, message = outcome.code, outcome.message
         why = outcome.cause or "no usable answer came"
         told = f" ({message}, code {code})" if message else f" (code {code})"
-        next_step = "ask again later"
+        mend = outcome.fault.mend if outcome.fault is not None else None
+        next_step = "ask again later" if mend is None else "mend that and ask again"
         if outcome.verdict in (Verdict.BAD_CREDENTIALS, Verdict.QUESTION_REFUSED):
             next_step = "check the merchant number, the secret and the secret's position"
-        return QuestionFailedError(
-            f"{what}: {why}{told if code is not None else ''}. Asking moves no money; {next_step}.",
+        error = QuestionFailedError(
+            f"{what}: {why}{told if code is not None else ''}.{f' {mend}' if mend else ''} Asking moves no money; "
+            f"{next_step}.",
             trade_no=trade_no,
             platform_code=code,
             platform_message=message,
         )
+        error.__cause__ = outcome.fault.error if outcome.fault is not None else None
+        return error
 
     async def _known(self, trade_no: str) -> Entry | None:
         try:

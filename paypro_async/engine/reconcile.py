@@ -220,7 +220,7 @@ class Reconciliation:
     def _put_off(self, case: _Case, outcome: Outcome) -> bool:
         case.answered, case.absences = False, 0
         # A refusal with a code will be the same next time.
-        if outcome.code is not None or case.tries >= self.max_attempts:
+        if outcome.code is not None or outcome.lasting or case.tries >= self.max_attempts:
             return False
         policy, runtime = self.recording.session.policy, self.recording.session.runtime
         hint = min(outcome.retry_after or 0.0, policy.retry_after_max)

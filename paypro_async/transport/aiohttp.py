@@ -28,10 +28,12 @@ from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.transport.authorities import TlsContext, default_context
 from paypro_async.transport.base import TransportSettings
-from paypro_async.transport.causes import AIOHTTP_CAUSES, GIVEN_UP, NO_REPLY, SPOKEN_ON, message
+from paypro_async.transport.causes import AIOHTTP_CAUSES, GIVEN_UP, NO_REPLY, SPOKEN_ON
+from paypro_async.transport.diagnosis import Step, diagnosed
 from paypro_async.transport.progress import DROP_UNSENT, REST_SECONDS, Progress, TooLateError
-from paypro_async.transport.proxies import check_http_proxy, environment_proxy, origin, proxy_headers
+from paypro_async.transport.proxies import Proxy, origin, proxy_to
 from paypro_async.transport.reading import HEAD_LIMIT, ReplyReader
+from paypro_async.transport.route import Route
 from paypro_async.transport.sockets import is_readable
 
 __all__ = ["AiohttpTransport"]
@@ -179,18 +181,18 @@ class _Origin:
 
     Args:
         target: What the connector needs to know of a request: the host, the proxy, the TLS context. Never sent.
-        proxy_headers: For requests that a proxy reads. Over TLS it reads none.
+        proxy: The one that reads the requests. Over TLS none does.
         asks_proxy: Whether requests go to a proxy and not through it.
     """
 
     target: aiohttp.ClientRequest
-    proxy_headers: tuple[tuple[str, str], ...] = ()
+    proxy: Proxy | None = field(default=None)
     asks_proxy: bool = False
     resting: list[_Handler] = field(factory=list)
 
     def written(self, request: WireRequest) -> bytes:
         """The bytes of *request*."""
-        headers = (*request.headers, *self.proxy_headers)
+        headers = (*request.headers, *(self.proxy.headers() if self.proxy is not None else ()))
         head = _head(request.url, headers, asks_proxy=self.asks_proxy)
         return b"%b%d\r\n\r\n%b" % (head, len(request.body), request.body)
 
@@ -230,7 +232,7 @@ class AiohttpTransport:
                 async with asyncio.timeout(timeout), self._slots:
                     progress.has_slot = True
                     return await self._exchange(request, progress)
-        return progress.out_of_time(timeout)
+        return progress.out_of_time(timeout, Route.to(request.url, self._settings))
 
     async def aclose(self) -> None:
         """Close every connection. A request that is under way finishes and then closes its own."""
@@ -259,7 +261,8 @@ class AiohttpTransport:
         except _NoReplyError as error:
             return progress.broken(str(error))
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-            return progress.broken(message(error, AIOHTTP_CAUSES))
+            route = Route.to(request.url, self._settings)
+            return progress.failed(diagnosed(error, AIOHTTP_CAUSES, route, _step(error, route, begun=progress.begun)))
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a connection is not used again.
             if keeper is not None and handler is not None:
@@ -290,27 +293,42 @@ class AiohttpTransport:
         return handler
 
     async def _new_origin(self, url: str) -> _Origin:
-        context = await self._tls.get() if url.startswith("https:") else None
+        proxy = proxy_to(url, self._settings.proxy)
+        if proxy is not None and proxy.is_socks:
+            raise ConfigurationError(
+                f"The proxy ({proxy.setting}) speaks SOCKS, which the aiohttp transport does not. Nothing was sent; "
+                "use transport='httpx' (PAYPRO_TRANSPORT=httpx) with httpx[socks] installed, or a proxy that speaks "
+                "HTTP."
+            )
+        secure = url.startswith("https:")
+        context = await self._tls.get() if secure or (proxy is not None and proxy.scheme == "https") else None
         one = self._origins.get(origin(url))
         if one is None:
-            one = self._origins[origin(url)] = _origin(url, context, self._settings.proxy or environment_proxy(url))
+            one = self._origins[origin(url)] = _origin(url, context, proxy)
         self._by_url[url] = one
         return one
 
 
-def _origin(url: str, context: ssl.SSLContext | None, proxy: str | None) -> _Origin:
-    if proxy is not None:
-        check_http_proxy(proxy)
+def _origin(url: str, context: ssl.SSLContext | None, proxy: Proxy | None) -> _Origin:
     target = aiohttp.ClientRequest(
         "POST",
         URL(url),
         loop=asyncio.get_running_loop(),
         ssl=context or True,
-        proxy=None if proxy is None else URL(proxy),
+        proxy=None if proxy is None else URL(proxy.url.reveal()),
     )
-    if proxy is None or context is not None:
-        return _Origin(target)
-    return _Origin(target, asks_proxy=True, proxy_headers=proxy_headers(proxy))
+    asks_proxy = proxy is not None and url.startswith("http:")
+    return _Origin(target, asks_proxy=asks_proxy, proxy=proxy if asks_proxy else None)
+
+
+def _step(error: Exception, route: Route, *, begun: bool) -> Step:
+    """Where a request stood when *error* came."""
+    status = error.status if isinstance(error, aiohttp.ClientHttpProxyError) else None
+    at_proxy = tls = None
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
+        there = f"[{error.host}]:{error.port}" if ":" in error.host else f"{error.host}:{error.port}"
+        at_proxy = route.proxy is not None and there == route.proxy.address
+    return Step(begun=begun, at_proxy=at_proxy, tls=tls, status=status)
 
 
 @lru_cache(maxsize=64)  # a platform has three URLs, and of one merchant the headers are the same for every request

@@ -3,8 +3,9 @@
 import ssl
 from typing import Protocol
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
+from paypro_async._core.secret import Secret
 from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.runtime import Runtime, SystemRuntime
 
@@ -31,6 +32,10 @@ class Transport(Protocol):
         ...
 
 
+def _hidden(proxy: str | Secret[str] | None) -> Secret[str] | None:
+    return Secret(proxy) if isinstance(proxy, str) and proxy else proxy or None
+
+
 @frozen(kw_only=True)
 class TransportSettings:
     """What any transport of this package goes by.
@@ -40,12 +45,13 @@ class TransportSettings:
         max_reply_bytes: A longer reply, packed or unpacked, is refused, which leaves the payout unknown.
         ssl_context: For an own CA or a client certificate (mTLS). The default verifies by certifi's list, or by
             ``SSL_CERT_FILE``.
-        proxy: The URL of a proxy. By default the environment's ``HTTPS_PROXY`` and ``NO_PROXY`` are honoured.
+        proxy: The URL of a proxy, which is hidden at once. By default the environment's ``HTTPS_PROXY`` and
+            ``NO_PROXY`` are honoured.
         runtime: The clock of the send deadline.
     """
 
     max_connections: int = 100
     max_reply_bytes: int = 64 * 1024
     ssl_context: ssl.SSLContext | None = None
-    proxy: str | None = None
+    proxy: Secret[str] | None = field(default=None, converter=_hidden)
     runtime: Runtime = Factory(SystemRuntime)

@@ -23,12 +23,14 @@ from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.transport.authorities import TlsContext
 from paypro_async.transport.base import TransportSettings
-from paypro_async.transport.causes import GIVEN_UP, HTTPX_CAUSES, SPOKEN_ON, message
+from paypro_async.transport.causes import GIVEN_UP, HTTPX_CAUSES, SPOKEN_ON
+from paypro_async.transport.diagnosis import Step, diagnosed
 from paypro_async.transport.guarded_stream import GuardedStream
 from paypro_async.transport.progress import DROP_UNSENT, REST_SECONDS, Progress, TooLateError
-from paypro_async.transport.proxies import environment_proxy, origin
+from paypro_async.transport.proxies import Proxy, origin, proxy_to
 from paypro_async.transport.reading import ReplyReader
 from paypro_async.transport.reply_stream import ReplyStream
+from paypro_async.transport.route import Route
 from paypro_async.transport.sockets import is_readable
 
 __all__ = ["HttpxTransport"]
@@ -36,6 +38,8 @@ __all__ = ["HttpxTransport"]
 # The time-outs of httpx are per read; the deadline of the whole exchange is a cancel scope around it.
 _NO_TIMEOUT = MappingProxyType({"connect": None, "read": None, "write": None, "pool": None})
 _CLOSING_SECONDS = 1.0
+_TO_PROXY = ("connection.connect_tcp.started", "connection.start_tls.started", "socks.connect_tcp.started")
+_CONNECTING = (".connect_tcp.started", ".start_tls.started")
 
 
 class _SpokenOnError(Exception):
@@ -85,8 +89,12 @@ class _Wire:
         self.lane: _Lane | None = None
         self.clean = False  # whether a whole reply was read, and nothing behind it
         self.dialled: Any = None  # the stream, if a connection was made for this request
+        self.connecting = ""  # the step of connecting that was begun last
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        if event.endswith(_CONNECTING):
+            self.connecting = event
+            return
         if event.endswith(".connect_tcp.complete"):
             self.dialled = info["return_value"]
         if self.lane is not None and event.endswith((".connect_tcp.complete", ".start_tls.complete")):
@@ -103,6 +111,18 @@ class _Wire:
             lane.replies.reader = self.reader
         # Before the body as well: without it the platform cannot act on the headers.
         self.progress.begin()
+
+    def step(self, error: Exception) -> Step:
+        """Where the request stood when *error* came."""
+        # httpcore's connection is the one to the proxy, if there is one; through it goes what a tunnel adds.
+        at_proxy = self.connecting in _TO_PROXY if self.connecting else None
+        status = str(error)[:3] if type(error).__name__ == "ProxyError" else ""
+        return Step(
+            begun=self.progress.begun,
+            at_proxy=at_proxy,
+            tls=".start_tls" in self.connecting,
+            status=int(status) if status.isdigit() else None,
+        )
 
 
 class HttpxTransport:
@@ -145,7 +165,7 @@ class HttpxTransport:
                 progress.has_slot = True
                 reader = ReplyReader(self._settings.max_reply_bytes)
                 exchange = await self._over_a_lane(request, _Wire(progress, reader))
-        return progress.out_of_time(timeout) if exchange is None else exchange
+        return progress.out_of_time(timeout, self._route(request)) if exchange is None else exchange
 
     async def aclose(self) -> None:
         """Close every connection. A request that is under way finishes and then closes its own."""
@@ -166,7 +186,7 @@ class HttpxTransport:
             return wire.progress.broken(SPOKEN_ON)
         except (self._httpx.RequestError, OSError) as error:
             if not wire.reader.is_over:
-                return wire.progress.broken(message(error, HTTPX_CAUSES))
+                return wire.progress.failed(diagnosed(error, HTTPX_CAUSES, self._route(request), wire.step(error)))
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a lane is not used again.
             if wire.clean and not self._closed:
@@ -199,20 +219,41 @@ class HttpxTransport:
         secure = request.url.startswith("https:")
         wire.clean = wire.reader.keeps and _nothing_in_tls(response if secure else None)
 
+    def _route(self, request: WireRequest) -> Route:
+        return Route.to(request.url, self._settings)
+
     async def _new_lane(self, url: str) -> _Lane:
-        plain = urlsplit(url).scheme == "http"
+        proxy = proxy_to(url, self._settings.proxy)
+        proxy_secure = proxy is not None and proxy.scheme == "https"
+        plain = urlsplit(url).scheme == "http" and not proxy_secure
         context = self._no_tls if plain and self._settings.ssl_context is None else await self._tls.get()
-        proxy = self._settings.proxy or environment_proxy(url)
+        lane = self._lane(context, proxy)
+        if isinstance(lane, str):
+            # Not from the library's error, which may quote the password.
+            raise ConfigurationError(lane)
+        return lane
+
+    def _lane(self, context: ssl.SSLContext, proxy: Proxy | None) -> _Lane | str:
+        """A new lane, or why the proxy cannot be used."""
         try:
-            lane: httpx.AsyncHTTPTransport = self._httpx.AsyncHTTPTransport(
-                verify=context, limits=self._one, proxy=proxy, socket_options=(DROP_UNSENT,)
+            through = None
+            if proxy is not None:
+                to_proxy = context if proxy.scheme == "https" else None
+                through = self._httpx.Proxy(proxy.url.reveal(), ssl_context=to_proxy)
+            return _Lane(
+                self._httpx.AsyncHTTPTransport(
+                    verify=context, limits=self._one, proxy=through, socket_options=(DROP_UNSENT,)
+                )
             )
-        except (ValueError, ImportError, self._httpx.InvalidURL) as error:
-            raise ConfigurationError(
-                "The proxy cannot be used. Nothing was sent; give a URL such as http://proxy.example:3128, by proxy= "
-                "or HTTPS_PROXY (for SOCKS, install httpx[socks])."
-            ) from error
-        return _Lane(lane)
+        except ImportError:
+            setting = "" if proxy is None else f" ({proxy.setting})"
+            return (
+                f"The proxy{setting} speaks SOCKS, for which a package is missing. Nothing was sent; install it with: "
+                f"pip install '{self._httpx.__name__}[socks]'."
+            )
+        except (ValueError, self._httpx.InvalidURL):
+            setting = "" if proxy is None else f" ({proxy.setting})"
+            return f"The proxy cannot be used{setting}. Nothing was sent; give a URL such as http://proxy.example:3128."
 
     async def _close(self, closable: _Closable) -> None:
         # Also while the caller is being cancelled: an open socket would leak.

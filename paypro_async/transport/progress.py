@@ -13,8 +13,10 @@ import struct
 
 from attrs import define
 
-from paypro_async._core.wire import Exchange, Phase
+from paypro_async._core.wire import Exchange, Fault, Phase
 from paypro_async.runtime import Runtime
+from paypro_async.transport.diagnosis import slow
+from paypro_async.transport.route import Route
 
 __all__ = ["DROP_UNSENT", "REST_SECONDS", "Progress", "TooLateError"]
 
@@ -69,7 +71,11 @@ class Progress:
 
     def broken(self, cause: str) -> Exchange:
         """The exchange that ended without a whole reply, and why."""
-        return Exchange(phase=Phase.MAYBE_SENT if self.begun else Phase.NOT_SENT, cause=cause)
+        return self.failed(Fault(cause=cause))
+
+    def failed(self, fault: Fault) -> Exchange:
+        """The exchange that ended without a whole reply, why, and what mends it."""
+        return Exchange(phase=Phase.MAYBE_SENT if self.begun else Phase.NOT_SENT, cause=fault.cause, fault=fault)
 
     def too_late(self) -> Exchange:
         """The exchange that a :class:`TooLateError` ended: between two writes, it was maybe sent all the same."""
@@ -78,8 +84,12 @@ class Progress:
             return self.broken(cause)
         return Exchange(phase=Phase.NOT_SENT, cause=cause, late=True)
 
-    def out_of_time(self, timeout: float) -> Exchange:
-        """The exchange that took longer than its *timeout* in seconds."""
+    def out_of_time(self, timeout: float, route: Route) -> Exchange:
+        """The exchange over *route* that took longer than its *timeout* in seconds."""
         if not self.has_slot:
             return Exchange(phase=Phase.NOT_SENT, cause="every connection was busy", pool_timeout=True)
-        return self.broken(f"no whole reply came within {timeout:.3g} s")
+        return (
+            self.broken(f"no whole reply came within {timeout:.3g} s")
+            if self.begun
+            else self.failed(slow(route, timeout))
+        )

@@ -182,7 +182,7 @@ def test_every_variable_reaches_the_client(environment):
     assert isinstance(client.ledger, MemoryLedger)
     assert client._intake.defaults == {"ip_address": "198.51.100.9", "notify_url": "https://merchant.example/env"}
     assert (client._timing.timeout, client._timing.settle_after, client._timing.request_timeout) == (12.5, 90.0, 7.0)
-    assert client._transport_settings.proxy == "http://127.0.0.1:3128"
+    assert client._transport_settings.proxy.reveal() == "http://127.0.0.1:3128"
     assert client._chosen_transport == "aiohttp"
 
 

@@ -34,7 +34,7 @@ async def test_whole_reply_is_answered(transport):
 async def test_refused_connection_is_not_sent(transport):
     """Where nobody listens nothing is sent."""
     exchange = await transport.send(request(unused_url()), timeout=5)
-    assert (exchange.phase, exchange.cause) == (Phase.NOT_SENT, "no connection could be made")
+    assert exchange.phase is Phase.NOT_SENT
     assert not exchange.pool_timeout
 
 
@@ -55,7 +55,7 @@ async def test_unknown_host_is_not_sent(transport, monkeypatch):
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", fails)
     exchange = await transport.send(request("http://nobody.invalid/"), timeout=5)
-    assert (exchange.phase, exchange.cause) == (Phase.NOT_SENT, "no connection could be made")
+    assert exchange.phase is Phase.NOT_SENT
 
 
 async def test_host_that_is_no_name_is_not_sent(transport):

@@ -4,7 +4,10 @@ import pytest
 
 from paypro_async._core.wire import Phase
 from paypro_async.transport.progress import Progress, TooLateError
+from paypro_async.transport.route import Route
 from tests.support.transports import Clock
+
+ROUTE = Route(platform="payouts.example:443", secure=True)
 
 
 @pytest.fixture
@@ -16,11 +19,11 @@ def test_until_it_begins_nothing_was_sent(clock: Clock):
     """Whatever breaks before the first byte, the payout may be sent again."""
     progress = Progress(None, clock, has_slot=True)
     assert progress.broken("it broke").phase is Phase.NOT_SENT
-    assert progress.out_of_time(2).phase is Phase.NOT_SENT
+    assert progress.out_of_time(2, ROUTE).phase is Phase.NOT_SENT
     progress.begin()
     assert progress.broken("it broke").phase is Phase.MAYBE_SENT
-    assert progress.out_of_time(2).phase is Phase.MAYBE_SENT
-    assert (progress.broken("it broke").cause, progress.out_of_time(2).cause) == (
+    assert progress.out_of_time(2, ROUTE).phase is Phase.MAYBE_SENT
+    assert (progress.broken("it broke").cause, progress.out_of_time(2, ROUTE).cause) == (
         "it broke",
         "no whole reply came within 2 s",
     )
@@ -57,5 +60,5 @@ def test_late_between_two_writes_is_not_known_to_be_unsent(clock: Clock):
 
 def test_without_a_slot_every_connection_was_busy(clock: Clock):
     """That alone is a time-out of the pool."""
-    assert Progress(None, clock).out_of_time(2).pool_timeout
-    assert not Progress(None, clock, has_slot=True).out_of_time(2).pool_timeout
+    assert Progress(None, clock).out_of_time(2, ROUTE).pool_timeout
+    assert not Progress(None, clock, has_slot=True).out_of_time(2, ROUTE).pool_timeout

@@ -2,12 +2,14 @@
 
 import asyncio
 import base64
+import sys
+import traceback
 
 import pytest
 
 from paypro_async._core.wire import Phase
 from paypro_async.errors import ConfigurationError
-from paypro_async.transport.proxies import environment_proxy
+from paypro_async.transport.proxies import proxy_to
 from tests.support.servers import OPENED, Peer, Script, Server, answer, over_tls, tunnel
 from tests.support.transports import Clock, Stopwatch, cancel, good, request, sockets, until
 
@@ -95,7 +97,11 @@ async def test_refused_tunnel_is_said(new_transport, ours):
     """A proxy that refuses is named as the cause."""
     async with Server(refuse) as proxy:
         transport = new_transport(ssl_context=ours, proxy=address(proxy))
-        assert (await transport.send(request(PAYOUTS), timeout=5)).cause == "the proxy refused"
+        cause = (await transport.send(request(PAYOUTS), timeout=5)).cause
+        assert cause == (
+            f"the proxy 127.0.0.1:{proxy.port} (proxy= or PAYPRO_PROXY) does not allow a connection to "
+            "payouts.example:443 (HTTP 403)"
+        )
         await transport.aclose()
 
 
@@ -172,8 +178,52 @@ async def test_credentials_of_the_proxy_go_with_plain_http(new_transport):
 @pytest.mark.parametrize("kind", ["aiohttp"])
 async def test_proxy_that_aiohttp_does_not_speak_names_httpx(ours, new_transport):
     """SOCKS is what httpx can do."""
-    with pytest.raises(ConfigurationError, match="transport='httpx'"):
+    for scheme in ("socks5", "socks5h", "SOCKS5"):
+        with pytest.raises(ConfigurationError, match=r"transport='httpx'.*httpx\[socks\]"):
+            await new_transport(ssl_context=ours, proxy=f"{scheme}://127.0.0.1:1080").prepare(PAYOUTS)
+
+
+@pytest.mark.parametrize("scheme", ["socks", "socks4", "socks4a"])
+async def test_older_socks_says_what_is_needed(ours, new_transport, monkeypatch, scheme: str):
+    """What no transport speaks is named, and where it is set."""
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:1080/")
+    with pytest.raises(ConfigurationError, match=rf"\(ALL_PROXY\): {scheme}:// .*socks5://.*httpx\[socks\]"):
+        await new_transport(ssl_context=ours).prepare(PAYOUTS)
+
+
+@pytest.mark.parametrize("kind", ["httpx", "httpx2"])
+async def test_missing_package_for_socks_is_named(kind: str, ours, new_transport, monkeypatch):
+    """SOCKS 5 without its package: the text says how to install it."""
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    with pytest.raises(ConfigurationError, match=rf"pip install '{kind}\[socks\]'"):
         await new_transport(ssl_context=ours, proxy="socks5://127.0.0.1:1080").prepare(PAYOUTS)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://user:hunter2/x@proxy.example:1",
+        "http://user:hunter2#x@proxy.example:1",
+        "http://user:1234/hunter2@proxy.example:1",
+        "http://user:hunter2 @proxy.example:1",
+        "http://user:hunter2@proxy.example:port",
+        "user:hunter2/@proxy.example:1",
+        "nonsense://user:hunter2@proxy.example:1",
+        "socks4://user:hunter2@proxy.example:1",
+    ],
+)
+async def test_proxy_that_cannot_be_read_keeps_its_password(ours, new_transport, proxy: str):
+    """No error of it, nor any that it came from, holds the password, in its text or in a variable of ours."""
+    transport = new_transport(ssl_context=ours, proxy=proxy)
+    with pytest.raises(ConfigurationError) as raised:
+        await transport.prepare(PAYOUTS)
+    error = raised.value
+    assert error.__context__ is None
+    assert error.__cause__ is None
+    shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    ours_alone = shown.partition("await transport.prepare(PAYOUTS)")[2].partition("paypro_async")[2]
+    assert "hunter2" not in ours_alone
+    assert "hunter2" not in repr(transport._settings)
 
 
 @pytest.mark.parametrize("name", ["nonsense://127.0.0.1:1", "http://127.0.0.1:port"])
@@ -204,7 +254,66 @@ def test_environment_names_the_proxy(monkeypatch, environment: dict[str, str], u
     """HTTPS_PROXY, ALL_PROXY and NO_PROXY mean what they mean to other programs."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert environment_proxy(url) == proxy
+    found = proxy_to(url)
+    assert (found.url.reveal() if found else None) == proxy
+    assert found is None or environment[found.setting] == proxy
+
+
+@pytest.mark.parametrize(
+    ("listed", "url", "direct"),
+    [
+        ("10.0.0.0/8", "https://10.9.8.7/", True),
+        ("10.0.0.0/8", "https://11.9.8.7/", False),
+        ("10.1.2.3/8", "https://10.9.8.7/", True),
+        ("10.0.0.0/8:8443", "https://10.9.8.7/", False),
+        ("10.0.0.0/8:8443", "https://10.9.8.7:8443/", True),
+        ("fd00::/8", "https://[fd12::1]/", True),
+        ("[fd00::]/8", "https://[fd12::1]/", True),
+        ("fd00::/8", "https://10.9.8.7/", False),
+        ("fd00::1", "https://[fd00:0::1]/", True),
+        ("[fd00::1]:8443", "https://[fd00::1]:8443/", True),
+        ("[fd00::1]:8443", "https://[fd00::1]/", False),
+        ("203.0.113.7", "https://203.0.113.7/", True),
+        ("203.0.113.7:443", "https://203.0.113.7/", True),
+        ("0.0.0.0/0", "https://payouts.example/", False),
+        ("payouts.example:443", "https://payouts.example/", True),
+        ("payouts.example:443", "https://payouts.example:8443/", False),
+        (".example", "https://payouts.example/", True),
+        (".payouts.example", "https://payouts.example/", True),
+        ("*.example", "https://payouts.example/", True),
+        ("example", "https://payouts.example/", True),
+        ("outs.example", "https://payouts.example/", False),
+        ("PayOuts.Example", "https://payouts.EXAMPLE/", True),
+        ("payouts.example.", "https://payouts.example/", True),
+        ("others.test , payouts.example", "https://payouts.example/", True),
+        ("others.test payouts.example", "https://payouts.example/", True),
+        (",, ,", "https://payouts.example/", False),
+        ("10.0.0.0/99", "https://10.9.8.7/", False),
+        ("*", "https://[fd00::1]/", True),
+    ],
+)
+@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
+def test_no_proxy_lists_what_is_reached_without(monkeypatch, listed: str, url: str, direct: bool, variable: str):
+    """NO_PROXY takes names, addresses, networks and ports, between commas or blanks, in either case."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv(variable, listed)
+    assert (proxy_to(url) is None) is direct
+
+
+def test_lower_case_wins_and_an_empty_one_means_none(monkeypatch):
+    """Where a variable is set in both cases the lower one counts, as for other programs."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://upper.example:1")
+    monkeypatch.setenv("https_proxy", "http://lower.example:2")
+    assert proxy_to(PAYOUTS).address == "lower.example:2"
+    monkeypatch.setenv("https_proxy", "")
+    assert proxy_to(PAYOUTS) is None
+
+
+def test_header_of_a_web_server_names_no_proxy(monkeypatch):
+    """A request's header "Proxy" arrives as HTTP_PROXY in a program that a web server calls."""
+    monkeypatch.setenv("HTTP_PROXY", "http://evil.example:1")
+    monkeypatch.setenv("REQUEST_METHOD", "GET")
+    assert proxy_to("http://payouts.example/") is None
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "[::1]", "localhost", "LOCALHOST"])
@@ -213,7 +322,7 @@ def test_loopback_needs_no_proxy(monkeypatch, host: str, scheme: str):
     """A sandbox on this machine is never looked for behind the proxy of the environment."""
     for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://proxy.example:3128")
-    assert environment_proxy(f"{scheme}://{host}:8443/v1") is None
+    assert proxy_to(f"{scheme}://{host}:8443/v1") is None
 
 
 @pytest.mark.parametrize("prefix", ["http://", ""])

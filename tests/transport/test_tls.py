@@ -27,7 +27,7 @@ async def test_unknown_authority_is_not_sent(new_transport, theirs):
     transport = new_transport()
     async with Server(over_tls(theirs), scheme="https") as server:
         exchange = await transport.send(request(server.url), timeout=5)
-        assert (exchange.phase, exchange.cause) == (Phase.NOT_SENT, "no connection could be made")
+        assert exchange.phase is Phase.NOT_SENT
         await until(lambda: server.open == 0)
         assert server.received == b""
         await transport.aclose()

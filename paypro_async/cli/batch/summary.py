@@ -25,6 +25,8 @@ _ADVICE = {
     ItemStatus.NOT_SENT: "run the same command again",
 }
 
+_SHOWN_REASONS = 5
+
 _STOPPED = {
     "bad_credentials": "the platform refuses this merchant; check the merchant number, PAYPRO_SECRET, its position "
     "(PAYPRO_SECRET_POSITION) and PayPro's list of addresses; 'paypro doctor' tells which of them it is",
@@ -32,7 +34,8 @@ _STOPPED = {
     "insufficient_funds": "the platform says that the balance is too low",
     "ledger_unavailable": "the ledger cannot be written",
     "unknown_in_a_row": "too many attempts in a row got no usable reply; the platform is in trouble",
-    "not_sent_in_a_row": "too many payouts in a row could not be sent; is the network up?",
+    "not_sent_in_a_row": "too many payouts in a row could not be sent",
+    "wrong_setting": "one payout after the other could not be sent for the same cause, which lasts until it is mended",
 }
 
 
@@ -100,6 +103,7 @@ class Summary:
                 "statuses": dict(self.whole.left_out.counts),
             },
             "codes": dict(self.whole.codes),
+            "reasons": dict(self.whole.reasons),
             "stopped": self.report.stopped,
             "stopped_by_code": self.stopped_by,
             "interrupted": self.interrupted,
@@ -120,6 +124,7 @@ class Summary:
         if self.whole.codes:
             codes = ", ".join(f"{code} ({rows:,} rows)" for code, rows in self.whole.codes.most_common(10))
             lines.append(f"Codes of what was not accepted: {codes}")
+        lines += [f"{_rows(rows)}: {why}" for why, rows in self.whole.reasons.most_common(_SHOWN_REASONS)]
         if elsewhere := self.report.codes.get(PaidMeanwhileError.__name__, 0):
             lines.append(
                 f"{elsewhere:,} {_were(elsewhere)} not sent, since another run paid the same to the same account "
@@ -153,6 +158,10 @@ class Summary:
 
     def _money(self, amount: Decimal) -> str:
         return f"{amount:>18,.2f} {self.currency}"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _were(count: int) -> str:
