@@ -95,7 +95,7 @@ def _found(error: Exception, route: Route, step: Step) -> Fault | None:
     errors = [one for one in _chain(error) if type(one).__module__ in _SYSTEM or not isinstance(one, OSError)]
     case = _Case(route=route, step=step, errors=errors)
     looks: Sequence[Callable[[_Case], Fault | None]] = (
-        (_untrusted, _no_client_certificate, _tls_instead)
+        (_untrusted, _no_client_certificate)
         if step.begun
         else (_untrusted, _no_client_certificate, _no_tls, _unknown_host, _by_number, _closed)
     )
@@ -222,20 +222,6 @@ def _no_tls(case: _Case) -> Fault | None:
             lasting=True,
         )
     return None
-
-
-# The second is what h11 says of a reply that begins with a byte that no text begins with.
-_ALERT = re.compile(r"\\x15\\x03|illegal request line")
-
-
-def _tls_instead(case: _Case) -> Fault | None:
-    # The libraries quote the first bytes of what is no reply; those of TLS are known.
-    if case.route.secure or not any(_ALERT.search(str(one)) for one in case.errors):
-        return None
-    return Fault(
-        cause=f"TLS is spoken at {case.peer}, where plain http was spoken to it",
-        mend=f"Check the port, and whether {case.setting} should begin with https:// there.",
-    )
 
 
 _HOST_UNKNOWN = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))

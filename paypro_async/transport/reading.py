@@ -29,6 +29,7 @@ HEAD_LIMIT = 64 * 1024
 """Bytes that the heads of one reply may have together; and, beside them, all that frames its chunks."""
 
 NOT_HTTP = "the reply is not HTTP"
+_TLS = "TLS is spoken there and plain http was spoken to it: base_url should begin with https://, or the port is wrong"
 _LONG_HEAD = f"the reply's headers are longer than {HEAD_LIMIT} bytes"
 _MOST_HEADERS = 256
 
@@ -157,7 +158,8 @@ class ReplyReader:
                 self._chunks = _Chunks(limit=self.limit) if head.chunked else None
                 return head
         if not unread.startswith(b"HTTP/1."[: len(unread)]) or _BAD_LINE_END.search(unread, max(0, self._seen - 1)):
-            raise _RefusedError(NOT_HTTP)  # Its end may never come.
+            # Its end may never come. The records of TLS begin with these, and no reply does.
+            raise _RefusedError(_TLS if unread.startswith((b"\x15", b"\x16")) else NOT_HTTP)
         self._seen = len(unread)
         if self._heads + self._seen >= HEAD_LIMIT:
             raise _RefusedError(_LONG_HEAD)
