@@ -8,7 +8,8 @@ payout unknown, and the platform is asked. What is read (RFC 9112, without what 
 2. One ``Content-Length`` of digits, or one ``Transfer-Encoding: chunked``, never both. Without either the reply ends
    with its connection.
 3. One ``Content-Encoding`` that is known.
-4. Heads, those of interim replies included, within ``HEAD_LIMIT`` bytes; sizes of chunks and trailers within as many.
+4. Heads, those of interim replies included, within ``HEAD_LIMIT`` bytes; what frames chunks, and trailers, within as
+   many. Of headers, interim replies and chunks there are only so many.
 5. A body within the limit that the reader was given, packed and unpacked.
 
 What comes behind the reply is no part of it, is not kept, and costs the connection.
@@ -31,7 +32,10 @@ HEAD_LIMIT = 64 * 1024
 NOT_HTTP = "the reply is not HTTP"
 _TLS = "TLS is spoken there and plain http was spoken to it: base_url should begin with https://, or the port is wrong"
 _LONG_HEAD = f"the reply's headers are longer than {HEAD_LIMIT} bytes"
+# Of each there are a few; the time that reading takes is bounded by these.
 _MOST_HEADERS = 256
+_MOST_INTERIM = 16
+_MOST_CHUNKS = 2048
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
@@ -101,6 +105,7 @@ class ReplyReader:
     _unread: bytearray = field(factory=bytearray, init=False)
     _seen: int = field(default=0, init=False)  # bytes of _unread in which no head ends
     _heads: int = field(default=0, init=False)  # bytes of the heads that were read
+    _interim: int = field(default=0, init=False)  # how many of them were interim
     _head: _Head | None = field(default=None, init=False)
     _chunks: "_Chunks | None" = field(default=None, init=False)
 
@@ -157,6 +162,9 @@ class ReplyReader:
                 self._head = head
                 self._chunks = _Chunks(limit=self.limit) if head.chunked else None
                 return head
+            self._interim += 1
+            if self._interim > _MOST_INTERIM:
+                raise _RefusedError(NOT_HTTP)
         if not unread.startswith(b"HTTP/1."[: len(unread)]) or _BAD_LINE_END.search(unread, max(0, self._seen - 1)):
             # Its end may never come. The records of TLS begin with these, and no reply does.
             raise _RefusedError(_TLS if unread.startswith((b"\x15", b"\x16")) else NOT_HTTP)
@@ -219,7 +227,9 @@ class _Chunks:
     _left: int = field(default=0, init=False)  # bytes of this chunk that have not come
     _is_at_end: bool = field(default=False, init=False)  # whether the line end behind a chunk comes next
     _in_trailers: bool = field(default=False, init=False)
-    _framing: int = field(default=0, init=False)
+    _framing: int = field(default=0, init=False)  # bytes
+    _seen: int = field(default=0, init=False)  # bytes in which the next line does not end
+    _count: int = field(default=0, init=False)  # of chunks, and then of trailers
 
     def feed(self, unread: bytearray) -> bool:
         """Take what can be read from the beginning of *unread*; whether that was all of the body."""
@@ -242,7 +252,8 @@ class _Chunks:
             elif self._in_trailers:
                 if not line:
                     return True
-                if not _TRAILER.fullmatch(line):
+                self._count += 1
+                if self._count > _MOST_HEADERS or not _TRAILER.fullmatch(line):
                     raise _RefusedError(NOT_HTTP)
             else:
                 self._begin(line)
@@ -251,22 +262,28 @@ class _Chunks:
     def _begin(self, line: bytes) -> None:
         """Begin a chunk, or the trailers behind the last."""
         found = _CHUNK_SIZE.fullmatch(line)
-        if found is None:
+        self._count += 1
+        if found is None or self._count > _MOST_CHUNKS:
             raise _RefusedError(NOT_HTTP)
         self._left = int(found[1], 16)
-        self._in_trailers = not self._left
+        if not self._left:
+            self._in_trailers, self._count = True, 0
         self.is_too_long = len(self.body) + self._left > self.limit
 
     def _line(self, unread: bytearray) -> bytes | None:
         """The next line, without its end; None if it has not come whole."""
-        end = unread.find(b"\r\n")
+        scanned = max(0, self._seen - 1)
+        end = unread.find(b"\r\n", scanned)
         line = None
         if end >= 0:
             line = bytes(unread[:end])
             del unread[: end + 2]
             self._framing += end + 2
-        elif _BAD_LINE_END.search(unread) or (self._is_at_end and unread.rstrip(b"\r")):
+            self._seen = 0
+        elif _BAD_LINE_END.search(unread, scanned) or (self._is_at_end and unread.rstrip(b"\r")):
             raise _RefusedError(NOT_HTTP)  # Its end may never come.
+        else:
+            self._seen = len(unread)
         if self._framing + (len(unread) if line is None else 0) > HEAD_LIMIT:
             raise _RefusedError(_LONG_HEAD)
         return line
