@@ -21,7 +21,7 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
-from attrs import define, field
+from attrs import define
 from yarl import URL
 
 from paypro_async._core.wire import Exchange, WireRequest
@@ -29,12 +29,14 @@ from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.transport.authorities import TlsContext, default_context
 from paypro_async.transport.base import TransportSettings
 from paypro_async.transport.causes import AIOHTTP_CAUSES, GIVEN_UP, NO_REPLY, SPOKEN_ON
+from paypro_async.transport.connections.resting import RestingConnections
+from paypro_async.transport.connections.slots import Slots
+from paypro_async.transport.connections.sockets import Found, look_at
 from paypro_async.transport.diagnosis import Step, diagnosed
-from paypro_async.transport.progress import DROP_UNSENT, REST_SECONDS, Progress, TooLateError
+from paypro_async.transport.progress import DROP_UNSENT, Progress, TooLateError
 from paypro_async.transport.proxies import Proxy, origin, proxy_to
 from paypro_async.transport.reading import HEAD_LIMIT, ReplyReader
 from paypro_async.transport.route import Route
-from paypro_async.transport.sockets import is_readable
 
 __all__ = ["AiohttpTransport"]
 
@@ -62,7 +64,6 @@ class _Handler(ResponseHandler):
         self._reader: ReplyReader | None = None  # None between two requests
         self._waiter: asyncio.Future[None] | None = None
         self._unasked = 0  # bytes that came before any request
-        self._resting_since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -119,19 +120,16 @@ class _Handler(ResponseHandler):
         if transport.get_write_buffer_size():
             return False  # The platform answered before it had read all.
         self._reader = None
-        self._resting_since = self._loop.time()
         return True
 
-    def is_trusted(self) -> bool:
-        """Whether the next request may go over it: no byte came that answers no request, not even to the kernel."""
+    def look(self) -> Found:
+        """What has become of it since it rests; what still waits in the kernel counts as well."""
         transport = self.transport
-        return (
-            transport is not None
-            and not transport.is_closing()
-            and not self._unasked
-            and self._loop.time() - self._resting_since <= REST_SECONDS
-            and not is_readable(transport.get_extra_info("socket"))
-        )
+        if self.given_up or self._unasked:
+            return Found.SPOILED
+        if transport is None or transport.is_closing():
+            return Found.CLOSED
+        return look_at(transport.get_extra_info("socket"))
 
     def is_fresh(self) -> bool:
         """Whether a new connection is still open and nothing was said on it yet."""
@@ -186,9 +184,9 @@ class _Origin:
     """
 
     target: aiohttp.ClientRequest
-    proxy: Proxy | None = field(default=None)
+    resting: RestingConnections[_Handler]
+    proxy: Proxy | None = None
     asks_proxy: bool = False
-    resting: list[_Handler] = field(factory=list)
 
     def written(self, request: WireRequest) -> bytes:
         """The bytes of *request*."""
@@ -208,7 +206,7 @@ class AiohttpTransport:
         self._settings = settings = settings or TransportSettings()
         self._origins: dict[str, _Origin] = {}
         self._by_url: dict[str, _Origin] = {}
-        self._slots = asyncio.Semaphore(settings.max_connections)  # wakes its waiters in the order they came
+        self._slots = Slots(settings.max_connections)
         self._tls = TlsContext(settings.ssl_context, make=default_context)
         self._connector: _Connector | None = None
         self._closed = False
@@ -229,9 +227,13 @@ class AiohttpTransport:
         progress = Progress(request.send_by, self._settings.runtime)
         if timeout > 0:  # else the first wait would come behind the write
             with suppress(TimeoutError):
-                async with asyncio.timeout(timeout), self._slots:
-                    progress.has_slot = True
-                    return await self._exchange(request, progress)
+                async with asyncio.timeout(timeout):
+                    await self._slots.take(question=request.send_by is None)
+                    try:
+                        progress.has_slot = True
+                        return await self._exchange(request, progress)
+                    finally:
+                        self._slots.give_back()
         return progress.out_of_time(timeout, Route.to(request.url, self._settings))
 
     async def aclose(self) -> None:
@@ -239,16 +241,17 @@ class AiohttpTransport:
         # The connector is left to itself: closing it would cut what is under way, and no connection rests in it.
         self._closed = True
         for one in self._origins.values():
-            while one.resting:
-                one.resting.pop().drop()
+            for handler in one.resting.drop_all():
+                handler.drop()
 
     async def _exchange(self, request: WireRequest, progress: Progress) -> Exchange:
         handler = keeper = None
+        reader = ReplyReader(self._settings.max_reply_bytes)
         try:
             to = self._by_url.get(request.url) or await self._new_origin(request.url)
             data = to.written(request)
             handler = await self._connect(to)
-            reader = ReplyReader(self._settings.max_reply_bytes, handler.give_up)
+            reader.discard = handler.give_up
             # Head and body are one write, so that no moment lies between them.
             handler.speak(data, reader, progress.begin)
             await handler.reply_is_over()
@@ -266,17 +269,14 @@ class AiohttpTransport:
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a connection is not used again.
             if keeper is not None and handler is not None:
-                keeper.append(handler)
+                keeper.add(handler, keep_alive=reader.keep_alive)
             elif handler is not None:
                 handler.drop()
         return reader.exchange
 
     async def _connect(self, to: _Origin) -> _Handler:
-        while to.resting:
-            resting = to.resting.pop()
-            if resting.is_trusted():
-                return resting
-            resting.drop()
+        if (rested := to.resting.take(room=self._slots.free)) is not None:
+            return rested
         if self._connector is None:
             self._connector = _Connector()
         connection = await self._connector.connect(to.target, [], _NO_TIMEOUT)
@@ -318,7 +318,9 @@ def _origin(url: str, context: ssl.SSLContext | None, proxy: Proxy | None) -> _O
         proxy=None if proxy is None else URL(proxy.url.reveal()),
     )
     asks_proxy = proxy is not None and url.startswith("http:")
-    return _Origin(target, asks_proxy=asks_proxy, proxy=proxy if asks_proxy else None)
+    return _Origin(
+        target, RestingConnections(_Handler.drop), asks_proxy=asks_proxy, proxy=proxy if asks_proxy else None
+    )
 
 
 def _step(error: Exception, route: Route, *, begun: bool) -> Step:

@@ -9,6 +9,8 @@ from typing import Any
 import anyio
 import anyio.abc
 
+from paypro_async.transport.connections.sockets import Found, look_at
+
 __all__ = ["GuardedStream"]
 
 _WHOLE = 1 << 20  # bytes; more than the loop reads at one time
@@ -60,6 +62,10 @@ class GuardedStream(anyio.abc.ByteStream):
         The stream beneath would keep the rest, and nobody would see that something came behind a reply.
         """
         return await self._stream.receive(max(max_bytes, _WHOLE))
+
+    def look(self) -> Found:
+        """What has become of it since it rests."""
+        return Found.SPOILED if self.given_up else look_at(self.socket)
 
     def give_up(self) -> None:
         """Let nothing more pass in either direction, at once; the owner of the stream sees it end and closes it."""

@@ -7,6 +7,7 @@ for one connection. A request takes a free lane; a lane whose request broke or w
 httpx2 continues httpx under another name, with the same classes, so what is said of httpx here holds for either.
 """
 
+import asyncio
 import ssl
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,14 +25,16 @@ from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.transport.authorities import TlsContext
 from paypro_async.transport.base import TransportSettings
 from paypro_async.transport.causes import GIVEN_UP, HTTPX_CAUSES, SPOKEN_ON
+from paypro_async.transport.connections.resting import REST_SECONDS, RestingConnections
+from paypro_async.transport.connections.slots import Slots
+from paypro_async.transport.connections.sockets import Found, is_readable
 from paypro_async.transport.diagnosis import Step, diagnosed
 from paypro_async.transport.guarded_stream import GuardedStream
-from paypro_async.transport.progress import DROP_UNSENT, REST_SECONDS, Progress, TooLateError
+from paypro_async.transport.progress import DROP_UNSENT, Progress, TooLateError
 from paypro_async.transport.proxies import Proxy, origin, proxy_to
 from paypro_async.transport.reading import ReplyReader
 from paypro_async.transport.reply_stream import ReplyStream
 from paypro_async.transport.route import Route
-from paypro_async.transport.sockets import is_readable
 
 __all__ = ["HttpxTransport"]
 
@@ -59,6 +62,10 @@ class _Lane:
     replies: ReplyStream | None = None
     is_secure: bool = False
     progress: Progress | None = None
+
+    def look(self) -> Found:
+        """What has become of its connection since it rests."""
+        return Found.CLOSED if self.stream is None else self.stream.look()
 
     def guard(self) -> Callable[[], None] | None:
         """The look for the request that is being written; none while a proxy or TLS is."""
@@ -139,9 +146,13 @@ class HttpxTransport:
         self._settings = settings = settings or TransportSettings()
         self._httpx = _load(library)
         self._one = self._httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=REST_SECONDS)
-        self._free: defaultdict[str, list[_Lane]] = defaultdict(list)  # by origin
-        # A semaphore wakes its waiters in the order they came.
-        self._slots = anyio.Semaphore(settings.max_connections, fast_acquire=True)
+        # By origin.
+        self._resting: defaultdict[str, RestingConnections[_Lane]] = defaultdict(
+            lambda: RestingConnections(self._close_soon)
+        )
+        self._prepared: dict[str, _Lane] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._slots = Slots(settings.max_connections)
         self._tls = TlsContext(settings.ssl_context, make=self._httpx.create_ssl_context)
         self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http, where httpx wants one and uses none
         self._closed = False
@@ -152,7 +163,7 @@ class HttpxTransport:
         Raises:
             ConfigurationError: If the proxy or the authorities for TLS cannot be used.
         """
-        self._free[origin(url)].append(await self._new_lane(url))
+        self._prepared[origin(url)] = await self._new_lane(url)
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
         """Send *request* and read the whole reply within *timeout* seconds in all."""
@@ -161,22 +172,30 @@ class HttpxTransport:
         progress = Progress(request.send_by, self._settings.runtime)
         exchange: Exchange | None = None
         with anyio.move_on_after(timeout):
-            async with self._slots:
+            await self._slots.take(question=request.send_by is None)
+            try:
                 progress.has_slot = True
                 reader = ReplyReader(self._settings.max_reply_bytes)
                 exchange = await self._over_a_lane(request, _Wire(progress, reader))
+            finally:
+                self._slots.give_back()
         return progress.out_of_time(timeout, self._route(request)) if exchange is None else exchange
 
     async def aclose(self) -> None:
         """Close every connection. A request that is under way finishes and then closes its own."""
         self._closed = True
-        for lanes in self._free.values():
-            while lanes:
-                await self._close(lanes.pop())
+        left = [lane for resting in self._resting.values() for lane in resting.drop_all()]
+        left += self._prepared.values()
+        self._prepared.clear()
+        for lane in left:
+            await self._close(lane)
+        if self._closing:
+            await asyncio.wait(self._closing)
 
     async def _over_a_lane(self, request: WireRequest, wire: _Wire) -> Exchange:
-        free = self._free[origin(request.url)]
-        lane = free.pop() if free else await self._new_lane(request.url)
+        to = origin(request.url)
+        resting = self._resting[to]
+        lane = resting.take(room=self._slots.free) or self._prepared.pop(to, None) or await self._new_lane(request.url)
         lane.progress, wire.lane = wire.progress, lane
         try:
             await self._exchange(lane, request, wire)
@@ -190,7 +209,7 @@ class HttpxTransport:
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a lane is not used again.
             if wire.clean and not self._closed:
-                free.append(lane)
+                resting.add(lane, keep_alive=wire.reader.keep_alive)
             else:
                 await self._close(lane)
                 if wire.dialled is not None:
@@ -254,6 +273,11 @@ class HttpxTransport:
         except (ValueError, self._httpx.InvalidURL):
             setting = "" if proxy is None else f" ({proxy.setting})"
             return f"The proxy cannot be used{setting}. Nothing was sent; give a URL such as http://proxy.example:3128."
+
+    def _close_soon(self, lane: _Lane) -> None:
+        closing = asyncio.ensure_future(self._close(lane))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def _close(self, closable: _Closable) -> None:
         # Also while the caller is being cancelled: an open socket would leak.

@@ -18,10 +18,7 @@ from paypro_async.runtime import Runtime
 from paypro_async.transport.diagnosis import slow
 from paypro_async.transport.route import Route
 
-__all__ = ["DROP_UNSENT", "REST_SECONDS", "Progress", "TooLateError"]
-
-REST_SECONDS = 15.0
-"""A connection that rested for longer is not trusted to be still there."""
+__all__ = ["DROP_UNSENT", "Progress", "TooLateError"]
 
 DROP_UNSENT = (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
 """The option of a socket whose closing drops what has not left yet.

@@ -45,7 +45,9 @@ _TRAILER = re.compile(_FIELD)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[\t ]*+;" + _TEXT + rb")?")
 _BAD_LINE_END = re.compile(rb"(?<!\r)\n|\r[^\n]|\x00")
-_DECIDING = frozenset({b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"retry-after"})
+_DECIDING = frozenset(
+    {b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"retry-after", b"keep-alive"}
+)
 _RETRY_AFTER = re.compile(rb"[\x20-\x7e]{1,40}")  # seconds or a date
 
 
@@ -73,6 +75,7 @@ class _Head:
     chunked: bool
     encoding: str
     retry_after: str | None
+    keep_alive: str | None
 
     @property
     def ends_with_connection(self) -> bool:
@@ -108,6 +111,11 @@ class ReplyReader:
     _interim: int = field(default=0, init=False)  # how many of them were interim
     _head: _Head | None = field(default=None, init=False)
     _chunks: "_Chunks | None" = field(default=None, init=False)
+
+    @property
+    def keep_alive(self) -> str | None:
+        """What the reply says of how long its connection may rest: the header of that name."""
+        return None if self._head is None else self._head.keep_alive
 
     def feed(self, data: bytes) -> bool:
         """Take the next bytes of the connection; whether the reply is not refused for them."""
@@ -320,6 +328,7 @@ def _head(data: bytes) -> _Head:
         chunked=chunked,
         encoding=headers.get(b"content-encoding", b"").decode("latin-1"),
         retry_after=retry_after.decode() if _RETRY_AFTER.fullmatch(retry_after) else None,
+        keep_alive=headers[b"keep-alive"].decode("latin-1") if b"keep-alive" in headers else None,
     )
 
 

@@ -27,7 +27,7 @@ async def test_httpx2_is_httpx2(kind: str):
 
     async with Server(answer) as server:
         transport = await open_transport(kind, server.url)
-        [lane] = next(iter(transport._free.values()))
+        [lane] = transport._prepared.values()
         assert isinstance(lane.inner, httpx2.AsyncHTTPTransport)
         assert not isinstance(lane, httpx.AsyncHTTPTransport)
         await transport.aclose()
