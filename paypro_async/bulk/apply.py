@@ -29,6 +29,7 @@ from paypro_async.client import PayProClient
 from paypro_async.engine.intake import CheckedPayout, Intake
 from paypro_async.errors import ConfigurationError, PayProError
 from paypro_async.ledger import BatchRecord, Ledger
+from paypro_async.ledger.file import belongs_to, real_path
 
 __all__ = ["BatchSettings", "Disbursement"]
 
@@ -246,7 +247,7 @@ class Disbursement:
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read.
-            ConfigurationError: If *path* is the input itself.
+            ConfigurationError: If *path* is the input itself, or belongs to the ledger.
             OSError: If the result file cannot be written.
         """
         report = FileReport()
@@ -260,8 +261,12 @@ class Disbursement:
     def _result_file(self, path: str | os.PathLike[str] | None) -> AbstractContextManager[ResultFile | None]:
         if path is None:
             return nullcontext()
-        if self._path is not None and Path(path).resolve() == self._path.resolve():
+        if self._path is not None and belongs_to(Path(path), {real_path(self._path)}):
             raise ConfigurationError(f"The result file cannot be {path}, which is the input. Name another file.")
+        if belongs_to(Path(path), getattr(self._ledger(), "files", ())):  # of a ledger in a database of ours
+            raise ConfigurationError(
+                f"The result file cannot be {path}, which belongs to the ledger. Name another file."
+            )
         return write_results(Path(path), self.file)
 
     def _rows(self) -> Iterator[Planned]:

@@ -8,13 +8,15 @@ from typing import Any, TypeVar
 import click
 
 from paypro_async.errors import ConfigurationError
-from paypro_async.ledger.opening import LedgerUrl
+from paypro_async.ledger.opening import LedgerUrl, open_ledger
+from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.settings import settings_from
 
 __all__ = [
     "LEDGER_EXAMPLE",
     "account_options",
     "client_settings",
+    "files_of_ledger",
     "ledger_files",
     "ledger_option",
     "ledger_url",
@@ -94,4 +96,10 @@ def ledger_url(given: str | None) -> LedgerUrl | None:
 def ledger_files(given: str | None) -> frozenset[Path]:
     """The files of that ledger, which nothing else may be written to."""
     url = ledger_url(given)
-    return frozenset() if url is None else url.files
+    return frozenset() if url is None else files_of_ledger(url)
+
+
+def files_of_ledger(url: LedgerUrl) -> frozenset[Path]:
+    """The files of a ledger, its mark elsewhere among them."""
+    ledger = open_ledger(url.url)
+    return ledger.files if isinstance(ledger, SqlLedger) else frozenset()

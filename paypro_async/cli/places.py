@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from paypro_async.bulk.whole_file import put_whole
+from paypro_async.ledger.file import belongs_to
 
 __all__ = ["new_file", "refuse_path"]
 
@@ -23,9 +24,10 @@ def refuse_path(path: Path, taken: frozenset[Path], *, replace: bool | None) -> 
     Raises:
         click.UsageError: If a file is there, is one of *taken*, or cannot be written.
     """
-    if path.resolve() in taken:
+    if belongs_to(path, taken):
         raise click.UsageError(f"{path} is the input or belongs to the ledger; nothing was written. Name another file.")
-    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+    ordinary = path.is_file() or not path.exists()
+    if not ordinary or not os.access(path.absolute().parent, os.W_OK | os.X_OK):
         raise click.UsageError(f"{path} cannot be written; nothing was written. Name another file.")
     if path.exists() and not replace:
         raise _is_there(path, replace=replace)

@@ -10,14 +10,16 @@ import click
 
 from paypro_async._core.stopping import StopRules
 from paypro_async.bulk import BatchSettings, Disbursement, PayoutFileError
-from paypro_async.cli.batch.earlier import EarlierRuns, result_beside
+from paypro_async.cli.batch.earlier import EarlierRuns
 from paypro_async.cli.batch.questions import agreed, can_ask
 from paypro_async.cli.batch.refusal import counted, refuse
+from paypro_async.cli.batch.result_file import ResultPlace, result_beside
 from paypro_async.cli.batch.run import Run, pay, preview
 from paypro_async.cli.options import (
     LEDGER_EXAMPLE,
     account_options,
     client_settings,
+    files_of_ledger,
     ledger_option,
     ledger_url,
     payout_options,
@@ -50,6 +52,7 @@ _WITHIN = "Show rows whose amount another, finished run paid to the same account
 _COMPLETE = "FILE is whole, although its last line has no end, or another program has it open for writing."
 _NEW = "The ledger is meant to know nothing of the earlier runs whose results are there."
 _ADOPT = "Take an order of the same amount for the row's own, though its first attempt was refused as a duplicate."
+_REPLACE = "Replace the file where the result goes, although it is no result of FILE."
 _SHOWN = 10
 _Seconds = click.FloatRange(0, min_open=True)
 
@@ -71,6 +74,7 @@ _Seconds = click.FloatRange(0, min_open=True)
 @click.option(
     "--result", type=click.Path(dir_okay=False, path_type=Path), help="[default: beside FILE, as NAME.result.csv]"
 )
+@click.option("--replace-result", is_flag=True, help=_REPLACE)
 @click.option("--adopt-duplicates", is_flag=True, default=None, help=_ADOPT)
 @click.option("--dry-run", is_flag=True, help="Check the file and send nothing.")
 @click.option("--refresh", is_flag=True, help="Ask for news of rows that are processing.")
@@ -125,6 +129,7 @@ def _run(
     ignore_balance: bool,
     file_complete: bool,
     new_ledger: bool,
+    replace_result: bool,
     as_json: bool,
     quiet: bool,
     no_stop_rules: bool,
@@ -139,19 +144,22 @@ def _run(
         if not file_complete and not _is_whole(disbursement):
             return refuse(disbursement.name, disbursement.file.incomplete, as_json=as_json)
         _notices(disbursement)
+        ask = can_ask() and str(path) != "-"
+        place = None if result is None else ResultPlace.look(result, path, disbursement.plan)
         merchant_no = settings["merchant_no"]
-        earlier = EarlierRuns.of(merchant_no, path, result, disbursement.file)
+        earlier = EarlierRuns.of(merchant_no, path, None if replace_result else result, disbursement.file)
         checked = Run(
             client=client,
             disbursement=disbursement,
             settings=BatchSettings(stop=StopRules.off() if no_stop_rules else StopRules(), **options),  # type: ignore[typeddict-item]  # click has checked them
             result=result,
+            place=place,
             earlier=EarlierRuns(merchant_no=merchant_no) if new_ledger else earlier,
             pay_again=pay_again,
             skip_paid=skip_paid,
             paid_within=timedelta(days=paid_within),
             ignore_balance=ignore_balance or no_stop_rules,
-            ask=can_ask() and str(path) != "-",
+            ask=ask,
             as_json=as_json,
             quiet=quiet,
         )
@@ -159,6 +167,8 @@ def _run(
         known = ledger.file is None or ledger.file.exists()
         if ledger.file is not None and not known:
             checked.earlier.refuse_missing(ledger.file)
+        if place is not None and not replace_result:
+            place.refuse_foreign(ask=ask and not dry_run)
         return asyncio.run(preview(checked, look_back=known) if dry_run else pay(checked))
 
 
@@ -222,5 +232,5 @@ def _result(source: Path, given: Path | None, ledger: LedgerUrl) -> Path | None:
         note("No result file, since the payouts come from standard input; --result names one.")
         return None
     path = given or result_beside(source)
-    refuse_path(path, ledger.files | {source.resolve()}, replace=True)
+    refuse_path(path, files_of_ledger(ledger) | {source.resolve()}, replace=True)
     return path

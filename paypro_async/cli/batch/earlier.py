@@ -4,31 +4,21 @@ A folder that is another one than last time, a volume that is not mounted, a led
 itself cannot tell that from a first run. The result file beside the payouts can.
 """
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import click
 from attrs import field, frozen
 
-from paypro_async._core.report import ItemStatus
 from paypro_async.bulk import PayoutFile
-from paypro_async.bulk.formulas import original
+from paypro_async.cli.batch.result_file import results_before, sent_in, sent_of
 from paypro_async.cli.output import note
 from paypro_async.ledger.sql.ledger import SqlLedger
 
-__all__ = ["EarlierRuns", "result_beside"]
+__all__ = ["EarlierRuns"]
 
-_NUMBER, _STATUS = "paypro_trade_no", "paypro_status"
-_UNSENT = frozenset({ItemStatus.NOT_SENT, ItemStatus.CONFLICT, ItemStatus.INVALID})
-_SEPARATORS = ",;\t"
 _PAGE = 500
-
-
-def result_beside(file: Path) -> Path:
-    """Where the result of a file goes if nothing else is said."""
-    return file.with_name(f"{file.stem}.result.csv")
 
 
 @frozen(kw_only=True)
@@ -50,7 +40,7 @@ class EarlierRuns:
         """Those that can be found: where the result will go, and beside the file."""
         places = [result] if result else []
         if str(source) != "-":
-            places.append(result_beside(source))
+            places += results_before(source)
         return cls(merchant_no=merchant_no, results=tuple({one for one in places if one.is_file()}), file=file)
 
     def refuse_missing(self, ledger: Path) -> None:
@@ -86,10 +76,10 @@ class EarlierRuns:
     def _told(self) -> Iterator[tuple[str, Iterator[str] | None]]:
         """By the name of each file: the numbers that it says were sent, or None if it is not understood."""
         for path in self.results:
-            yield str(path), _sent(path)
+            yield str(path), sent_in(path)
         if self.file is not None:
             cells = (row.cells for row in self.file.rows())
-            sent = _sent_of(self.file.columns.names, cells)
+            sent = sent_of(self.file.columns.names, cells)
             if sent is not None:
                 yield "the file itself", sent
 
@@ -99,33 +89,4 @@ def _refused(result: str, ledger: str, why: str) -> click.UsageError:
         f"According to {result} rows were sent in an earlier run, and the ledger {ledger} {why}. Nothing was sent, "
         "since they would be paid again. Name the ledger that they were sent with (--ledger), or mount its folder. If "
         "it is gone for good, or if these are other payouts, say --new-ledger."
-    )
-
-
-def _sent(path: Path) -> Iterator[str] | None:
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-            header = text.readline()
-    except OSError:
-        return None
-    separator = max(_SEPARATORS, key=header.count)
-    names = next(csv.reader([header], delimiter=separator), [])
-    return _sent_of(names, _cells(path, separator))
-
-
-def _cells(path: Path, separator: str) -> Iterator[Sequence[str]]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        rows = csv.reader(text, delimiter=separator)
-        next(rows, None)
-        yield from rows
-
-
-def _sent_of(names: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str] | None:
-    if _NUMBER not in names or _STATUS not in names:
-        return None
-    number, status = names.index(_NUMBER), names.index(_STATUS)
-    return (
-        original(row[number]).strip()
-        for row in rows
-        if len(row) > max(number, status) and row[number].strip() and row[status].strip() not in _UNSENT
     )

@@ -17,6 +17,7 @@ from paypro_async.cli.batch.earlier import EarlierRuns
 from paypro_async.cli.batch.progress import Watcher, watching
 from paypro_async.cli.batch.questions import agreed
 from paypro_async.cli.batch.refusal import as_data, counted, refuse, refuse_before, show_alike, show_repeats
+from paypro_async.cli.batch.result_file import ResultPlace
 from paypro_async.cli.batch.summary import Summary
 from paypro_async.cli.exits import Exit, explain
 from paypro_async.cli.output import note
@@ -36,6 +37,7 @@ class Run:
         client: Not open yet.
         settings: Of the batch.
         result: Where the result file goes, or None.
+        place: What stood there before, if it goes anywhere.
         earlier: What the ledger must know of.
         pay_again: Pay rows although the ledger holds the same under other numbers.
         skip_paid: Leave such rows out.
@@ -50,6 +52,7 @@ class Run:
     disbursement: Disbursement = field(repr=False)
     settings: BatchSettings
     result: Path | None
+    place: ResultPlace | None
     earlier: EarlierRuns
     pay_again: bool
     skip_paid: bool
@@ -224,6 +227,12 @@ async def _whole(batch: Batch) -> BatchReport:
 
 async def _report(run: Run) -> tuple[FileReport, Path | None]:
     """Count every row, and write it to the result file; the file that was written, if one was."""
+    if run.place is not None and run.place.taken_meanwhile():
+        note(
+            f"The result file was not written, since another program has put another file at {run.result} meanwhile. "
+            "The ledger has it all; run the command again with another --result."
+        )
+        return await run.disbursement.report(), None
     try:
         return await run.disbursement.report(run.result), run.result
     except OSError as error:

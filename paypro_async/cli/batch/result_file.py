@@ -1,0 +1,148 @@
+"""Where the result of a file goes, and whose result stands there already."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import click
+from attrs import frozen
+
+from paypro_async._core.report import ItemStatus
+from paypro_async.bulk.formulas import original
+from paypro_async.bulk.plan import Plan
+from paypro_async.cli.batch.questions import agreed
+
+__all__ = ["ResultPlace", "result_beside", "results_before", "sent_in", "sent_of"]
+
+_NUMBER, _STATUS = "paypro_trade_no", "paypro_status"
+_UNSENT = frozenset({ItemStatus.NOT_SENT, ItemStatus.CONFLICT, ItemStatus.INVALID})
+_SEPARATORS = ",;\t"
+_HEADER_BYTES = 1_000_000
+_ROWS_LOOKED_AT = 1000
+
+
+def result_beside(file: Path) -> Path:
+    """Where the result of a file goes if nothing else is said; no two files of a folder share one."""
+    if file.suffix == ".csv":
+        return file.with_name(f"{file.stem}.result.csv")
+    return file.with_name(f"{file.name}-result.csv")
+
+
+def results_before(file: Path) -> list[Path]:
+    """Where the result of an earlier run may lie, as this release or the one before it named it."""
+    places = [result_beside(file)]
+    # It gave a.csv and a.txt the same one.
+    if file.suffix != ".csv" and not file.with_suffix(".csv").exists():
+        places.append(file.with_name(f"{file.stem}.result.csv"))
+    return places
+
+
+@frozen(kw_only=True)
+class ResultPlace:
+    """Where the result goes, and what stood there before anything was sent.
+
+    Args:
+        path: Of the result file.
+        plan: Of the file that is paid, which knows its trade numbers.
+        own: Whether the place belongs to that file by its name alone.
+        found: What tells the file that stood there from any later one; None if there was none.
+    """
+
+    path: Path
+    plan: Plan
+    own: bool
+    found: tuple[int, ...] | None
+
+    @classmethod
+    def look(cls, path: Path, source: Path, plan: Plan) -> "ResultPlace":
+        """The place as it is now."""
+        own = str(source) != "-" and path.absolute() == result_beside(source).absolute()
+        return cls(path=path, plan=plan, own=own, found=_state(path))
+
+    def refuse_foreign(self, *, ask: bool) -> None:
+        """Nothing but the result of this file is replaced, unless a person agrees.
+
+        Raises:
+            click.UsageError: If another file stands there.
+        """
+        if not self._is_foreign():
+            return
+        kind = (
+            "is no result file" if _numbers(self.path) is None else "is the result of another file, or of another run"
+        )
+        if ask and agreed(f"{self.path} {kind}. Replace it?"):
+            return
+        raise click.UsageError(
+            f"{self.path} is there, and {kind}; it was not replaced. Nothing was sent. Name another one with --result, "
+            "move it away, or say --replace-result."
+        )
+
+    def taken_meanwhile(self) -> bool:
+        """Whether another program has put a file there since, which is not this file's result."""
+        return _state(self.path) != self.found and self._is_foreign()
+
+    def _is_foreign(self) -> bool:
+        try:
+            if not self.path.stat().st_size:
+                return False
+        except OSError:
+            return False  # There is none.
+        numbers = _numbers(self.path)
+        if numbers is None:
+            return True
+        # Its own place may hold the result of what the file was before it was edited, or of last week's.
+        return not self.own and not any(map(self.plan.owns, islice(numbers, _ROWS_LOOKED_AT)))
+
+
+def sent_in(path: Path) -> Iterator[str] | None:
+    """The numbers that a result file says were sent, or None if it is not understood."""
+    found = _read(path)
+    return None if found is None else sent_of(*found)
+
+
+def sent_of(names: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str] | None:
+    """The same of a file that was read already: its header, and its rows."""
+    if _NUMBER not in names or _STATUS not in names:
+        return None
+    number, status = names.index(_NUMBER), names.index(_STATUS)
+    return (
+        original(row[number]).strip()
+        for row in rows
+        if len(row) > max(number, status) and row[number].strip() and row[status].strip() not in _UNSENT
+    )
+
+
+def _numbers(path: Path) -> Iterator[str] | None:
+    """Every trade number of a result file, or None if it is none."""
+    found = _read(path)
+    if found is None or _NUMBER not in found[0] or _STATUS not in found[0]:
+        return None
+    at = found[0].index(_NUMBER)
+    return (original(row[at]).strip() for row in found[1] if len(row) > at)
+
+
+def _read(path: Path) -> tuple[list[str], Iterator[Sequence[str]]] | None:
+    """The header and the rows of a file with any of the separators; None if it cannot be read."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+            header = text.readline(_HEADER_BYTES)
+        separator = max(_SEPARATORS, key=header.count)
+        return next(csv.reader([header], delimiter=separator), []), _rows(path, separator)
+    except (OSError, csv.Error):
+        return None
+
+
+def _rows(path: Path, separator: str) -> Iterator[Sequence[str]]:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
+        rows = csv.reader(text, delimiter=separator)
+        next(rows, None)
+        yield from rows
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
