@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from attrs import field, frozen
 
+from paypro_async._core.bounds import LONGEST, SHORT, cut, cut_number
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult, PayoutStatus
 from paypro_async._core.states import FINAL, LEGAL, PAID_NOTHING, Cause, Reply, State
@@ -150,6 +151,8 @@ class Change:
         settle_after: The settle window of the attempt that begins, in seconds.
         by: Who decided, if a person did.
         note: Why, in that person's words.
+
+    Texts that are longer than a ledger keeps are cut, with a mark.
     """
 
     merchant_no: str
@@ -174,6 +177,15 @@ class Change:
     def __attrs_post_init__(self) -> None:
         if self.cause not in LEGAL.get((self.state, self.to), ()):
             raise ValueError(f"a payout cannot go from {self.state} to {self.to} by {self.cause}")
+        # One look at all of them, in a step that every payout takes: hardly ever is one too long.
+        if len(f"{self.code}{self.message}{self.platform_trade_no}{self.utr}{self.by}{self.note}") > SHORT:
+            self._cut()
+
+    def _cut(self) -> None:
+        for name in ("code", "message", "platform_trade_no", "utr", "by", "note"):
+            if text := getattr(self, name):
+                shorten = cut_number if name in ("platform_trade_no", "utr") else cut
+                object.__setattr__(self, name, shorten(text, LONGEST[name]))
 
 
 @frozen(kw_only=True)

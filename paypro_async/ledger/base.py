@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from attrs import frozen
+from attrs import field, frozen
 
+from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event, State
 from paypro_async.errors import ConfigurationError, PaidMeanwhileError
@@ -70,6 +71,10 @@ class Turns:
     count: int
 
 
+def _source(text: str | None) -> str | None:
+    return text and cut(text, LONGEST["source"])
+
+
 @frozen(kw_only=True)
 class BatchRecord:
     """One run of many payouts, as the ledger remembers it.
@@ -84,7 +89,7 @@ class BatchRecord:
 
     merchant_no: str
     batch_id: str
-    source: str | None = None
+    source: str | None = field(default=None, converter=_source)
     total: int | None = None
     ended: bool = False
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from attrs import define, evolve
 
+from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import (
     FINAL,
@@ -163,7 +164,7 @@ class MemoryLedger:
 
     async def record_control(self, merchant_no: str, code: str) -> None:
         """Keep what the platform answered about a number that was never used."""
-        self._controls[merchant_no] = code, self._runtime.now()
+        self._controls[merchant_no] = cut(code, LONGEST["code"]), self._runtime.now()
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         """Everything that happened to a payout, oldest first."""

@@ -40,9 +40,14 @@ class Pooler:
         databases = f"[databases]\n* = host={server.folder} user=postgres\n"
         configuration = self._folder / "pgbouncer.ini"
         configuration.write_text("\n".join([databases, "[pgbouncer]", *lines, ""]))
+        configuration.chmod(0o644)  # whatever the umask is
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen([_PROGRAM, configuration], stdout=log, stderr=log, user=server.user)
-        self._wait()
+        try:
+            self._wait(self._folder / f".s.PGSQL.{everything['listen_port']}")
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -62,9 +67,9 @@ class Pooler:
         self._process.wait()
         shutil.rmtree(self._folder)
 
-    def _wait(self) -> None:
+    def _wait(self, socket: Path) -> None:
         until = time.monotonic() + _STARTS_WITHIN
-        while not (self._folder / ".s.PGSQL.6432").exists():
+        while not socket.exists():
             assert self._process.poll() is None, (self._folder / "log").read_text()
             assert time.monotonic() < until, "PgBouncer does not start"
             time.sleep(0.005)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, String, Table, bindparam, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
+from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import PAID_NOTHING, State
 from paypro_async._core.payment_key import payment_key
@@ -105,7 +106,7 @@ def control_answer(connection: Connection, merchant_no: str) -> ControlAnswer | 
 def record_control(connection: Connection, merchant_no: str, code: str) -> None:
     """Keep what the platform answers this merchant about a number that was never used."""
     mine = account.update().where(account.c.merchant_no == merchant_no)
-    connection.execute(mine.values(control_code=code, control_at=clock()))
+    connection.execute(mine.values(control_code=cut(code, LONGEST["code"]), control_at=clock()))
 
 
 def same_payments(connection: Connection, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:

@@ -117,8 +117,8 @@ def event_row(entry: Entry, event: Event) -> dict[str, Any]:
         "attempt": event.attempt,
         "code": _storable(event.code),
         "phase": event.phase.value if event.phase else None,
-        "person": event.by,
-        "note": event.note,
+        "person": _storable(event.by),
+        "note": _storable(event.note),
     }
 
 

@@ -22,6 +22,8 @@ _PARAMETER = "parameter"
 _STATEMENT_MODE = "statement mode"
 _POOLER_WAITS = "pooler waits"
 _POOLER_LOGIN = "pooler login"
+_NO_STANDBY = "no standby"
+_ONLY_READS = "only reads"
 _OPTION = "option"
 _CHANGED = "changed"
 NOT_PREPARED: tuple[str, ...] = ("26000", "42P05")
@@ -46,7 +48,8 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"shutting down|terminating connection due to administrator", "57P01"),
         (r"certificate|unknown ca|SSL error", _TLS),
         (r"does not support SSL|SSL (is )?required|SSL off|SSL encryption", _NO_TLS),
-        (r"read-only|hot standby mode|not a primary|during recovery", "25006"),
+        (r"not in hot standby|not read-only", _NO_STANDBY),
+        (r"read-only|hot standby mode|during recovery", _ONLY_READS),
         (r"unrecognized configuration parameter|invalid value for parameter|cannot be (set|changed)", _OPTION),
         (r"could not translate host name|failed to resolve host|Name or service not known", UNKNOWN_HOST),
         (r"on socket .* failed: (No such file|Connection refused|Permission denied)", _NO_SOCKET),
@@ -56,6 +59,8 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 
+_SETTING = "the server does not take a setting; mend options in the URL, or PGOPTIONS"
+_READS = "the server only reads, as a standby does; name the primary in the URL, or all hosts"
 # By the code, or by its first letters. What may hold anything is told by its code alone.
 _MESSAGES: Mapping[str, str] = MappingProxyType(
     {
@@ -85,7 +90,12 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
             "the pooler cannot log in to the server; start the server, or mend what the pooler knows of it. PgBouncer "
             "tries again after its server_login_retry"
         ),
-        _OPTION: "the server does not take a setting; mend options in the URL, or PGOPTIONS",
+        _NO_STANDBY: "the server is no standby, and target_session_attrs in the URL wants one; mend it",
+        _ONLY_READS: _READS,
+        _OPTION: _SETTING,
+        "22023": _SETTING,
+        "42704": _SETTING,
+        "55P02": _SETTING,
         "URL": "a parameter in the URL, in its service or in a PG* variable is not understood; mend it",
         _CHANGED: "an entry changed under its own transaction; look at the triggers and rules of its tables",
         "28": (
@@ -100,15 +110,18 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
         ),
         "42P05": "statements that were prepared are another connection's, as behind a pooler; try again",
         "26000": "statements that were prepared are another connection's, as behind a pooler; try again",
-        "42": "the tables are not those of a ledger, or not found; run 'paypro ledger migrate', or mend search_path",
+        "42": (
+            "tables are missing, or are those of another program; run 'paypro ledger migrate', or give the ledger a "
+            "schema of its own with ?search_path=payments in the URL"
+        ),
         "53100": "the server's disk is full; make room",
         "53300": "the server or the pooler has no connection left; end some, or raise max_connections",
         "55P03": "another process holds a lock for too long; end that process or try again",
         "57014": "the server took too long; look at its load, and try again",
         "57P01": "the server is shutting down; try again",
         "57P03": "the server is starting; try again",
-        "25006": "the server only reads, as a standby does; name the primary, or all hosts",
-        "0A000": "the server cannot do that, as a standby cannot write; name the primary, or all hosts",
+        "25006": _READS,
+        "0A000": _READS,
         "P0001": "it refused the change",
     }
 )
@@ -131,9 +144,10 @@ _PASSING = (
     _POOLER_LOGIN,
 )
 # Classes whose messages name tables, users and settings, and no value of a statement.
-_TOLD = ("08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX")
+_TOLD = ("08", "22023", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX")
 _LONGEST = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_SQLSTATE = re.compile("[0-9A-Z]{5}")
 _LIBPQ = re.compile(r"^(connection failed|connection is bad): ")
 
 
@@ -160,24 +174,24 @@ def passes(error: BaseException | None) -> bool:
 
 def line_of(error: BaseException | None, *, secrets: Iterable[str] = ()) -> str:
     """The first line of what was said, and its SQLSTATE; bounded, and without secrets and values of statements."""
-    state = getattr(error, "sqlstate", None)
-    line = _first_line(error)
+    code = code_of(error)
+    state = getattr(error, "sqlstate", None) or (code if _SQLSTATE.fullmatch(code) else None)
     if state and not state.startswith(_TOLD):
-        return f"({state})"
+        return f"SQLSTATE {state}"
+    line = _first_line(error)
     for secret in secrets:
         line = line.replace(secret, "•••")
     if len(line) > _LONGEST:
         line = f"{line[:_LONGEST]}…"
-    return f'"{line}"' + (f" ({state})" if state else "")
+    return f"{line} [SQLSTATE {state}]" if state else line
 
 
 def message_of(error: BaseException | None, *, secrets: Iterable[str] = ()) -> str:
     """What happened and what to do, for people, and in whose words it was said."""
     code = code_of(error)
     known = next((_MESSAGES[one] for one in (code, code[:2]) if one in _MESSAGES), "the server refused")
-    if code == _CHANGED or not _first_line(error):
-        return known
-    return f"{known}. What was said: {line_of(error, secrets=secrets)}"
+    line = line_of(error, secrets=secrets)
+    return known if code == _CHANGED or not line else f"{known} (the answer was: {line})"
 
 
 def _first_line(error: BaseException | None) -> str:
