@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, TypedDict, Unpack
+from typing import BinaryIO, Self, TextIO, TypedDict, Unpack
 
 from attrs import evolve
 
@@ -98,7 +98,8 @@ class Disbursement:
         self._intake: Intake = client._intake  # noqa: SLF001  rows are checked as the client checks any payout
         self._path = Path(source) if isinstance(source, str | os.PathLike) else None
         self._left_out: Mapping[int, Repeat] = {}
-        self.name: str = name or str(self._path or _name_of(source))
+        # A name that is not UTF-8, as any file may have, could be neither stored nor printed.
+        self.name: str = (name or str(self._path or _name_of(source))).encode("utf-8", "backslashreplace").decode()
         defaults = _shared(self._intake)
         with ExitStack() as held:
             with _opened(source) as data:
@@ -239,11 +240,12 @@ class Disbursement:
         left_out = {row: repeat.trade_no for row, repeat in self._left_out.items()}
         return row_outcomes(self._rows(), self._ledger(), self._intake.merchant_no, left_out=left_out)
 
-    async def report(self, path: str | os.PathLike[str] | None = None) -> FileReport:
-        """Count the rows by what became of them, and write each into a result file if *path* names one.
+    async def report(self, path: str | os.PathLike[str] | TextIO | None = None) -> FileReport:
+        """Count the rows by what became of them, and write each into a result file if *path* names one or is one.
 
         A result file holds the columns of the input and, behind them, ``paypro_trade_no``, ``paypro_status`` and more.
-        It is there whole or not at all, and only its owner can read it; a file that is there is replaced.
+        It is there whole or not at all, and only its owner can read it; a file that is there is replaced. An open file,
+        as standard output, is written to row by row; open one with ``newline=""``.
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read.
@@ -258,9 +260,11 @@ class Disbursement:
                     result.write(outcome)
         return report
 
-    def _result_file(self, path: str | os.PathLike[str] | None) -> AbstractContextManager[ResultFile | None]:
+    def _result_file(self, path: str | os.PathLike[str] | TextIO | None) -> AbstractContextManager[ResultFile | None]:
         if path is None:
             return nullcontext()
+        if not isinstance(path, str | os.PathLike):
+            return nullcontext(ResultFile(path, self.file))
         if self._path is not None and belongs_to(Path(path), {real_path(self._path)}):
             raise ConfigurationError(f"The result file cannot be {path}, which is the input. Name another file.")
         if belongs_to(Path(path), getattr(self._ledger(), "files", ())):  # of a ledger in a database of ours

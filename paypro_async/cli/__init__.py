@@ -1,12 +1,21 @@
 """The command line, ``paypro``."""
 
+import signal
 import sys
 
+from paypro_async.cli.streams import hold_streams
+
 __all__ = ["main"]
+
+_USUAL_HANDLERS = (signal.SIG_DFL, signal.default_int_handler)
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    hold_streams()
+    if (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == _USUAL_HANDLERS:
+        # Ended in order, like Ctrl-C, also where no command waits for a signal.
+        signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         from paypro_async.cli.app import run  # noqa: PLC0415  the extra may not be installed
     except ModuleNotFoundError as error:

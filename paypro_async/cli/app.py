@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from paypro_async.cli.answer import Answer
 from paypro_async.cli.ask import balance, query
 from paypro_async.cli.batch.command import batch
 from paypro_async.cli.demo.command import demo
@@ -15,6 +16,7 @@ from paypro_async.cli.ledger.group import ledger
 from paypro_async.cli.output import note, warnings_as_notes
 from paypro_async.cli.sandbox import sandbox
 from paypro_async.cli.sign import sign
+from paypro_async.cli.streams import failed_with
 
 __all__ = ["paypro", "run"]
 
@@ -38,17 +40,32 @@ for _command in (demo, doctor, batch, query, balance, ledger, sandbox, sign):
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    answer = Answer(words)
+    code, message = _ended(words, answer)
+    answer.end(Exit.OK if code is None else code, message)
+    sys.stdout.flush()
+    error = failed_with(sys.stdout)
+    if error is not None and not isinstance(error, BrokenPipeError):
+        note(f"Error: Standard output took not all of it: {error.strerror}.")
+        # A command without an exit code of its own has done nothing but print.
+        code = Exit.UNEXPECTED if code is None else code
+    return code or Exit.OK
+
+
+def _ended(words: list[str], answer: Answer) -> tuple[int | None, str | None]:
+    """Run one command: its exit code, if it has one, and why it ended."""
     try:
         with warnings_as_notes():
-            outcome: Any = paypro.main(arguments, prog_name="paypro", standalone_mode=False)
-        sys.stdout.flush()
+            outcome: Any = paypro.main(words, prog_name="paypro", standalone_mode=False, obj=answer)
     except click.ClickException as error:
         error.show()
-        return error.exit_code
+        return error.exit_code, error.format_message()
     except (click.Abort, KeyboardInterrupt):
         note("Interrupted.")
-        return Exit.INTERRUPTED
+        return Exit.INTERRUPTED, None
     except Exception as error:  # noqa: BLE001  no other caller could say it in words
-        note(explain(error))
-        return code_of(error)
-    return outcome if isinstance(outcome, int) else Exit.OK
+        message = explain(error)
+        note(message)
+        return code_of(error), message.removeprefix("Error: ").partition("\n")[0]
+    return (outcome if isinstance(outcome, int) else None), None

@@ -1,18 +1,20 @@
 """``paypro query`` and ``paypro balance``: questions to the platform. They move no money."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from attrs import asdict
 
+from paypro_async.cli.exits import Exit
 from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
-from paypro_async.cli.output import note
+from paypro_async.cli.output import note, print_json
 from paypro_async.client import PayProClient
 
 __all__ = ["balance", "query"]
+
+T = TypeVar("T")
 
 _IN_HEADLINE = frozenset({"trade_no", "status", "found", "available", "currency"})
 _UNKNOWN = (
@@ -26,18 +28,25 @@ _UNKNOWN = (
 @ledger_option
 @account_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def query(trade_no: str, ledger: str | None, as_json: bool, **account: Any) -> None:
-    """Ask the platform for one payout. If there is a ledger that holds it, the answer is stored there."""
+def query(trade_no: str, ledger: str | None, as_json: bool, **account: Any) -> int | None:
+    """Ask the platform for one payout. If there is a ledger that holds it, the answer is stored there.
 
-    async def ask(client: PayProClient) -> None:
+    Exit code 0 if the platform holds such an order, whatever became of it, and 4 if it knows none.
+    """
+
+    async def ask(client: PayProClient) -> bool:
         result = await client.query(trade_no)
-        if not result.found and not as_json:
+        answer = asdict(result) | {"found": result.found}
+        if result.found:
+            _print(answer, f"{trade_no}: {result.status}", as_json=as_json)
+        elif as_json:
             # The platform's own text of this answer is "success", which is no news of a payout.
+            print_json(answer | {"message": _UNKNOWN})
+        else:
             click.echo(f"{trade_no}: {_UNKNOWN}")
-            return
-        _print(asdict(result) | {"found": result.found}, f"{trade_no}: {result.status}", as_json=as_json)
+        return result.found
 
-    _ask(ask, ledger=_known_ledger(ledger), **account)
+    return None if _ask(ask, ledger=_known_ledger(ledger), **account) else Exit.SOME_FAILED
 
 
 @click.command()
@@ -65,19 +74,19 @@ def _known_ledger(given: str | None) -> str:
     return url.url
 
 
-def _ask(question: Callable[[PayProClient], Awaitable[None]], **given: Any) -> None:
+def _ask(question: Callable[[PayProClient], Awaitable[T]], **given: Any) -> T:
     settings = client_settings(**given)
 
-    async def ask() -> None:
+    async def ask() -> T:
         async with PayProClient(**settings) as client:
-            await question(client)
+            return await question(client)
 
-    asyncio.run(ask())
+    return asyncio.run(ask())
 
 
 def _print(answer: dict[str, Any], headline: str, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(answer, default=str, indent=2))
+        print_json(answer)
         return
     click.echo(headline)
     for name, value in answer.items():

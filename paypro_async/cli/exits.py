@@ -27,6 +27,22 @@ class Exit(IntEnum):
     UNKNOWN_LEFT = 5
     INTERRUPTED = 130
 
+    @property
+    def meaning(self) -> str:
+        """What it says, in a sentence."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Exit.OK: "All is as it should be.",
+    Exit.UNEXPECTED: "Something unexpected.",
+    Exit.USAGE: "Wrong usage or settings.",
+    Exit.NOT_VALID: "The file is not valid; nothing was sent.",
+    Exit.SOME_FAILED: "Some payouts failed, were not sent, or are not known.",
+    Exit.UNKNOWN_LEFT: "Some outcomes are unknown; run the same command again.",
+    Exit.INTERRUPTED: "Interrupted; run the same command again.",
+}
+
 
 def code_of(error: Exception) -> Exit:
     """The exit code for an error that ends a command."""

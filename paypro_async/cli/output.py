@@ -1,8 +1,7 @@
 """What is printed: results on standard output, all else on standard error."""
 
-import json
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from paypro_async.cli.answer import current_answer
 from paypro_async.errors import PayProWarning
 
 __all__ = ["note", "print_json", "print_table", "readable", "warnings_as_notes"]
@@ -37,9 +37,9 @@ def warnings_as_notes() -> Iterator[None]:
         yield
 
 
-def print_json(found: Any) -> None:
-    """Print one JSON document; times and other values that JSON does not know become text."""
-    click.echo(json.dumps(found, default=str, indent=2, ensure_ascii=False))
+def print_json(found: Mapping[str, Any]) -> None:
+    """Answer *found* as one JSON object, once the command has ended; more of it may be added until then."""
+    current_answer().hold(found)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[str] = ()) -> None:

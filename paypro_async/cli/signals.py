@@ -6,6 +6,7 @@ import signal
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from paypro_async.cli.answer import current_answer
 from paypro_async.cli.exits import Exit
 
 __all__ = ["Stop"]
@@ -21,6 +22,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._wished = False
+        self._answer = current_answer()
         self._event = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._before: dict[int, Any] = {}
@@ -47,6 +49,9 @@ class Stop:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._wished:
+            self._answer.end_at_once(
+                Exit.INTERRUPTED, "Interrupted twice: what was under way is asked about next time."
+            )
             os._exit(Exit.INTERRUPTED)
         self._wished = True
         self._loop.call_soon_threadsafe(self._event.set)

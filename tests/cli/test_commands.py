@@ -67,20 +67,22 @@ def test_query_tells_what_became_of_a_payout_and_the_ledger_learns_it(
 
 
 def test_query_of_an_unknown_order_and_the_balance(local: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Answers, both; and neither makes a ledger."""
+    """Answers, both; an order that is not known is exit code 4; and neither makes a ledger."""
     assert run(["balance"]) == 0
     assert capsys.readouterr().out.startswith("available: 1,000,000,000.0000 INR\n")
     assert run(["balance", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["available"] == "1000000000.0000"
-    assert run(["query", "T0"]) == 0
+    assert run(["query", "T0"]) == 4
     out, err = capsys.readouterr()
     assert out == (
         "T0: The platform knows no such order. An order sent in the last minute may still appear: "
         "this does not prove that it was not paid.\n"
     )
     assert err == "The ledger sandbox.db does not exist; asking without one.\n"
-    assert run(["query", "T0", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["found"] is False
+    assert run(["query", "T0", "--json"]) == 4
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["found"], answer["exit_code"], answer["kind"]) == (False, 4, "some_failed")
+    assert "does not prove" in answer["message"]
     assert not list(Path().iterdir())
 
 

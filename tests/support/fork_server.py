@@ -110,6 +110,7 @@ class ForkServer:
         folder: Path = ROOT,
         environment: Mapping[str, str] | None = None,
         typed: str = "",
+        streams: Mapping[str, str] | None = None,
     ) -> Child:
         """Run ``main(*arguments)`` of a module in a process of its own; the arguments go as JSON.
 
@@ -117,13 +118,14 @@ class ForkServer:
             folder: Where it runs.
             environment: All of its variables; those of the fork server if not given.
             typed: What it finds on its standard input.
+            streams: Other files for its ``in``, ``out`` and ``err``; an empty name closes one.
         """
         self._count += 1
         files = {name: str(Path(self._folder.name, f"{self._count}.{name}")) for name in ("in", "out", "err")}
         for file in files.values():
             Path(file).touch()  # so that a test may look before the child has opened it
         Path(files["in"]).write_text(typed, encoding="utf-8")
-        order = {"run": module, "arguments": arguments, "files": files, "folder": str(folder)}
+        order = {"run": module, "arguments": arguments, "files": files | dict(streams or {}), "folder": str(folder)}
         pid = self.ask(order | {"environment": environment and dict(environment)})
         return Child(self, pid, Path(files["out"]), Path(files["err"]))
 
@@ -157,15 +159,18 @@ def _serve() -> None:
 def _live(order: dict[str, Any]) -> NoReturn:
     ctypes.CDLL(None).prctl(_PARENT_DIED, signal.SIGKILL)
     modes = {"in": os.O_RDONLY, "out": os.O_WRONLY | os.O_CREAT, "err": os.O_WRONLY | os.O_CREAT}
-    for number, (name, mode) in enumerate(modes.items()):
-        os.dup2(os.open(order["files"][name], mode), number)
     # The server has read ahead in its own input.
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
+    for number, (name, mode) in enumerate(modes.items()):
+        if order["files"][name]:
+            os.dup2(os.open(order["files"][name], mode), number)
+        else:
+            os.close(number)
+            setattr(sys, f"std{name}", None)  # as the interpreter has it then
     os.chdir(order["folder"])
     if order["environment"] is not None:
         os.environ.clear()
         os.environ.update(order["environment"])
-    sys.stdout.flush()
     os._exit(_code(order))
 
 
@@ -181,8 +186,9 @@ def _code(order: dict[str, Any]) -> int:
         traceback.print_exc()
         return 1
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
     return 0
 
 

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import sys
 import time
@@ -102,9 +103,20 @@ class Terminal:
         """Fork a command and let it run, for a test that ends it or runs another one beside it."""
         return self._fork_server.start(PROGRAM, *arguments, folder=self.folder, environment=self._environment(env))
 
-    async def run(self, *arguments: str, stdin: str = "", env: Mapping[str, str | None] | None = None) -> Done:
+    async def run(
+        self,
+        *arguments: str,
+        stdin: str = "",
+        env: Mapping[str, str | None] | None = None,
+        streams: Mapping[str, str] | None = None,
+    ) -> Done:
         child = self._fork_server.start(
-            PROGRAM, *arguments, folder=self.folder, environment=self._environment(env), typed=stdin
+            PROGRAM,
+            *arguments,
+            folder=self.folder,
+            environment=self._environment(env),
+            typed=stdin,
+            streams=streams,
         )
         code = await child.ended(within=120)
         return _done(code, child.output, child.errors)
@@ -163,6 +175,28 @@ def _shown(screen: int, answer: Callable[[], None]) -> str:
                 asked += 1
                 answer()
     return shown.decode().replace("\r\n", "\n")
+
+
+def on_screen(shown: str, *, width: int = 80) -> list[str]:
+    """The lines that stand on a terminal at the end: what was erased or written over is not among them."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|.", shown, re.DOTALL):
+        if part == "\r":
+            column = 0
+        elif part == "\n":
+            row += 1
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part.endswith("A") and part.startswith("\x1b"):
+            row -= int(part[2:-1] or 1)
+        elif not part.startswith("\x1b"):
+            if column == width:
+                row, column = row + 1, 0
+            lines += [""] * (row + 1 - len(lines))
+            lines[row] = lines[row].ljust(column)[:column] + part + lines[row][column + 1 :]
+            column += 1
+        lines += [""] * (row + 1 - len(lines))
+    return lines
 
 
 def _done(code: int, out: str, err: str) -> Done:

@@ -72,7 +72,9 @@ _Seconds = click.FloatRange(0, min_open=True)
     help="What never arrived is sent again, or is left to a person.  [default: after_settle]",
 )
 @click.option(
-    "--result", type=click.Path(dir_okay=False, path_type=Path), help="[default: beside FILE, as NAME.result.csv]"
+    "--result",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="- is standard output.  [default: beside FILE, as NAME.result.csv]",
 )
 @click.option("--replace-result", is_flag=True, help=_REPLACE)
 @click.option("--adopt-duplicates", is_flag=True, default=None, help=_ADOPT)
@@ -104,13 +106,17 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
       3  the file is not valid; nothing was sent
     """  # noqa: D301  click wants the character itself, which a raw string cannot hold
     url = _ledger(ledger)
-    result = _result(file, options.pop("result"), url)
+    given = options.pop("result")
+    to_stdout = str(given) == "-"
+    if to_stdout and options["as_json"]:
+        raise click.UsageError("The result and the summary as JSON cannot both be standard output; name a result file.")
+    result = None if to_stdout else _result(file, given, url)
     # aiohttp carries several times what httpx does; PAYPRO_TRANSPORT says otherwise.
     settings = {"transport": "aiohttp"} | client_settings(
         ledger=url.url, **{name: options.pop(name) for name in _SETTINGS}
     )
     try:
-        return _run(file, settings, ledger=url, result=result, **options)
+        return _run(file, settings, ledger=url, result=result, to_stdout=to_stdout, **options)
     except PayoutFileError as error:
         return refuse(_name(file), error.problems, as_json=options["as_json"])
 
@@ -121,6 +127,7 @@ def _run(
     *,
     ledger: LedgerUrl,
     result: Path | None,
+    to_stdout: bool,
     run: str | None,
     dry_run: bool,
     pay_again: bool,
@@ -154,6 +161,7 @@ def _run(
             settings=BatchSettings(stop=StopRules.off() if no_stop_rules else StopRules(), **options),  # type: ignore[typeddict-item]  # click has checked them
             result=result,
             place=place,
+            to_stdout=to_stdout,
             earlier=EarlierRuns(merchant_no=merchant_no) if new_ledger else earlier,
             pay_again=pay_again,
             skip_paid=skip_paid,

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
-from rich.console import Console
+from attrs import frozen
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paypro_async._core.report import BatchProgress, ItemStatus
@@ -84,12 +85,27 @@ class _Lines:
         """Lines stay as they are."""
 
 
+@frozen
+class _Narrow:
+    """Leaves room for the ``^C`` that a terminal shows: one that breaks the line would leave a second bar."""
+
+    shown: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from console.render(self.shown, options.update_width(max(10, options.max_width - len("^C^C "))))
+
+
+class _NarrowProgress(Progress):
+    def get_renderable(self) -> RenderableType:
+        return _Narrow(super().get_renderable())
+
+
 class _Bar:
     every = 0.1
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
-        self._progress = Progress(
+        self._progress = _NarrowProgress(
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
             TextColumn("{task.fields[news]}"),
@@ -98,16 +114,20 @@ class _Bar:
             # Our own ticks draw it: no second thread beside the event loop.
             auto_refresh=False,
         )
+        self._ended = False
         self._task = self._progress.add_task("", total=watcher.total, news="")
         self._progress.start()
 
     def show(self) -> None:
+        if self._ended:
+            return
         numbers = self._watcher.numbers()
         news = " ".join(f"[{_COLOURS[word]}]{count:,} {word}[/]" for word, count in numbers.items())
         news += f" {self._watcher.rate:,.0f}/s"
         self._progress.update(self._task, completed=self._watcher.latest.done, news=news, refresh=True)
 
     def end(self) -> None:
+        self._ended = True
         self._progress.stop()
 
 

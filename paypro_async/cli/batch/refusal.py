@@ -1,16 +1,14 @@
 """Why a file is not paid, or may not be: on standard error for people, and with ``--json`` on standard output too."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
-import click
 from attrs import asdict
 
 from paypro_async._core.report import ItemStatus
 from paypro_async.bulk import Alike, Before, FileProblem, Repeat
 from paypro_async.cli.exits import Exit
-from paypro_async.cli.output import note
+from paypro_async.cli.output import note, print_json
 
 __all__ = ["as_data", "counted", "refuse", "refuse_before", "show_alike", "show_repeats"]
 
@@ -44,7 +42,7 @@ def refuse(
         found: dict[str, Any] = {"valid": False, "problems": [asdict(problem) for problem in problems]}
         if repeats:
             found["paid_before"] = as_data(repeats)
-        click.echo(json.dumps(found))
+        print_json(found)
     return Exit.NOT_VALID
 
 

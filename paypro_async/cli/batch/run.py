@@ -1,7 +1,7 @@
 """The run of a batch: look back, pay, report."""
 
 import asyncio
-import json
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -20,8 +20,9 @@ from paypro_async.cli.batch.refusal import as_data, counted, refuse, refuse_befo
 from paypro_async.cli.batch.result_file import ResultPlace
 from paypro_async.cli.batch.summary import Summary
 from paypro_async.cli.exits import Exit, explain
-from paypro_async.cli.output import note
+from paypro_async.cli.output import note, print_json
 from paypro_async.cli.signals import Stop
+from paypro_async.cli.streams import failed_with, raw_text
 from paypro_async.client import PayProClient
 from paypro_async.errors import PayProError
 from paypro_async.ledger.sql.ledger import SqlLedger
@@ -38,6 +39,7 @@ class Run:
         settings: Of the batch.
         result: Where the result file goes, or None.
         place: What stood there before, if it goes anywhere.
+        to_stdout: Whether the result goes to standard output, where nothing else is printed then.
         earlier: What the ledger must know of.
         pay_again: Pay rows although the ledger holds the same under other numbers.
         skip_paid: Leave such rows out.
@@ -53,6 +55,7 @@ class Run:
     settings: BatchSettings
     result: Path | None
     place: ResultPlace | None
+    to_stdout: bool
     earlier: EarlierRuns
     pay_again: bool
     skip_paid: bool
@@ -61,6 +64,17 @@ class Run:
     ask: bool
     as_json: bool
     quiet: bool
+
+    def say(self, summary: Summary) -> None:
+        """Print what it came to."""
+        if self.as_json:
+            print_json(summary.as_data())
+        else:
+            self.print(summary.as_text())
+
+    def print(self, text: str) -> None:
+        """Print what was found, beside the result if that is on standard output."""
+        click.echo(text, err=self.to_stdout)
 
     async def refuse_forgetful(self) -> None:
         """Refuse a ledger that does not know what was sent in earlier runs; the client is open."""
@@ -118,7 +132,7 @@ class Run:
         note("Nothing was sent. Fill the account and run this again, or say --ignore-balance.")
         if self.as_json:
             found = {"stopped": "low_balance", "balance": str(funds.available), "to_pay": str(funds.needed)}
-            click.echo(json.dumps(found | {"currency": funds.currency, "sent_now": 0}))
+            print_json(found | {"currency": funds.currency, "sent_now": 0})
         return Exit.SOME_FAILED
 
     async def _funds(self, before: Before) -> Funds:
@@ -154,12 +168,12 @@ async def preview(run: Run, *, look_back: bool) -> int:
             found |= {"to_pay": str(funds.needed), "balance": str(funds.available)}
         if before.repeats:
             found["paid_before"] = as_data(before.repeats)
-        click.echo(json.dumps(found))
+        print_json(found)
         return Exit.OK
     known = "none of them is in the ledger yet"
     if before.known:
         known = f"{before.known:,} of them {'is' if before.known == 1 else 'are'} in the ledger"
-    click.echo(f"{counted(plan.rows, 'payout')}, {plan.total:,.2f} {plan.currency} in all; {known}.")
+    run.print(f"{counted(plan.rows, 'payout')}, {plan.total:,.2f} {plan.currency} in all; {known}.")
     if funds is not None:
         note(str(funds))
     note("The file is valid. Nothing was sent.")
@@ -185,17 +199,20 @@ async def pay(run: Run) -> int:
                 return Exit.INTERRUPTED
             report = await _pay(run, before, stop)
             try:
-                whole, result = await _report(run)
+                whole, written = await _report(run)
             except PayProError as error:
                 note(explain(error))
                 return Exit.UNKNOWN_LEFT if any(one.uncertain for one in report.counts) else Exit.UNEXPECTED
-    summary = Summary(whole=whole, currency=plan.currency, report=report, result=result, paid=before.paid)
-    click.echo(summary.as_json() if run.as_json else summary.as_text())
+    summary = Summary(
+        whole=whole, currency=plan.currency, report=report, result=run.result if written else None, paid=before.paid
+    )
+    run.say(summary)
     if run.disbursement.has_grown:
         note(f"{run.disbursement.name} has grown since it was read. What was added to it is not paid.")
     if summary.interrupted:
         note("Interrupted. Run the same command again to continue.")
-    return Exit.UNEXPECTED if run.result and not result else summary.exit_code
+    # What is known of the money comes first: a file that is missing must not hide that some of it is unknown.
+    return Exit.UNEXPECTED if not written and summary.exit_code is Exit.OK else summary.exit_code
 
 
 async def _pay(run: Run, before: Before, stop: Stop) -> BatchReport:
@@ -225,16 +242,26 @@ async def _whole(batch: Batch) -> BatchReport:
     return await batch
 
 
-async def _report(run: Run) -> tuple[FileReport, Path | None]:
-    """Count every row, and write it to the result file; the file that was written, if one was."""
+async def _report(run: Run) -> tuple[FileReport, bool]:
+    """Count every row, and write it to the result file if one is wanted; whether nothing went wrong with that."""
     if run.place is not None and run.place.taken_meanwhile():
         note(
             f"The result file was not written, since another program has put another file at {run.result} meanwhile. "
             "The ledger has it all; run the command again with another --result."
         )
-        return await run.disbursement.report(), None
+        return await run.disbursement.report(), False
     try:
-        return await run.disbursement.report(run.result), run.result
+        return await (_report_on_stdout(run) if run.to_stdout else run.disbursement.report(run.result)), True
     except OSError as error:
         note(f"The result file could not be written: {error.strerror}. The ledger has it all; run the command again.")
-        return await run.disbursement.report(), None
+        return await run.disbursement.report(), False
+
+
+async def _report_on_stdout(run: Run) -> FileReport:
+    with raw_text(sys.stdout) as text:
+        report = await run.disbursement.report(text)
+    error = failed_with(sys.stdout)
+    # Who reads only the beginning has all that was wanted.
+    if error is not None and not isinstance(error, BrokenPipeError):
+        raise error
+    return report

@@ -1,6 +1,5 @@
 """What a batch came to: for people, for programs, and as an exit code."""
 
-import json
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -79,14 +78,14 @@ class Summary:
         codes = (item.code for item in self.report.failures if isinstance(item.error, CredentialsRefusedError))
         return next(codes, None) if self.report.stopped == "bad_credentials" else None
 
-    def as_json(self) -> str:
+    def as_data(self) -> dict[str, Any]:
         """One object. Amounts are text, since a float would round them."""
         statuses = {
             status: {"rows": self.tally.counts[status], "amount": str(self.tally.amounts[status])}
             for status in ItemStatus
             if self.tally.counts[status]
         }
-        found: dict[str, Any] = {
+        return {
             "rows": self.tally.counts.total(),
             "amount": str(self.tally.total),
             "currency": self.currency,
@@ -111,7 +110,6 @@ class Summary:
             "result_file": str(self.result) if self.result else None,
             "exit_code": int(self.exit_code),
         }
-        return json.dumps(found)
 
     def as_text(self) -> str:
         """A small table and what to do."""

@@ -6,11 +6,13 @@ import json
 import click
 from attrs import asdict
 
+from paypro_async.cli.answer import current_answer, ending
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import json_option, open_to
 from paypro_async.cli.options import ledger_option
 from paypro_async.cli.output import readable
 from paypro_async.ledger.admin.check import findings
+from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = ["check"]
 
@@ -30,17 +32,26 @@ def check(ledger: str | None, as_json: bool) -> int:
 async def _check(url: str | None, *, as_json: bool) -> int:
     count = 0
     async with open_to(url, "read") as ledger:
-        # Each at once, since there may be more than memory holds.
         if as_json:
-            click.echo('{"findings": [', nl=False)
-        async for found in findings(ledger):
-            if as_json:
-                click.echo(f"{',' if count else ''}\n  {json.dumps(asdict(found), ensure_ascii=False)}", nl=False)
-            else:
+            count = await _print_json(ledger)
+        else:
+            async for found in findings(ledger):
                 click.echo(readable(found))
-            count += 1
-        if as_json:
-            click.echo(f'\n], "sound": {json.dumps(count == 0)}}}')
-    if not as_json:
-        click.echo(f"{count:,} findings." if count else f"The ledger {ledger.name} is sound.")
+                count += 1
+            click.echo(f"{count:,} findings." if count else f"The ledger {ledger.name} is sound.")
     return Exit.UNEXPECTED if count else Exit.OK
+
+
+async def _print_json(ledger: SqlLedger) -> int:
+    """Each finding at once, since there may be more than memory holds; how many they were."""
+    current_answer().print_by_parts()
+    click.echo('{"findings": [', nl=False)
+    count, end = 0, {"sound": None} | ending(Exit.UNEXPECTED, "The ledger could not be read to its end.")
+    try:
+        async for found in findings(ledger):
+            click.echo(f"{',' if count else ''}\n  {json.dumps(asdict(found))}", nl=False)
+            count += 1
+        end = {"sound": count == 0} | ending(Exit.UNEXPECTED if count else Exit.OK, f"{count:,} findings.")
+    finally:
+        click.echo(f"\n], {json.dumps(end)[1:]}")
+    return count

@@ -27,6 +27,7 @@ from paypro_async.cli.ledger.options import (
 from paypro_async.cli.options import ledger_files, ledger_option
 from paypro_async.cli.output import note, print_json
 from paypro_async.cli.places import new_file
+from paypro_async.cli.streams import failed_with, raw_text
 from paypro_async.ledger.admin.records import COLUMNS, Which, records, shown_state
 from paypro_async.ledger.sql.ledger import SqlLedger
 
@@ -44,7 +45,7 @@ __all__ = ["export"]
 @ledger_option
 @merchant_option
 @json_option
-def export(file: Path, ledger: str | None, merchant: str | None, **options: Any) -> int:
+def export(file: Path, ledger: str | None, merchant: str | None, **options: Any) -> int | None:
     """Write every payout to FILE (- for standard output) as CSV or JSON lines, by trade number.
 
     FILE is there whole or not at all, and readable by its owner only. Personal values are masked.
@@ -64,7 +65,7 @@ async def _export(
     force: bool,
     unmasked: bool,
     as_json: bool,
-) -> int:
+) -> int | None:
     by_ending = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
     if as_json and str(file) == "-":
         raise click.UsageError("--json tells of a file. For payouts as JSON on standard output say --format jsonl.")
@@ -77,8 +78,9 @@ async def _export(
             since=since,
         )
         if str(file) == "-":
-            await _write(ledger, which, sys.stdout, kind, unmasked=unmasked)
-            return Exit.OK
+            with raw_text(sys.stdout) as standard_output:
+                await _write(ledger, which, standard_output, kind, unmasked=unmasked)
+            return None
         with (
             new_file(file, ledger_files(url), replace=force) as part,
             part.open("w", encoding="utf-8", newline="") as text,
@@ -101,6 +103,8 @@ async def _write(ledger: SqlLedger, which: Which, text: IO[str], kind: str, *, u
         shown = beneficiary_of(record.region, record.content, unmasked=unmasked)
         add(found | {name: shown.get(name) for name in BENEFICIARY_FIELDS})
         count += 1
+        if failed_with(text):
+            break  # No program reads on.
     return count
 
 

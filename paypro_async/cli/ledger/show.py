@@ -50,7 +50,7 @@ _SHOWN = 50
 @ledger_option
 @merchant_option
 @json_option
-def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **options: Any) -> int:
+def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **options: Any) -> int | None:
     """Show the ledger at a glance; with TRADE_NO, all of those payouts; with --state or --batch, a list."""
     return asyncio.run(_show(trade_no, ledger, merchant, **options))
 
@@ -60,7 +60,7 @@ def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **
 @ledger_option
 @merchant_option
 @json_option
-def history(trade_no: str, ledger: str | None, merchant: str | None, as_json: bool) -> int:
+def history(trade_no: str, ledger: str | None, merchant: str | None, as_json: bool) -> int | None:
     """Show every step of a payout: when, by what cause, and who decided why."""
     return asyncio.run(_history(trade_no, ledger, merchant, as_json=as_json))
 
@@ -76,17 +76,19 @@ async def _show(
     after: str,
     settle_after: float,
     as_json: bool,
-) -> int:
+) -> int | None:
     async with open_to(url, "read") as ledger:
         merchant_no = await the_merchant(ledger, merchant)
         if numbers:
             return await _show_these(ledger, merchant_no, numbers, as_json=as_json)
         if states or batch is not None or after:
-            return await _show_list(ledger, merchant_no, states, batch, after=after, limit=limit, as_json=as_json)
-        return await _show_all(ledger, merchant_no, settle_after=settle_after, as_json=as_json)
+            await _show_list(ledger, merchant_no, states, batch, after=after, limit=limit, as_json=as_json)
+        else:
+            await _show_all(ledger, merchant_no, settle_after=settle_after, as_json=as_json)
+    return None
 
 
-async def _show_these(ledger: SqlLedger, merchant_no: str, numbers: tuple[str, ...], *, as_json: bool) -> int:
+async def _show_these(ledger: SqlLedger, merchant_no: str, numbers: tuple[str, ...], *, as_json: bool) -> int | None:
     found = [masked(record) for record in await records.find(ledger, merchant_no, numbers)]
     missing = [one for one in numbers if one not in {record["trade_no"] for record in found}]
     if as_json:
@@ -95,8 +97,12 @@ async def _show_these(ledger: SqlLedger, merchant_no: str, numbers: tuple[str, .
         for record in found:
             print_record(record)
     for one in missing:
-        note(f"The ledger {ledger.name} holds no payout {readable(one)} of merchant {merchant_no or '(none)'}.")
-    return Exit.UNEXPECTED if missing else Exit.OK
+        note(_missing(ledger, merchant_no, one))
+    return Exit.UNEXPECTED if missing else None
+
+
+def _missing(ledger: SqlLedger, merchant_no: str, trade_no: str) -> str:
+    return f"The ledger {ledger.name} holds no payout {readable(trade_no)} of merchant {merchant_no or '(none)'}."
 
 
 async def _show_list(
@@ -108,21 +114,20 @@ async def _show_list(
     after: str,
     limit: int,
     as_json: bool,
-) -> int:
+) -> None:
     which = records.Which(merchant_no=merchant_no, states=states, batch_id=batch)
     found = await records.page(ledger, which, after=after, limit=limit + 1)
     shown = found[:limit]
     behind = shown[-1].trade_no if len(found) > limit else None
     if as_json:
         print_json({"payouts": [masked(record) for record in shown], "after": behind})
-        return Exit.OK
+        return
     print_list(shown)
     if behind is not None:
         note(f"There are more: --after {behind}")
-    return Exit.OK
 
 
-async def _show_all(ledger: SqlLedger, merchant_no: str, *, settle_after: float, as_json: bool) -> int:
+async def _show_all(ledger: SqlLedger, merchant_no: str, *, settle_after: float, as_json: bool) -> None:
     since = ledger.restored_since
     about = {
         "ledger": ledger.name,
@@ -140,14 +145,13 @@ async def _show_all(ledger: SqlLedger, merchant_no: str, *, settle_after: float,
     batches = await records.batches(ledger, merchant_no)
     if not as_json:
         print_overview(about, totals, attention, batches)
-        return Exit.OK
+        return
     look = {"count": attention.count, "first": [masked(record) for record in attention.first]}
     counted = {"states": totals_as_json(totals), "unreadable_amounts": totals.unreadable}
     print_json(about | counted | {"attention": look, "batches": [asdict(one) for one in batches]})
-    return Exit.OK
 
 
-async def _history(trade_no: str, url: str | None, merchant: str | None, *, as_json: bool) -> int:
+async def _history(trade_no: str, url: str | None, merchant: str | None, *, as_json: bool) -> int | None:
     async with open_to(url, "read") as ledger:
         merchant_no = await the_merchant(ledger, merchant)
         steps = [
@@ -155,10 +159,13 @@ async def _history(trade_no: str, url: str | None, merchant: str | None, *, as_j
             for step in await records.history(ledger, merchant_no, trade_no)
         ]
     if not steps:
-        note(f"The ledger {ledger.name} holds no payout {readable(trade_no)} of merchant {merchant_no or '(none)'}.")
+        missing = _missing(ledger, merchant_no, trade_no)
+        note(missing)
+        if as_json:
+            print_json({"trade_no": trade_no, "steps": [], "message": missing})
         return Exit.UNEXPECTED
     if as_json:
         print_json({"trade_no": trade_no, "steps": steps})
     else:
         print_table(list(steps[0]), [tuple(step.values()) for step in steps], numbers=["attempt"])
-    return Exit.OK
+    return None

@@ -1,6 +1,7 @@
 """Crashes and signals: whatever ends the process, the same command again continues and pays nothing twice."""
 
 import asyncio
+import json
 import os
 import pty
 import re
@@ -12,7 +13,7 @@ import pytest
 
 from paypro_async.sandbox import FaultPlan, Sandbox
 from tests.support.fork_server import ForkServer
-from tests.support.terminal import SECRET, Terminal, booked_exactly, keeps_quiet, until
+from tests.support.terminal import SECRET, Terminal, booked_exactly, keeps_quiet, on_screen, until
 
 
 async def test_killed_again_and_again_and_run_to_its_end(tmp_path, fork_server: ForkServer) -> None:
@@ -63,7 +64,7 @@ async def test_a_second_signal_ends_at_once(terminal: Terminal, sandbox: Sandbox
         deaf.setblocking(False)
         nowhere = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         process = await terminal.start(
-            "batch", "payouts.csv", "--base-url", nowhere, "--settle-after", "6", "--ignore-balance"
+            "batch", "payouts.csv", "--base-url", nowhere, "--settle-after", "6", "--ignore-balance", "--json"
         )
         connection, _ = await asyncio.get_running_loop().sock_accept(deaf)
         with connection:
@@ -71,15 +72,16 @@ async def test_a_second_signal_ends_at_once(terminal: Terminal, sandbox: Sandbox
             while b"Once more" not in await process.stderr.readline():
                 assert process.returncode is None
             process.send_signal(signal.SIGINT)
-            await asyncio.wait_for(process.communicate(), 5)
+            out, _ = await asyncio.wait_for(process.communicate(), 5)
 
     assert process.returncode == 130
+    assert json.loads(out)["kind"] == "interrupted"
     assert not (terminal.folder / "payouts.result.csv").exists()
     assert (await terminal.run("batch", "payouts.csv")).code == 0
     assert booked_exactly(sandbox, terminal.result())
 
 
-Meanwhile = Callable[[asyncio.subprocess.Process], Awaitable[object]]
+Meanwhile = Callable[[asyncio.subprocess.Process, int], Awaitable[object]]
 
 
 async def on_a_terminal(
@@ -105,7 +107,7 @@ async def on_a_terminal(
 
     loop.add_reader(ours, read)
     if meanwhile:
-        await meanwhile(process)
+        await meanwhile(process, ours)
     await process.communicate()
     await ended.wait()
     os.close(ours)
@@ -146,12 +148,15 @@ async def test_a_bar_leaves_the_terminal_in_order_when_interrupted(terminal: Ter
     """The cursor is shown again before anything else is said."""
     terminal.file(40)
 
-    async def interrupt(process: asyncio.subprocess.Process) -> None:
-        await until(sandbox, 8)
+    async def interrupt(process: asyncio.subprocess.Process, screen: int) -> None:
+        async with asyncio.timeout(20):
+            await until(sandbox, 8)
+        os.write(screen, b"\x03")  # the terminal shows it, and sends the signal to its own processes alone
         process.send_signal(signal.SIGINT)
 
     code, shown = await on_a_terminal(terminal, "batch", "payouts.csv", "--rate", "40", meanwhile=interrupt)
 
     assert code == 130
+    assert sum("━" in line for line in on_screen(shown)) == 1, shown
     assert shown.index("\x1b[?25h") < shown.index("Stopping")
     assert "━" not in shown[shown.index("Stopping") :]
