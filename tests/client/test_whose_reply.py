@@ -11,7 +11,7 @@ from tests.support.bookkeeper import HONEST, Bookkeeper, Says, envelope
 from tests.support.merchant import MERCHANT_NO, bookings, client_of, fields, requests, virtual_sandbox
 from tests.support.virtual_time import virtual_time
 
-COUNT = 200
+COUNT = 60
 WISHES = [
     None,
     "sandbox:paid",
@@ -50,13 +50,14 @@ async def check(client: PayProClient, sandbox: Sandbox, count: int = COUNT) -> N
 @pytest.mark.parametrize(
     ("transport", "rate", "echo"),
     [
-        *[(transport, rate, "given") for transport in ("httpx", "httpx2", "aiohttp") for rate in (0.02, 0.3, 1.0)],
+        *[(transport, rate, "given") for transport in ("httpx", "aiohttp") for rate in (0.02, 0.3, 1.0)],
+        ("httpx2", 0.3, "given"),
         ("aiohttp", 0.3, "absent"),
         ("aiohttp", 0.3, "empty"),
     ],
 )
 @virtual_time
-async def test_two_hundred_payouts_one_after_the_other(transport: str, rate: float, echo: str):
+async def test_payouts_one_after_the_other(transport: str, rate: float, echo: str):
     """Whatever share of replies is doubled, each payout has its own answer or is found by asking; none is sent twice,
     also by the count of a platform that would book it twice.
     """

@@ -64,8 +64,15 @@ async def test_a_client_that_was_opened_before_the_fork_is_refused_after_it(fork
     assert (found["child"][2], found["parent"]) == ("closed", "processing")
 
 
-@pytest.mark.parametrize("purpose", ["open", "open_to_read", "open_to_maintain"])
-@pytest.mark.parametrize("name", ["the same", "a link", "another name"])
+@pytest.mark.parametrize(
+    ("name", "purpose"),
+    [
+        ("the same", "open"),
+        ("the same", "open_to_read"),
+        ("a link", "open_to_maintain"),
+        ("another name", "open"),
+    ],
+)
 async def test_a_file_that_the_parent_has_open_is_refused_in_a_child(
     fork_server: ForkServer, path: Path, purpose: str, name: str
 ):

