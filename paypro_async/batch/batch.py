@@ -186,10 +186,17 @@ class Batch:
             self._running.pop(self, None)
             self._numbers.close()
             failure = await source.aclose()
+        self._tell_end()
         await self._record(ended=True, whole=failure is None)
         if failure is not None:
             # The source itself failed. Everything that it had given is done and recorded by now.
             raise failure
+
+    def _tell_end(self) -> None:
+        stopped, report = self._scheduler.stopped, self.report
+        counts = ", ".join(f"{count:,} {status}" for status, count in report.counts.items()) or "no payouts"
+        early = f"; it stopped early ({stopped})" if stopped else ""
+        logger.info("Batch %s ended after %.1f s: %s%s", self._options.batch_id, report.elapsed, counts, early)
 
     async def _record(self, *, ended: bool = False, whole: bool = False) -> None:
         """Note in the ledger that the batch runs, or has ended with its *whole* source; no payout depends on it."""

@@ -75,6 +75,9 @@ class Worker:
         try:
             return await self._advance(job)
         except PayProError as error:
+            if job.flight is None:
+                # Of one that was begun the engine has told.
+                logger.info("Item %d of batch %s: %s", job.position, self.batch_id, error)
             return job.item(error=error)
         except Exception as error:
             # A fault in the SDK or in a plug-in must not take the other payouts with it, nor pass for an outcome.

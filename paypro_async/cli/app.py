@@ -13,6 +13,7 @@ from paypro_async.cli.demo.command import demo
 from paypro_async.cli.doctor.command import doctor
 from paypro_async.cli.exits import Exit, code_of, explain
 from paypro_async.cli.ledger.group import ledger
+from paypro_async.cli.log_output import logging_as_asked
 from paypro_async.cli.output import note, warnings_as_notes
 from paypro_async.cli.sandbox import sandbox
 from paypro_async.cli.sign import sign
@@ -28,7 +29,8 @@ def paypro() -> None:
 
     Settings come from the environment: PAYPRO_BASE_URL, PAYPRO_MERCHANT_NO, PAYPRO_SECRET or PAYPRO_SECRET_FILE,
     PAYPRO_LEDGER, and for payouts PAYPRO_IP_ADDRESS and PAYPRO_NOTIFY_URL. An option beats its variable. The secret has
-    no option, since other users of a machine can read those.
+    no option, since other users of a machine can read those. PAYPRO_LOG=debug (or info, warning) tells on standard
+    error what is done, one line each, and no personal value.
 
     New here? Run `paypro demo`. Before the first payout, run `paypro doctor`.
     """
@@ -56,7 +58,7 @@ def run(arguments: list[str] | None = None) -> int:
 def _ended(words: list[str], answer: Answer) -> tuple[int | None, str | None]:
     """Run one command: its exit code, if it has one, and why it ended."""
     try:
-        with warnings_as_notes():
+        with warnings_as_notes(), logging_as_asked():
             outcome: Any = paypro.main(words, prog_name="paypro", standalone_mode=False, obj=answer)
     except click.ClickException as error:
         error.show()

@@ -47,7 +47,7 @@ class Intake:
     def new_trade_no(self) -> str:
         """A new order number in the platform's form."""
         trade_no = make_trade_no(self.runtime.now(), self.runtime.random_bits(RANDOM_BITS))
-        logger.info("A new trade_no: %s", trade_no)
+        logger.debug("A new trade_no: %s", trade_no)
         return trade_no
 
     def batch_id(self, given: Any) -> str:

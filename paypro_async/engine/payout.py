@@ -4,6 +4,9 @@ The core decides (``next_step``, ``after_attempt``, …); the engine does it and
 wait between two steps in any way it likes, which is how a batch keeps its slots free.
 """
 
+import asyncio
+import logging
+
 from attrs import frozen
 
 from paypro_async._core.failures import unsettled
@@ -16,6 +19,7 @@ from paypro_async._core.transitions import after_absence, after_attempt, after_q
 from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.engine.flight import Flight
 from paypro_async.engine.limits import Limits
+from paypro_async.engine.log_lines import tell_cancelled, tell_outcome, tell_unknown, tell_wait
 from paypro_async.engine.recording import Recording
 from paypro_async.engine.session import Session
 from paypro_async.errors import (
@@ -49,10 +53,15 @@ class Engine:
     async def pay(self, intent: Intent, limits: Limits) -> PayoutResult:
         """Take one payout as far as the limits allow."""
         flight = await self.begin(intent, limits)
-        while (step := self.next(flight)).action is not Action.FINISH:
-            if step.delay > 0:
-                await self.session.runtime.sleep(step.delay)
-            await self.act(flight, step.action)
+        try:
+            while (step := self.next(flight)).action is not Action.FINISH:
+                if step.delay > 0:
+                    await self.session.runtime.sleep(step.delay)
+                await self.act(flight, step.action)
+        except asyncio.CancelledError:
+            if flight.entry.state is State.SENDING:
+                tell_cancelled(flight.entry, window=self.session.policy.window(flight.entry))
+            raise
         return self.result(flight)
 
     async def begin(self, intent: Intent, limits: Limits, *, turn: float | None = None) -> Flight:
@@ -89,7 +98,10 @@ class Engine:
             return Step(Action.WAIT, pause) if now + pause < flight.deadline else _FINISH
         delay = max(step.delay, wait)
         if now + delay < flight.deadline:
-            return Step(step.action, delay)
+            step = Step(step.action, delay)
+            if delay > 0 and logger.isEnabledFor(logging.DEBUG):
+                tell_wait(flight.entry.trade_no, step)
+            return step
         if retrying:
             self.session.budget.give_back()
         return _FINISH
@@ -103,19 +115,22 @@ class Engine:
                 await self._ask(flight)
             elif action is Action.BELIEVE:
                 await self._believe(flight)
-        except (OutcomeUnknownError, OutcomeNotRecordedError):
+        except (OutcomeUnknownError, OutcomeNotRecordedError) as error:
+            self._tell_unknown(flight, error)
             raise
         except Exception as error:
             # Whatever broke: an error must not let a payout that may be out look unsent.
             trade_no = flight.entry.trade_no
             if flight.entry.state is State.SENDING:
-                raise OutcomeUnknownError(
+                unknown = OutcomeUnknownError(
                     f"Payout {trade_no} may have been made, and a {type(error).__name__} came while that was being "
                     "found out. Money may have moved. Mend the cause and call again with the same trade_no; never use "
                     "a new one.",
                     trade_no=trade_no,
                     attempts=flight.entry.attempt,
-                ) from error
+                )
+                self._tell_unknown(flight, unknown)
+                raise unknown from error
             if isinstance(error, LedgerUnavailableError):
                 raise LedgerUnavailableError(str(error), trade_no=trade_no) from error
             raise
@@ -128,12 +143,19 @@ class Engine:
             self.recording.announced.pop(flight.entry.trade_no, None)
         result = flight.entry.result()
         if result is not None:
+            if logger.isEnabledFor(logging.INFO):
+                tell_outcome(flight.entry, result, self.session.runtime.steady() - flight.began)
             return result
         elapsed = self.session.runtime.steady() - flight.began
         error = unsettled(flight.entry, flight.last, elapsed=elapsed, refused=flight.unclear, silence=flight.silence)
         if error.money_may_have_moved:
-            logger.warning("%s", error)
+            self._tell_unknown(flight, error)
+        else:
+            tell_outcome(flight.entry, error, elapsed)
         raise error
+
+    def _tell_unknown(self, flight: Flight, error: PayProError) -> None:
+        tell_unknown(flight.entry, error, window=self.session.policy.window(flight.entry))
 
     def _decide(self, flight: Flight, now: float) -> Step:
         last = flight.last
@@ -273,7 +295,7 @@ class Engine:
         exhausted = flight.sends >= flight.limits.max_attempts
         change = after_absence(flight.entry, resend=self.session.policy.resend, exhausted=exhausted)
         if change is None:
-            logger.info("Payout %s never arrived; it is sent again under the same trade_no.", flight.entry.trade_no)
+            logger.debug("Payout %s never arrived; it is sent again under the same trade_no.", flight.entry.trade_no)
             await self._send(flight)
             return
         if not (await self.recording.write(flight, change)).done:

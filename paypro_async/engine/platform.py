@@ -1,5 +1,6 @@
 """One exchange with the platform: sign, send, classify. It decides nothing and remembers nothing."""
 
+import logging
 import warnings
 from collections.abc import Mapping
 from inspect import isawaitable
@@ -15,6 +16,7 @@ from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.signing import Signer
 from paypro_async._core.wire import Exchange, Phase, WireRequest, request_body
+from paypro_async.engine.log_lines import tell_attempt, tell_question
 from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.log import logger
 from paypro_async.process import ProcessId, refuse_forked, this_process
@@ -119,6 +121,7 @@ class Platform:
             ClientStateError: If this process was forked since the client was opened. The parent sends it.
         """
         refuse_forked(self.opened_by, "The client")
+        began = self.runtime.steady() if (telling := logger.isEnabledFor(logging.DEBUG)) else 0.0
         exchange = await self.transport.send(request, timeout=timeout)
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
@@ -129,6 +132,8 @@ class Platform:
             _leave(exchange)
         if outcome.echoed is not None and not self._echoes.matched:
             self._echoes.note(echoed=outcome.echoed)
+        if telling:
+            tell_attempt(entry, outcome, self.runtime.steady() - began)
         return outcome, exchange
 
     async def query(self, trade_no: str, *, entry: Entry | None = None, timeout: float) -> Outcome:
@@ -137,6 +142,7 @@ class Platform:
         Args:
             entry: What the ledger holds of it, to tell its order from another one; None if it holds nothing.
         """
+        began = self.runtime.steady() if (telling := logger.isEnabledFor(logging.DEBUG)) else 0.0
         exchange = await self._ask({"tradeNo": trade_no}, self.spec.query_path, timeout)
         # What was erased is not known any more.
         repeats = entry is not None and entry.content and self.check_echo and self.spec.echo
@@ -151,14 +157,19 @@ class Platform:
         if outcome.verdict not in _SHOWN:
             # The next question, which must find nothing either, goes over another connection.
             _leave(exchange)
+        if telling:
+            tell_question(trade_no, outcome, self.runtime.steady() - began)
         return outcome
 
     async def balance(self, *, timeout: float) -> tuple[Outcome, Balance | None]:
         """Ask for the balance within *timeout* seconds, the signing included."""
+        began = self.runtime.steady() if (telling := logger.isEnabledFor(logging.DEBUG)) else 0.0
         exchange = await self._ask({}, self.spec.balance_path, timeout)
         outcome, balance = classify_balance(exchange, self.codes, currency=self.spec.currency)
         if balance is None:
             _leave(exchange)
+        if telling:
+            tell_question(None, outcome, self.runtime.steady() - began)
         return outcome, balance
 
     async def _ask(self, content: Mapping[str, str], path: str, timeout: float) -> Exchange:
@@ -167,9 +178,10 @@ class Platform:
             request = await self.sign(content, path, timeout=timeout)
         except ConfigurationError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever another's signer raises
             # A signer may be a vault, and an unanswered question is all that its failure means here.
-            logger.warning("A question to the platform could not be signed", exc_info=error)
+            # Not the traceback, which is another's, with whatever it holds.
+            logger.warning("A question to the platform could not be signed (%s).", type(error).__name__)
             cause = f"the question could not be signed ({type(error).__name__})"
             return Exchange(phase=Phase.NOT_SENT, cause=cause)
         return await self.transport.send(request, timeout=max(0.0, deadline - self.runtime.steady()))

@@ -25,6 +25,7 @@ from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger import merge
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.changes import apply
+from paypro_async.log import logger
 
 __all__ = ["ReconcileReport", "Reconciliation"]
 
@@ -110,7 +111,7 @@ class Reconciliation:
         # What was refused within the last day is looked at once more: the order may have been taken all the same.
         for pages in (ledger.recent_refusals, ledger.open_entries):
             await self._all(pages)
-        return ReconcileReport(
+        report = ReconcileReport(
             checked=self._counts["checked"],
             changed=MappingProxyType(dict(self._changed)),
             still_unknown=self._counts["still_unknown"],
@@ -120,6 +121,13 @@ class Reconciliation:
             unanswered=self._counts["unanswered"],
             elapsed=runtime.steady() - began,
         )
+        logger.info(
+            "Reconciled in %.1f s: %d asked about, %d changed, %d still unknown, %d missing, %d for a person, %d "
+            "overdue, %d without an answer",
+            *(report.elapsed, report.checked, sum(report.changed.values()), report.still_unknown, report.missing),
+            *(report.review, report.overdue, report.unanswered),
+        )
+        return report
 
     async def _all(self, pages: Callable[..., Awaitable[list[Entry]]]) -> None:
         session, after = self.recording.session, ""
