@@ -74,7 +74,7 @@ def sandbox(
         with Stop() as stop:
             async with platform:
                 _introduce(platform.base_url, merchant_no, booking_lag, own_secret=secret != _SECRET)
-                await stop.wait()
+                await _until(stop, platform)
 
     try:
         asyncio.run(serve())
@@ -84,6 +84,16 @@ def sandbox(
         note(f"Error: Port {port} is taken; name another one with --port, or 0 for a free one.")
         return Exit.UNEXPECTED
     return Exit.OK
+
+
+async def _until(stop: Stop, platform: Sandbox) -> None:
+    """Until it is told to stop; or until it cannot go on, which is raised."""
+    serving, stopping = asyncio.ensure_future(platform.serve_forever()), asyncio.ensure_future(stop.wait())
+    done, others = await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for one in others:
+        one.cancel()
+    for one in done:
+        one.result()
 
 
 def _introduce(base_url: str, merchant_no: str, booking_lag: float, *, own_secret: bool) -> None:

@@ -17,6 +17,8 @@ from typing import Literal
 
 from attrs import evolve, field, frozen
 
+from paypro_async.sandbox.journal import Journal, RequestRecord
+
 __all__ = [
     "PROCESSING",
     "SUCCESS",
@@ -51,7 +53,10 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
     }
 )
 
-Rejection = Literal["duplicate", "insufficient_funds"]
+Rejection = Literal["duplicate", "insufficient_funds", "full"]
+
+MOST_BOOKINGS = 1_000_000
+KEPT_REQUESTS = 100_000
 
 
 def message_of(status: str) -> str:
@@ -61,7 +66,7 @@ def message_of(status: str) -> str:
 
 def account_digest(bank_number: str, bank_code: str) -> str:
     """What tells one account from others without saying its number."""
-    return hashlib.sha256(f"{bank_code} {bank_number}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{bank_code} {bank_number}".encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _masked(_: str) -> str:
@@ -146,32 +151,6 @@ class Booking:
 
 
 @frozen(kw_only=True)
-class RequestRecord:
-    """One request in the journal, when it was answered.
-
-    Args:
-        number: The journal counts from 1.
-        at_ms: Milliseconds since the epoch.
-        members: Those of its body, personal ones masked; None if it was no JSON object.
-        fault: What hit it, by the value of :class:`Fault`.
-        http_status: Of the answer; None if nothing was sent.
-        code: The outer code of the reply, as the platform decided it before the fault.
-        booked: Whether this very request moved money.
-    """
-
-    number: int
-    at_ms: int
-    method: str
-    path: str
-    trade_no: str | None
-    members: Mapping[str, str] | None
-    fault: str | None
-    http_status: int | None
-    code: str | None
-    booked: bool
-
-
-@frozen(kw_only=True)
 class Comparison:
     """What was booked, set against what should have been; trade numbers.
 
@@ -193,6 +172,9 @@ class Comparison:
 
 class Books:
     """Orders by trade number, the balance, every booking ever made, and the journal of requests.
+
+    None of its bookings and orders is ever forgotten, or a number could be booked twice: once there are a million of
+    them, it books no more. Of the requests it keeps the latest hundred thousand.
 
     Args:
         balance: The money to start with.
@@ -216,12 +198,12 @@ class Books:
         self._balance = balance
         self._orders: dict[str, Order] = {}
         self._bookings: list[Booking] = []
-        self._requests: list[RequestRecord] = []
+        self._journal = Journal(keep=KEPT_REQUESTS)
         self._later: list[tuple[float, int, Callable[[float], object]]] = []
         self._tie_break = itertools.count()  # the queue never compares two callables
 
     def __repr__(self) -> str:
-        return f"<Books orders={len(self._orders)} bookings={len(self._bookings)} requests={len(self._requests)}>"
+        return f"<Books orders={len(self._orders)} bookings={len(self._bookings)} requests={self._journal.count}>"
 
     @property
     def orders(self) -> Mapping[str, Order]:
@@ -237,8 +219,13 @@ class Books:
 
     @property
     def requests(self) -> Sequence[RequestRecord]:
-        """The journal: every request to the platform in the order it was answered."""
-        return self._requests
+        """The journal: the latest requests to the platform in the order they were answered."""
+        return self._journal.records
+
+    @property
+    def request_count(self) -> int:
+        """How many requests there were, also those that the journal no longer holds."""
+        return self._journal.count
 
     @property
     def balance(self) -> Decimal:
@@ -249,7 +236,7 @@ class Books:
     @property
     def fault_counts(self) -> Mapping[str, int]:
         """How often each fault has hit a request."""
-        return Counter(record.fault for record in self._requests if record.fault is not None)
+        return self._journal.fault_counts
 
     def now_ms(self) -> int:
         """The time of the books in milliseconds since the epoch."""
@@ -286,7 +273,7 @@ class Books:
 
     def record(self, record: RequestRecord) -> None:
         """Add a request to the journal."""
-        self._requests.append(record)
+        self._journal.add(record)
 
     def booked_once(self, trade_nos: Iterable[str]) -> Comparison:
         """Compare all bookings with the trade numbers that should have been booked exactly once."""
@@ -302,6 +289,8 @@ class Books:
         earlier = self._orders.get(instruction.trade_no)
         if earlier is not None and self._deduplicate:
             return "duplicate"
+        if len(self._bookings) >= MOST_BOOKINGS:
+            return "full"
         if instruction.amount > self._balance:
             return "insufficient_funds"
         count = 1 if earlier is None else earlier.booked_count + 1

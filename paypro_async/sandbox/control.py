@@ -32,7 +32,7 @@ def books_view(books: Books) -> dict[str, object]:
         "orders": [order_view(order) for order in books.orders.values()],
         "balance": f"{books.balance:.4f}",
         "bookings": len(books.bookings),
-        "requests": len(books.requests),
+        "requests": books.request_count,
         "faults": dict(books.fault_counts),
     }
 

@@ -6,11 +6,13 @@ anyio waits for the sockets and this module owns them, because a true reset need
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import anyio
 import h11
 from attrs import evolve, field, frozen
 
+from paypro_async.log import logger
 from paypro_async.sandbox.messages import Answer, Delivery, Request
 
 __all__ = ["Connection", "Wire"]
@@ -19,6 +21,7 @@ Answerer = Callable[[Request], Answer]
 
 BODY_LIMIT = 1024 * 1024  # bytes
 _CHUNK = 64 * 1024
+_SILENCE = 10  # so many times as long as to any other client a connection is held that gets no answer on purpose
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time left: close() sends a reset
 
 
@@ -67,6 +70,8 @@ class Connection:
         drip_interval: Seconds between two bytes of a dripped reply.
         copy_delay: Seconds between a reply and its copy.
         refuse: Called to stop listening for a moment.
+        waiting: Entered for as long as it waits for a request.
+        patience: Seconds within which the client must send a whole request, or take a whole reply; None for any time.
         http: The state of the protocol.
     """
 
@@ -75,6 +80,8 @@ class Connection:
     drip_interval: float
     copy_delay: float
     refuse: Callable[[], None]
+    waiting: Callable[[], AbstractContextManager[None]]
+    patience: float | None
     http: h11.Connection = field(factory=lambda: h11.Connection(h11.SERVER))
 
     async def serve(self) -> None:
@@ -84,17 +91,31 @@ class Connection:
                 self.http.start_next_cycle()
         except h11.RemoteProtocolError as error:
             await self._refuse(error.error_status_hint)
+        except TimeoutError:
+            return  # It says nothing, or not all of it, or does not listen.
 
     async def _exchange(self) -> bool:
         """One request and its answer; whether another may follow."""
-        request = await self._read()
+        with self.waiting(), self._limited():
+            request = await self._read()
         if request is None:
             return False
-        answer = self.answer(request)
+        answer = self._answer(request)
         if request.method == "HEAD":
             answer = evolve(answer, body=b"")
         await self._deliver(answer)
         return self.http.our_state is h11.DONE and self.http.their_state is h11.DONE
+
+    def _answer(self, request: Request) -> Answer:
+        try:
+            return self.answer(request)
+        except Exception:
+            # A request that it cannot cope with must not end its service to all others.
+            logger.exception("The sandbox failed over a request to %s", request.path[:100])
+            return Answer(status=500, body=b'{"error": "the sandbox itself failed; its log says how"}')
+
+    def _limited(self, times: int = 1) -> AbstractContextManager[object]:
+        return nullcontext() if self.patience is None else anyio.fail_after(times * self.patience)
 
     async def _read(self) -> Request | None:
         """The next request; ``None`` at the end of the stream."""
@@ -131,8 +152,9 @@ class Connection:
             case Delivery.RESET:
                 self.wire.reset_on_close()
             case Delivery.SILENCE:
-                while await self.wire.receive():
-                    pass
+                with self._limited(_SILENCE):
+                    while await self.wire.receive():
+                        pass
             case Delivery.CUT:
                 await self._send(_head(answer), h11.Data(data=answer.body[: len(answer.body) // 2]))
             case Delivery.DRIP:
@@ -151,9 +173,10 @@ class Connection:
         # Nothing is read meanwhile, so that the copy stands before the reply to a next request, which may be there.
         events = (_head(answer), h11.Data(data=answer.body), h11.EndOfMessage())
         data = b"".join(self.http.send(event) or b"" for event in events)
-        await self.wire.send(data)
-        await anyio.sleep(self.copy_delay)
-        await self.wire.send(data)
+        with self._limited():
+            await self.wire.send(data)
+            await anyio.sleep(self.copy_delay)
+            await self.wire.send(data)
 
     async def _refuse(self, status: int) -> None:
         """Tell the client that this is not HTTP, or too much of it, and hang up."""
@@ -165,7 +188,8 @@ class Connection:
 
     async def _send(self, *events: h11.Event) -> None:
         """Send events in one write."""
-        await self.wire.send(b"".join(self.http.send(event) or b"" for event in events))
+        with self._limited():
+            await self.wire.send(b"".join(self.http.send(event) or b"" for event in events))
 
 
 def _head(answer: Answer) -> h11.Response:

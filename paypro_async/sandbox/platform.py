@@ -4,6 +4,7 @@ Order of the checks: fault before booking, JSON, merchant, signature, what is re
 to payouts, the remark, duplicate, balance. Then the booking, the reply, and the fault after it.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypedDict, get_args
@@ -11,15 +12,17 @@ from typing import Any, Literal, TypedDict, get_args
 from attrs import Attribute, evolve, field, frozen, validators
 
 from paypro_async.sandbox import replies, validation
-from paypro_async.sandbox.books import Books, Instruction, RequestRecord, message_of
+from paypro_async.sandbox.books import Books, Instruction, message_of
 from paypro_async.sandbox.control import PREFIX as CONTROL_PREFIX
 from paypro_async.sandbox.control import control
 from paypro_async.sandbox.faults import BEFORE_BOOKING, Fault, FaultPlan
+from paypro_async.sandbox.journal import RequestRecord
 from paypro_async.sandbox.messages import Answer, Delivery, Request
 from paypro_async.sandbox.remarks import Kind, Wish, read_wish
 from paypro_async.sandbox.replies import UNKNOWN_ORDERS, Echo, OrderNumberName, Reply
 from paypro_async.sandbox.signature import SecretPosition, is_signed, java_text
 from paypro_async.sandbox.validation import Members
+from paypro_async.sandbox.visitors import turned_away
 
 __all__ = ["Platform", "RuleChanges", "Rules", "UnknownOrder"]
 
@@ -27,6 +30,7 @@ UnknownOrder = Literal["null", "empty", "code", "refusal"]
 FaultDraw = Callable[[str, int], Fault | None]
 Decision = Callable[[Members, Fault | None], Reply]
 
+_KEPT_ATTEMPTS = 200_000
 # Everything else in a body may be personal, so the journal shows these and masks the rest.
 _NOT_PERSONAL = frozenset({"tradeNo", "amount", "timestamp", "bankCode", "bankNCode", "notifyUrl", "remark", "sign"})
 
@@ -94,7 +98,7 @@ class Platform:
     def __init__(self, *, rules: Rules, books: Books, faults: FaultPlan) -> None:
         self.rules = rules
         self._books = books
-        self._attempts: Counter[tuple[str, str]] = Counter()
+        self._attempts: Counter[tuple[str, bytes]] = Counter()
         # docs: india/payout, india/payoutQuery; India's balance page is not at hand.
         self._operations: Mapping[str, tuple[Decision, FaultDraw]] = {
             "/v1/paypro/payout": (self._payout, faults.payout_fault),
@@ -104,6 +108,8 @@ class Platform:
 
     def answer(self, request: Request) -> Answer:
         """Answer a request and enter it in the journal."""
+        if (refused := turned_away(request)) is not None:
+            return refused
         if request.path.startswith(CONTROL_PREFIX):
             return control(request, self._books)
         operation = self._operation(request.path)
@@ -137,8 +143,13 @@ class Platform:
         trade_no = _trade_no(members)
         if trade_no is None:
             return None
-        self._attempts[operation, trade_no] += 1
-        return draw(trade_no, self._attempts[operation, trade_no])
+        # Anybody may send any number, signed or not, so this has an end, and a long number is no longer than another.
+        key = operation, hashlib.blake2b(trade_no.encode("utf-8", "replace"), digest_size=16).digest()
+        attempt = self._attempts[key] + 1
+        if len(self._attempts) >= _KEPT_ATTEMPTS and attempt == 1:
+            del self._attempts[next(iter(self._attempts))]
+        self._attempts[key] = attempt
+        return draw(trade_no, attempt)
 
     def _checked(self, request: Request, members: Members | None, decide: Decision, fault: Fault | None) -> Reply:
         rules = self.rules
@@ -171,6 +182,8 @@ class Platform:
         name, echo = self.rules.order_number_name, self.rules.echo
         if booked == "duplicate":
             return replies.DUPLICATE
+        if booked == "full":
+            return replies.FULL
         if booked == "insufficient_funds":
             return replies.insufficient_funds(instruction.remark, order_number_name=name, echo=echo)
         reply = replies.payout_reply(booked, order_number_name=name, echo=echo)
@@ -205,7 +218,7 @@ class Platform:
         sent = answer.delivery not in {Delivery.RESET, Delivery.SILENCE}
         self._books.record(
             RequestRecord(
-                number=len(self._books.requests) + 1,
+                number=self._books.request_count + 1,
                 at_ms=self._books.now_ms(),
                 method=request.method,
                 path=request.path,

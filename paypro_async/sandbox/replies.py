@@ -17,6 +17,7 @@ from paypro_async.sandbox.remarks import read_code
 
 __all__ = [
     "DUPLICATE",
+    "FULL",
     "MERCHANT_UNKNOWN",
     "SIGN_ERROR",
     "UNKNOWN_ORDERS",
@@ -68,6 +69,7 @@ def wrong_parameter(what: str) -> Reply:
 SIGN_ERROR = refusal("1002", "sign error")
 MERCHANT_UNKNOWN = refusal("1003", "merchant does not exist")
 DUPLICATE = refusal("0100024", message_of("0100024"))
+FULL = refusal("9998", "the sandbox holds a million bookings and takes no more; open another one")
 _BUSY = refusal("9999", "System busy, please try again later")
 
 UNKNOWN_ORDERS: Mapping[str, Reply] = MappingProxyType(

@@ -12,7 +12,9 @@ import anyio
 import anyio.abc
 from attrs import evolve
 
+from paypro_async.log import logger
 from paypro_async.sandbox.books import Books
+from paypro_async.sandbox.capacity import OpenConnections, Place
 from paypro_async.sandbox.faults import FaultPlan
 from paypro_async.sandbox.http11 import Connection, Wire
 from paypro_async.sandbox.platform import Platform, RuleChanges, Rules, UnknownOrder
@@ -23,6 +25,8 @@ __all__ = ["Sandbox"]
 
 _HOST = "127.0.0.1"  # never another: the sandbox has no defences
 _BACKLOG = 1024
+_IDLE_SECONDS = 60.0
+_PAUSE = 0.05
 
 
 class Sandbox:
@@ -70,6 +74,9 @@ class Sandbox:
         drip_interval: Seconds between two bytes of a dripped reply.
         copy_delay: Seconds between a doubled reply and its copy.
         refuse_seconds: For how long new connections are refused after ``Fault.REFUSE``.
+        idle_timeout: Seconds within which a connection must bring a whole request and take a whole reply, or is closed.
+            By default 60; without limit with a *clock* of one's own, by which no connection is timed.
+        max_connections: How many are held at one time. For one more, that which has waited longest for a request goes.
         prefix: The path before ``/v1``; any is accepted when empty.
         clock: Seconds that only go forward; settlements and late bookings follow it.
     """
@@ -97,6 +104,8 @@ class Sandbox:
         drip_interval: float = 1.0,
         copy_delay: float = 0.005,
         refuse_seconds: float = 0.1,
+        idle_timeout: float | None = None,
+        max_connections: int = 1000,
         prefix: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -118,6 +127,9 @@ class Sandbox:
         self._drip_interval = drip_interval
         self._copy_delay = copy_delay
         self._refuse_seconds = refuse_seconds
+        self._patience = _IDLE_SECONDS if idle_timeout is None and clock is time.monotonic else idle_timeout
+        self._max_connections = max_connections
+        self._connections = OpenConnections(limit=max_connections)
         self._address = (_HOST, port)
         self._accepting = anyio.CancelScope()
         self._listener: socket.socket | None = None
@@ -156,6 +168,7 @@ class Sandbox:
             raise RuntimeError("The sandbox is open already.")
         self._listener = _listen(self._port)
         self._address = self._listener.getsockname()
+        self._connections = OpenConnections(limit=self._max_connections)
         # A task of its own, because fixtures of pytest may open the sandbox in one task and close it in another.
         self._serving = asyncio.create_task(self._serve(self._listener))
         return self
@@ -181,11 +194,13 @@ class Sandbox:
 
     async def serve_forever(self) -> None:
         """Serve until cancelled, opening the sandbox if it is not open yet."""
-        if self._serving is None:
+        if (serving := self._serving) is None:
             async with self:
                 await self.serve_forever()
-        else:
-            await asyncio.wait({self._serving})
+            return
+        await asyncio.wait({serving})
+        if not serving.cancelled():
+            serving.result()  # a failure of the server itself
 
     async def _serve(self, listener: socket.socket) -> None:
         async with anyio.create_task_group() as connections:
@@ -201,33 +216,39 @@ class Sandbox:
     async def _accept(self, listener: socket.socket, connections: anyio.abc.TaskGroup) -> None:
         """Accept all clients that wait."""
         try:
-            while True:
+            while self._connections.make_room():
                 client, _ = listener.accept()
-                connections.start_soon(self._serve_client, client)
+                connections.start_soon(self._serve_client, client, self._connections.enter())
+            await anyio.sleep(_PAUSE)
         except BlockingIOError:
             return
         except OSError:
             # Out of file descriptors, or the client has gone: those that wait are taken a little later.
-            await anyio.sleep(0.05)
+            await anyio.sleep(_PAUSE)
 
     def _stop_accepting(self) -> None:
         self._accepting.cancel()
 
-    async def _serve_client(self, client: socket.socket) -> None:
-        with client:
-            client.settimeout(0)
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    async def _serve_client(self, client: socket.socket, place: Place) -> None:
+        with client, place:
             connection = Connection(
                 wire=Wire(client),
                 answer=self._platform.answer,
                 drip_interval=self._drip_interval,
                 copy_delay=self._copy_delay,
                 refuse=self._stop_accepting,
+                waiting=place.waiting,
+                patience=self._patience,
             )
             try:
+                client.settimeout(0)
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 await connection.serve()
             except OSError:
                 return  # the client has gone; what was booked stays booked
+            except Exception:
+                # One connection must not end the service to all others.
+                logger.exception("A connection to the sandbox failed")
 
 
 def _listen(port: int) -> socket.socket:

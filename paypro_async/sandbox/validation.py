@@ -36,8 +36,8 @@ def read_members(body: bytes) -> Members | None:
     """The members of a JSON object, numbers as exact decimals; ``None`` when the body is anything else."""
     try:
         value = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
+    except (ValueError, ArithmeticError, RecursionError):
+        return None  # The second: an exponent beyond what any number can have.
     return value if isinstance(value, dict) else None
 
 
