@@ -16,6 +16,7 @@ REPLY = (
 class NullTransport:
     """Says at once that the payout was paid, which is final."""
 
+    keeps_time = True
     exchange = Exchange(phase=Phase.ANSWERED, status=200, body=REPLY)
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
@@ -27,6 +28,8 @@ class NullTransport:
 
 class OneOrderLedger(MemoryLedger):
     """Takes every order for another one, though :class:`NullTransport` gives all the same number."""
+
+    ends_when_cancelled = True
 
     async def move(self, change: Change) -> Written:
         self._orders.clear()

@@ -16,7 +16,6 @@ from paypro_async._core.regions.india import PayoutFields
 from paypro_async._core.report import BatchProgress
 from paypro_async._core.signing import Signer, check_signer
 from paypro_async._core.stopping import StopRules
-from paypro_async._core.trade_no import is_trade_no
 from paypro_async.batch.batch import Batch, BatchOptions
 from paypro_async.batch.source import Source
 from paypro_async.engine.intake import Intake
@@ -37,6 +36,8 @@ from paypro_async.settings import ClientSettings, settings_from
 from paypro_async.transport import Transport, TransportName, TransportSettings, check_transport, open_transport
 
 __all__ = ["PayProClient"]
+
+_DAY = timedelta(days=1)
 
 
 class PayProClient:
@@ -335,12 +336,9 @@ class PayProClient:
         Raises:
             QuestionFailedError: If no usable answer came. Asking moves no money.
         """
-        if not is_trade_no(trade_no):
-            raise ConfigurationError("trade_no must be 1 to 64 characters of letters, digits, '-' and '_'.")
         limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
-        return await Queries(session=self._asking()).query(
-            trade_no, timeout=limits.timeout, max_attempts=limits.max_attempts
-        )
+        queries = Queries(session=self._asking())
+        return await queries.query(trade_no, timeout=limits.timeout, max_attempts=limits.max_attempts)
 
     async def balance(self, *, timeout: float | None = None, max_attempts: int | None = None) -> Balance:
         """Ask the platform for the balance.
@@ -352,7 +350,12 @@ class PayProClient:
         return await Queries(session=self._asking()).balance(timeout=limits.timeout, max_attempts=limits.max_attempts)
 
     async def reconcile(
-        self, *, concurrency: int = 20, wait: bool = False, overdue_after: timedelta = timedelta(days=1)
+        self,
+        *,
+        concurrency: int = 20,
+        wait: bool = False,
+        overdue_after: timedelta = _DAY,
+        timeout: float | None = None,
     ) -> ReconcileReport:
         """Ask the platform about every payout in the ledger that is not final, and store what it says. Sends nothing.
 
@@ -363,20 +366,19 @@ class PayProClient:
             concurrency: How many questions may be under way at one time.
             wait: Wait for the settle window of payouts that were sent just now, instead of leaving them unknown.
             overdue_after: A payout that has been processing for longer is counted as overdue.
+            timeout: Seconds for everything, after which the report has not ``ended``. By default as long as it takes.
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read or written; what was learned until then is stored.
         """
-        check_count("concurrency", concurrency)
-        attempts = self._timing.max_attempts
-        all_open = Reconciliation(
+        return await Reconciliation(
             recording=self._paying().recording,
             concurrency=concurrency,
-            max_attempts=attempts,
+            max_attempts=self._timing.max_attempts,
             wait=wait,
+            timeout=timeout,
             overdue_after=overdue_after.total_seconds(),
-        )
-        return await all_open.run()
+        ).run()
 
     def new_trade_no(self) -> str:
         """A new order number in the platform's form: UTC ``YYYYMMDDHHMMSS`` and 18 random digits."""

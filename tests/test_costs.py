@@ -42,7 +42,7 @@ MOST = MappingProxyType(
         "waits, payout(), httpx": 4,
         "tasks, payout()": 0,
         "tasks, an item of a batch": 1,
-        "tasks, a batch without items": 2,
+        "tasks, a batch without items": 3,  # it runs, reads its source, and is noted in the ledger beside its payouts
         # The goals.
         "commits, 1,000 payouts, 128 at a time": 100,
         # One lost object of the smallest kind for each item would be more.

@@ -191,8 +191,8 @@ class BatchReport:
         codes: How many items that are not paid or processing ended with which platform code or error.
         failures: The first 100 of those items.
         elapsed: Seconds from start to end.
-        stopped: The name of the stop rule that ended it early, ``"cancelled"``, or None. What was not begun is in no
-            count.
+        stopped: The name of the stop rule that ended it early, ``"cancelled"``, ``"source_failed"`` if its source ended
+            by anything but its end, or None. What was not begun is in no count.
         sent: Items that this batch itself has sent. The others were known before, or were not sent.
         repeated: Items whose trade_no another item of the source has too. They are paid once and counted once, and
             this many are left out of all other numbers.

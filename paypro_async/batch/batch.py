@@ -18,13 +18,16 @@ from paypro_async.batch.scheduler import Scheduler
 from paypro_async.batch.source import END, Source
 from paypro_async.engine.limits import Limits
 from paypro_async.engine.payout import Engine
+from paypro_async.engine.session import RECORDING_SECONDS
 from paypro_async.errors import ClientStateError, LedgerUnavailableError
 from paypro_async.ledger import BatchRecord
+from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
+from paypro_async.runtime import end_task
 
 __all__ = ["Batch", "BatchOptions"]
 
-_DRAIN_SECONDS = 5.0
+_ENDING_SECONDS = 1.0
 _NO_PAYOUT = (ItemStatus.INVALID, ItemStatus.CONFLICT)
 
 
@@ -89,6 +92,7 @@ class Batch:
             scheduler=self._scheduler,
         )
         self._runner: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
         self._began = 0.0
         self._elapsed: float | None = None
         self._count = len(source) if isinstance(source, Sized) else None
@@ -132,10 +136,11 @@ class Batch:
         if runner is None or runner.done():
             return
         self._scheduler.cancel()
+        times = self._session.times
+        drain = min(times.request_timeout, times.timeout, self._options.limits.timeout) + RECORDING_SECONDS
         with anyio.CancelScope(shield=True):
-            await asyncio.wait([runner], timeout=self._session.times.request_timeout + _DRAIN_SECONDS)
-            runner.cancel()
-            await asyncio.wait([runner])
+            await asyncio.wait([runner], timeout=drain)
+            await end_task(runner, who="A batch", within=_ENDING_SECONDS)
 
     async def _wait(self) -> BatchReport:
         runner = self._runner or self._start()
@@ -144,6 +149,7 @@ class Batch:
             await asyncio.shield(runner)
         finally:
             await self.aclose()
+        self._raise_failure()
         return self.report
 
     async def _items(self) -> AsyncIterator[BatchItem]:
@@ -161,6 +167,7 @@ class Batch:
             await runner
         finally:
             await self.aclose()
+        self._raise_failure()
 
     def _start(self) -> asyncio.Task[None]:
         self._wanted = False
@@ -173,7 +180,8 @@ class Batch:
     async def _run(self) -> None:
         source = self._scheduler.source
         source.start()
-        await self._record()
+        # Beside the payouts: none depends on it, and a ledger that does not answer keeps none waiting.
+        beginning = asyncio.create_task(self._record(within=self._options.limits.timeout), name="paypro-batch-record")
         try:
             async with asyncio.TaskGroup() as group:
                 while (job := await self._scheduler.next()) is not None:
@@ -185,12 +193,14 @@ class Batch:
             self._elapsed = self._session.runtime.steady() - self._began
             self._running.pop(self, None)
             self._numbers.close()
-            failure = await source.aclose()
+            await source.aclose()
+            if source.failure is not None:
+                # Everything that it had given is done and recorded by now.
+                self._failure = self._failure or _of_source(source.failure)
+                self._scheduler.stopped = self._scheduler.stopped or "source_failed"
         self._tell_end()
-        await self._record(ended=True, whole=failure is None)
-        if failure is not None:
-            # The source itself failed. Everything that it had given is done and recorded by now.
-            raise failure
+        if await beginning:
+            await self._record(within=RECORDING_SECONDS, ended=True, whole=source.failure is None)
 
     def _tell_end(self) -> None:
         stopped, report = self._scheduler.stopped, self.report
@@ -198,8 +208,12 @@ class Batch:
         early = f"; it stopped early ({stopped})" if stopped else ""
         logger.info("Batch %s ended after %.1f s: %s%s", self._options.batch_id, report.elapsed, counts, early)
 
-    async def _record(self, *, ended: bool = False, whole: bool = False) -> None:
-        """Note in the ledger that the batch runs, or has ended with its *whole* source; no payout depends on it."""
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    async def _record(self, *, within: float, ended: bool = False, whole: bool = False) -> bool:
+        """Note in the ledger that the batch runs, or has ended with its *whole* source; whether that was stored."""
         whole = whole and not self._scheduler.stopped
         record = BatchRecord(
             merchant_no=self._session.platform.merchant_no,
@@ -208,15 +222,20 @@ class Batch:
             ended=ended,
         )
         try:
-            await self._ledger.record_batch(record)
+            await answer_within(within, self._ledger, self._ledger.record_batch(record))
         except LedgerUnavailableError as error:
             logger.warning("Batch %s could not be noted in the ledger: %s", record.batch_id, error)
+        except Exception:
+            logger.exception("Batch %s could not be noted in the ledger", record.batch_id)
+        else:
+            return True
+        return False
 
     async def _work(self, job: Job) -> None:
         item: BatchItem | None = None
         try:
             item = await self._worker.work(job)
-        except asyncio.CancelledError:
+        except BaseException:
             item = self._worker.as_left(job)
             raise
         finally:
@@ -271,3 +290,24 @@ class Batch:
         except Exception:
             # A callback must not touch a payment.
             logger.exception("The progress callback of a batch failed")
+        except asyncio.CancelledError:
+            logger.warning("The progress callback of batch %s has cancelled it.", self._options.batch_id)
+            self._scheduler.cancel()
+        except BaseException as error:  # noqa: BLE001  the program shall end: in order, and then the caller hears of it
+            self._failure = self._failure or error
+            self._scheduler.cancel()
+
+
+def _of_source(error: BaseException) -> BaseException:
+    """What the caller of a batch hears of a source that ended with *error*."""
+    misleading = asyncio.CancelledError | GeneratorExit | StopIteration | StopAsyncIteration
+    if not isinstance(error, misleading):
+        return error
+    # As it is it would end the caller's task, or a loop around the batch, as if all were well.
+    told = RuntimeError(
+        f"The source of the batch ended with a {type(error).__name__} and not by its end. What it had given until then "
+        "is done and recorded, and the batch's report has it. Mend the source and run the batch again with all of its "
+        "payouts."
+    )
+    told.__cause__ = error
+    return told

@@ -17,6 +17,7 @@ from paypro_async.engine.flight import Flight
 from paypro_async.engine.limits import Limits
 from paypro_async.engine.payout import Engine
 from paypro_async.errors import InvalidPayoutError, OutcomeUnknownError, PayProError, Problem
+from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 
 __all__ = ["Job", "Worker"]
@@ -128,7 +129,7 @@ class Worker:
                 job.intent = self._intent(job)
                 job.needs_turn = rate.limited and not await self._is_known(job.intent)
             if job.needs_turn and rate.missed(job.turn):
-                job.turn = await rate.turn()
+                job.turn = await rate.turn(within=self.limits.timeout)
         finally:
             self.scheduler.seen_turn(job)
         if job.needs_turn and (ahead := rate.ahead(job.turn)) > 0:
@@ -142,7 +143,9 @@ class Worker:
 
     async def _is_known(self, intent: Intent) -> bool:
         # Only what will be sent takes a turn in the rate; a second run passes over what is done.
-        return await self.engine.recording.ledger.get(intent.merchant_no, intent.trade_no) is not None
+        ledger = self.engine.recording.ledger
+        looking = ledger.get(intent.merchant_no, intent.trade_no)
+        return await answer_within(self.limits.timeout, ledger, looking) is not None
 
     def _intent(self, job: Job) -> Intent:
         try:

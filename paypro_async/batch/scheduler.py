@@ -112,6 +112,9 @@ class Scheduler(Generic[T]):
                 self._unbegun.discard(job)
                 continue
             item = self.source.take() if self._may_begin() else NOTHING
+            if item is END and self.source.interrupted:
+                self.cancel()
+                continue
             if item is not NOTHING and item is not END:
                 job = self._make(next(self._positions), item)
                 self._seeking.add(job)

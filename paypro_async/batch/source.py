@@ -1,16 +1,22 @@
 """The source of a batch, read one item ahead and no further, so that it may be of any length."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from paypro_async._core.regions import Payable
+from paypro_async.log import logger
+from paypro_async.runtime import end_task
 
 __all__ = ["END", "NOTHING", "Source", "SourceReader"]
 
 Source = Iterable[Payable] | AsyncIterable[Payable]
 """Where payouts come from: any iterable or async iterable, of any length."""
+
+_CLOSING_SECONDS = 1.0
+_BLOCKED_SECONDS = 1.0
 
 END = object()
 """What stands behind the last item."""
@@ -32,6 +38,15 @@ class SourceReader:
         self._next: asyncio.Queue[Any] = asyncio.Queue(maxsize=1)
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._over = False
+        self._told = False
+        self.failure: BaseException | None = None
+        """What the source ended with, if not by its end."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the source ended since the whole program shall."""
+        return isinstance(self.failure, KeyboardInterrupt | SystemExit)
 
     def start(self) -> None:
         """Begin to read, in a task of its own."""
@@ -39,38 +54,68 @@ class SourceReader:
 
     def take(self) -> Any:
         """The next item, ``END`` for ever once there is none, or ``NOTHING`` for now."""
-        if self._next.empty():
-            return NOTHING
-        item = self._next.get_nowait()
-        if item is END:
-            self._next.put_nowait(END)
-        return item
+        if not self._next.empty():
+            return self._next.get_nowait()
+        return END if self._over else NOTHING
 
-    async def aclose(self) -> Exception | None:
-        """Stop reading; the error of the source itself, if it failed."""
+    async def aclose(self) -> None:
+        """Stop reading. A source that goes on although it was cancelled is left behind."""
         self._closing = True
-        if self._task is None:
-            return None
-        self._task.cancel()
-        (outcome,) = await asyncio.gather(self._task, return_exceptions=True)
-        return outcome if isinstance(outcome, Exception) else None
+        if self._task is not None:
+            await end_task(self._task, who="The source of a batch", within=_CLOSING_SECONDS)
 
     async def _read(self) -> None:
         try:
-            if isinstance(self._source, AsyncIterable):
-                async with _closing(self._source) as source:
-                    async for item in source:
-                        await self._offer(item)
-            else:
-                for item in self._source:
-                    await self._offer(item)
-        finally:
-            if not self._closing:
-                await self._offer(END)
-
-    async def _offer(self, item: Any) -> None:
-        await self._next.put(item)
+            await self._read_all()
+        except BaseException as error:  # noqa: BLE001  none may pass for the end of the source, or leave the batch waiting
+            if not (self._closing and isinstance(error, asyncio.CancelledError)):
+                self.failure = error
+        # No wait from here on: this may be a task that is being thrown away.
+        self._over = True
         self._on_item()
+
+    async def _read_all(self) -> None:
+        if isinstance(self._source, AsyncIterable):
+            async with _closing(self._source) as source:
+                while (item := await _next_of(source)) is not END:
+                    if self._closing:
+                        return  # The source has swallowed that it was cancelled.
+                    await self._next.put(item)
+                    self._on_item()
+            return
+        iterator = iter(self._source)
+        while True:
+            began = time.monotonic()
+            try:
+                item = next(iterator)
+            except StopIteration as error:
+                if type(error) is not StopIteration:
+                    raise  # It only passes for the end.
+                return
+            if (seconds := time.monotonic() - began) > _BLOCKED_SECONDS:
+                self._tell_of_blocking(seconds)
+            await self._next.put(item)
+            self._on_item()
+
+    def _tell_of_blocking(self, seconds: float) -> None:
+        if not self._told:
+            self._told = True
+            logger.warning(
+                "The source of a batch took %.1f s for one item and is no async iterable, so all else in this event "
+                "loop stood still meanwhile: no reply was read and no deadline kept. Give an async iterable, which "
+                "waits with await.",
+                seconds,
+            )
+
+
+async def _next_of(iterator: AsyncIterator[Any]) -> Any:
+    """The next item, or ``END``; an error that only passes for the end is raised."""
+    try:
+        return await anext(iterator)
+    except StopAsyncIteration as error:
+        if type(error) is not StopAsyncIteration:
+            raise
+        return END
 
 
 @asynccontextmanager

@@ -29,6 +29,7 @@ from paypro_async._core.trade_no import RANDOM_BITS, make_trade_no
 from paypro_async.engine.platform import Platform
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger import Ledger
+from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 
 __all__ = ["Control"]
@@ -64,7 +65,7 @@ class Control:
     Args:
         platform: Is asked.
         ledger: Keeps the answer, so that many processes ask once an hour together; or None.
-        timeout: Seconds for one question.
+        timeout: Seconds for one question, to the platform or to the ledger.
         heard: Whether the platform has taken anything from this merchant since the client was opened.
         accepted: The trade number of an order that it has taken.
     """
@@ -183,7 +184,8 @@ class Control:
         if self.ledger is None:
             return None
         try:
-            found = await self.ledger.control_answer(self.platform.merchant_no)
+            asking = self.ledger.control_answer(self.platform.merchant_no)
+            found = await answer_within(self.timeout, self.ledger, asking)
         except LedgerUnavailableError as error:
             logger.warning("The control question is asked anew: %s", error)
             return None
@@ -193,7 +195,8 @@ class Control:
         if self.ledger is None:
             return
         try:
-            await self.ledger.record_control(self.platform.merchant_no, code)
+            recording = self.ledger.record_control(self.platform.merchant_no, code)
+            await answer_within(self.timeout, self.ledger, recording)
         except LedgerUnavailableError as error:
             logger.warning("The answer of the control question could not be kept: %s", error)
 

@@ -6,7 +6,7 @@ from paypro_async._core.retry import RetryPolicy
 from paypro_async.engine.rate import NoRate, Rate
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["Limits", "Timing", "check_count"]
+__all__ = ["Limits", "Timing", "check_count", "check_seconds"]
 
 _BATCH_ATTEMPTS = 10
 _NO_RATE = NoRate()
@@ -75,7 +75,7 @@ class Timing:
         given |= {"request_timeout": request_timeout} if request_timeout is not None else {}
         given |= {"send_within": send_within} if send_within is not None else {}
         for name, seconds in given.items():
-            _check_seconds(name, seconds)
+            check_seconds(name, seconds)
         check_count("max_attempts", max_attempts)
         # What is not given is made to fit beside what is, with room for the platform's lag.
         request = request_timeout or min(20.0, settle_after / 3, (settle_after - (send_within or 0)) / 2)
@@ -126,12 +126,17 @@ class Timing:
 
     def _limits(self, timeout: float, max_attempts: int, *, given: tuple[float | None, int | None]) -> Limits:
         if given[0] is not None:
-            _check_seconds("timeout", given[0])
+            check_seconds("timeout", given[0])
         check_count("max_attempts", max_attempts if given[1] is None else given[1])
         return Limits(timeout=timeout, max_attempts=max_attempts)
 
 
-def _check_seconds(name: str, seconds: object) -> None:
+def check_seconds(name: str, seconds: object) -> None:
+    """Refuse what is no positive number of seconds.
+
+    Raises:
+        ConfigurationError: With the setting's name.
+    """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
         raise ConfigurationError(f"{name} must be a positive number of seconds.")
 

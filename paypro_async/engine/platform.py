@@ -2,11 +2,10 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from inspect import isawaitable
 from typing import Any
 
-import anyio
 from attrs import define, field, frozen
 
 from paypro_async._core.lifecycle import Entry
@@ -20,13 +19,14 @@ from paypro_async.engine.log_lines import tell_attempt, tell_question
 from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.log import logger
 from paypro_async.process import ProcessId, refuse_forked, this_process
-from paypro_async.runtime import Runtime
+from paypro_async.runtime import NoAnswerError, Runtime, answer_of
 from paypro_async.transport import Transport
 
 __all__ = ["Platform"]
 
 
 _SAID_AFTER = 3
+_TRANSPORT_FIRST = 0.1
 _ACCEPTED = (Verdict.PAID, Verdict.PROCESSING)
 _SHOWN = (*_ACCEPTED, Verdict.PARTIAL, Verdict.FAILED, Verdict.UNLISTED, Verdict.FOREIGN)
 
@@ -64,6 +64,15 @@ def _leave(exchange: Exchange) -> None:
         exchange.discard()
 
 
+async def _in_time(sending: Awaitable[Exchange], timeout: float) -> Exchange:
+    """What *sending* came to; if it does not return, as much as that says: the request may have left."""
+    try:
+        # A transport that keeps its time says how far it got, so it goes first.
+        return await answer_of(sending, within=timeout + _TRANSPORT_FIRST, who="The transport")
+    except NoAnswerError as error:
+        return Exchange(phase=Phase.MAYBE_SENT, cause=f"{error}".replace("The", "the", 1))
+
+
 @frozen(kw_only=True, eq=False)
 class Platform:
     """PayPro as seen by one merchant of one region.
@@ -82,6 +91,11 @@ class Platform:
     opened_by: ProcessId = field(factory=this_process, init=False)
     check_echo: bool = True
     _echoes: _Echoes = field(factory=_Echoes, init=False)
+    _keeps_time: bool = field(init=False)
+
+    @_keeps_time.default
+    def _(self) -> bool:
+        return bool(getattr(self.transport, "keeps_time", False))
 
     async def sign_payout(self, entry: Entry, *, timeout: float, send_by: float) -> WireRequest:
         """Make one signed request of a payout, whose remark is its number unless the caller has one of its own.
@@ -98,13 +112,12 @@ class Platform:
         """Make one signed request. Each attempt gets its own timestamp, so each is signed anew.
 
         Raises:
-            TimeoutError: If a signer that waits (a vault, an HSM) takes longer than *timeout* seconds.
+            NoAnswerError: If a signer that waits (a vault, an HSM) takes longer than *timeout* seconds.
         """
         fields = {**content, "timestamp": str(int(self.runtime.now().timestamp() * 1000))}
         signature: Any = self.signer.sign(fields)
         if not isinstance(signature, str) and isawaitable(signature):
-            with anyio.fail_after(timeout):
-                signature = await signature
+            signature = await answer_of(signature, within=timeout, who="The signer")
         if not isinstance(signature, str):
             raise ConfigurationError("The signer returned no text. Its sign() must return the signature as str.")
         return WireRequest(
@@ -122,7 +135,8 @@ class Platform:
         """
         refuse_forked(self.opened_by, "The client")
         began = self.runtime.steady() if (telling := logger.isEnabledFor(logging.DEBUG)) else 0.0
-        exchange = await self.transport.send(request, timeout=timeout)
+        sending = self.transport.send(request, timeout=timeout)
+        exchange = await (sending if self._keeps_time else _in_time(sending, timeout))
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
         # The remark that a caller gives may be that of all rows; an order's number the ledger has once.
@@ -184,4 +198,6 @@ class Platform:
             logger.warning("A question to the platform could not be signed (%s).", type(error).__name__)
             cause = f"the question could not be signed ({type(error).__name__})"
             return Exchange(phase=Phase.NOT_SENT, cause=cause)
-        return await self.transport.send(request, timeout=max(0.0, deadline - self.runtime.steady()))
+        left = max(0.0, deadline - self.runtime.steady())
+        sending = self.transport.send(request, timeout=left)
+        return await (sending if self._keeps_time else _in_time(sending, left))

@@ -9,10 +9,12 @@ from attrs import frozen
 from paypro_async._core.lifecycle import Cause, Entry, Reply, State
 from paypro_async._core.models import Balance, PayoutStatus, QueryResult
 from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.trade_no import is_trade_no
 from paypro_async._core.wire import Phase
-from paypro_async.engine.session import Session
-from paypro_async.errors import LedgerUnavailableError, QuestionFailedError
+from paypro_async.engine.session import RECORDING_SECONDS, Session
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError, QuestionFailedError
 from paypro_async.ledger import Ledger, merge
+from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 
 __all__ = ["Queries"]
@@ -51,12 +53,16 @@ class Queries:
 
     async def query(self, trade_no: str, *, timeout: float, max_attempts: int) -> QueryResult:
         """Ask for one payout, within *timeout* seconds in all."""
-        ledger, entry = self.session.ledger, await self._known(trade_no)
+        if not is_trade_no(trade_no):
+            raise ConfigurationError("trade_no must be 1 to 64 characters of letters, digits, '-' and '_'.")
+        deadline = self.session.runtime.steady() + timeout
+        # Half of the time at most: what the platform says is worth having without the ledger too.
+        ledger, entry = self.session.ledger, await self._known(trade_no, within=timeout / 2)
 
         async def ask(patience: float) -> tuple[Outcome, None]:
             return await self.session.platform.query(trade_no, entry=entry, timeout=patience), None
 
-        outcome, _ = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
+        outcome, _ = await self._until_answered(ask, deadline=deadline, max_attempts=max_attempts)
         if outcome.verdict in _NO_ANSWER:
             raise self._failed(f"The platform could not be asked for payout {trade_no}", outcome, trade_no=trade_no)
         merged = await self._merge(ledger, entry, outcome) if ledger and entry else None
@@ -77,17 +83,17 @@ class Queries:
         async def ask(patience: float) -> tuple[Outcome, Balance | None]:
             return await self.session.platform.balance(timeout=patience)
 
-        outcome, balance = await self._until_answered(ask, timeout=timeout, max_attempts=max_attempts)
+        deadline = self.session.runtime.steady() + timeout
+        outcome, balance = await self._until_answered(ask, deadline=deadline, max_attempts=max_attempts)
         if balance is None:
             raise self._failed("The platform could not be asked for the balance", outcome)
         return balance
 
     async def _until_answered(
-        self, ask: Callable[[float], Awaitable[tuple[Outcome, T]]], *, timeout: float, max_attempts: int
+        self, ask: Callable[[float], Awaitable[tuple[Outcome, T]]], *, deadline: float, max_attempts: int
     ) -> tuple[Outcome, T]:
         """The first usable answer, or the last one that was none."""
         session = self.session
-        deadline = session.runtime.steady() + timeout
         tries = 0
         while True:
             now = session.runtime.steady()
@@ -122,10 +128,12 @@ class Queries:
         error.__cause__ = outcome.fault.error if outcome.fault is not None else None
         return error
 
-    async def _known(self, trade_no: str) -> Entry | None:
+    async def _known(self, trade_no: str, *, within: float) -> Entry | None:
+        ledger = self.session.ledger
+        if ledger is None:
+            return None
         try:
-            ledger = self.session.ledger
-            return await ledger.get(self.session.platform.merchant_no, trade_no) if ledger else None
+            return await answer_within(within, ledger, ledger.get(self.session.platform.merchant_no, trade_no))
         except LedgerUnavailableError as error:
             # The query does not depend on it; what the platform says is worth having all the same.
             logger.warning("Payout %s is asked about without the ledger: %s", trade_no, error)
@@ -134,7 +142,8 @@ class Queries:
     async def _merge(self, ledger: Ledger, entry: Entry, outcome: Outcome) -> Entry | None:
         try:
             adopt = self.session.policy.adopt_duplicates
-            return await merge(ledger, entry, outcome, cause=Cause.QUERY, adopt_duplicates=adopt)
+            merging = merge(ledger, entry, outcome, cause=Cause.QUERY, adopt_duplicates=adopt)
+            return await answer_within(RECORDING_SECONDS, ledger, merging)
         except LedgerUnavailableError as error:
             logger.warning("The answer about payout %s could not be stored: %s", entry.trade_no, error)
             return None

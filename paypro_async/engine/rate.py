@@ -11,8 +11,9 @@ from typing import ClassVar
 
 from attrs import define, field
 
-from paypro_async.errors import ConfigurationError
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError
 from paypro_async.ledger import Ledger
+from paypro_async.ledger.patience import answer_within
 from paypro_async.runtime import Runtime
 
 __all__ = ["NoRate", "Rate"]
@@ -31,7 +32,7 @@ class NoRate:
 
     limited: ClassVar[bool] = False
 
-    async def turn(self) -> float | None:
+    async def turn(self, *, within: float | None = None) -> float | None:  # noqa: ARG002  as a rate has it
         """None: there is nothing to wait for."""
         return None
 
@@ -63,6 +64,7 @@ class Rate:
         name: What all who keep the rate call it.
         per_second: Payouts a second at most.
         runtime: Clock and sleep.
+        patience: Seconds that the ledger has for handing out a turn.
         lead: Seconds that storing an intent has lately taken: one that is begun so much ahead of its turn is in time.
 
     Raises:
@@ -75,6 +77,7 @@ class Rate:
     name: str
     per_second: float
     runtime: Runtime
+    patience: float = 30.0
     lead: float = 0.0
     _due: deque[float] = field(factory=deque, init=False)
     _count: int = field(default=1, init=False)
@@ -84,19 +87,28 @@ class Rate:
         if isinstance(self.per_second, bool) or not 0 < self.per_second < math.inf:
             raise ConfigurationError("rate must be more than zero payouts a second, or None.")
 
-    async def turn(self) -> float:
+    async def turn(self, *, within: float | None = None) -> float:
         """The next turn: a moment of the steady clock, at hand or to be waited for.
+
+        Args:
+            within: Seconds that the ledger has for handing it out.
 
         Raises:
             LedgerUnavailableError: If the ledger hands out none.
         """
-        async with self._taking:
-            while self._due and self.missed(self._due[0]):
-                self._due.popleft()
-                self._count = 1  # More than is used; other processes may need them.
-            if not self._due:
-                await self._take()
-            return self._due.popleft()
+        patience = self.patience if within is None else min(within, self.patience)
+        try:
+            async with asyncio.timeout(patience), self._taking:
+                while self._due and self.missed(self._due[0]):
+                    self._due.popleft()
+                    self._count = 1  # More than is used; other processes may need them.
+                if not self._due:
+                    await self._take(patience)
+                return self._due.popleft()
+        except TimeoutError:
+            raise LedgerUnavailableError(
+                f"The ledger handed out no turn of the rate within {patience:.3g} s."
+            ) from None
 
     def missed(self, turn: float | None) -> bool:
         """Whether it is too late for that turn, or there is none."""
@@ -108,7 +120,7 @@ class Rate:
 
     async def ready(self, deadline: float) -> float:
         """Take a turn and wait until it is nearly due, but not beyond the *deadline*, a moment of the steady clock."""
-        turn = await self.turn()
+        turn = await self.turn(within=max(0.0, deadline - self.runtime.steady()))
         if (delay := min(turn - self.lead, deadline) - self.runtime.steady()) > 0:
             await self.runtime.sleep(delay)
         return turn
@@ -127,9 +139,10 @@ class Rate:
         """An intent took so long to store."""
         self.lead = min(_LONGEST_LEAD, 0.8 * self.lead + 0.2 * seconds)
 
-    async def _take(self) -> None:
+    async def _take(self, patience: float) -> None:
         spacing = _SPARE / self.per_second
-        turns = await self.ledger.reserve(self.name, spacing=spacing, count=self._count)
+        taking = self.ledger.reserve(self.name, spacing=spacing, count=self._count)
+        turns = await answer_within(patience, self.ledger, taking)
         first = self.runtime.steady() + turns.first
         self._due.extend(first + number * spacing for number in range(turns.count))
         self._count = max(1, min(2 * self._count, int(_AHEAD * self.per_second)))

@@ -10,9 +10,11 @@ A page is done before the next one is read, so a ledger of any size needs the me
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 from attrs import define, field, frozen
 
@@ -20,14 +22,19 @@ from paypro_async._core.lifecycle import Cause, Entry, Reply, State, is_refusal
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.retry import BELIEVED_ABSENCES
 from paypro_async._core.transitions import after_absence, after_second_look
+from paypro_async.engine.limits import check_count, check_seconds
 from paypro_async.engine.recording import Recording
+from paypro_async.engine.session import RECORDING_SECONDS
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger import merge
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.changes import apply
+from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 
 __all__ = ["ReconcileReport", "Reconciliation"]
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
@@ -43,6 +50,8 @@ class ReconcileReport:
         overdue: Payouts that the platform has been processing for longer than a day, or what was asked for.
         unanswered: Payouts about which no usable answer came. Each stays what it was.
         elapsed: Seconds from start to end.
+        ended: Whether it came to the end of the ledger. If its time was over before, the payouts that it did not get to
+            are in none of the numbers.
     """
 
     checked: int
@@ -53,11 +62,12 @@ class ReconcileReport:
     overdue: int
     unanswered: int
     elapsed: float
+    ended: bool = True
 
     @property
     def ok(self) -> bool:
         """Whether the platform has answered for every payout, and none is unknown or missing or wants a person."""
-        return not (self.still_unknown or self.missing or self.review or self.overdue or self.unanswered)
+        return self.ended and not (self.still_unknown or self.missing or self.review or self.overdue or self.unanswered)
 
 
 @define(kw_only=True, eq=False)
@@ -70,6 +80,7 @@ class _Case:
     due: float
     absences: int = 0
     tries: int = 0
+    give_up: float | None = None  # the moment by which one question, with its repetitions, must have an answer
     answered: bool = False
     witnessed: bool = False  # one reply has said that its order failed, and another was asked for
 
@@ -93,21 +104,36 @@ class Reconciliation:
         concurrency: Queries at one time.
         max_attempts: How often one query that gets no usable answer is made.
         wait: Whether to wait for the settle window of attempts that are younger.
+        timeout: Seconds for everything; None for as long as it takes.
         overdue_after: Seconds after which a payout that is still processing wants attention.
+
+    Raises:
+        ConfigurationError: If a number makes no sense.
     """
 
     recording: Recording
     concurrency: int
     max_attempts: int
     wait: bool
+    timeout: float | None = None
     overdue_after: float = 86_400.0
+    _deadline: float = field(default=math.inf, init=False)
+    _asked: bool = field(default=False, init=False)
+    _ended: bool = field(default=True, init=False)
     _counts: Counter[str] = field(factory=Counter, init=False)
     _changed: Counter[tuple[State, State]] = field(factory=Counter, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        check_count("concurrency", self.concurrency)
+        if self.timeout is not None:
+            check_seconds("timeout", self.timeout)
 
     async def run(self) -> ReconcileReport:
         """Ask about everything that is open."""
         ledger, runtime = self.recording.ledger, self.recording.session.runtime
         began = runtime.steady()
+        if self.timeout is not None:
+            self._deadline = began + self.timeout
         # What was refused within the last day is looked at once more: the order may have been taken all the same.
         for pages in (ledger.recent_refusals, ledger.open_entries):
             await self._all(pages)
@@ -120,6 +146,7 @@ class Reconciliation:
             overdue=self._counts["overdue"],
             unanswered=self._counts["unanswered"],
             elapsed=runtime.steady() - began,
+            ended=self._ended,
         )
         logger.info(
             "Reconciled in %.1f s: %d asked about, %d changed, %d still unknown, %d missing, %d for a person, %d "
@@ -131,7 +158,10 @@ class Reconciliation:
 
     async def _all(self, pages: Callable[..., Awaitable[list[Entry]]]) -> None:
         session, after = self.recording.session, ""
-        while page := await pages(session.platform.merchant_no, after=after, limit=PAGE):
+        while self._left() > 0:
+            page = await self._answer(pages(session.platform.merchant_no, after=after, limit=PAGE))
+            if not page:
+                return
             after = page[-1].trade_no
             now = session.runtime.steady()
             # Nothing of a new one is out, so the platform cannot know it; unless that was only believed.
@@ -143,13 +173,16 @@ class Reconciliation:
             await self._page(cases)
             for case in cases:
                 self._count(case)
+        self._ended = False
 
     async def _page(self, cases: list[_Case]) -> None:
         left, runtime = cases, self.recording.session.runtime
-        while left:
+        while left and self._left() > 0:
             delay = min(case.due for case in left) - runtime.steady()
             if delay > 0:
-                await runtime.sleep(delay)
+                await runtime.sleep(min(delay, self._left()))
+                if delay >= self._left():
+                    return  # Those that are not due by then stay what they are.
                 await self._reload(left)
             now = runtime.steady()
             later = [case for case in left if case.due > now]
@@ -159,7 +192,7 @@ class Reconciliation:
         """Other processes write meanwhile: what they learned is worth more than what was read before the wait."""
         session = self.recording.session
         numbers = [case.entry.trade_no for case in cases]
-        found = await self.recording.ledger.get_many(session.platform.merchant_no, numbers)
+        found = await self._answer(self.recording.ledger.get_many(session.platform.merchant_no, numbers))
         now = session.runtime.steady()
         for case in cases:
             case.see(found.get(case.entry.trade_no, case.entry), now)
@@ -170,7 +203,7 @@ class Reconciliation:
 
         async def work() -> list[_Case]:
             # What another process brought to another state meanwhile needs no query any more.
-            return [case for case in rest if case.is_open and await self._ask(case)]
+            return [case for case in rest if case.is_open and self._left() > 0 and await self._ask(case)]
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -184,11 +217,17 @@ class Reconciliation:
         """Ask about one payout and store what is said; whether to ask again."""
         session, entry = self.recording.session, case.entry
         runtime = session.runtime
-        await session.may_try_again()
+        if case.give_up is None:
+            case.give_up = runtime.steady() + session.times.timeout
+        deadline = min(case.give_up, self._deadline)
+        # The first question of all is not held back.
+        if self._asked and not await session.may_try_again(deadline=deadline):
+            return False
+        self._asked = True
         settled = session.policy.settled(self._age(case, runtime.steady()), session.policy.window(entry))
-        outcome = await session.platform.query(entry.trade_no, entry=entry, timeout=session.times.request_timeout)
+        outcome = await session.platform.query(entry.trade_no, entry=entry, timeout=self._patience(deadline))
         if outcome.verdict is Verdict.QUESTION_REFUSED:
-            outcome = await session.control.read(entry, outcome, timeout=3 * session.times.request_timeout)
+            outcome = await session.control.read(entry, outcome, timeout=self._patience(deadline, requests=3))
         case.tries += 1
         if outcome.verdict is Verdict.UNKNOWN:
             return self._put_off(case, outcome)
@@ -197,7 +236,7 @@ class Reconciliation:
             return self._put_off(case, outcome)
         session.budget.answered()
         session.control.hear(entry.trade_no, outcome)
-        case.answered, case.tries = True, 0
+        case.answered, case.tries, case.give_up = True, 0, None
         if (
             case.entry.reply is Reply.FAILING
             and outcome.verdict is Verdict.UNLISTED
@@ -219,11 +258,11 @@ class Reconciliation:
         """Store what was said, decided from what is stored then."""
         session, ledger = self.recording.session, self.recording.ledger
         if is_refusal(case.entry):
-            entry = await apply(ledger.move, case.entry, lambda newest: after_second_look(newest, outcome))
+            learning = apply(ledger.move, case.entry, lambda newest: after_second_look(newest, outcome))
         else:
             adopt = session.policy.adopt_duplicates
-            entry = await merge(ledger, case.entry, outcome, cause=Cause.RECONCILE, adopt_duplicates=adopt)
-        case.see(entry, session.runtime.steady())
+            learning = merge(ledger, case.entry, outcome, cause=Cause.RECONCILE, adopt_duplicates=adopt)
+        case.see(await self._answer(learning), session.runtime.steady())
 
     def _put_off(self, case: _Case, outcome: Outcome) -> bool:
         case.answered, case.absences = False, 0
@@ -233,7 +272,7 @@ class Reconciliation:
         policy, runtime = self.recording.session.policy, self.recording.session.runtime
         hint = min(outcome.retry_after or 0.0, policy.retry_after_max)
         case.due = runtime.steady() + policy.backoff(case.tries - 1, runtime.chance()) + hint
-        return True
+        return case.give_up is None or case.due < case.give_up
 
     def _await_the_next(self, case: _Case) -> bool:
         policy = self.recording.session.policy
@@ -250,7 +289,21 @@ class Reconciliation:
         resend = session.policy.resend
         change = after_absence(case.entry, resend=resend, exhausted=True, cause=Cause.RECONCILE)
         if change is not None:
-            case.see((await self.recording.ledger.move(change)).entry, session.runtime.steady())
+            written = await self._answer(self.recording.ledger.move(change))
+            case.see(written.entry, session.runtime.steady())
+
+    def _left(self) -> float:
+        return self._deadline - self.recording.session.runtime.steady()
+
+    def _patience(self, deadline: float, *, requests: int = 1) -> float:
+        session = self.recording.session
+        return max(0.0, min(requests * session.times.request_timeout, deadline - session.runtime.steady()))
+
+    async def _answer(self, answer: Awaitable[T]) -> T:
+        """What the ledger answers, for which it has as long as one call of this client."""
+        # What was learned is stored although the time is over.
+        seconds = min(self.recording.session.times.timeout, max(RECORDING_SECONDS, self._left()))
+        return await answer_within(seconds, self.recording.ledger, answer)
 
     def _age(self, case: _Case, now: float) -> float:
         return self.recording.age(case.entry, case.seen_at, now)

@@ -5,8 +5,7 @@ and again: the platform's answer may never come a second time.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable
 
 from attrs import field, frozen
 
@@ -14,16 +13,15 @@ from paypro_async._core.failures import not_recorded
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, State, changed
 from paypro_async.engine.flight import Flight
-from paypro_async.engine.session import Session
+from paypro_async.engine.session import RECORDING_SECONDS, Session
 from paypro_async.errors import IdempotencyConflictError, LedgerUnavailableError
 from paypro_async.ledger import Ledger, Written
 from paypro_async.ledger.changes import apply
+from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 
 __all__ = ["Recording"]
 
-T = TypeVar("T")
-_RECORDING_SECONDS = 5.0
 _MARGIN = 5.0
 _NOT_ANNOUNCED = (-1, 0.0, 0.0)
 
@@ -42,12 +40,6 @@ class Recording:
     ledger: Ledger
     session: Session
     announced: dict[str, tuple[int, float, float]] = field(factory=dict, init=False)
-    _waits: bool = field(init=False)
-
-    @_waits.default
-    def _(self) -> bool:
-        # A time-out around each answer of a dictionary would cost a tenth of a payout.
-        return not getattr(self.ledger, "answers_at_once", False)
 
     async def claim(self, intent: Intent, *, timeout: float) -> Written:
         """Store the intent, or find what is stored, within *timeout* seconds.
@@ -57,7 +49,7 @@ class Recording:
             IdempotencyConflictError: If the number belongs to another payout.
         """
         try:
-            written = await self._within(timeout, self.ledger.claim(intent))
+            written = await answer_within(timeout, self.ledger, self.ledger.claim(intent))
         except LedgerUnavailableError as error:
             raise LedgerUnavailableError(
                 f"{error} This call sent nothing for {intent.trade_no}; what became of an earlier call with that "
@@ -74,11 +66,11 @@ class Recording:
 
     async def announce(self, change: Change, *, timeout: float) -> Written:
         """Store that an attempt is about to leave, within *timeout* seconds: tried once, since nothing is out yet."""
-        return await self._within(timeout, self.ledger.move(change))
+        return await answer_within(timeout, self.ledger, self.ledger.move(change))
 
     async def reload(self, entry: Entry, *, timeout: float) -> Entry:
         """The entry as it stands now, within *timeout* seconds."""
-        found = await self._within(timeout, self.ledger.get(entry.merchant_no, entry.trade_no))
+        found = await answer_within(timeout, self.ledger, self.ledger.get(entry.merchant_no, entry.trade_no))
         if found is None:
             raise LedgerUnavailableError(
                 f"The ledger has lost the payout {entry.trade_no}, which it held a moment ago."
@@ -91,13 +83,13 @@ class Recording:
         Raises:
             OutcomeNotRecordedError: If the ledger could not store it in time.
         """
-        soon = self.session.runtime.steady() + _RECORDING_SECONDS
+        soon = self.session.runtime.steady() + RECORDING_SECONDS
         give_up = max(flight.deadline, soon)
         try:
             await apply(lambda change: self._write(flight, change, give_up), flight.entry, decide)
         except asyncio.CancelledError:
             # Again, in a task that the cancellation does not reach. A change is conditional, so twice is once.
-            soon = self.session.runtime.steady() + _RECORDING_SECONDS
+            soon = self.session.runtime.steady() + RECORDING_SECONDS
             again = apply(lambda change: self._write(flight, change, soon), flight.entry, decide)
             writing = asyncio.ensure_future(again)
             await asyncio.wait([writing])
@@ -111,7 +103,7 @@ class Recording:
         Raises:
             OutcomeNotRecordedError: If the ledger could not store it in time.
         """
-        soon = self.session.runtime.steady() + _RECORDING_SECONDS
+        soon = self.session.runtime.steady() + RECORDING_SECONDS
         return await self._write(flight, change, max(flight.deadline, soon))
 
     def age(self, entry: Entry, seen_at: float, now: float) -> float:
@@ -133,7 +125,7 @@ class Recording:
         runtime, tries = self.session.runtime, 0
         while True:
             try:
-                written = await self._within(give_up - runtime.steady(), self.ledger.move(change))
+                written = await answer_within(give_up - runtime.steady(), self.ledger, self.ledger.move(change))
             except LedgerUnavailableError as error:
                 delay = self.session.policy.backoff(tries, runtime.chance())
                 if runtime.steady() + delay >= give_up:
@@ -147,14 +139,3 @@ class Recording:
             else:
                 flight.see(written.entry, runtime.steady())
                 return written
-
-    async def _within(self, seconds: float, answer: Awaitable[T]) -> T:
-        if not self._waits:
-            return await answer
-        try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                return await answer
-        except TimeoutError:
-            raise LedgerUnavailableError(
-                f"The ledger did not answer within {seconds:.3g} s. Nothing was sent for what it did not store."
-            ) from None

@@ -12,7 +12,10 @@ from paypro_async.engine.platform import Platform
 from paypro_async.ledger import Ledger
 from paypro_async.runtime import Runtime
 
-__all__ = ["Session"]
+__all__ = ["RECORDING_SECONDS", "Session"]
+
+RECORDING_SECONDS = 5.0
+"""How long a call goes on trying to store what it has learned, at least: its deadline is for what it has not."""
 
 
 @frozen(kw_only=True, eq=False)

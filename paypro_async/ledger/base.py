@@ -145,8 +145,10 @@ class Ledger(Protocol):
     :class:`~paypro_async.LedgerUnavailableError` if the ledger cannot be read or written, and then a write has not
     happened or is treated as unknown by the next reader.
 
-    A ledger whose answers never wait, not even for a disk, may say so with an attribute ``answers_at_once = True``;
-    then no deadline is set around each of them.
+    Each answer is waited for within the deadline of the call that wants it. One that comes later is not heard, and the
+    call is left behind if it does not end when it is cancelled; so a method runs in a task of its own. Two attributes
+    make that cheaper: ``ends_when_cancelled = True`` says that each method ends at once when it is cancelled, and needs
+    no task; ``answers_at_once = True`` that none ever waits, not even for a disk, and needs no deadline.
     """
 
     async def open(self, account: Account) -> None:

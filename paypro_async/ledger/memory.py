@@ -53,6 +53,8 @@ class MemoryLedger:
     """
 
     def __init__(self, *, runtime: Runtime | None = None) -> None:
+        # A dictionary never waits; what is made of this class may.
+        self.answers_at_once: bool = type(self) is MemoryLedger
         self._runtime = runtime or SystemRuntime()
         self._entries: dict[tuple[str, str], _Record] = {}
         self._environments: dict[str, str] = {}
@@ -63,11 +65,6 @@ class MemoryLedger:
         self._opened_by: ProcessId | None = None
         self._orders: dict[tuple[str, str], str] = {}  # the trade number of each of the platform's numbers
         self._controls: dict[str, tuple[str, datetime]] = {}
-
-    @property
-    def answers_at_once(self) -> bool:
-        """A dictionary never waits; what is made of this class may."""
-        return type(self) is MemoryLedger
 
     async def open(self, account: Account) -> None:
         """Make ready for *account*."""

@@ -203,6 +203,8 @@ class AiohttpTransport:
     """
 
     def __init__(self, settings: TransportSettings | None = None) -> None:
+        # It ends each request in time; what is made of this class may not.
+        self.keeps_time: bool = type(self) is AiohttpTransport
         self._settings = settings = settings or TransportSettings()
         self._origins: dict[str, _Origin] = {}
         self._by_url: dict[str, _Origin] = {}

@@ -21,6 +21,10 @@ class Transport(Protocol):
 
     Payout replies carry no ``tradeNo``. A transport that keeps connections gives each exchange with a reply a
     ``discard``, so that one that answers another request costs its connection and shifts no further reply.
+
+    A ``send`` that does not return in time is cancelled, and left behind if it does not end then: its payout counts as
+    sent, and is asked about. So it runs in a task of its own, unless the transport says with an attribute
+    ``keeps_time = True`` that ``send`` always returns in time.
     """
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:

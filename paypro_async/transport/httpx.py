@@ -143,6 +143,8 @@ class HttpxTransport:
     def __init__(
         self, settings: TransportSettings | None = None, *, library: Literal["httpx", "httpx2"] = "httpx"
     ) -> None:
+        # It ends each request in time; what is made of this class may not.
+        self.keeps_time: bool = type(self) is HttpxTransport
         self._settings = settings = settings or TransportSettings()
         self._httpx = _load(library)
         self._one = self._httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=REST_SECONDS)

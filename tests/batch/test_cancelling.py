@@ -221,7 +221,8 @@ async def test_a_batch_that_is_never_started_does_nothing():
     transport = Scripted()
     async with scripted_client(transport) as client:
         source = rows()
-        client.batch_payout(source)
+        with pytest.warns(RuntimeWarning, match="never awaited"):
+            client.batch_payout(source)
         await asyncio.sleep(1)
         await source.aclose()
     assert transport.log == []

@@ -62,7 +62,12 @@ class Sent:
 
 
 class Scripted:
-    """Answers payouts and questions each by their own script; the last line of a script holds for all that follow."""
+    """Answers payouts and questions each by their own script; the last line of a script holds for all that follow.
+
+    One that takes longer than it was given stands for a process that was frozen meanwhile.
+    """
+
+    keeps_time = True
 
     def __init__(
         self,

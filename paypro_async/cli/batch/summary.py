@@ -35,6 +35,7 @@ _STOPPED = {
     "unknown_in_a_row": "too many attempts in a row got no usable reply; the platform is in trouble",
     "not_sent_in_a_row": "too many payouts in a row could not be sent",
     "wrong_setting": "one payout after the other could not be sent for the same cause, which lasts until it is mended",
+    "source_failed": "the rows could not be read to their end; mend the file and run the same command again",
 }
 
 

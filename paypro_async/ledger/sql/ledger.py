@@ -68,6 +68,8 @@ class SqlLedger:
             else PostgresDatabase(url, patience=patience, mark=where)
         )
         self._writer: GroupCommit | None = None
+        # A caller waits for the writer's thread, and may leave at any time; of what is made of this class, who knows.
+        self.ends_when_cancelled: bool = type(self) is SqlLedger
         self._opened_by = this_process()
         self._in_flight = InFlight()
 

@@ -1,0 +1,40 @@
+"""Waiting for a ledger: so long and no longer, whoever has written it."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from paypro_async.errors import LedgerUnavailableError
+from paypro_async.ledger.base import Ledger
+from paypro_async.runtime import NoAnswerError, answer_of
+
+__all__ = ["answer_within"]
+
+T = TypeVar("T")
+
+
+async def answer_within(seconds: float, ledger: Ledger, answer: Awaitable[T]) -> T:
+    """What *ledger* answers within so many seconds.
+
+    Args:
+        seconds: From now.
+        ledger: Says with its attributes how it may be waited for, see :class:`~paypro_async.Ledger`.
+        answer: Of one of its methods, or of several in a row.
+
+    Raises:
+        LedgerUnavailableError: If it did not answer in time. What it was told to write may be written later.
+    """
+    if getattr(ledger, "answers_at_once", False):
+        # A time-out around each answer of a dictionary would cost a tenth of a payout.
+        return await answer
+    try:
+        if not getattr(ledger, "ends_when_cancelled", False):
+            return await answer_of(answer, within=seconds, who="The ledger")
+        async with asyncio.timeout(max(0.0, seconds)):
+            return await answer
+    except NoAnswerError as error:
+        raise LedgerUnavailableError(f"{error}. Nothing was sent for what it did not store.") from None
+    except TimeoutError:
+        raise LedgerUnavailableError(
+            f"The ledger did not answer within {seconds:.3g} s. Nothing was sent for what it did not store."
+        ) from None
