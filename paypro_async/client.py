@@ -31,6 +31,7 @@ from paypro_async.engine.session import Session
 from paypro_async.engine.single_flight import SingleFlight
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger import Account, Ledger, open_ledger, warn_of_no_name
+from paypro_async.ledger.patience import answer_within
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from
 from paypro_async.transport import Transport, TransportName, TransportSettings, check_transport, open_transport
@@ -149,9 +150,9 @@ class PayProClient:
         self._transport_settings = TransportSettings(
             max_connections=max_connections, proxy=proxy, ssl_context=ssl_context, runtime=self._runtime
         )
-        self._flights = SingleFlight(self._runtime)
         self._batches: dict[Batch, None] = {}  # in the order in which they began
-        self._lifetime = Lifetime()
+        self._lifetime = Lifetime(self._runtime, self._timing)
+        self._flights = SingleFlight(self._lifetime.closing)
         self._engine: Engine | None = None
 
     @classmethod
@@ -182,15 +183,14 @@ class PayProClient:
         self._lifetime.refuse_again()
         async with AsyncExitStack() as opened:
             if self._ledger is not None and self._owns_ledger:
-                opened.push_async_callback(self._ledger.aclose)
+                opened.push_async_callback(self._lifetime.close_part, "The ledger", self._ledger.aclose)
             transport = await open_transport(self._chosen_transport, self._endpoint.base_url, self._transport_settings)
             if isinstance(self._chosen_transport, str):
-                opened.push_async_callback(transport.aclose)
+                opened.push_async_callback(self._lifetime.close_part, "The transport", transport.aclose)
             session = self._new_session(transport)
             if self._ledger is not None:
-                await self._ledger.open(self._account)
-                recording = Recording(ledger=self._ledger, session=session)
-                self._engine = Engine(session=session, recording=recording)
+                await answer_within(self._timing.timeout, self._ledger, self._ledger.open(self._account))
+                self._engine = Engine(session=session, recording=Recording(ledger=self._ledger, session=session))
             self._resources = opened.pop_all()
         self._lifetime.begin(session)
 
@@ -205,18 +205,19 @@ class PayProClient:
             codes=self._codes,
             check_echo=self._check_echo,
         )
-        return Session.of(platform, ledger=self._ledger, policy=self._policy, times=self._timing)
+        closing = self._lifetime.closing
+        return Session.of(platform, ledger=self._ledger, policy=self._policy, times=self._timing, closing=closing)
 
     async def aclose(self) -> None:
-        """End the batches that run, close the connections and the ledger, as far as the client opened them."""
+        """End what is under way, in the time of one exchange and five seconds more; then close what the client opened.
+
+        A payout that was announced still goes out, and its answer is stored. What waits ends with what is known.
+        """
         if self._lifetime.inherited:
             self._lifetime.end()  # What a process has opened, one that was forked from it does not close.
             return
         await self._lifetime.refuse_elsewhere(self._ledger if self._owns_ledger else None)
-        for batch in list(self._batches):
-            await batch.aclose()
-        if self._lifetime.end():
-            await self._resources.aclose()
+        await self._lifetime.close(lambda: [batch.aclose() for batch in self._batches], self._resources.aclose)
 
     @property
     def ledger(self) -> Ledger | None:
@@ -374,7 +375,6 @@ class PayProClient:
         return await Reconciliation(
             recording=self._paying().recording,
             concurrency=concurrency,
-            max_attempts=self._timing.max_attempts,
             wait=wait,
             timeout=timeout,
             overdue_after=overdue_after.total_seconds(),

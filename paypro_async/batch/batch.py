@@ -16,9 +16,8 @@ from paypro_async.batch.job import Job, Worker
 from paypro_async.batch.numbers import Numbers
 from paypro_async.batch.scheduler import Scheduler
 from paypro_async.batch.source import END, Source
-from paypro_async.engine.limits import Limits
+from paypro_async.engine.limits import RECORDING_SECONDS, Limits
 from paypro_async.engine.payout import Engine
-from paypro_async.engine.session import RECORDING_SECONDS
 from paypro_async.errors import ClientStateError, LedgerUnavailableError
 from paypro_async.ledger import BatchRecord
 from paypro_async.ledger.patience import answer_within
@@ -137,7 +136,7 @@ class Batch:
             return
         self._scheduler.cancel()
         times = self._session.times
-        drain = min(times.request_timeout, times.timeout, self._options.limits.timeout) + RECORDING_SECONDS
+        drain = min(times.drain, self._options.limits.timeout + RECORDING_SECONDS)
         with anyio.CancelScope(shield=True):
             await asyncio.wait([runner], timeout=drain)
             await end_task(runner, who="A batch", within=_ENDING_SECONDS)

@@ -1,19 +1,33 @@
 """From the opening of a client to its closing: once, in one event loop of one process."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 
+from paypro_async.engine.closing import Closing
+from paypro_async.engine.limits import Timing
 from paypro_async.engine.session import Session
 from paypro_async.errors import ClientStateError
 from paypro_async.ledger import Ledger
+from paypro_async.log import logger
 from paypro_async.process import refuse_forked, this_process
+from paypro_async.runtime import NoAnswerError, Runtime, answer_of
 
 __all__ = ["Lifetime"]
+
+_CLOSING_SECONDS = 0.3
+
+Closer = Callable[[], Awaitable[None]]
 
 
 class Lifetime:
     """Whether a client may be used now and here."""
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: Runtime, times: Timing) -> None:
+        self._runtime, self._times = runtime, times
+        self._close_by = 0.0
+        self.closing: Closing = Closing(runtime=runtime)
+        """What the calls under way are told."""
+        self._ended: asyncio.Event = asyncio.Event()
         self._session: Session | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -27,6 +41,7 @@ class Lifetime:
         """
         if self._loop is not None or self._closed:
             raise ClientStateError("The client has been opened before. Make a new one.")
+        self._close_by = self._runtime.steady() + self._times.timeout
 
     def begin(self, session: Session) -> None:
         """It is open, in this event loop of this process."""
@@ -38,7 +53,7 @@ class Lifetime:
         Raises:
             ClientStateError: If it is not open, or was opened in another event loop or process.
         """
-        if self._closed:
+        if self._closed or self.closing.begun:
             raise ClientStateError("The client is closed. Nothing was sent; make a new one.")
         if self._session is None:
             raise ClientStateError("The client is not open. Nothing was sent; use it inside 'async with'.")
@@ -69,18 +84,62 @@ class Lifetime:
             )
         self._closed = True
         if ledger is not None:
-            await ledger.aclose()  # It has a thread of its own, which outlives the loop.
+            # It has a thread of its own, which outlives the loop.
+            self._close_by = self._runtime.steady() + self._times.timeout
+            await self.close_part("The ledger", ledger.aclose)
         raise ClientStateError(
             "The event loop in which the client was opened has ended before the client was closed, and its connections "
             "ended with it. What was in flight then stands in the ledger as unknown; a new client asks about it. Open, "
             "use and close a client in one 'asyncio.run(main())', with 'async with'."
         )
 
-    def end(self) -> bool:
-        """It is closed; whether there is something to close."""
-        was_open = self._loop is not None and not self._closed
+    def end(self) -> None:
+        """It is closed, or its parts are not this process's to close."""
         self._closed = True
-        return was_open
+
+    async def close(self, batches: Callable[[], Iterable[Awaitable[None]]], close_parts: Closer) -> None:
+        """Let what is under way come to its end, in a time that has a bound, then close the client's parts.
+
+        Args:
+            batches: Ends those that run.
+            close_parts: The connections and the ledger, as far as they are the client's own.
+        """
+        if self._loop is None or self._closed:
+            self._closed = True
+            return
+        if self.closing.begun:
+            await self._ended.wait()  # Another task closes it.
+            return
+        self.closing.begin()
+        self._close_by = self._runtime.steady() + self._times.drain
+        try:
+            await self._drain([asyncio.ensure_future(one) for one in (*batches(), self.closing.all_left())])
+        finally:
+            self._closed = self.closing.ended = True
+            try:
+                await close_parts()
+            finally:
+                self._ended.set()
+
+    async def close_part(self, who: str, close: Closer) -> None:
+        """Close a part of the client in what is left of its time, or leave it behind with a line in the log."""
+        left = max(_CLOSING_SECONDS, min(self._times.timeout, self._close_by - self._runtime.steady()))
+        try:
+            await answer_of(close(), within=left, who=who)
+        except NoAnswerError as error:
+            logger.warning("%s when it was closed, and is left as it is until this process ends.", error)
+
+    async def _drain(self, endings: "list[asyncio.Future[None]]") -> None:
+        _, left = await asyncio.wait(endings, timeout=self._times.drain)
+        for one in left:
+            one.cancel()
+        if self.closing.calls:
+            logger.warning(
+                "The client was closed while %d call(s) were under way that did not end within %.3g s. What they sent "
+                "stands in the ledger; a new client asks about it.",
+                self.closing.calls,
+                self._times.drain,
+            )
 
     @property
     def inherited(self) -> bool:

@@ -6,7 +6,10 @@ from paypro_async._core.retry import RetryPolicy
 from paypro_async.engine.rate import NoRate, Rate
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["Limits", "Timing", "check_count", "check_seconds"]
+__all__ = ["RECORDING_SECONDS", "Limits", "Timing", "check_count", "check_seconds"]
+
+RECORDING_SECONDS = 5.0
+"""How long a call goes on trying to store what it has learned, at least: its deadline is for what it has not."""
 
 _BATCH_ATTEMPTS = 10
 _NO_RATE = NoRate()
@@ -51,6 +54,11 @@ class Timing:
     timeout: float
     max_attempts: int
     _usual: Limits = field(init=False)
+
+    @property
+    def drain(self) -> float:
+        """Seconds that what is under way has when its client is closed: for one exchange, and for recording it."""
+        return min(self.request_timeout, self.timeout) + RECORDING_SECONDS
 
     @_usual.default
     def _(self) -> Limits:

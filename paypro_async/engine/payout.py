@@ -56,7 +56,9 @@ class Engine:
         try:
             while (step := self.next(flight)).action is not Action.FINISH:
                 if step.delay > 0:
-                    await self.session.runtime.sleep(step.delay)
+                    await self.session.closing.sleep(step.delay)
+                if self.session.closing.begun and flight.announced_at is None:
+                    break  # What was announced still goes out: unsent, it would be unknown for a settle window.
                 await self.act(flight, step.action)
         except asyncio.CancelledError:
             if flight.entry.state is State.SENDING:
@@ -148,6 +150,8 @@ class Engine:
             return result
         elapsed = self.session.runtime.steady() - flight.began
         error = unsettled(flight.entry, flight.last, elapsed=elapsed, refused=flight.unclear, silence=flight.silence)
+        if self.session.closing.begun:
+            error.args = (f"{error} It was not waited for any longer, since the client was closed.",)
         if error.money_may_have_moved:
             self._tell_unknown(flight, error)
         else:

@@ -11,7 +11,8 @@ from paypro_async._core.models import Balance, PayoutStatus, QueryResult
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.trade_no import is_trade_no
 from paypro_async._core.wire import Phase
-from paypro_async.engine.session import RECORDING_SECONDS, Session
+from paypro_async.engine.limits import RECORDING_SECONDS
+from paypro_async.engine.session import Session
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError, QuestionFailedError
 from paypro_async.ledger import Ledger, merge
 from paypro_async.ledger.patience import answer_within
@@ -55,6 +56,10 @@ class Queries:
         """Ask for one payout, within *timeout* seconds in all."""
         if not is_trade_no(trade_no):
             raise ConfigurationError("trade_no must be 1 to 64 characters of letters, digits, '-' and '_'.")
+        with self.session.closing:
+            return await self._query(trade_no, timeout=timeout, max_attempts=max_attempts)
+
+    async def _query(self, trade_no: str, *, timeout: float, max_attempts: int) -> QueryResult:
         deadline = self.session.runtime.steady() + timeout
         # Half of the time at most: what the platform says is worth having without the ledger too.
         ledger, entry = self.session.ledger, await self._known(trade_no, within=timeout / 2)
@@ -84,7 +89,8 @@ class Queries:
             return await self.session.platform.balance(timeout=patience)
 
         deadline = self.session.runtime.steady() + timeout
-        outcome, balance = await self._until_answered(ask, deadline=deadline, max_attempts=max_attempts)
+        with self.session.closing:
+            outcome, balance = await self._until_answered(ask, deadline=deadline, max_attempts=max_attempts)
         if balance is None:
             raise self._failed("The platform could not be asked for the balance", outcome)
         return balance

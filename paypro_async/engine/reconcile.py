@@ -22,10 +22,9 @@ from paypro_async._core.lifecycle import Cause, Entry, Reply, State, is_refusal
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.retry import BELIEVED_ABSENCES
 from paypro_async._core.transitions import after_absence, after_second_look
-from paypro_async.engine.limits import check_count, check_seconds
+from paypro_async.engine.limits import RECORDING_SECONDS, check_count, check_seconds
 from paypro_async.engine.recording import Recording
-from paypro_async.engine.session import RECORDING_SECONDS
-from paypro_async.errors import LedgerUnavailableError
+from paypro_async.errors import ClientStateError, LedgerUnavailableError
 from paypro_async.ledger import merge
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.changes import apply
@@ -102,7 +101,6 @@ class Reconciliation:
     Args:
         recording: What the client writes to its ledger; it knows what the client announced itself.
         concurrency: Queries at one time.
-        max_attempts: How often one query that gets no usable answer is made.
         wait: Whether to wait for the settle window of attempts that are younger.
         timeout: Seconds for everything; None for as long as it takes.
         overdue_after: Seconds after which a payout that is still processing wants attention.
@@ -113,7 +111,6 @@ class Reconciliation:
 
     recording: Recording
     concurrency: int
-    max_attempts: int
     wait: bool
     timeout: float | None = None
     overdue_after: float = 86_400.0
@@ -129,7 +126,15 @@ class Reconciliation:
             check_seconds("timeout", self.timeout)
 
     async def run(self) -> ReconcileReport:
-        """Ask about everything that is open."""
+        """Ask about everything that is open.
+
+        Raises:
+            ClientStateError: If the client is closed meanwhile.
+        """
+        with self.recording.session.closing:
+            return await self._run()
+
+    async def _run(self) -> ReconcileReport:
         ledger, runtime = self.recording.ledger, self.recording.session.runtime
         began = runtime.steady()
         if self.timeout is not None:
@@ -180,7 +185,7 @@ class Reconciliation:
         while left and self._left() > 0:
             delay = min(case.due for case in left) - runtime.steady()
             if delay > 0:
-                await runtime.sleep(min(delay, self._left()))
+                await self.recording.session.closing.sleep(min(delay, self._left()))
                 if delay >= self._left():
                     return  # Those that are not due by then stay what they are.
                 await self._reload(left)
@@ -267,7 +272,7 @@ class Reconciliation:
     def _put_off(self, case: _Case, outcome: Outcome) -> bool:
         case.answered, case.absences = False, 0
         # A refusal with a code will be the same next time.
-        if outcome.code is not None or outcome.lasting or case.tries >= self.max_attempts:
+        if outcome.code is not None or outcome.lasting or case.tries >= self.recording.session.times.max_attempts:
             return False
         policy, runtime = self.recording.session.policy, self.recording.session.runtime
         hint = min(outcome.retry_after or 0.0, policy.retry_after_max)
@@ -293,6 +298,11 @@ class Reconciliation:
             case.see(written.entry, session.runtime.steady())
 
     def _left(self) -> float:
+        if self.recording.session.closing.begun:
+            raise ClientStateError(
+                "The client was closed during the reconciliation. It sends nothing, and what it had learned until then "
+                "is stored; run it again with a new client."
+            )
         return self._deadline - self.recording.session.runtime.steady()
 
     def _patience(self, deadline: float, *, requests: int = 1) -> float:
@@ -302,7 +312,8 @@ class Reconciliation:
     async def _answer(self, answer: Awaitable[T]) -> T:
         """What the ledger answers, for which it has as long as one call of this client."""
         # What was learned is stored although the time is over.
-        seconds = min(self.recording.session.times.timeout, max(RECORDING_SECONDS, self._left()))
+        left = self._deadline - self.recording.session.runtime.steady()
+        seconds = min(self.recording.session.times.timeout, max(RECORDING_SECONDS, left))
         return await answer_within(seconds, self.recording.ledger, answer)
 
     def _age(self, case: _Case, now: float) -> float:

@@ -13,9 +13,11 @@ from paypro_async._core.failures import not_recorded
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, State, changed
 from paypro_async.engine.flight import Flight
-from paypro_async.engine.session import RECORDING_SECONDS, Session
+from paypro_async.engine.limits import RECORDING_SECONDS
+from paypro_async.engine.session import Session
 from paypro_async.errors import IdempotencyConflictError, LedgerUnavailableError
 from paypro_async.ledger import Ledger, Written
+from paypro_async.ledger.base import LedgerClosedError
 from paypro_async.ledger.changes import apply
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
@@ -33,12 +35,14 @@ class Recording:
     Args:
         ledger: The client's.
         session: Its policy says how long to wait between two tries.
+        writing: What is still written for calls that were cancelled.
         announced: The last attempt that this process announced of each payout that is unknown, when, and when its
             settle window ends. Past that, the attempt is old enough on any clock.
     """
 
     ledger: Ledger
     session: Session
+    writing: "set[asyncio.Future[Entry]]" = field(factory=set, init=False)
     announced: dict[str, tuple[int, float, float]] = field(factory=dict, init=False)
 
     async def claim(self, intent: Intent, *, timeout: float) -> Written:
@@ -91,11 +95,18 @@ class Recording:
             # Again, in a task that the cancellation does not reach. A change is conditional, so twice is once.
             soon = self.session.runtime.steady() + RECORDING_SECONDS
             again = apply(lambda change: self._write(flight, change, soon), flight.entry, decide)
+            self.session.closing.enter()
             writing = asyncio.ensure_future(again)
+            self.writing.add(writing)  # A loop holds its tasks weakly, and the caller may be cancelled once more.
+            writing.add_done_callback(self._written)
             await asyncio.wait([writing])
-            if not writing.cancelled() and (error := writing.exception()) is not None:
-                logger.warning("%s", error)
             raise
+
+    def _written(self, writing: "asyncio.Future[Entry]") -> None:
+        self.session.closing.leave()
+        self.writing.discard(writing)
+        if not writing.cancelled() and (error := writing.exception()) is not None:
+            logger.warning("%s", error)
 
     async def write(self, flight: Flight, change: Change) -> Written:
         """Write one change, again and again while the ledger is unavailable and there is time.
@@ -128,7 +139,8 @@ class Recording:
                 written = await answer_within(give_up - runtime.steady(), self.ledger, self.ledger.move(change))
             except LedgerUnavailableError as error:
                 delay = self.session.policy.backoff(tries, runtime.chance())
-                if runtime.steady() + delay >= give_up:
+                closed = isinstance(error, LedgerClosedError) or self.session.closing.ended
+                if closed or runtime.steady() + delay >= give_up:
                     failure = not_recorded(flight.entry, change)
                     if change.to is State.NEW:
                         # What the ledger could not store is certain all the same: nothing of it is out.

@@ -6,16 +6,14 @@ from typing import Self
 from attrs import frozen
 
 from paypro_async._core.retry import RetryBudget, RetryPolicy
+from paypro_async.engine.closing import Closing
 from paypro_async.engine.control import Control
 from paypro_async.engine.limits import Timing
 from paypro_async.engine.platform import Platform
 from paypro_async.ledger import Ledger
 from paypro_async.runtime import Runtime
 
-__all__ = ["RECORDING_SECONDS", "Session"]
-
-RECORDING_SECONDS = 5.0
-"""How long a call goes on trying to store what it has learned, at least: its deadline is for what it has not."""
+__all__ = ["Session"]
 
 
 @frozen(kw_only=True, eq=False)
@@ -30,6 +28,7 @@ class Session:
         budget: How often everything together may be tried again.
         runtime: Clocks, sleep and dice.
         times: The client's times, in seconds.
+        closing: Whether the client is being closed.
     """
 
     platform: Platform
@@ -39,9 +38,12 @@ class Session:
     budget: RetryBudget
     runtime: Runtime
     times: Timing
+    closing: Closing
 
     @classmethod
-    def of(cls, platform: Platform, *, ledger: Ledger | None, policy: RetryPolicy, times: Timing) -> Self:
+    def of(
+        cls, platform: Platform, *, ledger: Ledger | None, policy: RetryPolicy, times: Timing, closing: Closing
+    ) -> Self:
         """A session that begins now."""
         return cls(
             platform=platform,
@@ -51,16 +53,19 @@ class Session:
             budget=RetryBudget(),
             runtime=platform.runtime,
             times=times,
+            closing=closing,
         )
 
     async def may_try_again(self, *, after: float = 0.0, deadline: float = math.inf) -> bool:
-        """Wait *after* seconds, and longer for a token of the budget; False, at once, if that is past the *deadline*.
+        """Wait *after* seconds, and longer for a token of the budget; whether there may be another try then.
+
+        There may be none past the *deadline*, which shows at once, nor once the client is being closed.
 
         Args:
             after: Seconds to wait in any case.
             deadline: A moment of the steady clock.
         """
-        while True:
+        while not self.closing.begun:
             now = self.runtime.steady()
             if (wait := self.budget.take(now)) is not None:
                 delay = max(after, wait)
@@ -68,10 +73,11 @@ class Session:
                     self.budget.give_back()
                     return False
                 if delay > 0:
-                    await self.runtime.sleep(delay)
-                return True
+                    await self.closing.sleep(delay)
+                return not self.closing.begun
             pause = self.budget.pause(self.runtime.chance())
             if now + pause >= deadline:
                 return False
-            await self.runtime.sleep(pause)
+            await self.closing.sleep(pause)
             after -= pause
+        return False

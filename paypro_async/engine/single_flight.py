@@ -8,13 +8,13 @@ from attrs import define
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult
+from paypro_async.engine.closing import Closing
 from paypro_async.errors import (
     IdempotencyConflictError,
     LedgerUnavailableError,
     OutcomeUnknownError,
     PayProError,
 )
-from paypro_async.runtime import Runtime
 
 __all__ = ["SingleFlight"]
 
@@ -30,8 +30,9 @@ class _Call:
 class SingleFlight:
     """The calls of one client that are under way, by trade number."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, closing: Closing) -> None:
+        self._closing = closing
+        self._runtime = closing.runtime
         self._calls: dict[str, _Call] = {}
 
     async def run(
@@ -50,6 +51,12 @@ class SingleFlight:
             if result is not None:
                 return result
             # The one that worked was cancelled; one of those that waited takes over and asks.
+        if self._closing.begun:
+            raise OutcomeUnknownError(
+                f"Payout {intent.trade_no} may have been made by a call that was cancelled, and the client is being "
+                "closed. Money may have moved. Call again with the same trade_no; never use a new one.",
+                trade_no=intent.trade_no,
+            )
         try:
             return await self._lead(intent, work, deadline - self._runtime.steady())
         except LedgerUnavailableError as error:
@@ -64,6 +71,7 @@ class SingleFlight:
         self, intent: Intent, work: Callable[[float], Awaitable[PayoutResult]], left: float
     ) -> PayoutResult:
         call = self._calls[intent.trade_no] = _Call(intent.fingerprint)
+        self._closing.enter()
         try:
             call.result = await work(left)
         except PayProError as error:
@@ -73,6 +81,7 @@ class SingleFlight:
             return call.result
         finally:
             del self._calls[intent.trade_no]
+            self._closing.leave()
             if call.done is not None:
                 call.done.set()
 

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event, State
-from paypro_async.errors import ConfigurationError, PaidMeanwhileError
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError, PaidMeanwhileError
 
 __all__ = [
     "PAGE",
@@ -17,6 +17,7 @@ __all__ = [
     "BatchRecord",
     "ControlAnswer",
     "Ledger",
+    "LedgerClosedError",
     "OrderNumberTakenError",
     "Payment",
     "Turns",
@@ -126,6 +127,10 @@ class ControlAnswer:
 
     code: str
     age: float
+
+
+class LedgerClosedError(LedgerUnavailableError):
+    """The ledger was closed, here and for good, so that another try would find nothing else."""
 
 
 class OrderNumberTakenError(ValueError):

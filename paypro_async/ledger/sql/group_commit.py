@@ -9,13 +9,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import copy
 from typing import Any, Generic, TypeVar
 
-import anyio.to_thread
 from attrs import define, frozen
 
-from paypro_async.errors import LedgerUnavailableError, PayProError
+from paypro_async.errors import PayProError
+from paypro_async.ledger.base import LedgerClosedError
 
 __all__ = ["GroupCommit", "Request"]
 
@@ -62,6 +63,8 @@ class GroupCommit:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closing = False
+        self._ended = False
+        self._closers: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -69,28 +72,46 @@ class GroupCommit:
         """Have *request* done; its answer. Cancelling the caller does not take it back.
 
         Raises:
-            LedgerUnavailableError: If the thread has ended, or the group could not be written.
+            LedgerClosedError: If the thread has ended.
+            LedgerUnavailableError: If the group could not be written.
         """
         loop = asyncio.get_running_loop()
         job = _Job(request, loop.create_future(), loop)
         # The lock orders a submission and the end of the queue: no caller may wait for a thread that has gone.
         with self._lock:
             if self._closing:
-                raise LedgerUnavailableError("The ledger is closed. Nothing was sent; open it again.")
+                raise LedgerClosedError("The ledger is closed. Nothing was sent; open it again.")
             self._jobs.put(job)
         answer: T = await job.future
         return answer
 
     async def aclose(self, *, within: float | None = None) -> bool:
-        """Do what is queued, then end the thread; whether it has ended, *within* so many seconds."""
+        """Do what is queued, then end the thread; whether it has ended, *within* so many seconds.
+
+        Cancelling the caller ends its wait alone.
+        """
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[None] = loop.create_future()
         with self._lock:
             if not self._closing:
                 self._closing = True
                 self._jobs.put(None)
-        await anyio.to_thread.run_sync(self._thread.join, within)
-        return not self._thread.is_alive()
+            if self._ended:
+                return True
+            self._closers.append((loop, ended))
+        await asyncio.wait([ended], timeout=within)
+        return ended.done()
 
     def _run(self) -> None:
+        try:
+            self._take_jobs()
+        finally:
+            with self._lock:
+                self._ended = True
+            for loop, ended in self._closers:
+                _call_soon(loop, _end, ended)
+
+    def _take_jobs(self) -> None:
         while (first := self._jobs.get()) is not None:
             group, ending = self._gather(first)
             try:
@@ -126,10 +147,17 @@ def _wake(group: Sequence[_Job], results: Sequence[Any]) -> None:
     for job, result in zip(group, results, strict=True):
         by_loop.setdefault(job.loop, []).append((job.future, result))
     for loop, pairs in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, pairs)
-        except RuntimeError:
-            continue  # That event loop has ended, and every caller in it too; what they asked for is durable.
+        _call_soon(loop, _resolve, pairs)
+
+
+def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[T], object], argument: T) -> None:
+    with suppress(RuntimeError):  # That event loop has ended, and every caller in it too; what they asked is durable.
+        loop.call_soon_threadsafe(callback, argument)
+
+
+def _end(ended: "asyncio.Future[None]") -> None:
+    if not ended.done():
+        ended.set_result(None)
 
 
 def _resolve(pairs: Sequence[tuple["asyncio.Future[Any]", Any]]) -> None:

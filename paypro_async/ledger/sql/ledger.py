@@ -15,8 +15,17 @@ from sqlalchemy import Connection, exc, select
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, Reply, State
-from paypro_async.errors import LedgerUnavailableError, PayProWarning
-from paypro_async.ledger.base import PAGE, Account, BatchRecord, ControlAnswer, Payment, Turns, Written
+from paypro_async.errors import PayProWarning
+from paypro_async.ledger.base import (
+    PAGE,
+    Account,
+    BatchRecord,
+    ControlAnswer,
+    LedgerClosedError,
+    Payment,
+    Turns,
+    Written,
+)
 from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose
 from paypro_async.ledger.sql.group import SELECT_ENTRY, Answer, Claim, Group, Move, Work, find
@@ -295,7 +304,7 @@ class SqlLedger:
 
     async def _submit(self, request: Request[T]) -> T:
         if self._writer is None:
-            raise LedgerUnavailableError("The ledger is not open. Nothing was sent; open the client first.")
+            raise LedgerClosedError("The ledger is not open. Nothing was sent; open the client first.")
         refuse_forked(self._opened_by, f"The ledger {self.name}")
         return await self._writer.submit(request)
 
