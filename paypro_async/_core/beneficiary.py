@@ -1,7 +1,10 @@
 """Who is paid, for people to look at: every value masked by its type, unless the caller asks for it as it is."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 
+from paypro_async._core.masking import mask_name
+from paypro_async._core.platform_text import shown
 from paypro_async._core.regions import REGIONS
 
 __all__ = ["BENEFICIARY_FIELDS", "beneficiary_of", "without_personal_values"]
@@ -23,13 +26,37 @@ def beneficiary_of(region: str, content: Mapping[str, str], *, unmasked: bool = 
 
 
 def without_personal_values(text: str | None, region: str, content: Mapping[str, str]) -> str | None:
-    """The platform's words, in which it may have repeated what it was sent."""
+    """The platform's words, in which it may have repeated what it was sent, in whatever case."""
     spec = REGIONS.get(region)
-    if text is None or spec is None:
+    if not text or spec is None or not content:
         return text
-    hidden = {content[one.wire]: one.mask for one in spec.fields if content.get(one.wire)}
+    hidden: dict[str, Callable[[object], str]] = {}
+    for one in spec.fields:
+        value = content.get(one.wire) or ""
+        if not value.isascii():
+            value = shown(value) or ""
+        hidden[value] = one.mask
+        if one.mask is mask_name:
+            hidden |= dict.fromkeys(value.split(), mask_name)
+    lowered = text.lower()
     # The longest first: a name may stand within an address.
     for value in sorted(hidden, key=len, reverse=True):
-        if len(value) > 1:
-            text = text.replace(value, hidden[value](value))
+        if len(value) >= _SHORTEST and (value.lower() in lowered or text.endswith(_CUT)):
+            text = _without(text, value, hidden[value](value))
+    return text
+
+
+_SHORTEST = 3  # characters; what is shorter stands in many words
+_CUT = "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _without(text: str, value: str, mask: str) -> str:
+    text = re.sub(re.escape(value), lambda _: mask, text, flags=re.IGNORECASE)
+    if not text.endswith(_CUT):
+        return text
+    # The words were cut, perhaps in the midst of it.
+    kept = text.removesuffix(_CUT)
+    for length in range(len(value) - 1, _SHORTEST - 1, -1):
+        if kept.lower().endswith(value[:length].lower()):
+            return kept[:-length] + mask + _CUT
     return text

@@ -90,12 +90,17 @@ def _exactly(kind: type) -> Any:
     return structure
 
 
+_MOST_DIGITS = 30  # before and behind the point; a number of 1e999999 would be written out as a megabyte
+
+
 def _decimal(value: Any, _: type) -> Decimal:
-    if isinstance(value, Decimal):
-        return value
-    if type(value) is int or (isinstance(value, str) and _NUMBER.fullmatch(value)):
-        return Decimal(value)
-    raise TypeError("is not an amount")
+    if not (type(value) is int or isinstance(value, Decimal) or (isinstance(value, str) and _NUMBER.fullmatch(value))):
+        raise TypeError("is not an amount")
+    amount = Decimal(value)
+    parts = amount.as_tuple()
+    if not isinstance(parts.exponent, int) or max(len(parts.digits), abs(parts.exponent)) > _MOST_DIGITS:
+        raise TypeError("is not an amount")
+    return amount
 
 
 def _maybe_decimal(value: Any, _: type) -> Decimal | None:

@@ -1,6 +1,6 @@
 """How personal values look in ``repr``, logs, errors and reports: enough to recognise, too little to use."""
 
-__all__ = ["mask_account", "mask_email", "mask_mobile", "mask_name", "mask_text"]
+__all__ = ["mask_account", "mask_email", "mask_mobile", "mask_name", "mask_number", "mask_text"]
 
 _DOT = "•"
 
@@ -18,6 +18,11 @@ def mask_account(value: object) -> str:
 
 def mask_mobile(value: object) -> str:
     """The last two digits of a mobile number."""
+    return _last(value, 2)
+
+
+def mask_number(value: object) -> str:
+    """The last two characters of a number of which it is not known whether it is an account or a mobile."""
     return _last(value, 2)
 
 

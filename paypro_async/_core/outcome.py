@@ -11,20 +11,23 @@ The rules, in this order (docs: india/payout, SouthKorea/errorcode; the readings
 5. ``data.status`` is about the payout: ``0000`` paid, ``0015`` processing, ``0001`` paid in part; a listed code
    ``FAILED``, another one of that shape ``UNLISTED``, anything else ``UNKNOWN``.
 6. Words turn a refusal into a question, and decide nothing else.
-7. Whatever contradicts itself is ``UNKNOWN``, and what is about another payout was meant for another request.
+7. A code or a number of an order that has not the form of one is none, and the reply ``UNKNOWN``.
+8. Whatever contradicts itself is ``UNKNOWN``, and what is about another payout was meant for another request.
 """
 
 import re
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from enum import Enum
 
 from attrs import evolve, frozen
 
 from paypro_async._core.codec import ReadingError
 from paypro_async._core.models import Balance
 from paypro_async._core.platform_codes import ACCEPTED, NO_REFUSAL, PARTIAL, PROCESSING, Codes
+from paypro_async._core.platform_text import MAYBE_PERSONAL, SHORT, WORDS_LENGTH, is_order_number, shown, words
+from paypro_async._core.verdict import Verdict
 from paypro_async._core.wire import (
+    NO_DATA,
     ORDER_NUMBERS,
     Envelope,
     Exchange,
@@ -46,38 +49,13 @@ __all__ = [
 ]
 
 
-class Verdict(Enum):
-    """What an exchange proves."""
-
-    PAID = "paid"
-    PROCESSING = "processing"
-    PARTIAL = "paid in part"
-    FAILED = "failed"
-    """The order exists, or was looked at, and failed (``data.status``)."""
-    REFUSED = "refused"
-    """The order was not placed (outer ``code``)."""
-    UNLISTED = "refused or failed under a code that no page lists"
-    """Final once the platform has said it twice."""
-    DUPLICATE = "duplicate"
-    """The ``tradeNo`` is known to the platform: ask."""
-    NO_SUCH_ORDER = "no such order"
-    FOREIGN = "foreign"
-    """There is an order of that number which is not this payout."""
-    NOT_SENT = "not sent"
-    RATE_LIMITED = "rate limited"
-    BAD_CREDENTIALS = "bad credentials"
-    QUESTION_REFUSED = "question refused"
-    """A query was answered with a code of which it is not known what it means."""
-    UNKNOWN = "unknown"
-
-
 @frozen(kw_only=True)
 class Outcome:
-    """A verdict and what came with it.
+    """A verdict and what came with it. Every text is fit for people (``_core/platform_text.py``).
 
     Args:
         verdict: What is proven.
-        code: The platform's code, unchanged.
+        code: The platform's code, unchanged; or what stands where one should.
         message: The platform's words.
         cause: Ours, for an exchange without a usable reply.
         fault: The same and what mends it, where the transport knows.
@@ -110,6 +88,19 @@ class Outcome:
     misdelivered: bool = False
     echoed: bool | None = None
     duplicate: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        # One look at all of them, in a step that every payout takes: as a rule there is nothing to do.
+        texts = f"{self.code}{self.message}{self.platform_trade_no}{self.utr}{self.success_time}{self.cause}"
+        plain = len(texts) <= SHORT and texts.isascii() and texts.isprintable()
+        if not plain or (self.message is not None and MAYBE_PERSONAL.search(self.message)):
+            self._clean()
+
+    def _clean(self) -> None:
+        object.__setattr__(self, "message", words(self.message))
+        object.__setattr__(self, "cause", shown(self.cause, longest=WORDS_LENGTH))
+        for name in ("code", "platform_trade_no", "utr", "success_time"):
+            object.__setattr__(self, name, shown(getattr(self, name)))
 
     @property
     def lasting(self) -> bool:
@@ -148,7 +139,7 @@ def classify_payout(
         return found
     if found.code != ACCEPTED:
         return _refused(found, codes, exchange)
-    if not found.has_data:
+    if found.data in NO_DATA:
         return _unknown(exchange, "the reply accepts the request but holds no order")
     outcome = _order(found, codes, exchange, trade_no, echo)
     if outcome.amount and _is_foreign(outcome, amount):
@@ -346,12 +337,16 @@ def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str, 
     echoed = None if echo is None or not order.remark else order.remark == echo
     if echoed is False:
         return evolve(_misdelivered(exchange), echoed=False)
+    number = order.platform_trade_no
+    plain = number is None or (len(number) <= SHORT and number.isascii() and number.isprintable())
+    if not plain and not is_order_number(number or ""):
+        return _unknown(exchange, "the platform's number of the order has not the form of one")
     verdict = _verdict_of_status(order, codes)
     return Outcome(
         verdict=verdict,
         code=order.status,
-        message=order.status_message,
-        platform_trade_no=order.platform_trade_no,
+        message=order.desc or order.message or None,
+        platform_trade_no=number,
         amount=order.orderAmount if order.orderAmount is not None else order.amount,
         utr=order.utr or None,
         success_time=order.successTime or None,

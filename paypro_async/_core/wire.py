@@ -11,6 +11,7 @@ from attrs import field, frozen
 from paypro_async._core.codec import Note, ReadingError, json_bytes, read, read_json
 
 __all__ = [
+    "NO_DATA",
     "ORDER_NUMBERS",
     "BalanceData",
     "Envelope",
@@ -123,6 +124,10 @@ _SUCCESS = {
 }
 
 
+NO_DATA: tuple[object, ...] = (None, "", {}, [])
+"""What ``data`` is where there is no order: the platform may leave it out, send null or send it empty."""
+
+
 @frozen
 class Envelope:
     """What every reply is wrapped in. ``code`` and ``msg`` are about the request, never about the payout."""
@@ -142,8 +147,8 @@ class Envelope:
 
     @property
     def has_data(self) -> bool:
-        """Whether there is an order in it; the platform may leave it out, send null or send it empty."""
-        return self.data not in (None, "", {}, [])
+        """Whether there is an order in it."""
+        return self.data not in NO_DATA
 
 
 # What an object without values is filled with: zeros, dashes, the names of nothing.
@@ -184,11 +189,6 @@ class OrderData:
         """Whether it was ordered over one amount and paid over another; zero says that nothing was paid yet."""
         paid = self.payAmount if self.payAmount is not None else self.amount
         return bool(self.orderAmount and paid and paid != self.orderAmount)
-
-    @property
-    def status_message(self) -> str | None:
-        """What the platform says beside the status."""
-        return self.desc or self.message or None
 
 
 @frozen

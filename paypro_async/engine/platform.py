@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Mapping
 from inspect import isawaitable
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
+from paypro_async._core.beneficiary import without_personal_values
 from paypro_async._core.lifecycle import Entry
 from paypro_async._core.models import Balance
 from paypro_async._core.outcome import Outcome, Verdict, classify_balance, classify_payout, classify_query
@@ -139,6 +140,9 @@ class Platform:
         exchange = await (sending if self._keeps_time else _in_time(sending, timeout))
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
+        message = without_personal_values(outcome.message, entry.region, entry.content)
+        if message != outcome.message:
+            outcome = evolve(outcome, message=message)
         # The remark that a caller gives may be that of all rows; an order's number the ledger has once.
         named = outcome.echoed and self.spec.echo not in entry.content
         numbered = outcome.verdict in _ACCEPTED and outcome.platform_trade_no is not None
@@ -168,6 +172,9 @@ class Platform:
             echo=entry.content.get(repeats, trade_no) if entry and repeats else None,
             utc_offset=self.spec.utc_offset,
         )
+        message = without_personal_values(outcome.message, entry.region, entry.content) if entry else outcome.message
+        if message != outcome.message:
+            outcome = evolve(outcome, message=message)
         if outcome.verdict not in _SHOWN:
             # The next question, which must find nothing either, goes over another connection.
             _leave(exchange)

@@ -329,3 +329,12 @@ def test_no_balance_is_never_zero(body: object):
     assert balance is None
     assert found.verdict is Verdict.UNKNOWN
     assert found.cause
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [({"desc": "D", "message": "M"}, "D"), ({"message": "M"}, "M"), ({"desc": ""}, None), ({"desc": None}, None)],
+)
+def test_the_platforms_words_are_found_under_both_names(data: dict[str, str | None], words: str | None):
+    """Payout replies say `desc`, queries `message`."""
+    assert paid(reply({"status": "0015", **data})).message == words

@@ -104,15 +104,6 @@ def test_the_platforms_number_is_found_under_every_name(data: dict[str, Any], nu
     assert read_order(enveloped({"status": "0015", **data})).platform_trade_no == number
 
 
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [({"desc": "D", "message": "M"}, "D"), ({"message": "M"}, "M"), ({"desc": ""}, None), ({"desc": None}, None)],
-)
-def test_the_platforms_words_are_found_under_both_names(data: dict[str, Any], words: str | None):
-    """Payout replies say `desc`, queries `message`."""
-    assert read_order(enveloped({"status": "0015", **data})).status_message == words
-
-
 @pytest.mark.parametrize("data", [{}, {"status": ""}, {"status": None}, {"tradeNo": "T"}])
 def test_an_order_without_a_status_is_not_read(data: dict[str, Any]):
     """Then nothing is known about the payout."""

@@ -1,0 +1,80 @@
+r"""What the platform says, made fit for people: the one place where it is masked and bounded.
+
+Texts of a reply go to terminals, logs, errors, ``repr``, JSON, result files and the ledger. They come through here,
+as an :class:`~paypro_async._core.outcome.Outcome` is made, so that nothing behind it has to think of them:
+
+1. A character that shows nothing or steers what shows it (controls, line ends, marks of direction, zero width) is shown
+   by its escape, ``\x1b`` or ``\u202e``.
+2. What is longer than its kind may be ends in an ellipsis.
+3. In free words, digits as long as an account number and what stands before an @ are masked: platforms repeat what they
+   were sent.
+
+A text that has been through is left alone. What has to be compared exactly is looked at before and never changed: codes
+have a form of their own, and the platform's number of an order is one by :func:`is_order_number`.
+"""
+
+import re
+
+from paypro_async._core.masking import mask_email, mask_number
+
+__all__ = ["SHORT", "WORDS_LENGTH", "is_order_number", "shown", "words"]
+
+SHORT = 128
+"""Characters of a code, of a number, of a time or a bank's reference, at most. A page shows none of more than 32."""
+WORDS_LENGTH = 300
+_READ = 8192  # what lies beyond is not even looked at
+_CUT = "\N{HORIZONTAL ELLIPSIS}"
+
+# Letters and marks that are as good as invisible, though they count as printable.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+_BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+MAYBE_PERSONAL = re.compile(r"\d{3}|@")
+# Accounts and mobile numbers, also in groups; dates and codes are shorter, or in groups of two.
+_NUMBER = re.compile(r"\d{3,}(?:[ ./-]\d{3,})+|\d{9,}")
+_SHORTEST_NUMBER = 9
+_ADDRESS = re.compile(r"[^\s@<>()\[\]{},;:\"'|/\\=]+@[\w.-]*")
+
+
+def words(text: str | None) -> str | None:
+    """Free words of the platform."""
+    if text is None:
+        return None
+    if len(text) > _READ:
+        # The last word may be half an account number, which would be short enough to be shown.
+        text = text[:_READ].rpartition(" ")[0] + _CUT
+    text = _visible(text)
+    if MAYBE_PERSONAL.search(text):
+        text = _ADDRESS.sub(lambda found: mask_email(found[0]), _NUMBER.sub(_masked, text))
+    return _bounded(text, WORDS_LENGTH)
+
+
+def shown(text: str | None, *, longest: int = SHORT) -> str | None:
+    """Any other text, of *longest* characters at most: a code, a time, a reference, a cause."""
+    return None if text is None else _bounded(_visible(text), longest)
+
+
+def is_order_number(text: str) -> bool:
+    """Whether a text can be the platform's number of an order: it is shown as it is."""
+    return len(text) <= SHORT and text == _visible(text)
+
+
+def _visible(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    visible = "".join(one if one.isprintable() else _escaped(one) for one in _BLANKS.sub(" ", text[:_READ]))
+    return _INVISIBLE.sub(lambda found: _escaped(found[0]), visible)
+
+
+def _escaped(one: str) -> str:
+    return one.encode("unicode_escape").decode()
+
+
+def _bounded(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + _CUT
+
+
+def _masked(found: re.Match[str]) -> str:
+    text = found[0]
+    return mask_number(text) if sum(one.isdigit() for one in text) >= _SHORTEST_NUMBER else text
