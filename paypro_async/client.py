@@ -14,6 +14,7 @@ from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import Payable, Region, region_named
 from paypro_async._core.regions.india import PayoutFields
 from paypro_async._core.report import BatchProgress
+from paypro_async._core.secret import HiddenFields, hidden
 from paypro_async._core.signing import Signer, check_signer
 from paypro_async._core.stopping import StopRules
 from paypro_async.batch.batch import Batch, BatchOptions
@@ -55,10 +56,9 @@ class PayProClient:
             result = await client.payout(amount="300", name="Asha Rao", …)
 
     Args:
-        base_url: The region's URL, without the path of an endpoint.
+        base_url: The region's URL, without the path of an endpoint; *region*, the country's name.
         merchant_no: As PayPro writes it, as text, with its zeros.
         signer: :class:`~paypro_async.Md5Signer` with the app secret, or any :class:`~paypro_async.Signer`.
-        region: The country's name.
         ledger: Where payouts are remembered: ``"sqlite:///payouts.db"``, ``"postgresql://…"`` for many machines, a
             :class:`~paypro_async.Ledger`, or ``"memory"`` to forget them. There is no default, since a forgotten payout
             may be paid twice. A client without one can only ask.
@@ -114,13 +114,13 @@ class PayProClient:
         transport: TransportName | Transport = "httpx",
         runtime: Runtime | None = None,
     ) -> None:
+        ledger, proxy = hidden(ledger), hidden(proxy)  # A traceback may show them.
         check_merchant_no(merchant_no)
         check_signer(signer)
         check_count("max_connections", max_connections)
         check_transport(transport)
         self._endpoint = read_endpoint(base_url, environment=environment, allow_plain_http=allow_plain_http)
-        self._merchant_no = merchant_no
-        self._signer = signer
+        self._merchant_no, self._signer = merchant_no, signer
         self._spec = region_named(region)
         self._account = Account(merchant_no=merchant_no, region=self._spec.name, environment=self._endpoint.environment)
         self._timing = Timing.of(
@@ -269,8 +269,8 @@ class PayProClient:
             OutcomeNotRecordedError: If the platform answered and the ledger could not store it.
             TypeError: If the amount is a float.
         """
-        engine = self._paying()
-        limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
+        fields = HiddenFields(fields)  # A traceback may show the variables of this frame.
+        engine, limits = self._paying(), self._timing.limits(timeout=timeout, max_attempts=max_attempts)
         intent = self._intake.intent(payout, fields)
         return await self._flights.run(
             intent, lambda left: engine.pay(intent, limits.within(left)), timeout=limits.timeout

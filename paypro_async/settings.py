@@ -9,6 +9,7 @@ from attrs import evolve, fields_dict
 
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import Region
+from paypro_async._core.secret import HiddenFields, HiddenText
 from paypro_async._core.signing import Md5Signer, Signer
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger import Ledger
@@ -82,9 +83,11 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[
     Raises:
         ConfigurationError: If something is missing or cannot be read; every missing variable is named at once.
     """
-    settings: dict[str, Any] = {
-        name: environ[variable] for variable, name in VARIABLES.items() if environ.get(variable)
-    }
+    # A traceback may show the variables of a frame, and a URL may hold a password.
+    environ, given = HiddenFields(environ), HiddenFields(given)
+    settings: HiddenFields[str, Any] = HiddenFields(
+        (name, environ[variable]) for variable, name in VARIABLES.items() if environ.get(variable)
+    )
     settings |= given
     if "signer" not in settings and (secret := _secret(environ)):
         settings["signer"] = _signer(environ, secret)
@@ -117,7 +120,7 @@ def _added_codes(environ: Mapping[str, str]) -> Codes | None:
     return evolve(known, **added) if added else None
 
 
-def _signer(environ: Mapping[str, str], secret: str) -> Md5Signer:
+def _signer(environ: Mapping[str, str], secret: HiddenText) -> Md5Signer:
     position: Any = environ.get(_POSITION) or "suffix"  # the signer checks it
     try:
         return Md5Signer(secret, secret_position=position)
@@ -128,20 +131,21 @@ def _signer(environ: Mapping[str, str], secret: str) -> Md5Signer:
         raise ConfigurationError(message) from None
 
 
-def _secret(environ: Mapping[str, str]) -> str | None:
+def _secret(environ: Mapping[str, str]) -> HiddenText | None:
     path = environ.get("PAYPRO_SECRET_FILE")
     if environ.get("PAYPRO_SECRET"):
         if path:
             raise ConfigurationError("Both PAYPRO_SECRET and PAYPRO_SECRET_FILE are set. Keep one of them.")
-        return environ["PAYPRO_SECRET"]
+        return HiddenText(environ["PAYPRO_SECRET"])
     if not path:
         return None
     try:
         # Editors end a file with a line break, which is no part of the secret.
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        return HiddenText(Path(path).read_text(encoding="utf-8").rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigurationError(f"PAYPRO_SECRET_FILE cannot be read: {reason}.") from None
+    # Out here, since the error about the text would hold it.
+    raise ConfigurationError(f"PAYPRO_SECRET_FILE cannot be read: {reason}.")
 
 
 def _seconds(name: str, text: str) -> float:

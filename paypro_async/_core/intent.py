@@ -14,6 +14,7 @@ from paypro_async._core.errors import InvalidPayoutError, Problem
 from paypro_async._core.field_checks import TEXT, TRADE_NO, amount_problem, amount_warning
 from paypro_async._core.money import amount_text, parse_amount
 from paypro_async._core.regions import Field, RegionSpec
+from paypro_async._core.secret import HiddenFields
 
 __all__ = ["Intent", "build_payout", "fingerprint_of", "prepare"]
 
@@ -67,7 +68,14 @@ def build_payout(spec: RegionSpec, values: Mapping[str, Any], *, defaults: Mappi
         TypeError: If the amount is a float.
     """
     known, missing = _names(spec)
-    payout = spec.model(**missing | {name: value for name, value in values.items() if name in known})
+    payout: Any = None
+    wrong: TypeError | None = None
+    try:
+        payout = spec.model(**missing | {name: value for name, value in values.items() if name in known})
+    except TypeError as error:
+        wrong = error.with_traceback(None)  # without the frame in which every field is a variable
+    if wrong is not None:
+        raise wrong
     if unknown := sorted(values.keys() - known.keys()):
         names = ", ".join(known)
         problems = [Problem(one, "UNKNOWN_FIELD", f"is not a field of this region; it has {names}") for one in unknown]
@@ -134,14 +142,14 @@ def prepare(
     Raises:
         InvalidPayoutError: With every wrong field.
     """
-    values = spec.content(payout, defaults)
+    values = HiddenFields(spec.content(payout, defaults))
     found = _check_trade_no(trade_no)
     problems = ([Problem("trade_no", *found)] if found else []) + _problems(spec, payout, values)
     amount = parse_amount(payout.amount)
     if problems or amount is None:
         raise InvalidPayoutError(problems, trade_no=trade_no if isinstance(trade_no, str) else None)
 
-    sent = {"tradeNo": trade_no, "amount": amount_text(amount)}
+    sent: HiddenFields[str, str] = HiddenFields(tradeNo=trade_no, amount=amount_text(amount))
     sent |= {one.wire: values[one.name] for one in spec.fields if values[one.name]}
     warning = amount_warning(amount) if spec.warn_decimals else None
     return Intent(

@@ -1,12 +1,18 @@
-"""A value that must be seen nowhere: a secret of the platform, a password."""
+"""Values that must be seen nowhere: secrets and passwords, and what people are called and where their money goes.
 
-import hmac
-from collections.abc import Callable
-from typing import Generic, NoReturn, Self, TypeVar
+A traceback may show the variables of its frames, a debugger and an error tracker do so, and a log prints what it is
+given. So what is secret is held by a :class:`Secret`; what only passes through, as an argument or as the fields of a
+payout, passes as one of the two others, which look like nothing.
+"""
 
-__all__ = ["Secret"]
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
-S = TypeVar("S", str, bytes)
+__all__ = ["HiddenFields", "HiddenText", "Secret", "hidden"]
+
+S = TypeVar("S")
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Secret(Generic[S]):
@@ -24,13 +30,15 @@ class Secret(Generic[S]):
     reveal: Callable[[], S]
 
     def __init__(self, value: S) -> None:
-        self.reveal = lambda: value
+        # A signature is made with bytes, and their own method costs no call of a function.
+        reveal: Any = value.__bytes__ if isinstance(value, bytes) else lambda: value
+        self.reveal = reveal
 
     def __repr__(self) -> str:
         return "<secret>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(_bytes(self), _bytes(other))
+        return isinstance(other, Secret) and bool(self.reveal() == other.reveal())
 
     def __hash__(self) -> int:
         return hash(Secret)
@@ -45,6 +53,30 @@ class Secret(Generic[S]):
         raise TypeError("A secret cannot be pickled. Make the object that holds it anew in the other process.")
 
 
-def _bytes(secret: "Secret[str] | Secret[bytes]") -> bytes:
-    value = secret.reveal()
-    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+class HiddenText(str):
+    """A text whose ``repr`` shows only its length. What is made of it is plain text again."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} characters>"
+
+
+def hidden(value: S) -> S:
+    """The value itself, or the same text as one that hides; for an argument that may hold a password."""
+    found: Any = HiddenText(value) if isinstance(value, str) else value
+    shown: S = found
+    return shown
+
+
+class HiddenFields(dict[K, V]):
+    """A dictionary whose ``repr`` shows only how many fields it has."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} fields>"
+
+    def __rich_repr__(self) -> Iterator[Any]:
+        # rich looks into dictionaries, whatever their repr.
+        yield len(self)

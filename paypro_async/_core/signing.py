@@ -13,6 +13,7 @@ from typing import Literal, Protocol, get_args, runtime_checkable
 from attrs import field, frozen
 
 from paypro_async._core.errors import ConfigurationError
+from paypro_async._core.secret import Secret
 
 __all__ = ["HmacSha256Signer", "Md5Signer", "SecretPosition", "Signer", "check_signer", "signing_string", "verify"]
 
@@ -93,9 +94,10 @@ _WRONG: Sequence[tuple[Callable[[str], bool], str]] = (
 )
 
 
-def _secret(value: str | bytes) -> bytes:
+def _read(value: object) -> tuple[Secret[bytes], str | None]:
+    """The secret, and what is wrong with it. Nothing is raised here, where it stands in the clear."""
     if not isinstance(value, str | bytes):
-        raise ConfigurationError("The secret is not text. Give the app secret from PayPro's dashboard as str or bytes.")
+        return Secret(b""), "is not text. Give the app secret from PayPro's dashboard as str or bytes."
     if isinstance(value, str):
         text, wrongs = value, _WRONG
     else:
@@ -103,11 +105,11 @@ def _secret(value: str | bytes) -> bytes:
         text, wrongs = value.decode("latin-1"), _WRONG[:-1] if value.isascii() else _WRONG[:1]
     wrong = next((message for is_wrong, message in wrongs if is_wrong(text)), None)
     if wrong is not None:
-        raise ConfigurationError(f"The secret {wrong}")
-    return value if isinstance(value, bytes) else value.encode("ascii")
+        return Secret(b""), wrong
+    return Secret(value if isinstance(value, bytes) else value.encode("ascii")), None
 
 
-@frozen
+@frozen(init=False)
 class Md5Signer:
     """The platform's scheme: lower-case hex MD5 of the signing string and the secret.
 
@@ -120,23 +122,29 @@ class Md5Signer:
             order mark, quotes), or the position is unknown.
     """
 
-    _secret: bytes = field(converter=_secret, repr=False)
+    _secret: Secret[bytes] = field(repr=False)
     secret_position: SecretPosition = field(default="suffix", kw_only=True)
 
-    def __attrs_post_init__(self) -> None:
-        if self.secret_position not in get_args(SecretPosition):
+    def __init__(self, secret: str | bytes, *, secret_position: SecretPosition = "suffix") -> None:  # noqa: S107  a place
+        hidden, wrong = _read(secret)
+        del secret  # A traceback may show the variables of this frame.
+        self.__attrs_init__(hidden, secret_position=secret_position)  # first, so that a traceback can show it
+        if wrong is not None:
+            raise ConfigurationError(f"The secret {wrong}")
+        if secret_position not in get_args(SecretPosition):
             raise ConfigurationError("secret_position is neither 'suffix' nor 'prefix'. Use 'suffix' unless told.")
 
     def sign(self, fields: Mapping[str, object]) -> str:
         """Return the signature as 32 lower-case hexadecimal characters."""
-        text = signing_string(fields).encode("utf-8")
         first = self.secret_position == "prefix"  # noqa: S105  where it stands, and not what it is
-        salted = self._secret + text if first else text + self._secret
         # MD5 is the platform's choice; it authenticates nothing by itself, TLS does.
-        return hashlib.md5(salted, usedforsecurity=False).hexdigest()
+        digest = hashlib.md5(self._secret.reveal() if first else b"", usedforsecurity=False)
+        digest.update(signing_string(fields).encode("utf-8"))
+        digest.update(b"" if first else self._secret.reveal())
+        return digest.hexdigest()
 
 
-@frozen
+@frozen(init=False)
 class HmacSha256Signer:
     """HMAC-SHA-256 over the same signing string, for a platform that offers it.
 
@@ -147,8 +155,15 @@ class HmacSha256Signer:
         ConfigurationError: As :class:`Md5Signer` raises it for a secret.
     """
 
-    _secret: bytes = field(converter=_secret, repr=False)
+    _secret: Secret[bytes] = field(repr=False)
+
+    def __init__(self, secret: str | bytes) -> None:
+        hidden, wrong = _read(secret)
+        del secret  # A traceback may show the variables of this frame.
+        self.__attrs_init__(hidden)
+        if wrong is not None:
+            raise ConfigurationError(f"The secret {wrong}")
 
     def sign(self, fields: Mapping[str, object]) -> str:
         """Return the signature as 64 lower-case hexadecimal characters."""
-        return hmac.new(self._secret, signing_string(fields).encode("utf-8"), hashlib.sha256).hexdigest()
+        return hmac.new(self._secret.reveal(), signing_string(fields).encode("utf-8"), hashlib.sha256).hexdigest()

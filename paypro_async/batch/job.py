@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve, field, frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult
@@ -38,7 +38,7 @@ class Job:
     """
 
     position: int
-    payout: Any
+    payout: Any = field(repr=False)
     intent: Intent | None = None
     needs_turn: bool = False
     turn: float | None = None
@@ -151,8 +151,8 @@ class Worker:
         try:
             return evolve(self.prepare(job.payout), batch_id=self.batch_id, position=job.position)
         except TypeError as error:
-            field = "amount" if isinstance(error, AmountTypeError) else "payout"
-            raise InvalidPayoutError([Problem(field, "TYPE", "is of a type that cannot be paid")]) from error
+            name = "amount" if isinstance(error, AmountTypeError) else "payout"
+            raise InvalidPayoutError([Problem(name, "TYPE", "is of a type that cannot be paid")]) from error
 
     def _replied(self, job: Job, flight: Flight) -> None:
         """The attempt has its answer, or none: before that is stored, so that a batch that must stop begins no more."""

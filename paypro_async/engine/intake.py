@@ -9,6 +9,7 @@ from attrs import frozen
 
 from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.regions import RegionSpec
+from paypro_async._core.secret import HiddenFields
 from paypro_async._core.trade_no import RANDOM_BITS, make_trade_no
 from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.log import logger
@@ -20,7 +21,7 @@ _LONGEST_NAME = 200
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
-class CheckedPayout(dict[str, str]):
+class CheckedPayout(HiddenFields[str, str]):
     """The fields of a payout that was checked before, with the *intent* that they mean; it is not checked again."""
 
     def __init__(self, fields: Mapping[str, str], intent: Intent) -> None:
@@ -66,6 +67,9 @@ class Intake:
         """Check a payout, or the fields of one, whole and freeze it, under a new number if its own is None."""
         if isinstance(payout, CheckedPayout):
             return payout.intent
+        if not isinstance(payout, self.spec.model | None):
+            # A traceback may show the variables of a frame; what is no mapping is refused below, whatever it is.
+            payout = HiddenFields(payout) if isinstance(payout, Mapping) else type(payout)
         payout = self._payout(payout, fields)
         # None alone is no number. An empty one, of a cell or of a variable that was not set, was meant to be one.
         trade_no = self.new_trade_no() if payout.trade_no is None else payout.trade_no
@@ -81,7 +85,8 @@ class Intake:
         Raises:
             InvalidPayoutError: With every wrong field.
         """
-        payout = build_payout(self.spec, {**fields, "trade_no": trade_no})
+        fields = HiddenFields(fields, trade_no=trade_no)
+        payout = build_payout(self.spec, fields)
         return self._prepared(payout, trade_no)
 
     def _prepared(self, payout: Any, trade_no: Any) -> Intent:

@@ -14,6 +14,7 @@ from paypro_async._core.models import Balance
 from paypro_async._core.outcome import Outcome, Verdict, classify_balance, classify_payout, classify_query
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import RegionSpec
+from paypro_async._core.secret import HiddenFields
 from paypro_async._core.signing import Signer
 from paypro_async._core.wire import Exchange, Phase, WireRequest, request_body
 from paypro_async.engine.log_lines import tell_attempt, tell_question
@@ -104,7 +105,9 @@ class Platform:
         A payout's reply names no payout, and the remark is what it repeats (docs: india/payout).
         """
         echo = self.spec.echo
-        content = entry.content if echo is None or echo in entry.content else {**entry.content, echo: entry.trade_no}
+        content = entry.content
+        if echo is not None and echo not in content:
+            content = HiddenFields(content, **{echo: entry.trade_no})
         return await self.sign(content, self.spec.payout_path, timeout=timeout, send_by=send_by)
 
     async def sign(
@@ -115,7 +118,8 @@ class Platform:
         Raises:
             NoAnswerError: If a signer that waits (a vault, an HSM) takes longer than *timeout* seconds.
         """
-        fields = {**content, "timestamp": str(int(self.runtime.now().timestamp() * 1000))}
+        # A vault that fails leaves a traceback, which may show the variables of this frame.
+        fields = HiddenFields(content, timestamp=str(int(self.runtime.now().timestamp() * 1000)))
         signature: Any = self.signer.sign(fields)
         if not isinstance(signature, str) and isawaitable(signature):
             signature = await answer_of(signature, within=timeout, who="The signer")

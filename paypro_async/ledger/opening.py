@@ -27,6 +27,7 @@ from urllib.parse import unquote
 from attrs import field, frozen
 
 from paypro_async._core.endpoint import LOCAL, Endpoint
+from paypro_async._core.secret import HiddenText
 from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.ledger.base import Ledger
 from paypro_async.ledger.file import BESIDE, files_of
@@ -72,7 +73,7 @@ class LedgerUrl:
         file: The path of a ledger in a file, as it was written; None for memory and for a server.
     """
 
-    url: str = field(repr=False)
+    url: str = field(repr=False, converter=HiddenText)
     file: Path | None = None
 
     @classmethod
@@ -82,13 +83,14 @@ class LedgerUrl:
         Raises:
             ConfigurationError: If it names none; the text is not quoted, since it may hold a password.
         """
+        text = HiddenText(text)  # A traceback may show the variables of this frame.
         if text == _MEMORY:
             return cls(_MEMORY)
         for spelling in _POSTGRES_SPELLINGS:
             if text.startswith(spelling):
                 return cls(_POSTGRES + text.removeprefix(spelling))
         path = unquote(text.removeprefix(_SQLITE)) if text.startswith(_SQLITE) else text
-        path = os.path.expanduser(path)  # noqa: PTH111  pathlib would take "./~x" for a user's home
+        path = HiddenText(os.path.expanduser(path))  # noqa: PTH111  pathlib would take "./~x" for a user's home
         if wrong := (None if text.startswith(_SQLITE) else _wrong_plain(text)) or _wrong_file(path):
             raise ConfigurationError(f"The ledger is not understood: {wrong}. {_HOW}")
         return cls(_SQLITE + path.replace("%", "%25"), Path(path))
@@ -118,6 +120,7 @@ def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledg
         if hasattr(ledger, "claim"):
             return ledger
         raise ConfigurationError(f"The ledger is neither a text nor a Ledger object. {_HOW}")
+    ledger = HiddenText(ledger)
     read = LedgerUrl.read(ledger)
     if read.in_memory:
         return MemoryLedger(runtime=runtime)

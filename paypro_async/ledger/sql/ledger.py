@@ -15,6 +15,7 @@ from sqlalchemy import Connection, exc, select
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, Reply, State
+from paypro_async._core.secret import HiddenText
 from paypro_async.errors import PayProWarning
 from paypro_async.ledger.base import (
     PAGE,
@@ -69,6 +70,7 @@ class SqlLedger:
     def __init__(
         self, url: str, *, busy_timeout: float = 10.0, patience: float = 15.0, mark: str | Path | None = None
     ) -> None:
+        url = HiddenText(url)  # A traceback may show the variables of this frame.
         given = mark or os.environ.get("PAYPRO_LEDGER_MARK")
         where = Path(given).expanduser().absolute() if given else None
         self._database: Database = (

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
+from paypro_async._core.secret import HiddenText
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.sql.database import Database, Purpose
 from paypro_async.ledger.sql.migrations import schema_version
@@ -40,6 +41,7 @@ class PostgresDatabase(Database):
     """
 
     def __init__(self, url: str, *, patience: float, mark: Path | None = None) -> None:
+        url = HiddenText(url)
         self._address = ServerAddress.read(url)
         super().__init__(self._address.name, patience=patience, migrates_itself=False, mark=mark)
         self._mark_name = self._address.mark
@@ -91,7 +93,7 @@ class PostgresDatabase(Database):
 
         open_one = partial(
             open_connection,
-            self._address.parameters,
+            self._address,
             writes=self.purpose is not Purpose.READ,
             hurried=self.purpose is Purpose.PAY and "statement_timeout" not in self._address.settings,
         )
@@ -137,8 +139,8 @@ class PostgresDatabase(Database):
             logger.warning("The ledger's server runs with fsync off: after a power loss it may have forgotten payouts.")
 
     def _message(self, error: exc.SQLAlchemyError) -> str:
-        password = self._address.parameters.get("password")
-        return message_of(getattr(error, "orig", None) or error, secrets=[password] if password else ())
+        password = self._address.password
+        return message_of(getattr(error, "orig", None) or error, secrets=[password.reveal()] if password else ())
 
     def _lock_schema(self, connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _SCHEMA_LOCK})

@@ -15,6 +15,7 @@ from paypro_async._core.codec import json_bytes
 from paypro_async._core.lifecycle import Cause, Entry, Event, Reply, State
 from paypro_async._core.money import amount_text
 from paypro_async._core.payment_key import payment_key
+from paypro_async._core.secret import HiddenFields
 from paypro_async._core.wire import Phase
 from paypro_async.ledger.sql.identity import boot_id, steady
 from paypro_async.ledger.sql.schema import FIXED, payout
@@ -37,7 +38,7 @@ def entry_of(row: Row[Any]) -> Entry:
         fingerprint=row.fingerprint,
         amount=Decimal(row.amount),
         currency=row.currency,
-        content=json.loads(row.content),
+        content=HiddenFields(json.loads(row.content)),
         state=State(row.state),
         attempt=row.attempt,
         sent_at=_utc(row.sent_at),

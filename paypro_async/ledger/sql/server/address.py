@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from paypro_async._core.secret import HiddenFields, HiddenText, Secret
 from paypro_async.errors import ConfigurationError
 
 __all__ = ["ServerAddress", "settings_in"]
@@ -31,13 +32,15 @@ class ServerAddress:
     Args:
         name: What a user calls it; never a password.
         mark: The name under which a mark of the ledger is kept.
-        parameters: What libpq is given, by its own names. Holds a password.
+        public: What libpq is given, by its own names, but for the password.
+        password: The password, if the URL holds one.
         settings: What the URL wants to be set, by name.
     """
 
     name: str
     mark: str
-    parameters: Mapping[str, str] = field(repr=False)
+    public: Mapping[str, str] = field(repr=False)
+    password: Secret[str] | None
     settings: Mapping[str, str] = field(repr=False)
 
     @classmethod
@@ -56,7 +59,16 @@ class ServerAddress:
         host = parameters.get("host")
         mark = f"{host or 'localhost'}/{database}"
         name = f"service {service}" if service and not host else mark
-        return cls(name, mark, parameters, settings)
+        password = Secret(parameters.pop("password")) if "password" in parameters else None
+        return cls(name, mark, parameters, password, settings)
+
+    @property
+    def parameters(self) -> HiddenFields[str, str]:
+        """What libpq is given, by its own names, the password with it."""
+        found = HiddenFields(self.public)
+        if self.password is not None:
+            found["password"] = self.password.reveal()
+        return found
 
 
 def settings_in(options: str, *, source: str) -> dict[str, str]:
@@ -81,26 +93,36 @@ def settings_in(options: str, *, source: str) -> dict[str, str]:
     return settings
 
 
-def _parameters(url: str) -> dict[str, str]:
-    try:
-        read: dict[str, Any] = psycopg_dialect().create_connect_args(make_url(url))[1]  # type: ignore[no-untyped-call]
-    except (ArgumentError, ValueError):
-        read = _read_by_libpq(url)  # which knows several hosts with a port each
-    given = {name: " ".join(value) if isinstance(value, tuple) else str(value) for name, value in read.items()}
+def _parameters(url: str) -> HiddenFields[str, str]:
+    # Nothing is raised while another error is handled, which quotes the URL; nor does a traceback of ours show it.
+    url = HiddenText(url)
+    read = _read_by_sqlalchemy(url) or _read_by_libpq(url)  # which knows several hosts with a port each
+    if read is None:
+        raise ConfigurationError(f"The ledger's URL cannot be read. Nothing was sent. {_HOW}")
+    given: HiddenFields[str, str] = HiddenFields(
+        (name, " ".join(value) if isinstance(value, tuple) else str(value)) for name, value in read.items()
+    )
     if "host" in given:
         given["host"] = unquote(given["host"])  # a folder of sockets may stand there: %2Frun%2Fpostgresql
     _refuse(given)
     return given
 
 
-def _read_by_libpq(url: str) -> dict[str, Any]:
+def _read_by_sqlalchemy(url: str) -> HiddenFields[str, Any] | None:
+    try:
+        return HiddenFields(psycopg_dialect().create_connect_args(make_url(url))[1])  # type: ignore[no-untyped-call]
+    except (ArgumentError, ValueError):
+        return None
+
+
+def _read_by_libpq(url: str) -> HiddenFields[str, Any] | None:
     from psycopg import Error  # noqa: PLC0415  a ledger in a file does without it
     from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
 
     try:
-        return conninfo_to_dict(url)
+        return HiddenFields(conninfo_to_dict(url))
     except Error:
-        raise ConfigurationError(f"The ledger's URL cannot be read. Nothing was sent. {_HOW}") from None
+        return None
 
 
 def _refuse(given: Mapping[str, str]) -> None:

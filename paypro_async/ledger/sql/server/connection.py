@@ -10,6 +10,8 @@ import psycopg
 from attrs import frozen
 from psycopg import OperationalError
 
+from paypro_async._core.secret import HiddenFields
+from paypro_async.ledger.sql.server.address import ServerAddress
 from paypro_async.ledger.sql.server.settings import Look
 
 __all__ = ["Link", "link_of", "open_connection"]
@@ -51,11 +53,11 @@ class _Connection(psycopg.Connection[Any]):
             return end.value
 
 
-def open_connection(parameters: Mapping[str, str], *, writes: bool, hurried: bool) -> "psycopg.Connection[Any]":
+def open_connection(address: ServerAddress, *, writes: bool, hurried: bool) -> "psycopg.Connection[Any]":
     """Connect; nothing is prepared in the server and no transaction begins by itself.
 
     Args:
-        parameters: For libpq.
+        address: Where it leads.
         writes: Whether, of several hosts, only the primary will do.
         hurried: Whether an answer that does not come in time ends the connection.
     """
@@ -64,11 +66,11 @@ def open_connection(parameters: Mapping[str, str], *, writes: bool, hurried: boo
         "fallback_application_name": "paypro-async",
         **_KEEPALIVE,
     }
-    if writes and "," in parameters.get("host", "") and psycopg.pq.version() >= _HAS_PRIMARY:
+    if writes and "," in address.public.get("host", "") and psycopg.pq.version() >= _HAS_PRIMARY:
         # Else the first that answers is taken, and after a fail-over that is the old primary.
         defaults["target_session_attrs"] = "primary"
     # Text is text, whatever the environment and the role say.
-    wanted: dict[str, Any] = {**defaults, **parameters, "client_encoding": "UTF8"}
+    wanted: HiddenFields[str, Any] = HiddenFields(defaults | address.parameters, client_encoding="UTF8")
     connection = _Connection.connect(**wanted, autocommit=True, prepare_threshold=None)
     connection.answers_within = _ANSWER_SECONDS if hurried else None
     return connection
