@@ -25,6 +25,9 @@ def put_whole(path: Path, *, replace: bool = False) -> Iterator[Path]:
         OSError: If the file cannot be written.
     """
     handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
+    if hasattr(os, "fchmod"):
+        with suppress(OSError):  # A file system that knows no owners.
+            os.fchmod(handle, 0o600)  # A umask may have taken away what its owner needs.
     os.close(handle)
     part = Path(name)
     try:

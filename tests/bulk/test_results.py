@@ -4,12 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from paypro_async import ConfigurationError
 from paypro_async._core.lifecycle import Cause, Change, State
+from paypro_async.bulk import Disbursement
 from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.bulk.results import FileReport, row_outcomes
 from paypro_async.bulk.writers.csv import write_results
 from paypro_async.ledger import MemoryLedger
-from tests.support.payout_files import HEADER, MERCHANT_NO, csv_text, open_file, row, rows_of
+from tests.support.merchant import scripted_client
+from tests.support.payout_files import HEADER, MERCHANT_NO, SHARED, csv_text, open_file, row, rows_of
+from tests.support.scripted import Scripted
 
 FIVE = csv_text(*[row(str(amount)) for amount in range(1, 6)])
 
@@ -133,3 +137,17 @@ async def test_long_files_are_told_in_pages(tmp_path) -> None:
 
     assert [one["amount"] for one in found] == [str(amount) for amount in range(1, 602)]
     assert [one["amount"] for one in found if one["paypro_status"] == "succeeded"] == ["1", "501", "601"]
+
+
+@pytest.mark.parametrize("taken", ["p.csv", "linked.csv", "payouts.db", "payouts.db-mark", "PAYOUTS.DB-wal"])
+async def test_neither_the_input_nor_the_ledger_is_written_over(tmp_path, taken: str) -> None:
+    """Also when a program names them, under whatever name."""
+    path = tmp_path / "p.csv"
+    path.write_text(FIVE)
+    (tmp_path / "linked.csv").hardlink_to(path)
+    async with scripted_client(Scripted(), ledger=f"sqlite:///{tmp_path}/payouts.db", **SHARED) as client:
+        with Disbursement(client, path) as disbursement:
+            with pytest.raises(ConfigurationError, match="Name another file"):
+                await disbursement.report(tmp_path / taken)
+            assert (await disbursement.report(tmp_path / "r.csv")).tally.counts == {"not_sent": 5}
+    assert path.read_text() == FIVE

@@ -21,6 +21,17 @@ def test_it_stands_there_when_the_block_has_ended(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_its_owner_may_read_it_whatever_the_umask_says(tmp_path) -> None:
+    """And nobody else."""
+    before = os.umask(0o777)
+    try:
+        with put_whole(tmp_path / "f") as part:
+            part.write_text("x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "f").stat().st_mode) == 0o600
+
+
 @pytest.mark.parametrize("replace", [False, True])
 def test_an_error_in_the_block_leaves_nothing(tmp_path, replace: bool) -> None:
     """No file, no part of one; what stood there before stays."""
