@@ -28,13 +28,17 @@ class Pooler:
 
     Args:
         server: What it stands before.
+        files: A folder of files that the settings name; it gets a copy that it may read.
         settings: Of its configuration file: ``pool_mode="transaction"``.
     """
 
-    def __init__(self, server: Server, **settings: str | int) -> None:
+    def __init__(self, server: Server, *, files: Path | None = None, **settings: str | int) -> None:
         assert _PROGRAM is not None, "PgBouncer is not installed: apt-get install pgbouncer"
         self._folder = Path(tempfile.mkdtemp(prefix="paypro-pgbouncer-"))
         self._folder.chmod(0o777)  # it runs as another user, since it refuses to run as root
+        for file in files.iterdir() if files else ():
+            shutil.copy(file, self._folder)
+            (self._folder / file.name).chmod(0o644)
         everything = {"listen_port": 6432, "unix_socket_dir": self._folder, "auth_type": "any"} | settings
         lines = [f"{name} = {value}" for name, value in everything.items()]
         databases = f"[databases]\n* = host={server.folder} user=postgres\n"
@@ -42,7 +46,9 @@ class Pooler:
         configuration.write_text("\n".join([databases, "[pgbouncer]", *lines, ""]))
         configuration.chmod(0o644)  # whatever the umask is
         with (self._folder / "log").open("wb") as log:
-            self._process = subprocess.Popen([_PROGRAM, configuration], stdout=log, stderr=log, user=server.user)
+            self._process = subprocess.Popen(
+                [_PROGRAM, configuration], stdout=log, stderr=log, user=server.user, cwd=self._folder
+            )
         try:
             self._wait(self._folder / f".s.PGSQL.{everything['listen_port']}")
         except BaseException:

@@ -25,6 +25,7 @@ __all__ = ["PostgresDatabase"]
 
 
 _SCHEMA_LOCK = 0x706179  # "pay"
+_SCHEMA_OF_TABLES = text("SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('meta')")
 # In what SQLAlchemy keeps beside a connection: what each of its transactions sets.
 _SETTINGS = "paypro_settings"
 # As often as psycopg does by itself, before a statement is prepared in the server.
@@ -127,7 +128,8 @@ class PostgresDatabase(Database):
             reads_only=self.purpose is Purpose.READ,
         )
         connection.info[_SETTINGS] = settings
-        with connection.execution_options(paypro_write=False).begin():
+        # As one that writes, so that a standby is refused here, unless it is only read from.
+        with connection.execution_options(paypro_write=True).begin():
             look = Look.take(connection, settings)
         look.refuse(settings, name=self.name)
         if self.purpose is Purpose.PAY:
@@ -144,6 +146,8 @@ class PostgresDatabase(Database):
 
     def _lock_schema(self, connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _SCHEMA_LOCK})
+        settings: Settings = connection.info[_SETTINGS]
+        settings.refuse_elsewhere(connection.execute(_SCHEMA_OF_TABLES).scalar(), name=self.name)
 
     def _suspicion(self, connection: Connection) -> str | None:
         if self.purpose is Purpose.READ and connection.execute(text("SELECT pg_is_in_recovery()")).scalar():

@@ -22,6 +22,7 @@ _PARAMETER = "parameter"
 _STATEMENT_MODE = "statement mode"
 _POOLER_WAITS = "pooler waits"
 _POOLER_LOGIN = "pooler login"
+_LOGIN = "login"
 _NO_STANDBY = "no standby"
 _ONLY_READS = "only reads"
 _OPTION = "option"
@@ -38,7 +39,8 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ("in statement pooling mode", _STATEMENT_MODE),
         ("query_wait_timeout|client_login_timeout|cannot connect to server", _POOLER_WAITS),
         ("server login (has been failing|failed)|server_login_retry", _POOLER_LOGIN),
-        ("no password supplied|password authentication failed|[Pp]eer authentication failed|^auth failed", "28P01"),
+        ("no password supplied", _LOGIN),
+        ("(password|SASL) authentication failed|auth failed", "28P01"),
         (r"no pg_hba\.conf entry|pg_hba\.conf rejects|authentication failed|no such user", "28000"),
         (r'role ".*" (does not exist|is not permitted to log in)', "28000"),
         (r'database ".*" does not exist|no such database', "3D000"),
@@ -98,10 +100,9 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
         "55P02": _SETTING,
         "URL": "a parameter in the URL, in its service or in a PG* variable is not understood; mend it",
         _CHANGED: "an entry changed under its own transaction; look at the triggers and rules of its tables",
-        "28": (
-            "the user or the password is refused; mend them in the URL, PGPASSWORD or the password file, or let the "
-            "server's pg_hba.conf allow it"
-        ),
+        _LOGIN: "the server wants a password; write it into the URL, PGPASSWORD or the password file",
+        "28P01": "the password is refused; mend it in the URL, PGPASSWORD or the password file",
+        "28": "the user is not let in; mend the user in the URL, or let the server's pg_hba.conf and the role allow it",
         "3D": "there is no such database; make it, or mend the URL",
         "3F": "there is no such schema; make it with CREATE SCHEMA, or mend search_path in the URL",
         "42501": (
@@ -142,7 +143,9 @@ _PASSING = (
     _SILENT,
     _POOLER_WAITS,
     _POOLER_LOGIN,
+    _ONLY_READS,  # of several hosts one takes over soon
 )
+_HOPELESS = (_TLS, _NO_TLS, _PARAMETER, _STATEMENT_MODE, _OPTION, _LOGIN, _NO_STANDBY, "URL")
 # Classes whose messages name tables, users and settings, and no value of a statement.
 _TOLD = ("08", "22023", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX")
 _LONGEST = 200
@@ -164,7 +167,7 @@ def code_of(error: BaseException | None) -> str:
 
 def is_hopeless(error: BaseException | None) -> bool:
     """Whether a person has to mend something before the same can go through."""
-    return code_of(error) in (_TLS, _NO_TLS, _PARAMETER, _STATEMENT_MODE, _OPTION, "URL")
+    return code_of(error) in _HOPELESS
 
 
 def passes(error: BaseException | None) -> bool:

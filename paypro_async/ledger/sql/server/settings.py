@@ -86,6 +86,20 @@ class Settings:
         durable = "on" if look.settings[_DURABLE] in _NOT_DURABLE else look.settings[_DURABLE]
         return evolve(self, values={**self.values, _DURABLE: durable}, path=look.schemas)
 
+    def refuse_elsewhere(self, schema: str | None, *, name: str) -> None:
+        """Raise if the ledger's tables are found in another *schema* than the one that was named first.
+
+        Raises:
+            ConfigurationError: If they are; a ledger in the place that was named would know nothing of them.
+        """
+        first = _first(self.values.get(_PATH, ""))
+        if schema is not None and first is not None and schema != first:
+            raise ConfigurationError(
+                f"The ledger {name} was not migrated: its tables are in the schema {schema!r}, and search_path names "
+                f"{first!r} first. Nothing was changed. Name {schema!r} first, or it alone; or {first!r} alone, for "
+                "another ledger that knows nothing of this one's payouts."
+            )
+
     def _sets(self) -> list[str]:
         sets = [f"SET LOCAL {_name(name)} = {_text(value)}" for name, value in self.values.items() if name != _PATH]
         if self.path is not None:

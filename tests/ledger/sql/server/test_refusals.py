@@ -1,0 +1,222 @@
+"""A person who has only the text of the error mends a server, a role or a URL that does not let the ledger in."""
+
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from paypro_async import ConfigurationError, LedgerUnavailableError
+from paypro_async.ledger.sql.ledger import SqlLedger
+from tests.support.intents import ACCOUNT, PERSONAL, intent
+from tests.support.machine_faults import Make
+from tests.support.pooler import Pooler, needs_pgbouncer
+from tests.support.postgres import Server
+
+Change = Callable[[str], str]
+"""Makes another URL of the right one."""
+
+PASSWORD = "geheim"
+
+
+def as_role(role: str) -> Change:
+    return lambda url: url.replace("postgres@", f"{role}:{PASSWORD}@")
+
+
+def more(query: str) -> Change:
+    return lambda url: f"{url}&{query}"
+
+
+def instead(url: str) -> Change:
+    return lambda _: url
+
+
+ROLES = """
+    CREATE ROLE reader LOGIN; CREATE ROLE limited LOGIN CONNECTION LIMIT 0; CREATE ROLE locked NOLOGIN;
+    CREATE ROLE pathless LOGIN; ALTER ROLE pathless SET search_path = ''
+"""
+REFUSED: dict[str, tuple[Change, str]] = {
+    "no such database": (lambda url: url.replace("ledger_", "lodger_"), r"make it, or mend.*does not exist.*3D000"),
+    "no such role": (as_role("nosuch"), r'not let in.*role "nosuch" does not exist.*28000'),
+    "a role that may not log in": (as_role("locked"), r"not let in.*not permitted to log in"),
+    "a role without a connection left": (as_role("limited"), r"no connection left; end some.*too many.*53300"),
+    "a role without rights": (as_role("reader"), r"grant it.*permission denied for table meta.*42501"),
+    "a role without a schema": (as_role("pathless"), r"names no schema.*Grant USAGE"),
+    "nothing listens": (instead(f"postgresql://u:{PASSWORD}@127.0.0.1:1/x"), r"start it, or mend host and port"),
+    "none of several listens": (instead(f"postgresql://u:{PASSWORD}@127.0.0.1:1,127.0.0.1:2/x"), r"start it, or mend"),
+    "no such host": (instead(f"postgresql://u:{PASSWORD}@nosuch.invalid/x"), r"no host of that name; mend the host"),
+    "no such socket": (instead("postgresql:///x?host=/nowhere"), r"no server listens on that socket.*No such file"),
+    "a host that is a folder": (instead("postgresql://%2Fnowhere/x"), r'socket "/nowhere/.s.PGSQL'),
+    "no such service": (instead("postgresql://?service=nosuch"), r"not understood; mend it.*nosuch"),
+    "no such parameter": (more(f"pasword={PASSWORD}"), r'not understood; mend it.*"pasword"'),
+    "a wrong parameter": (more("sslmode=verify"), r'invalid sslmode value: "verify"'),
+    "no such setting": (more("options=-cno_such=1"), r"does not take a setting.*no_such.*42704"),
+    "a wrong setting": (more("options=-clock_timeout%3Dsoon"), r'mend options.*"lock_timeout": "soon".*22023'),
+    "a setting of the server": (more("options=-cmax_connections%3D3"), r"mend options.*cannot be changed.*55P02"),
+    "a standby is wanted": (more("target_session_attrs=standby"), r"no standby, and target_session_attrs"),
+}
+
+
+@pytest.fixture(scope="module")
+def url(server: Server) -> str:
+    """Of a database that holds a ledger's tables."""
+    server.run(ROLES)
+    url = server.database()
+    server.run(
+        "CREATE TABLE meta (key text PRIMARY KEY, value text); INSERT INTO meta VALUES ('schema_version', '3')", url=url
+    )
+    return url
+
+
+async def refusal(ledger: SqlLedger) -> str:
+    with pytest.raises((LedgerUnavailableError, ConfigurationError)) as caught:
+        await ledger.open(ACCOUNT)
+    assert not caught.value.money_may_have_moved
+    assert caught.value.__context__ is None, "what logs print of it would hold the password"
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("what", REFUSED)
+async def test_the_text_says_what_to_mend(url: str, make: Make, what: str):
+    """In words of its own, with the server's own first line and its code, without the password, and at once."""
+    make_wrong, words = REFUSED[what]
+    begun = time.monotonic()
+    text = await refusal(make(make_wrong(url), patience=0))
+    assert re.search(words, text), text
+    assert "Nothing was sent" in text
+    assert PASSWORD not in text
+    assert time.monotonic() - begun < 3
+
+
+@pytest.mark.parametrize(
+    "what", ["no such database", "no such role", "no such host", "no such parameter", "a wrong setting"]
+)
+async def test_what_a_person_has_to_mend_is_said_at_once(url: str, make: Make, what: str):
+    """The patience is for servers that come back by themselves."""
+    begun = time.monotonic()
+    await refusal(make(REFUSED[what][0](url), patience=15))
+    assert time.monotonic() - begun < 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("postgresql://u:ge@heim@host/db", "%40"),
+        ("postgresql://u:geh:eim/@host:x/db", "no number"),
+        ("postgresql://host/db?options=-d%205", "-c name=value"),
+        ("postgresql://host/db?options=-cgeheim", "-c name=value"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_not_quoted(text: str, words: str):
+    """It may hold a password; what is wrong with it is said all the same."""
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        SqlLedger(text)
+    assert "heim" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_a_role_that_may_not_make_tables(url: str, server: Server, make: Make):
+    """Migrating says which right is missing."""
+    with pytest.raises(
+        LedgerUnavailableError, match=r"CREATE on its schema.*permission denied for schema public.*42501"
+    ):
+        await make(as_role("reader")(server.database())).migrate()
+
+
+@pytest.mark.parametrize(
+    "made", ["CREATE TABLE meta (a int)", "CREATE TABLE meta (key text, value text); CREATE TABLE payout (a int)"]
+)
+async def test_tables_of_another_program(server: Server, make: Make, made: str):
+    """Names such as meta are common; a schema of the ledger's own keeps them apart."""
+    other = server.database()
+    server.run(made, url=other)
+    with pytest.raises(LedgerUnavailableError, match=r"another program.*\?search_path=payments.*42"):
+        await make(other).migrate()
+
+
+async def test_a_database_that_cannot_hold_every_name(server: Server, make: Make):
+    """A message that it cannot hold would cost the record of what became of the money."""
+    server.run("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    with pytest.raises(ConfigurationError, match=r"encoded in LATIN1.*ENCODING 'UTF8'"):
+        await make(server.url("latin")).migrate()
+
+
+async def test_a_value_of_a_statement_is_never_told(server: Server, make: Make):
+    """What the server says of a value holds it; its code is told alone."""
+    direct = await server.ledger()
+    server.run(
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no %', NEW.content; END $$;"
+        "CREATE TRIGGER no BEFORE INSERT ON payout FOR EACH ROW EXECUTE FUNCTION no()",
+        url=direct,
+    )
+    ledger = make(direct)
+    await ledger.open(ACCOUNT)
+    with pytest.raises(LedgerUnavailableError, match=r"\(the answer was: SQLSTATE P0001\)") as caught:
+        await ledger.claim(intent())
+    assert [value for value in PERSONAL if value in str(caught.value)] == []
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost, the authority that signed it, another one, and users."""
+    folder = tmp_path_factory.mktemp("keys")
+    authority, other = trustme.CA(), trustme.CA()
+    certificate = authority.issue_cert("localhost")
+    certificate.private_key_pem.write_to_path(folder / "key")
+    certificate.cert_chain_pems[0].write_to_path(folder / "certificate")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    other.cert_pem.write_to_path(folder / "other.pem")
+    (folder / "users").write_text('"payer" "right"\n')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def listening(server: Server, keys: Path) -> Iterator[str]:
+    """Where something listens that wants TLS and a password."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with Pooler(
+        server,
+        files=keys,
+        listen_addr="127.0.0.1",
+        listen_port=port,
+        client_tls_sslmode="require",
+        client_tls_key_file="key",
+        client_tls_cert_file="certificate",
+        auth_type="scram-sha-256",
+        auth_file="users",
+    ):
+        yield f"localhost:{port}/postgres"
+
+
+TRUST = {
+    "another authority": (
+        "payer:right",
+        "sslmode=verify-full&sslrootcert={keys}/other.pem",
+        r"sslrootcert.*verify failed",
+    ),
+    "no authority": ("payer:right", "sslmode=verify-full&sslrootcert={keys}/no.pem", r"sslrootcert.*does not exist"),
+    "no TLS": ("payer:right", "sslmode=disable", r"mend sslmode.*SSL required"),
+    "a wrong password": (f"payer:{PASSWORD}", "sslmode=require", r"password is refused.*authentication failed.*28P01"),
+    "no password": ("payer", "sslmode=require", r"wants a password.*PGPASSWORD"),
+    "nothing wrong with it": (
+        "payer:right",
+        "sslmode=verify-full&sslrootcert={keys}/authority.pem",
+        r"no ledger in localhost/postgres yet",
+    ),
+}
+
+
+@needs_pgbouncer
+@pytest.mark.parametrize("what", TRUST)
+async def test_who_is_trusted(listening: str, keys: Path, make: Make, what: str):
+    """Certificates and passwords that do not fit are told apart from a server that is not there."""
+    user, query, words = TRUST[what]
+    text = await refusal(make(f"postgresql://{user}@{listening}?{query.format(keys=keys)}"))
+    assert re.search(words, text), text
+    assert "right" not in text
+    assert PASSWORD not in text

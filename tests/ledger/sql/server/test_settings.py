@@ -1,0 +1,143 @@
+"""What a role, a database or a URL has set changes nothing of what a ledger relies on."""
+
+import itertools
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import event, text
+
+from paypro_async import ConfigurationError
+from paypro_async._core.lifecycle import State
+from tests.support.intents import ACCOUNT, MERCHANT, change, intent
+from tests.support.machine_faults import Make
+from tests.support.postgres import Server
+
+AWKWARD = {
+    "default_transaction_isolation": "serializable",
+    "default_transaction_read_only": "on",
+    "default_transaction_deferrable": "on",
+    "synchronous_commit": "off",
+    "statement_timeout": "'3s'",
+    "lock_timeout": "1",
+    "idle_in_transaction_session_timeout": "1",
+    "TimeZone": "'Asia/Kolkata'",
+    "DateStyle": "'SQL, DMY'",
+    "IntervalStyle": "iso_8601",
+    "extra_float_digits": "-15",
+    "client_encoding": "SQL_ASCII",
+    "standard_conforming_strings": "off",
+    "bytea_output": "escape",
+    "client_min_messages": "error",
+    "lc_messages": "'C'",
+}
+_roles = itertools.count()
+
+
+def role_with(server: Server, url: str, **settings: str) -> str:
+    """The URL for a new role that has these settings as its own."""
+    role = f"role_{next(_roles)}"
+    server.run(f"CREATE ROLE {role} SUPERUSER LOGIN")
+    for name, value in settings.items():
+        server.run(f"ALTER ROLE {role} SET {name} = {value}")
+    return url.replace("postgres@", f"{role}@")
+
+
+def setting(name: str) -> Any:
+    """What holds for it in a transaction of a ledger."""
+    return lambda connection: connection.execute(text(f"SELECT current_setting('{name}', true)")).scalar()
+
+
+async def test_a_role_whose_settings_are_all_awkward(server: Server, make: Make):
+    """Its ledger is made, opened and paid from, and times and names come back as they were written."""
+    url = role_with(server, server.database(), **AWKWARD)
+    await make(url).migrate()
+    ledger = make(url)
+    await ledger.open(ACCOUNT)
+    name = "Änne ₹ अशा \\ '' %s"
+
+    claimed = await ledger.claim(intent("T1", name=name))
+    await ledger.move(change(State.SUCCEEDED, "T1", message=name, code="0000"))
+
+    stored = await ledger.get(MERCHANT, "T1")
+    assert stored is not None
+    assert (stored.content["name"], stored.message) == (name, name)
+    assert stored.created_at == claimed.entry.created_at
+    reader = make(url)
+    await reader.open_to_read()
+    assert len(await reader.history(MERCHANT, "T1")) == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "held"),
+    [("off", "on"), ("local", "on"), ("remote_write", "on"), ("on", "on"), ("remote_apply", "remote_apply")],
+)
+async def test_a_commit_is_durable_whatever_the_role_says(server: Server, make: Make, own: str, held: str):
+    """And what waits for more than that stays."""
+    ledger = make(role_with(server, await server.ledger(), synchronous_commit=own))
+    await ledger.open(ACCOUNT)
+    assert await ledger.write(setting("synchronous_commit")) == held
+
+
+async def test_a_url_cannot_make_commits_forgetful(server: Server, make: Make):
+    """Money is not a matter of speed; other settings of the URL hold."""
+    ledger = make(f"{await server.ledger()}&options=-csynchronous_commit%3Doff%20--statement-timeout%3D7s")
+    await ledger.open(ACCOUNT)
+    assert await ledger.write(setting("synchronous_commit")) == "on"
+    assert await ledger.write(setting("statement_timeout")) == "7s"
+
+
+async def test_who_only_reads_has_time_and_writes_nothing(server: Server, make: Make):
+    """A look through all of a large ledger takes longer than a payout may, and sees one moment."""
+    ledger = make(await server.ledger())
+    await ledger.open_to_read()
+    assert await ledger.read(setting("statement_timeout")) == "10min"
+    assert await ledger.read(setting("transaction_read_only")) == "on"
+    assert await ledger.read(setting("transaction_isolation")) == "repeatable read"
+
+
+async def test_what_was_set_is_looked_at(server: Server, make: Make, monkeypatch: pytest.MonkeyPatch):
+    """A server, or what stands before it, that says yes and does something else is not paid from."""
+    ledger = make(await server.ledger())
+
+    def forget(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
+        return statement.replace("""SET LOCAL "lock_timeout" = E'5s'; """, ""), parameters
+
+    engine = ledger._database._make_engine()
+    event.listen(engine, "before_cursor_execute", forget, retval=True)
+    ledger._database._engine = engine
+    with pytest.raises(ConfigurationError, match=r"did not take lock_timeout = 5s and says 0. Nothing was sent"):
+        await ledger.open(ACCOUNT)
+
+
+async def test_one_message_begins_a_transaction(server: Server, make: Make):
+    """What is set for each transaction costs no way to the server; preparing the connection is done once."""
+    ledger = make(await server.ledger())
+    await ledger.open(ACCOUNT)
+    sent: list[str] = []
+    engine = ledger._database._engine
+    assert engine is not None
+    event.listen(engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
+
+    await ledger.claim(intent("T1"))
+    await ledger.move(change(State.SUCCEEDED, "T1"))
+    sent.clear()
+    await ledger.claim(intent("T2"))
+
+    # Begin; is it the same ledger; is the number there; the clock; the payout; its step; the number of the step.
+    assert len(sent) == 7
+    assert sent[0].startswith("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL")
+
+
+async def test_tables_that_lie_in_another_schema(server: Server, make: Make):
+    """Migrating makes no second ledger, and does not call the first one by the name of another place."""
+    url = await server.ledger()
+    server.run("CREATE SCHEMA payments", url=url)
+    with pytest.raises(
+        ConfigurationError, match=r"tables are in the schema 'public'.*search_path names 'payments' first"
+    ):
+        await make(f"{url}&search_path=payments,public").migrate()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'meta'").fetchall() == [
+            ("public",)
+        ]
