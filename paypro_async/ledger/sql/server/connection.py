@@ -43,12 +43,11 @@ class _Connection(psycopg.Connection[Any]):
         try:
             wanted = next(waiting)
             while True:
-                ready = yield wanted
-                if not ready and time.monotonic() > until:
+                wanted = waiting.send((yield wanted))  # which is woken ten times a second, whether there is something
+                if time.monotonic() > until:
                     # Whatever it answers later belongs to nothing any more.
                     self.pgconn.finish()
                     raise OperationalError(f"no answer within {seconds:.0f} seconds")
-                wanted = waiting.send(ready)
         except StopIteration as end:
             return end.value
 

@@ -103,6 +103,8 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
         _LOGIN: "the server wants a password; write it into the URL, PGPASSWORD or the password file",
         "28P01": "the password is refused; mend it in the URL, PGPASSWORD or the password file",
         "28": "the user is not let in; mend the user in the URL, or let the server's pg_hba.conf and the role allow it",
+        "25P": "this process stood still in the middle of a transaction; look at its machine, and try again",
+        "40": "two writers met; try again",
         "3D": "there is no such database; make it, or mend the URL",
         "3F": "there is no such schema; make it with CREATE SCHEMA, or mend search_path in the URL",
         "42501": (
@@ -117,9 +119,13 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
         ),
         "53100": "the server's disk is full; make room",
         "53300": "the server or the pooler has no connection left; end some, or raise max_connections",
+        "53": "the server is short of memory or of another means; look at its load, and try again",
+        "54": "the server takes no text of that length",
+        "58": "the server cannot read or write its files; look at its log and its disk",
+        "XX": "the server has failed, or its files are damaged; look at its log",
         "55P03": "another process holds a lock for too long; end that process or try again",
         "57014": "the server took too long; look at its load, and try again",
-        "57P01": "the server is shutting down; try again",
+        "57P": "the server is shutting down, or has ended this connection; try again",
         "57P03": "the server is starting; try again",
         "25006": _READS,
         "0A000": _READS,
@@ -192,7 +198,7 @@ def line_of(error: BaseException | None, *, secrets: Iterable[str] = ()) -> str:
 def message_of(error: BaseException | None, *, secrets: Iterable[str] = ()) -> str:
     """What happened and what to do, for people, and in whose words it was said."""
     code = code_of(error)
-    known = next((_MESSAGES[one] for one in (code, code[:2]) if one in _MESSAGES), "the server refused")
+    known = next((_MESSAGES[one] for one in (code, code[:3], code[:2]) if one in _MESSAGES), "the server refused")
     line = line_of(error, secrets=secrets)
     return known if code == _CHANGED or not line else f"{known} (the answer was: {line})"
 

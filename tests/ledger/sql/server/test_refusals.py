@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import trustme
+from sqlalchemy.exc import OperationalError
 
 from paypro_async import ConfigurationError, LedgerUnavailableError
 from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.ledger.sql.postgres import PostgresDatabase
 from tests.support.intents import ACCOUNT, PERSONAL, intent
 from tests.support.machine_faults import Make
 from tests.support.pooler import Pooler, needs_pgbouncer
@@ -219,4 +222,43 @@ async def test_who_is_trusted(listening: str, keys: Path, make: Make, what: str)
     text = await refusal(make(f"postgresql://{user}@{listening}?{query.format(keys=keys)}"))
     assert re.search(words, text), text
     assert "right" not in text
+    assert PASSWORD not in text
+
+
+NOT_PROVOKED: dict[str, tuple[str, bool]] = {
+    "connection failed: FATAL:  the database system is starting up": ("is starting", True),
+    "connection failed: FATAL:  the database system is not yet accepting connections": ("is starting", True),
+    "connection failed: FATAL:  the database system is shutting down": ("is shutting down", True),
+    "connection failed: FATAL:  sorry, too many clients already": ("no connection left", True),
+    "connection failed: FATAL:  remaining connection slots are reserved for roles": ("no connection left", True),
+    'connection failed: FATAL:  no pg_hba.conf entry for host "10.0.0.1"': ("pg_hba.conf", False),
+    "connection failed: FATAL:  no more connections allowed (max_client_conn)": ("no connection left", True),
+    "connection failed: FATAL:  client_login_timeout (server down)": ("the pooler had no connection", True),
+    "connection failed: FATAL:  server login failed: FATAL password authentication failed": ("cannot log in", True),
+    "connection failed: server does not support SSL, but SSL was required": ("mend sslmode", False),
+    "connection timeout expired": ("does not answer", True),
+    "server closed the connection unexpectedly": ("cannot be reached", True),
+    "connection failed: Zeitüberschreitung": ("the server refused (the answer was: Zeitüberschreitung)", True),
+}
+
+
+@pytest.mark.parametrize("line", NOT_PROVOKED)
+def test_lines_that_no_test_provokes(line: str):
+    """They say what to mend, and whether it mends itself; what is not understood is tried again, and quoted."""
+    words, passing = NOT_PROVOKED[line]
+    database = PostgresDatabase("postgresql://host/db", patience=0)
+    error = OperationalError("BEGIN", None, psycopg.OperationalError(f"{line}\nmore of it"))
+    text = str(database.unavailable(error))
+    assert words in text
+    assert "more of it" not in text
+    assert database.passing(error) is passing
+
+
+def test_a_line_without_an_end_is_cut_and_shows_no_password():
+    """And it draws nothing on a terminal."""
+    database = PostgresDatabase(f"postgresql://u:{PASSWORD}@host/db", patience=0)
+    line = f"\x1b[31m{PASSWORD} {'x' * 100_000}"
+    text = str(database.unavailable(OperationalError("BEGIN", None, psycopg.OperationalError(line))))
+    assert len(text) < 500
+    assert "\x1b" not in text
     assert PASSWORD not in text
