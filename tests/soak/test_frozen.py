@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from paypro_async import ItemStatus, LedgerUnavailableError, PayProClient
 from paypro_async._core.lifecycle import State
-from paypro_async.ledger.sql import postgres
 from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.ledger.sql.server import settings
 from paypro_async.sandbox import Sandbox
 from tests.soak.audit import audit
 from tests.soak.crowd import Crowd
@@ -76,7 +76,7 @@ async def test_a_frozen_process_does_not_block_the_others(fork_server: ForkServe
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_process_that_is_frozen_while_it_sends_statements(database_url: str, monkeypatch: pytest.MonkeyPatch):
     """The rows of a group are sent without waiting for each answer; who is frozen in there blocks nobody for long."""
-    monkeypatch.setattr(postgres, "_TRANSACTION_SECONDS", 2.0)
+    monkeypatch.setattr(settings, "_TRANSACTION_SECONDS", "2s")
     thawed, sent = threading.Event(), threading.Event()
 
     def freeze(connection: Connection) -> None:

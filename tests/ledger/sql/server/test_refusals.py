@@ -54,7 +54,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "no such socket": (instead("postgresql:///x?host=/nowhere"), r"no server listens on that socket.*No such file"),
     "a host that is a folder": (instead("postgresql://%2Fnowhere/x"), r'socket "/nowhere/.s.PGSQL'),
     "no such service": (instead("postgresql://?service=nosuch"), r"not understood; mend it.*nosuch"),
-    "no such parameter": (more(f"pasword={PASSWORD}"), r'not understood; mend it.*"pasword"'),
+    "no such parameter": (more(f"passwort={PASSWORD}"), r'not understood; mend it.*"passwort"'),
     "a wrong parameter": (more("sslmode=verify"), r'invalid sslmode value: "verify"'),
     "no such setting": (more("options=-cno_such=1"), r"does not take a setting.*no_such.*42704"),
     "a wrong setting": (more("options=-clock_timeout%3Dsoon"), r'mend options.*"lock_timeout": "soon".*22023'),
