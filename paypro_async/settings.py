@@ -16,7 +16,7 @@ from paypro_async.ledger import Ledger
 from paypro_async.runtime import Runtime
 from paypro_async.transport import Transport, TransportName
 
-__all__ = ["CODE_VARIABLES", "VARIABLES", "ClientSettings", "settings_from"]
+__all__ = ["CODE_VARIABLES", "VARIABLES", "ClientSettings", "settings_from", "signer_from"]
 
 
 class ClientSettings(TypedDict, total=False):
@@ -89,8 +89,8 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[
         (name, environ[variable]) for variable, name in VARIABLES.items() if environ.get(variable)
     )
     settings |= given
-    if "signer" not in settings and (secret := _secret(environ)):
-        settings["signer"] = _signer(environ, secret)
+    if "signer" not in settings and (signer := signer_from(environ)):
+        settings["signer"] = signer
     if "codes" not in settings and (added := _added_codes(environ)):
         settings["codes"] = added
     missing = [
@@ -120,7 +120,16 @@ def _added_codes(environ: Mapping[str, str]) -> Codes | None:
     return evolve(known, **added) if added else None
 
 
-def _signer(environ: Mapping[str, str], secret: HiddenText) -> Md5Signer:
+def signer_from(environ: Mapping[str, str]) -> Md5Signer | None:
+    """The signer that the environment's secret makes; None if there is none.
+
+    Raises:
+        ConfigurationError: If the secret cannot be read, or is none, or its position is unknown.
+    """
+    environ = HiddenFields(environ)
+    secret = _secret(environ)
+    if not secret:
+        return None
     position: Any = environ.get(_POSITION) or "suffix"  # the signer checks it
     try:
         return Md5Signer(secret, secret_position=position)

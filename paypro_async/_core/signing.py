@@ -134,6 +134,10 @@ class Md5Signer:
         if secret_position not in get_args(SecretPosition):
             raise ConfigurationError("secret_position is neither 'suffix' nor 'prefix'. Use 'suffix' unless told.")
 
+    def with_secret_as(self, position: SecretPosition) -> "Md5Signer":
+        """The same signer with its secret at that end."""
+        return Md5Signer(self._secret.reveal(), secret_position=position)
+
     def sign(self, fields: Mapping[str, object]) -> str:
         """Return the signature as 32 lower-case hexadecimal characters."""
         first = self.secret_position == "prefix"  # noqa: S105  where it stands, and not what it is

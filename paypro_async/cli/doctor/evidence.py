@@ -1,20 +1,23 @@
 """What ``paypro doctor`` finds out before it judges: it asks questions that move no money, and writes nothing."""
 
+import asyncio
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
-from paypro_async._core.endpoint import Endpoint, read_endpoint
 from paypro_async._core.models import Balance
 from paypro_async._core.outcome import Outcome
-from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import region_named
+from paypro_async._core.signing import Md5Signer, SecretPosition
 from paypro_async._core.trade_no import RANDOM_BITS, make_trade_no
-from paypro_async.client import PayProClient
+from paypro_async.cli.doctor.connection import Seen, look_at
+from paypro_async.cli.doctor.disk import Disk, look_at_disk
+from paypro_async.cli.doctor.variables import Settings, Variables, read_settings, read_variables
 from paypro_async.engine.platform import Platform
-from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.errors import PayProError, PayProWarning
 from paypro_async.ledger import Account, open_ledger
 from paypro_async.ledger.admin.records import is_refused_under
 from paypro_async.ledger.opening import LedgerUrl
@@ -22,11 +25,16 @@ from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.runtime import SystemRuntime
 from paypro_async.transport import TransportSettings, open_transport
 
-__all__ = ["Evidence", "Heard", "LedgerFacts", "gather"]
+__all__ = ["SECONDS", "Evidence", "Heard", "LedgerFacts", "gather"]
 
 T = TypeVar("T")
 
+SECONDS = 60.0
+"""Within which all of it is found out, or said not to be."""
+
 _REQUEST_SECONDS = 10.0
+_ASKING_SECONDS = 40.0
+_LEDGER_SECONDS = 15.0
 _TRIES = 3
 
 
@@ -39,12 +47,17 @@ class Heard:
         blank: To a query without a number, which any platform refuses as a wrong request; None if it was not asked,
             since the one before got no answer.
         asked_balance: To a query for the balance, and *balance* what it told.
+        position: Where the secret stands in the signature; None if that cannot be known of this signer.
+        asked_otherwise: To a query for the balance with the secret at the other end, and *otherwise* what it told.
     """
 
     control: Outcome
     blank: Outcome | None
     asked_balance: Outcome
     balance: Balance | None
+    position: SecretPosition | None = None
+    asked_otherwise: Outcome | None = None
+    otherwise: Balance | None = None
 
 
 @frozen(kw_only=True)
@@ -60,6 +73,9 @@ class LedgerFacts:
             does not exist.
         wrong: Why it cannot be used.
         suspicion: Why it looks like a restored backup.
+        disk: Where its file lies; None for a server.
+        server: What the database tells of itself, by name.
+        pooling: How its server is reached, or why that cannot be told; None for a file.
     """
 
     name: str | None = None
@@ -69,65 +85,106 @@ class LedgerFacts:
     refuses: bool = False
     wrong: str | None = None
     suspicion: str | None = None
+    disk: Disk | None = None
+    server: Mapping[str, str] | None = None
+    pooling: str | None = None
 
 
 @frozen(kw_only=True)
 class Evidence:
-    """All that the findings are made from."""
-
-    endpoint: Endpoint
-    account: Account
-    environment_is_given: bool
-    codes: Codes
-    heard: Heard
-    ledger: LedgerFacts
-
-
-async def gather(settings: Mapping[str, Any]) -> Evidence:
-    """Ask the platform and look at the ledger.
+    """All that the findings are made from.
 
     Args:
-        settings: Arguments of a client.
-
-    Raises:
-        ConfigurationError: If a setting cannot work.
+        variables: What is set in the environment.
+        settings: What can be read of the settings.
+        account: Whose payouts it is about; None if that is not known.
+        heard: What the platform answered; None if it could not be asked.
+        ledger: Of the ledger.
+        seen: Of the way to the platform; None if there is no address.
     """
-    environment = settings.get("environment")
-    # Never opened: it says what is wrong with its settings. Of a missing name there is a finding of its own.
-    PayProClient(**{**settings, "environment": environment or "unnamed"})
-    endpoint = read_endpoint(
-        settings["base_url"],
-        environment=environment,
-        allow_plain_http=bool(settings.get("allow_plain_http")),
-    )
-    codes = settings.get("codes") or Codes()
-    async with _platform(settings, endpoint, codes) as platform:
-        heard = await _heard(platform)
-    account = Account(merchant_no=settings["merchant_no"], region=platform.spec.name, environment=endpoint.environment)
+
+    variables: Variables
+    settings: Settings
+    account: Account | None
+    heard: Heard | str | None
+    ledger: LedgerFacts
+    seen: Seen | None
+
+
+async def gather(given: Mapping[str, Any]) -> Evidence:
+    """Ask the platform and look at the way there and at the ledger, all at one time.
+
+    Nothing that is wrong ends it: each fault is a part of what was found out.
+
+    Args:
+        given: The options of the command.
+    """
+    with warnings.catch_warnings():
+        # What the ledger would warn of has a line of its own.
+        warnings.simplefilter("ignore", PayProWarning)
+        return await _gathered(read_settings(given))
+
+
+async def _gathered(settings: Settings) -> Evidence:
+    account = _account(settings)
+    seeing = asyncio.ensure_future(_see(settings))
+    heard = await _hear(settings)
+    code = heard.control.code if isinstance(heard, Heard) else None
+    ledger = await _ledger(settings.values.get("ledger"), account, code)
     return Evidence(
-        endpoint=endpoint,
+        variables=read_variables(),
+        settings=settings,
         account=account,
-        environment_is_given=bool(environment),
-        codes=codes,
         heard=heard,
-        ledger=await _ledger(settings.get("ledger"), account, heard.control.code),
+        ledger=ledger,
+        seen=await seeing,
     )
+
+
+def _account(settings: Settings) -> Account | None:
+    if settings.endpoint is None or "merchant" in settings.wrong:
+        return None
+    region = settings.values.get("region", "india")
+    merchant_no = settings.values["merchant_no"]
+    return Account(merchant_no=merchant_no, region=region, environment=settings.endpoint.environment)
+
+
+async def _see(settings: Settings) -> Seen | None:
+    if settings.endpoint is None:
+        return None
+    return await look_at(settings.endpoint.base_url, TransportSettings(proxy=settings.values.get("proxy")).proxy)
+
+
+async def _hear(settings: Settings) -> Heard | str | None:
+    """What the platform answered; or why it could not be asked; or None if a setting says that already."""
+    if not settings.can_ask:
+        return None
+    try:
+        async with asyncio.timeout(_ASKING_SECONDS), _platform(settings) as platform:
+            return await _heard(platform)
+    except TimeoutError:
+        return f"not all was answered within {_ASKING_SECONDS:.0f} seconds"
+    except (PayProError, ValueError) as error:
+        return str(error)
 
 
 @asynccontextmanager
-async def _platform(settings: Mapping[str, Any], endpoint: Endpoint, codes: Codes) -> AsyncIterator[Platform]:
+async def _platform(settings: Settings) -> AsyncIterator[Platform]:
+    values = settings.values
+    base_url = settings.endpoint.base_url if settings.endpoint else ""
+    spec = region_named(values.get("region", "india"))
     transport = await open_transport(
-        settings.get("transport", "httpx"), endpoint.base_url, TransportSettings(proxy=settings.get("proxy"))
+        values.get("transport", "aiohttp"), base_url, TransportSettings(proxy=values.get("proxy"))
     )
     try:
         yield Platform(
-            spec=region_named(settings.get("region", "india")),
-            base_url=endpoint.base_url,
-            merchant_no=settings["merchant_no"],
-            signer=settings["signer"],
+            spec=spec,
+            base_url=base_url,
+            merchant_no=values["merchant_no"],
+            signer=values["signer"],
             transport=transport,
             runtime=SystemRuntime(),
-            codes=codes,
+            codes=settings.codes,
         )
     finally:
         await transport.aclose()
@@ -146,7 +203,20 @@ async def _heard(platform: Platform) -> Heard:
         tries = _TRIES
         blank, _ = await _answered(lambda: ask(""), tries=tries)
     asked_balance, balance = await _answered(lambda: platform.balance(timeout=_REQUEST_SECONDS), tries=tries)
-    return Heard(control=control, blank=blank, asked_balance=asked_balance, balance=balance)
+    heard = Heard(control=control, blank=blank, asked_balance=asked_balance, balance=balance)
+    signer = platform.signer
+    if not isinstance(signer, Md5Signer):
+        return heard
+    heard = evolve(heard, position=signer.secret_position)
+    if tries == 1:
+        return heard  # Nothing answers.
+    turned = signer.with_secret_as(_other(signer.secret_position))
+    asked, otherwise = await evolve(platform, signer=turned).balance(timeout=_REQUEST_SECONDS)
+    return evolve(heard, asked_otherwise=asked, otherwise=otherwise)
+
+
+def _other(position: SecretPosition) -> SecretPosition:
+    return "prefix" if position == "suffix" else "suffix"
 
 
 async def _answered(ask: Callable[[], Awaitable[tuple[Outcome, T]]], *, tries: int) -> tuple[Outcome, T]:
@@ -157,26 +227,49 @@ async def _answered(ask: Callable[[], Awaitable[tuple[Outcome, T]]], *, tries: i
     return outcome, found
 
 
-async def _ledger(given: str | None, account: Account, code: str | None) -> LedgerFacts:
+async def _ledger(given: str | None, account: Account | None, code: str | None) -> LedgerFacts:
     if not given:
         return LedgerFacts()
-    url = LedgerUrl.read(given)
-    ledger = open_ledger(url.url)
+    try:
+        url = LedgerUrl.read(given)
+        ledger = open_ledger(url.url)
+    except PayProError as error:
+        return LedgerFacts(durable=True, exists=True, wrong=str(error))
     if not isinstance(ledger, SqlLedger):
         return LedgerFacts(name=url.url)
-    name = str(url.file.resolve()) if url.file is not None else ledger.name
-    facts = LedgerFacts(name=name, durable=True, exists=url.file is None or url.file.exists())
+    disk = None if url.file is None else await asyncio.to_thread(look_at_disk, url.file)
+    facts = LedgerFacts(name=ledger.name, durable=True, exists=disk is None or disk.exists, disk=disk)
+    if url.file is None:
+        facts = evolve(facts, pooling=await _pooling(url.url))
     if not facts.exists:
         return facts
     try:
+        async with asyncio.timeout(_LEDGER_SECONDS):
+            return await _opened(ledger, facts, account, code)
+    except TimeoutError:
+        return evolve(facts, wrong=f"The ledger {facts.name} did not answer within {_LEDGER_SECONDS:.0f} seconds.")
+    except (PayProError, OSError) as error:
+        return evolve(facts, wrong=str(error))
+
+
+async def _opened(ledger: SqlLedger, facts: LedgerFacts, account: Account | None, code: str | None) -> LedgerFacts:
+    try:
         await ledger.open_to_read()
+        refused = account is not None and code is not None and await is_refused_under(ledger, account.merchant_no, code)
         return evolve(
             facts,
+            server=await ledger.describe(),
             accounts=tuple(await ledger.merchants()),
             suspicion=ledger.suspicion,
-            refuses=code is not None and await is_refused_under(ledger, account.merchant_no, code),
+            refuses=refused,
         )
-    except (LedgerUnavailableError, ConfigurationError) as error:
-        return evolve(facts, wrong=str(error))
     finally:
         await ledger.aclose()
+
+
+async def _pooling(url: str) -> str:
+    # Its package is not there for a ledger in a file.
+    from paypro_async.ledger.sql.server.pooler import Pooling, look_for_pooler  # noqa: PLC0415
+
+    found = await look_for_pooler(url)
+    return found.value if isinstance(found, Pooling) else found

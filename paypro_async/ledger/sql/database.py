@@ -72,6 +72,10 @@ class Hooks:
         """That others may read the ledger, for people; None if they may not, or a server decides it."""
         return None
 
+    def describe(self, _connection: Connection, /) -> dict[str, str]:
+        """What the database says of itself, by the names that it has for that."""
+        return {}
+
     def _before_connecting(self) -> None:
         """Make sure that there is something to connect to."""
 

@@ -146,6 +146,10 @@ class SqlLedger:
         """What a user calls it: a file's path, or a server and a database."""
         return self._database.name
 
+    async def describe(self) -> dict[str, str]:
+        """What the database says of itself, by the names that it has for that: its version, and how durable it is."""
+        return await self._submit(Work(self._database.describe))
+
     @property
     def files(self) -> frozenset[Path]:
         """The files on this machine that belong to it, which nothing else may be written to."""

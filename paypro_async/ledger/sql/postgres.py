@@ -49,6 +49,12 @@ class PostgresDatabase(Database):
         self._origin: Origin | None = None
         self._prepares = True
 
+    def describe(self, connection: Connection, /) -> dict[str, str]:
+        """The server's release, whether it waits for its disk, and whether it is a standby."""
+        names = ("server_version", "fsync", "synchronous_commit")
+        found = {name: str(connection.exec_driver_sql(f"SHOW {name}").scalar_one()) for name in names}
+        return found | {"standby": "on" if connection.execute(text("SELECT pg_is_in_recovery()")).scalar() else "off"}
+
     def passing(self, error: exc.SQLAlchemyError, /) -> bool:
         """Whether the server went away, or two writers met."""
         if not isinstance(error, DBAPIError):

@@ -91,6 +91,11 @@ class SqliteDatabase(Database):
         """That other users of this machine may read it."""
         return open_to_others(self._path)
 
+    def describe(self, connection: Connection, /) -> dict[str, str]:
+        """Its release, and how it keeps what is not yet in the file."""
+        mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+        return {"version": sqlite3.sqlite_version, "journal_mode": str(mode)}
+
     def passing(self, _error: exc.SQLAlchemyError, /) -> bool:
         """Never: SQLite has waited for the other writer already."""
         return False

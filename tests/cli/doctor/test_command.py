@@ -8,7 +8,7 @@ import pytest
 
 from paypro_async.sandbox import Sandbox
 from tests.support.servers import OK, Peer, Server, unused_url
-from tests.support.terminal import MERCHANT_NO, Done, Terminal, payout, write_file
+from tests.support.terminal import MERCHANT_NO, SECRET, Done, Terminal, payout, write_file
 
 NAMED = {"PAYPRO_ENVIRONMENT": "sandbox"}
 CODES = "PAYPRO_NO_SUCH_ORDER_CODES"
@@ -29,7 +29,8 @@ async def test_all_is_well(terminal: Terminal, sandbox: Sandbox, unknown_order: 
     sandbox.change(unknown_order=unknown_order)
     done = await terminal.run("doctor", env=NAMED)
     assert (done.code, done.err) == (0, "")
-    assert [line[:2] for line in done.out.splitlines()] == ["ok"] * 5 + ["", "Al"]
+    assert [line[:2] for line in done.out.splitlines()] == ["ok"] * 13 + ["", "Al"]
+    assert "the secret's position, suffix, is the right one" in done.out
     assert "ok  unknown order  The platform answers without data" in done.out
     assert "1,000,000,000.0000 INR" in done.out
     assert f"{terminal.folder / 'payouts.db'} is new" in done.out
@@ -107,6 +108,7 @@ async def test_a_caller_that_is_refused_is_told_so(terminal: Terminal, sandbox: 
     done, checks = await examined(terminal, **env)
     assert done.code == 1
     assert "refuses every question" in checks["access"]["found"]
+    assert "with the secret at the other end code" in checks["access"]["found"]
     assert "PAYPRO_SECRET_POSITION" in checks["access"]["advice"]
     assert checks["unknown_order"]["advice"] == "Mend the access first."
     assert not checks["balance"]["ok"]
@@ -117,8 +119,9 @@ async def test_a_platform_that_does_not_answer(terminal: Terminal) -> None:
     """Nothing listens there: the cause is said, and what to check."""
     done, checks = await examined(terminal, PAYPRO_BASE_URL=unused_url(path=""))
     assert done.code == 1
-    assert "no connection could be made" in checks["access"]["found"]
+    assert "nothing listens there" in checks["access"]["found"]
     assert "PAYPRO_BASE_URL" in checks["access"]["advice"]
+    assert {"clock", "hops", "balance"} < {name for name, check in checks.items() if not check["ok"]}
 
 
 @pytest.mark.parametrize("kind", ["gateway", "constant"])
@@ -174,10 +177,12 @@ async def test_the_ledger_is_shown_with_its_whole_path_and_whose_payouts_it_hold
 async def test_settings_that_cannot_work_are_a_finding_too(terminal: Terminal) -> None:
     """Exit code 1, and the sentence that any other command would say."""
     done, checks = await examined(terminal, PAYPRO_SECRET=None, PAYPRO_BASE_URL=None)
-    assert (done.code, set(checks)) == (1, {"settings"})
-    assert "Not set: --base-url (or PAYPRO_BASE_URL), PAYPRO_SECRET" in checks["settings"]["advice"]
+    assert done.code == 1
+    assert "PAYPRO_BASE_URL (or --base-url) is not set" in checks["address"]["advice"]
+    assert "PAYPRO_SECRET (or PAYPRO_SECRET_FILE) is not set" in checks["secret"]["advice"]
+    assert checks["ledger"]["ok"]
     _, checks = await examined(terminal, PAYPRO_BASE_URL="http://paypro.example")
-    assert "plain http" in checks["settings"]["advice"]
+    assert "plain http" in checks["address"]["advice"]
 
 
 async def test_what_the_platform_says_does_not_steer_the_terminal(terminal: Terminal, sandbox: Sandbox) -> None:
@@ -187,4 +192,66 @@ async def test_what_the_platform_says_does_not_steer_the_terminal(terminal: Term
     assert "red" in done.out
     assert "\x1b" not in done.out
     assert "!!  unknown order" in done.out
-    assert done.out.endswith("1 to look at.\n")
+    assert done.out.endswith("1 to mend.\n")
+
+
+@pytest.mark.parametrize("right", ["suffix", "prefix"])
+async def test_the_right_position_of_the_secret_is_named(terminal: Terminal, right: str) -> None:
+    """Both are asked for the balance; the wrong one is told with the setting that mends it, and then all is well."""
+    async with Sandbox(secret=SECRET, secret_position=right) as sandbox:
+        wrong = "prefix" if right == "suffix" else "suffix"
+        done, checks = await examined(terminal, PAYPRO_BASE_URL=sandbox.base_url, PAYPRO_SECRET_POSITION=wrong)
+        assert done.code == 1
+        assert f"as {wrong} and takes one with it as {right}" in checks["access"]["found"]
+        assert checks["access"]["advice"].startswith(f"Set PAYPRO_SECRET_POSITION={right} ")
+        done, checks = await examined(terminal, PAYPRO_BASE_URL=sandbox.base_url, PAYPRO_SECRET_POSITION=right)
+        assert done.code == 0
+        assert f"position, {right}, is the right one" in checks["access"]["found"]
+        assert not sandbox.books.bookings
+
+
+async def test_slips_in_names_and_secrets_are_lines_of_their_own(terminal: Terminal) -> None:
+    """Neither hides what is wrong with the other; no value is shown."""
+    (terminal.folder / "secret").write_text(f"'{SECRET}'")
+    slips = {"PAYPRO_SETLE_AFTER": "7", "PAYPRO_SECRET": None, "PAYPRO_SECRET_FILE": "secret", "PAYPRO_TIMEOUT": "soon"}
+    done, checks = await examined(terminal, **slips)
+    assert done.code == 1
+    assert "PAYPRO_SETLE_AFTER (is it PAYPRO_SETTLE_AFTER?)" in checks["variables"]["found"]
+    assert "The secret in PAYPRO_SECRET_FILE stands in quotes" in checks["secret"]["advice"]
+    assert "PAYPRO_TIMEOUT is not a number of seconds" in checks["settings"]["advice"]
+    done, checks = await examined(terminal, PAYPRO_WEBHOOK_PORT_OF_OURS="1")
+    assert (done.code, checks["variables"]["level"]) == (0, "warning")
+
+
+async def test_nothing_is_set_and_nothing_can_be_read(terminal: Terminal) -> None:
+    """Each is a line with what to do; no traceback, and JSON all the same."""
+    none = {name: None for name in terminal.environment if name.startswith("PAYPRO_")}
+    (terminal.folder / "closed").mkdir(mode=0o000)
+    broken = {"PAYPRO_SECRET_FILE": "none", "PAYPRO_LEDGER": "closed/no/p.db", "PAYPRO_LEDGER_MARK": "/none/at/all"}
+    done, checks = await examined(terminal, **(none | broken))
+    assert done.code == 1
+    assert {"secret", "merchant", "address", "disk", "mark", "access"} <= {
+        name for name, check in checks.items() if not check["ok"]
+    }
+    assert "No such file" in checks["secret"]["advice"]
+
+
+async def test_a_proxy_that_is_dead_is_named_with_its_setting(terminal: Terminal, unused_tcp_port: int) -> None:
+    """And what was reached through it is not known."""
+    proxy = f"http://user:hunter2@127.0.0.1:{unused_tcp_port}"
+    done, checks = await examined(terminal, PAYPRO_BASE_URL="https://payouts.example", PAYPRO_PROXY=proxy)
+    assert "it cannot be reached (Connection refused)" in checks["proxy"]["found"]
+    assert "PAYPRO_PROXY" in checks["proxy"]["found"]
+    assert not checks["tls"]["ok"]
+    assert "hunter2" not in done.out
+
+
+async def test_a_ledger_that_others_may_read_is_told(terminal: Terminal) -> None:
+    """As a warning, with the command that closes it."""
+    terminal.file(1)
+    assert (await terminal.run("batch", "payouts.csv", env=NAMED)).code == 0
+    (terminal.folder / "payouts.db").chmod(0o644)
+    done, checks = await examined(terminal)
+    assert (done.code, checks["readers"]["level"]) == (0, "warning")
+    assert checks["readers"]["advice"].startswith("Close it to them: chmod 600 ")
+    assert checks["database"]["found"].endswith("journal mode wal.")
