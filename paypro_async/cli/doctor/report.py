@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from paypro_async.cli.doctor import answers, kept, passage, written
+from paypro_async.cli.doctor import kept, passage, replies, written
 from paypro_async.cli.doctor.evidence import Evidence
 from paypro_async.cli.doctor.finding import Finding
 
@@ -25,9 +25,9 @@ CHECKS: Sequence[Callable[[Evidence], Finding | None]] = (
     passage.tls,
     passage.clock,
     passage.hops,
-    answers.access,
-    answers.unknown_order,
-    answers.balance,
+    replies.access,
+    replies.unknown_order,
+    replies.balance,
 )
 """What is looked at; a check that has nothing to say of this set-up gives no line."""
 
