@@ -36,7 +36,7 @@ MUTATIONS = {
     "the intent is stored behind the send": Mutation(
         recording.Recording,
         "claim",
-        "await self._within(timeout, self.ledger.claim(intent))",
+        "await answer_within(timeout, self.ledger, self.ledger.claim(intent))",
         "await self.ledger.get(intent.merchant_no, intent.trade_no)\n"
         "        if written is None:\n"
         "            late = lambda: asyncio.ensure_future(self.ledger.claim(intent))\n"
@@ -319,7 +319,7 @@ MUTATIONS = {
     ),
     "a refusal is not looked at once more": Mutation(
         reconcile.Reconciliation,
-        "run",
+        "_run",
         "(ledger.recent_refusals, ledger.open_entries)",
         "(ledger.open_entries,)",
         ("called failed",),

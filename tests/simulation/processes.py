@@ -42,6 +42,8 @@ class Clocks:
 class Connection:
     """A ledger as one process sees it: slow, refusing, or silent about whether it has written."""
 
+    ends_when_cancelled = True
+
     def __init__(self, world: Any, process: Process) -> None:
         self._world, self._process = world, process
 

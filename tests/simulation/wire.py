@@ -35,6 +35,8 @@ class _Connection:
 class SimulatedTransport:
     """Says how far a request got, and checks the send deadline where the first byte is written, as is asked of it."""
 
+    keeps_time = True
+
     def __init__(self, world: Any, process: Process) -> None:
         self._world, self._process = world, process
         self._idle: list[_Connection] = []
