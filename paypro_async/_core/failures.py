@@ -21,13 +21,32 @@ from paypro_async._core.models import OutcomeNotRecordedError
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.wire import Fault
 
-__all__ = ["not_recorded", "unsettled"]
+__all__ = ["not_recorded", "unconnected", "unsettled"]
 
 # Gateways answer so too, and some do when the platform has the request already.
 _BUSY = (
     "The platform answered as busy, by which it was not taken. Call again later with the same trade_no: PayPro is "
     "asked before it goes out again; never use a new trade_no."
 )
+
+
+_MORE_ROOM = "Raise max_connections or timeout, or pay fewer at one time."
+
+
+def unconnected(trade_no: str, why: str, *, elapsed: float) -> PoolTimeoutError:
+    """The error for a call whose payout was not even announced, for want of a connection.
+
+    Args:
+        why: As :meth:`Waiting.in_vain` says it.
+        elapsed: Seconds since the call began.
+    """
+    return PoolTimeoutError(
+        f"Payout {trade_no} was not sent ({why}): nothing of it has left, for certain, and the ledger holds nothing of "
+        f"this call. No money moved. Call again with the same trade_no. {_MORE_ROOM}",
+        trade_no=trade_no,
+        attempts=0,
+        elapsed=elapsed,
+    )
 
 
 def unsettled(
@@ -160,8 +179,8 @@ def _not_sent(entry: Entry, last: Outcome | None, elapsed: float) -> NotSentErro
         )
     if last is not None and last.pool_timeout:
         return PoolTimeoutError(
-            f"Every connection was busy and payout {entry.trade_no} was not sent {tried}. {again} Raise "
-            "max_connections or lower the concurrency.",
+            f"Payout {entry.trade_no} was not sent{_told(last.cause)} {tried}: nothing of it has left, for certain. "
+            f"{again} {_MORE_ROOM}",
             **about,
         )
     if verdict is Verdict.NOT_SENT:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 from paypro_async._core.codec import Note, ReadingError, json_bytes, read, read_json
 
@@ -38,6 +38,32 @@ class Phase(Enum):
     """A whole reply was read."""
 
 
+@define(kw_only=True, eq=False)
+class Waiting:
+    """How a payout that finds every connection busy may wait for one. All moments are of the runtime's steady clock.
+
+    Args:
+        until: What has waited and is not written by then is not sent: no reply would come in time any more.
+        answer_by: When the reply must be there. The time-out of the exchange counts from when it has a connection.
+        reply_seconds: Up to how long replies have lately taken, by which *until* was found; None if none has come yet.
+        seconds: How long it has waited. Each part that lets it wait adds to that.
+        written_at: When the first byte was written, if the transport says so.
+    """
+
+    until: float
+    answer_by: float
+    reply_seconds: float | None = None
+    seconds: float = 0.0
+    written_at: float | None = None
+
+    def in_vain(self, connections: int) -> str:
+        """Why it was not sent, for people."""
+        known = self.reply_seconds is not None
+        need = f", and replies have lately taken up to {self.reply_seconds:.3g} s" if known else ""
+        busy = "the only connection was" if connections == 1 else f"all {connections} connections were"
+        return f"{busy} busy for {self.seconds:.3g} s, until too little time was left for a reply{need}"
+
+
 @frozen(kw_only=True)
 class WireRequest:
     """One POST, ready to go.
@@ -48,12 +74,14 @@ class WireRequest:
         merchant_no: For the header ``merchantNo``.
         send_by: The first byte must leave before this moment of the runtime's monotonic clock, in seconds; else the
             request must not be sent at all. None for a question, which moves no money.
+        waiting: How it may wait for a connection. None if its time-out is for that, too.
     """
 
     url: str
     body: bytes = field(repr=False)
     merchant_no: str
     send_by: float | None = None
+    waiting: Waiting | None = field(default=None, repr=False, eq=False)
 
     @property
     def headers(self) -> list[tuple[str, str]]:

@@ -92,6 +92,7 @@ class Worker:
         """What is known of a job that goes no further; None if it never began, and so is no item."""
         if job.flight is None:
             return None
+        self.engine.leave(job.flight)
         try:
             return job.item(result=self.engine.result(job.flight))
         except PayProError as error:

@@ -5,6 +5,9 @@ back-off, a question or a settle window, ends at once with what is known.
 """
 
 import asyncio
+import math
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Self
 
 import anyio
@@ -41,12 +44,17 @@ class Closing:
 
     async def sleep(self, seconds: float) -> None:
         """Let so many seconds pass, but for a client that is being closed."""
-        if self.begun:
-            return
-        with anyio.CancelScope() as scope:
+        if not self.begun:
+            with self.interrupts():
+                await self.runtime.sleep(seconds)
+
+    @contextmanager
+    def interrupts(self, *, after: float = math.inf) -> Generator[None, None, None]:
+        """Leave the block when the client is being closed, or *after* so many seconds."""
+        with anyio.move_on_after(after) as scope:
             self._sleeping.add(scope)
             try:
-                await self.runtime.sleep(seconds)
+                yield
             finally:
                 self._sleeping.discard(scope)
 

@@ -6,7 +6,7 @@ from attrs import define
 
 from paypro_async._core.lifecycle import Entry
 from paypro_async._core.outcome import Outcome
-from paypro_async._core.wire import Fault
+from paypro_async._core.wire import Fault, Waiting
 from paypro_async.engine.limits import Limits
 
 __all__ = ["Flight"]
@@ -24,6 +24,9 @@ class Flight:
         seen_at: When the entry was read or written.
         announced_at: When this call announced an attempt that is not sent yet; else None.
         turn: In the rate, of the attempt that was announced; None if there is no rate to keep.
+        admitted: Whether it is one of the payouts that may be announced at one time.
+        waiting: How the next attempt may wait for a connection.
+        in_vain: Whether it has waited until no reply could come in time any more.
         sends: Attempts of this call that may have left.
         held: Attempts of this call that certainly did not, for want of a connection or of time.
         questions: Queries of this call.
@@ -45,6 +48,9 @@ class Flight:
     seen_at: float
     announced_at: float | None
     turn: float | None = None
+    admitted: bool = False
+    waiting: Waiting | None = None
+    in_vain: bool = False
     sends: int = 0
     held: int = 0
     questions: int = 0

@@ -6,17 +6,18 @@ wait between two steps in any way it likes, which is how a batch keeps its slots
 
 import asyncio
 import logging
+from typing import TypeVar
 
 from attrs import frozen
 
-from paypro_async._core.failures import unsettled
+from paypro_async._core.failures import unconnected, unsettled
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Reply, State
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.retry import Action, Situation, Step, is_over, next_step
 from paypro_async._core.transitions import after_absence, after_attempt, after_query, next_attempt
-from paypro_async._core.wire import Exchange, WireRequest
+from paypro_async._core.wire import Exchange, Phase, Waiting, WireRequest
 from paypro_async.engine.flight import Flight
 from paypro_async.engine.limits import Limits
 from paypro_async.engine.log_lines import tell_cancelled, tell_outcome, tell_unknown, tell_wait
@@ -34,6 +35,7 @@ from paypro_async.log import logger
 
 __all__ = ["Engine"]
 
+E = TypeVar("E", bound=PayProError)
 _NO_ANSWER = (Verdict.UNKNOWN, Verdict.NOT_SENT, Verdict.RATE_LIMITED)
 _SEND, _FINISH = Step(Action.SEND), Step(Action.FINISH)
 
@@ -69,17 +71,48 @@ class Engine:
     async def begin(self, intent: Intent, limits: Limits, *, turn: float | None = None) -> Flight:
         """Store the intent, or find what is stored. Commit before send: a crash between the two must leave a trace."""
         began = self.session.runtime.steady()
-        written = await self.recording.claim(intent, timeout=limits.timeout)
+        deadline = began + limits.timeout
+        admission, waiting, announcing, admitted = self.session.admission, None, began, False
+        if admission.is_bounded:
+            waiting = admission.waiting(deadline, limits.timeout)
+            if not (admitted := admission.enter_at_once()):
+                admitted = await self._admit(intent, began, waiting)
+                announcing = self.session.runtime.steady()
+        try:
+            written = await self.recording.claim(intent, timeout=deadline - announcing)
+        except BaseException:
+            if admitted:
+                admission.leave()
+            raise
+        if admitted and not written.done:
+            admission.leave()
         return Flight(
             entry=written.entry,
             limits=limits,
             began=began,
-            deadline=began + limits.timeout,
+            deadline=deadline,
+            admitted=admitted and written.done,
+            waiting=waiting,
             seen_at=self.session.runtime.steady(),
             turn=turn,
             # From before the commit, so that a slow ledger shortens the time to send and never stretches it.
-            announced_at=began if written.done else None,
+            announced_at=announcing if written.done else None,
         )
+
+    async def _admit(self, intent: Intent, began: float, waiting: Waiting) -> bool:
+        """Wait until one more payout may be announced; False if this one is in the ledger, which may be all it takes.
+
+        Raises:
+            PoolTimeoutError: If no reply could come in time any more.
+        """
+        if await self.recording.find(intent, timeout=waiting.answer_by - began) is not None:
+            return False
+        admission = self.session.admission
+        if not await admission.enter(waiting):
+            why = waiting.in_vain(admission.connections)
+            error = unconnected(intent.trade_no, why, elapsed=self.session.runtime.steady() - began)
+            raise self._closed(error)
+        return True
 
     def next(self, flight: Flight) -> Step:
         """What to do next and after how many seconds; ``FINISH`` also when there is no time left for it."""
@@ -87,7 +120,7 @@ class Engine:
         if flight.announced_at is not None:
             # Also when there is no time left: only the transport can say for certain that it never left.
             return _SEND
-        if is_over(flight.entry.state, refresh=flight.refresh):
+        if flight.in_vain or is_over(flight.entry.state, refresh=flight.refresh):
             return _FINISH
         step = self._decide(flight, now)
         if step.action is Action.FINISH or (step.action is Action.BELIEVE and now < flight.deadline):
@@ -150,13 +183,17 @@ class Engine:
             return result
         elapsed = self.session.runtime.steady() - flight.began
         error = unsettled(flight.entry, flight.last, elapsed=elapsed, refused=flight.unclear, silence=flight.silence)
-        if self.session.closing.begun:
-            error.args = (f"{error} It was not waited for any longer, since the client was closed.",)
+        self._closed(error)
         if error.money_may_have_moved:
             self._tell_unknown(flight, error)
         else:
             tell_outcome(flight.entry, error, elapsed)
         raise error
+
+    def _closed(self, error: E) -> E:
+        if self.session.closing.begun:
+            error.args = (f"{error} It was not waited for any longer, since the client was closed.",)
+        return error
 
     def _tell_unknown(self, flight: Flight, error: PayProError) -> None:
         tell_unknown(flight.entry, error, window=self.session.policy.window(flight.entry))
@@ -186,18 +223,42 @@ class Engine:
         return self.recording.age(flight.entry, flight.seen_at, now)
 
     async def _send(self, flight: Flight) -> None:
-        announced_at = flight.announced_at
-        if announced_at is None and (announced_at := await self._announce(flight)) is None:
-            return
-        # Storing it may have taken longer than its turn could wait.
-        await flight.limits.rate.go(flight.turn)
-        flight.turn = None
-        await self._exchange(flight, announced_at)
+        try:
+            announced_at = flight.announced_at
+            if announced_at is None and (announced_at := await self._announce(flight)) is None:
+                return
+            # Storing it may have taken longer than its turn could wait.
+            await flight.limits.rate.go(flight.turn)
+            flight.turn = None
+            await self._exchange(flight, announced_at)
+        finally:
+            if flight.admitted:
+                self.leave(flight)
+
+    def leave(self, flight: Flight) -> None:
+        """What was announced is answered, or goes no further here: another payout may be announced."""
+        if flight.admitted:
+            flight.admitted = False
+            self.session.admission.leave()
+
+    async def _await_admission(self, flight: Flight) -> bool:
+        """Wait until one more attempt may be announced; False if no reply could come in time any more."""
+        admission = self.session.admission
+        if not admission.is_bounded:
+            return True
+        flight.waiting = waiting = admission.waiting(flight.deadline, flight.limits.timeout)
+        flight.admitted = admission.enter_at_once() or await admission.enter(waiting)
+        if not flight.admitted:
+            why = waiting.in_vain(admission.connections)
+            flight.last, flight.in_vain = Outcome(verdict=Verdict.NOT_SENT, cause=why, pool_timeout=True), True
+        return flight.admitted
 
     async def _announce(self, flight: Flight) -> float | None:
         """Store that another attempt is about to leave; when that was, or None if this call may not send it."""
         steady = self.session.runtime.steady
         # Before the announcement, or the wait would run down its send deadline.
+        if not await self._await_admission(flight):
+            return None
         flight.turn = await flight.limits.rate.ready(flight.deadline)
         announced_at = steady()
         if announced_at >= flight.deadline:
@@ -220,6 +281,8 @@ class Engine:
         flight.asked = flight.absences = 0
         request = await self._sign(flight, announced_at + self.session.times.send_within)
         outcome, exchange = await self.session.platform.pay(request, entry, timeout=self._patience(flight))
+        if flight.waiting is not None:
+            self._note_times(flight, exchange, flight.waiting)
         flight.last, flight.retry_after = outcome, outcome.retry_after
         if outcome.verdict not in _NO_ANSWER:
             self.session.budget.answered()
@@ -234,6 +297,15 @@ class Engine:
         except OrderNumberTakenError as error:
             await self._of_another(flight, number, exchange, error)
 
+    def _note_times(self, flight: Flight, exchange: Exchange, waiting: Waiting) -> None:
+        """Learn how long a reply takes, or that there is no time for another attempt of this payout."""
+        self.leave(flight)
+        now = self.session.runtime.steady()
+        if exchange.phase is Phase.ANSWERED and waiting.written_at is not None:
+            self.session.admission.answered(now - waiting.written_at)
+        elif exchange.pool_timeout:
+            flight.in_vain = now >= waiting.until
+
     async def _of_another(self, flight: Flight, number: int, exchange: Exchange, error: OrderNumberTakenError) -> None:
         """The reply holds the platform's number of an order that the ledger has under another trade number."""
         if exchange.discard is not None:
@@ -244,7 +316,9 @@ class Engine:
     async def _sign(self, flight: Flight, send_by: float) -> WireRequest:
         entry = flight.entry
         try:
-            return await self.session.platform.sign_payout(entry, timeout=self._patience(flight), send_by=send_by)
+            return await self.session.platform.sign_payout(
+                entry, timeout=self._patience(flight), send_by=send_by, waiting=flight.waiting
+            )
         except Exception as error:
             # A signer may be a vault: whatever it raises, nothing was sent, and the ledger must not think otherwise.
             not_signed = Outcome(verdict=Verdict.NOT_SENT, cause="it could not be signed")

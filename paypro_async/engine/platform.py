@@ -16,7 +16,7 @@ from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.signing import Signer
-from paypro_async._core.wire import Exchange, Phase, WireRequest, request_body
+from paypro_async._core.wire import Exchange, Phase, Waiting, WireRequest, request_body
 from paypro_async.engine.log_lines import tell_attempt, tell_question
 from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.log import logger
@@ -81,6 +81,7 @@ class Platform:
 
     Args:
         check_echo: Whether a reply must repeat the remark of its request, if it repeats any.
+        connections: How many the transport has at most; 0 if it does not say so.
     """
 
     spec: RegionSpec
@@ -93,13 +94,21 @@ class Platform:
     opened_by: ProcessId = field(factory=this_process, init=False)
     check_echo: bool = True
     _echoes: _Echoes = field(factory=_Echoes, init=False)
+    connections: int = field(init=False)
     _keeps_time: bool = field(init=False)
+
+    @connections.default
+    def _(self) -> int:
+        # Whoever else cuts off what takes longer than its time-out would cut off what only waits.
+        return getattr(self.transport, "max_connections", 0) if getattr(self.transport, "keeps_time", False) else 0
 
     @_keeps_time.default
     def _(self) -> bool:
         return bool(getattr(self.transport, "keeps_time", False))
 
-    async def sign_payout(self, entry: Entry, *, timeout: float, send_by: float) -> WireRequest:
+    async def sign_payout(
+        self, entry: Entry, *, timeout: float, send_by: float, waiting: Waiting | None = None
+    ) -> WireRequest:
         """Make one signed request of a payout, whose remark is its number unless the caller has one of its own.
 
         A payout's reply names no payout, and the remark is what it repeats (docs: india/payout).
@@ -108,10 +117,16 @@ class Platform:
         content = entry.content
         if echo is not None and echo not in content:
             content = HiddenFields(content, **{echo: entry.trade_no})
-        return await self.sign(content, self.spec.payout_path, timeout=timeout, send_by=send_by)
+        return await self.sign(content, self.spec.payout_path, timeout=timeout, send_by=send_by, waiting=waiting)
 
     async def sign(
-        self, content: Mapping[str, str], path: str, *, timeout: float, send_by: float | None = None
+        self,
+        content: Mapping[str, str],
+        path: str,
+        *,
+        timeout: float,
+        send_by: float | None = None,
+        waiting: Waiting | None = None,
     ) -> WireRequest:
         """Make one signed request. Each attempt gets its own timestamp, so each is signed anew.
 
@@ -130,6 +145,7 @@ class Platform:
             body=request_body(fields, signature),
             merchant_no=self.merchant_no,
             send_by=send_by,
+            waiting=waiting,
         )
 
     async def pay(self, request: WireRequest, entry: Entry, *, timeout: float) -> tuple[Outcome, Exchange]:

@@ -45,6 +45,17 @@ class Recording:
     writing: "set[asyncio.Future[Entry]]" = field(factory=set, init=False)
     announced: dict[str, tuple[int, float, float]] = field(factory=dict, init=False)
 
+    async def find(self, intent: Intent, *, timeout: float) -> Entry | None:
+        """What the ledger holds of a payout that may be new, within *timeout* seconds.
+
+        Raises:
+            LedgerUnavailableError: If it does not say. This call has sent nothing.
+        """
+        try:
+            return await answer_within(timeout, self.ledger, self.ledger.get(intent.merchant_no, intent.trade_no))
+        except LedgerUnavailableError as error:
+            raise _not_begun(error, intent) from error
+
     async def claim(self, intent: Intent, *, timeout: float) -> Written:
         """Store the intent, or find what is stored, within *timeout* seconds.
 
@@ -55,11 +66,7 @@ class Recording:
         try:
             written = await answer_within(timeout, self.ledger, self.ledger.claim(intent))
         except LedgerUnavailableError as error:
-            raise LedgerUnavailableError(
-                f"{error} This call sent nothing for {intent.trade_no}; what became of an earlier call with that "
-                "trade_no only the ledger knows, so call again with the same one.",
-                trade_no=intent.trade_no,
-            ) from error
+            raise _not_begun(error, intent) from error
         if written.entry.fingerprint != intent.fingerprint:
             raise IdempotencyConflictError(
                 f"The trade_no {intent.trade_no} was used before for another amount or beneficiary. Nothing was sent "
@@ -151,3 +158,11 @@ class Recording:
             else:
                 flight.see(written.entry, runtime.steady())
                 return written
+
+
+def _not_begun(error: LedgerUnavailableError, intent: Intent) -> LedgerUnavailableError:
+    return LedgerUnavailableError(
+        f"{error} This call sent nothing for {intent.trade_no}; what became of an earlier call with that trade_no only "
+        "the ledger knows, so call again with the same one.",
+        trade_no=intent.trade_no,
+    )

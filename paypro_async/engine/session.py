@@ -6,6 +6,7 @@ from typing import Self
 from attrs import frozen
 
 from paypro_async._core.retry import RetryBudget, RetryPolicy
+from paypro_async.engine.admission import Admission
 from paypro_async.engine.closing import Closing
 from paypro_async.engine.control import Control
 from paypro_async.engine.limits import Timing
@@ -26,6 +27,7 @@ class Session:
         control: What the platform's refusals of questions mean.
         policy: When to ask, when to send again, how long to wait in between.
         budget: How often everything together may be tried again.
+        admission: How many payouts are announced at one time.
         runtime: Clocks, sleep and dice.
         times: The client's times, in seconds.
         closing: Whether the client is being closed.
@@ -36,6 +38,7 @@ class Session:
     control: Control
     policy: RetryPolicy
     budget: RetryBudget
+    admission: Admission
     runtime: Runtime
     times: Timing
     closing: Closing
@@ -51,6 +54,12 @@ class Session:
             control=Control(platform=platform, ledger=ledger, timeout=times.request_timeout),
             policy=policy,
             budget=RetryBudget(),
+            admission=Admission(
+                runtime=platform.runtime,
+                closing=closing,
+                request_timeout=times.request_timeout,
+                connections=platform.connections,
+            ),
             runtime=platform.runtime,
             times=times,
             closing=closing,

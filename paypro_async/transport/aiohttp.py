@@ -213,6 +213,11 @@ class AiohttpTransport:
         self._connector: _Connector | None = None
         self._closed = False
 
+    @property
+    def max_connections(self) -> int:
+        """How many requests there are at one time; the others wait."""
+        return self._settings.max_connections
+
     async def prepare(self, url: str) -> None:
         """Make ready for *url*, without connecting, so that wrong settings show before anything is stored.
 
@@ -226,12 +231,15 @@ class AiohttpTransport:
         """Send *request* and read the whole reply within *timeout* seconds in all."""
         if self._closed:
             raise ClientStateError("The transport is closed. Nothing was sent; open a new client.")
-        progress = Progress(request.send_by, self._settings.runtime)
+        progress = Progress.of(request, self._settings.runtime, connections=self.max_connections)
+        waits = self._slots.free <= 0
         if timeout > 0:  # else the first wait would come behind the write
             with suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(progress.wait(timeout) if waits else timeout) as limit:
                     await self._slots.take(question=request.send_by is None)
                     try:
+                        if waits and (left := progress.waited(timeout)) is not None:
+                            limit.reschedule(asyncio.get_running_loop().time() + left)
                         progress.has_slot = True
                         return await self._exchange(request, progress)
                     finally:

@@ -25,6 +25,13 @@ class Transport(Protocol):
     A ``send`` that does not return in time is cancelled, and left behind if it does not end then: its payout counts as
     sent, and is asked about. So it runs in a task of its own, unless the transport says with an attribute
     ``keeps_time = True`` that ``send`` always returns in time.
+
+    What follows is for transports that keep time and have it; one without is used all the same:
+
+    - An attribute ``max_connections``: how many requests it sends at one time. Then no more payouts are announced than
+      that, and the others wait in the ledger's stead.
+    - ``request.waiting``: how a payout may wait for a connection. It lets the time-out of the exchange begin when the
+      wait ends, and a payout that got its connection too late for a reply is not sent. Without it, the wait counts.
     """
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:

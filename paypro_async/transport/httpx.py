@@ -159,6 +159,11 @@ class HttpxTransport:
         self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http, where httpx wants one and uses none
         self._closed = False
 
+    @property
+    def max_connections(self) -> int:
+        """How many requests there are at one time; the others wait."""
+        return self._settings.max_connections
+
     async def prepare(self, url: str) -> None:
         """Make the first lane for *url*, without connecting, so that wrong settings show before anything is stored.
 
@@ -171,11 +176,14 @@ class HttpxTransport:
         """Send *request* and read the whole reply within *timeout* seconds in all."""
         if self._closed:
             raise ClientStateError("The transport is closed. Nothing was sent; open a new client.")
-        progress = Progress(request.send_by, self._settings.runtime)
+        progress = Progress.of(request, self._settings.runtime, connections=self.max_connections)
         exchange: Exchange | None = None
-        with anyio.move_on_after(timeout):
+        waits = self._slots.free <= 0
+        with anyio.move_on_after(progress.wait(timeout) if waits else timeout) as limit:
             await self._slots.take(question=request.send_by is None)
             try:
+                if waits and (left := progress.waited(timeout)) is not None:
+                    limit.deadline = anyio.current_time() + left
                 progress.has_slot = True
                 reader = ReplyReader(self._settings.max_reply_bytes)
                 exchange = await self._over_a_lane(request, _Wire(progress, reader))

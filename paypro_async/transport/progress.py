@@ -5,15 +5,17 @@
    was frozen wakes anywhere. What is late by then is not written.
 3. From there on a request without a whole reply was maybe sent, whatever ended it.
 4. What was given up does not leave later: closing a connection drops what the kernel still holds of it.
+5. What has waited for a connection until no reply can come in time any more is not sent. What had none to wait for is.
 """
 
 import os
 import socket
 import struct
+from typing import Self
 
-from attrs import define
+from attrs import define, field
 
-from paypro_async._core.wire import Exchange, Fault, Phase
+from paypro_async._core.wire import Exchange, Fault, Phase, Waiting, WireRequest
 from paypro_async.runtime import Runtime
 from paypro_async.transport.diagnosis import slow
 from paypro_async.transport.route import Route
@@ -41,12 +43,38 @@ class Progress:
         runtime: The clock.
         has_slot: Whether it is its turn, out of all that want a connection.
         begun: Whether its first byte may have been written.
+        waiting: How it may wait for its slot; None if its time-out is for that, too.
+        connections: How many slots there are.
     """
 
     send_by: float | None
     runtime: Runtime
     has_slot: bool = False
     begun: bool = False
+    waiting: Waiting | None = None
+    connections: int = 1
+    _since: float = field(default=0.0, init=False)
+
+    @classmethod
+    def of(cls, request: WireRequest, runtime: Runtime, *, connections: int) -> Self:
+        """A *request* that has got nowhere yet."""
+        return cls(request.send_by, runtime, waiting=request.waiting, connections=connections)
+
+    def wait(self, timeout: float) -> float:
+        """It has to wait for a slot: seconds that it may, out of the *timeout* of its exchange or beside it."""
+        if self.waiting is None:
+            return timeout
+        self._since = self.runtime.steady()
+        return max(0.0, self.waiting.until - self._since)
+
+    def waited(self, timeout: float) -> float | None:
+        """It has a slot after a wait: seconds that are left for its exchange; None if its *timeout* goes on."""
+        if self.waiting is None:
+            return None
+        now = self.runtime.steady()
+        self.waiting.seconds += now - self._since
+        self.send_by = min(self.waiting.until, self.send_by or self.waiting.until)
+        return min(timeout, self.waiting.answer_by - now)
 
     def look(self) -> None:
         """Look at the clock once more, just before a write.
@@ -64,6 +92,8 @@ class Progress:
             TooLateError: If the send deadline has passed. Then nothing is to be written.
         """
         self.look()
+        if self.waiting is not None and not self.begun:
+            self.waiting.written_at = self.runtime.steady()
         self.begun = True
 
     def broken(self, cause: str) -> Exchange:
@@ -79,10 +109,19 @@ class Progress:
         cause = "its send deadline passed before it was written"
         if self.begun:
             return self.broken(cause)
+        waiting = self.waiting
+        if waiting is not None and waiting.seconds and self.runtime.steady() > waiting.until:
+            return self._in_vain(waiting)
         return Exchange(phase=Phase.NOT_SENT, cause=cause, late=True)
+
+    def _in_vain(self, waiting: Waiting) -> Exchange:
+        return Exchange(phase=Phase.NOT_SENT, cause=waiting.in_vain(self.connections), pool_timeout=True)
 
     def out_of_time(self, timeout: float, route: Route) -> Exchange:
         """The exchange over *route* that took longer than its *timeout* in seconds."""
+        if not self.has_slot and self.waiting is not None:
+            self.waiting.seconds += self.runtime.steady() - self._since
+            return self._in_vain(self.waiting)
         if not self.has_slot:
             return Exchange(phase=Phase.NOT_SENT, cause="every connection was busy", pool_timeout=True)
         return (

@@ -64,7 +64,7 @@ MUTATIONS = {
         ("told about another payout",),
     ),
     "who loses the claim sends anyway": Mutation(
-        engine.Engine, "begin", "began if written.done else None", "began", _PAID_TWICE
+        engine.Engine, "begin", "announcing if written.done else None", "announcing", _PAID_TWICE
     ),
     "who loses the announcement sends anyway": Mutation(
         engine.Engine, "_announce", "if not written.done:", "if False:", _PAID_TWICE

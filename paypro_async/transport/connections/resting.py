@@ -49,6 +49,8 @@ T = TypeVar("T", bound=_Connection)
 class _Rest(Generic[T]):
     connection: T
     since: float
+    stood_still: float
+    """Seconds that this process had stood still for when the rest began."""
     survived: float = 0.0
     """Seconds of rest after which it was last seen to be open."""
 
@@ -66,6 +68,7 @@ class RestingConnections(Generic[T]):
         self._rests: list[_Rest[T]] = []  # in the order in which they began
         self._at_once = _AT_ONCE
         self._survived = 0.0
+        self._stood_still = 0.0
         self._bound = REST_SECONDS
         self._bound_until = 0.0
         self._early = False
@@ -84,7 +87,7 @@ class RestingConnections(Generic[T]):
         now = self._now()
         if keep_alive is not None and (said := _TIMEOUT.search(keep_alive)):
             self._learn(float(said[1]), now)
-        self._rests.append(_Rest(connection, now))
+        self._rests.append(_Rest(connection, now, self._stood_still + self._overdue(now)))
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look)
 
@@ -97,7 +100,7 @@ class RestingConnections(Generic[T]):
         now = self._now()
         while self._rests:
             rest = self._rests[-1]
-            usable = now - rest.since < self._usable(now)
+            usable = self._is_usable(rest, now)
             found = rest.connection.look()
             if found is Found.QUIET:
                 self._survive(rest, now)
@@ -122,10 +125,17 @@ class RestingConnections(Generic[T]):
         left, self._rests = [rest.connection for rest in self._rests], []
         return left
 
-    def _usable(self, now: float) -> float:
+    def _is_usable(self, rest: _Rest[T], now: float) -> bool:
         if now > self._bound_until:
             self._bound = REST_SECONDS
-        return min(self._bound, max(self._at_once, _MARGIN * self._survived))
+        seconds = now - rest.since
+        # A busy machine lets this process stand still now and then, which is no rest.
+        awake = seconds - (self._stood_still + self._overdue(now) - rest.stood_still)
+        return seconds < self._bound and (awake < self._at_once or seconds < _MARGIN * self._survived)
+
+    def _overdue(self, now: float) -> float:
+        """Seconds that the next look is late by."""
+        return 0.0 if self._timer is None else max(0.0, now - self._timer.when())
 
     def _learn(self, seconds: float, now: float) -> None:
         """The platform keeps a connection for so many seconds."""
@@ -151,6 +161,7 @@ class RestingConnections(Generic[T]):
 
     def _look(self) -> None:
         now = self._now()
+        self._stood_still += self._overdue(now)
         self._timer = None
         if now > self._bound_until:
             self._bound = REST_SECONDS

@@ -16,19 +16,26 @@ class Slots:
         count: How many there are.
 
     Attributes:
-        free: How many nobody has. While somebody waits there are none.
+        free: How many nobody has. While somebody waits there are none. After a :meth:`resize` it may be below zero.
     """
 
     def __init__(self, count: int) -> None:
         self.free = count
+        self._count = count
         self._questions: deque[asyncio.Future[None]] = deque()
         self._payouts: deque[asyncio.Future[None]] = deque()
         self._question_was_last = False
 
+    def take_at_once(self) -> bool:
+        """Take a slot if that needs no wait; whether there was one."""
+        if self.free <= 0:
+            return False
+        self.free -= 1
+        return True
+
     async def take(self, *, question: bool) -> None:
         """Take a slot, or wait for one. Whoever is cancelled has none."""
-        if self.free:
-            self.free -= 1
+        if self.take_at_once():
             return
         handed_over = asyncio.get_running_loop().create_future()
         (self._questions if question else self._payouts).append(handed_over)
@@ -41,6 +48,9 @@ class Slots:
 
     def give_back(self) -> None:
         """Hand the slot over to the next that waits."""
+        if self.free < 0:
+            self.free += 1
+            return
         first, second = self._questions, self._payouts
         if self._question_was_last:
             first, second = second, first
@@ -52,3 +62,11 @@ class Slots:
                     handed_over.set_result(None)
                     return
         self.free += 1
+
+    def resize(self, count: int) -> None:
+        """Let there be *count* slots; those that are taken beyond that end as they are given back."""
+        more, self._count = count - self._count, count
+        if more < 0:
+            self.free += more
+        for _ in range(more):
+            self.give_back()
