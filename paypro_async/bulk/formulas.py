@@ -32,12 +32,13 @@ _SIGNS = (
 )
 _SEPARATORS = ",;\t\r\n"
 
-# What a spreadsheet finds at the beginning of a cell. A control character alone is enough: some drop it.
-_BEGINNING = re.compile(rf"[{_UNSEEN}{_QUOTES}]*[{_SIGNS}{_CONTROLS}]")
+# What a spreadsheet finds at the beginning of a cell. A control character alone is enough, since some drop it, and so
+# is what calls another program behind a sign (DDE), since a person may add that sign.
+_BEGINNING = re.compile(rf"[,;{_UNSEEN}{_QUOTES}]*(?:[{_SIGNS}{_CONTROLS}]|\w{{1,64}}\||[Dd][Dd][Ee]\s*\()")
 # What may lie between a separator and a sign, and that sign if there is one. Whole runs, so that none is read twice.
 _RUN = re.compile(rf"[{_SEPARATORS}{_CONTROLS}{_UNSEEN}{_QUOTES}]++[{_SIGNS}]?")
 _SIGN = re.compile(f"[{_SIGNS}]")
-_NOTEWORTHY = re.compile(f"[{_SIGNS}{_CONTROLS}]")
+_NOTEWORTHY = re.compile(f"[({_SIGNS}{_CONTROLS}]")
 _SEPARATOR = re.compile(f"[{_SEPARATORS}]")
 _SEPARATED = re.compile(f"([{_SEPARATORS}])'")
 

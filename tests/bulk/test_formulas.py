@@ -36,7 +36,7 @@ UNSEEN = [
     "“",
     "\u2028",
 ]
-PIECES = st.sampled_from([*SIGNS, *UNSEEN, ",", ";", "a", "1", "cmd|' /C calc'!A0", "Asha Rao"])
+PIECES = st.sampled_from([*SIGNS, *UNSEEN, ",", ";", "a", "1", "DDE (", "(", "cmd|' /C calc'!A0", "Asha Rao"])
 TEXTS = st.lists(PIECES | st.characters(), max_size=12).map("".join)
 
 
@@ -80,6 +80,7 @@ def test_no_part_of_a_cell_is_a_formula_and_nothing_is_lost(text: str):
         *(("rent, 5-2026", "rent, 5-2026"), ("100%", "100%"), ("O'Neil", "O'Neil"), ("", ""), ("a\r\nb", "a\r\nb")),
         *(("=1+1", "'=1+1"), ("+919876543210", "'+919876543210"), ("-5", "'-5"), ("@SUM(1)", "'@SUM(1)")),
         *(("\tx", "'\tx"), ("\rx", "'\rx"), ("\nx", "'\nx"), ("＝1", "'＝1"), (" \u200b\ufeff=1", "' \u200b\ufeff=1")),
+        *((";=1", "';'=1"), ("cmd|' /C calc'!A0", "'cmd|' /C calc'!A0"), ('DDE ("cmd")A0', '\'DDE ("cmd")A0')),
         *(("'=1", "''=1"), ('"=1"', '\'"=1"'), ("|calc", "'|calc"), ("%0a=1", "'%0a=1"), ("\x1b[2J", "'\x1b[2J")),
         *(("rent;=1", "rent;'=1"), ("rent\t @x", "rent\t' @x"), ("a\n-1", "a\n'-1"), ("a,＋1", "a,'＋1")),
     ],
