@@ -18,6 +18,10 @@ def main() -> None:
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         from paypro_async.cli.app import run  # noqa: PLC0415  the extra may not be installed
+    except KeyboardInterrupt:
+        if "--json" in sys.argv:
+            print('{"exit_code": 130, "kind": "interrupted", "message": "Interrupted before anything was begun."}')  # noqa: T201
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise

@@ -24,7 +24,8 @@ __all__ = ["paypro", "run"]
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("paypro-async"), prog_name="paypro")
-def paypro() -> None:
+@click.pass_context
+def paypro(context: click.Context) -> None:
     """Pay out through PayPro: each payout at most once, and none ever lost.
 
     Settings come from the environment: PAYPRO_BASE_URL, PAYPRO_MERCHANT_NO, PAYPRO_SECRET or PAYPRO_SECRET_FILE,
@@ -34,6 +35,9 @@ def paypro() -> None:
 
     New here? Run `paypro demo`. Before the first payout, run `paypro doctor`.
     """
+    if context.obj is None:  # The group was called without run(), as a test of click's own does.
+        context.obj = Answer(())
+        context.call_on_close(lambda: context.obj.end(Exit.OK))
 
 
 for _command in (demo, doctor, batch, query, balance, ledger, sandbox, sign):

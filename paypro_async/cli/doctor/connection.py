@@ -1,6 +1,6 @@
 """One request past the transports, for what they do not tell: the proxy, the certificate, the time and the headers.
 
-It asks for the base URL with GET, unsigned, and moves no money.
+It asks for the balance, as the transports would, or for the base URL where nothing can be signed. It moves no money.
 """
 
 import asyncio
@@ -16,9 +16,11 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio.to_thread
 import certifi
 from attrs import define, field, frozen
 
+from paypro_async._core.wire import WireRequest
 from paypro_async.errors import ConfigurationError
 from paypro_async.transport.authorities import default_context
 from paypro_async.transport.proxies import Proxy, proxy_to
@@ -78,8 +80,14 @@ class Seen:
     ahead: float | None = None
 
 
-async def look_at(base_url: str, given_proxy: Any) -> Seen:
-    """Connect as the transports do, through the same proxy and with the same authorities."""
+async def look_at(base_url: str, given_proxy: Any, request: WireRequest | None = None) -> Seen:
+    """Connect as the transports do, through the same proxy and with the same authorities.
+
+    Args:
+        base_url: What is to be reached.
+        given_proxy: The proxy that a client would be given.
+        request: What is asked there; the base URL by GET if it is None.
+    """
     seen = Seen(authorities=_authorities())
     try:
         proxy = proxy_to(base_url, given_proxy)
@@ -93,7 +101,7 @@ async def look_at(base_url: str, given_proxy: Any) -> Seen:
     seen.looked = True
     try:
         async with asyncio.timeout(SECONDS):
-            await _look(seen, base_url, proxy)
+            await _look(seen, base_url, proxy, request)
     except TimeoutError:
         seen.wrong = f"nothing was heard within {SECONDS:.0f} seconds"
     except ssl.SSLError as error:
@@ -104,16 +112,20 @@ async def look_at(base_url: str, given_proxy: Any) -> Seen:
     return seen
 
 
-async def _look(seen: Seen, base_url: str, proxy: Proxy | None) -> None:
+async def _look(seen: Seen, base_url: str, proxy: Proxy | None, request: WireRequest | None) -> None:
     try:
-        context = await asyncio.to_thread(default_context)
+        context = await anyio.to_thread.run_sync(default_context, abandon_on_cancel=True)
     except OSError as error:
         seen.tls_wrong = f"the authorities cannot be read ({_reason(error)})"
         return
     reader, writer = await _connected(seen, base_url, proxy, context)
     try:
         if seen.proxy_wrong is None:
-            await _ask(seen, base_url, proxy, reader, writer)
+            plain_proxy = proxy if base_url.startswith("http:") else None
+            began = time.time()
+            lines, body = _request(base_url, plain_proxy, request)
+            _, seen.headers = await _exchange(reader, writer, lines, body)
+            seen.ahead = _ahead(seen.headers.get("date", ""), began, time.time())
     finally:
         writer.close()
         with suppress(OSError):
@@ -153,18 +165,21 @@ async def _proxy_connected(seen: Seen, proxy: Proxy, context: ssl.SSLContext) ->
         raise
 
 
-async def _ask(seen: Seen, base_url: str, proxy: Proxy | None, reader: StreamReader, writer: StreamWriter) -> None:
-    url = urlsplit(base_url)
-    plain_proxy = proxy if proxy is not None and url.scheme == "http" else None
-    target = base_url if plain_proxy else url.path or "/"
-    began = time.time()
-    lines = [f"GET {target} HTTP/1.1", f"Host: {url.netloc}", "User-Agent: paypro-async", "Connection: close"]
-    _, seen.headers = await _exchange(reader, writer, [*lines, *(_fields(plain_proxy) if plain_proxy else ())])
-    seen.ahead = _ahead(seen.headers.get("date", ""), began, time.time())
+def _request(base_url: str, plain_proxy: Proxy | None, request: WireRequest | None) -> tuple[list[str], bytes]:
+    """The lines of its head, and its body."""
+    url = urlsplit(request.url if request else base_url)
+    target = url.geturl() if plain_proxy else url.path or "/"
+    common = [f"Host: {url.netloc}", "Connection: close", *(_fields(plain_proxy) if plain_proxy else ())]
+    if request is None:
+        return [f"GET {target} HTTP/1.1", *common], b""
+    own = [f"{name}: {value}" for name, value in request.headers]
+    return [f"POST {target} HTTP/1.1", *common, *own, f"Content-Length: {len(request.body)}"], request.body
 
 
-async def _exchange(reader: StreamReader, writer: StreamWriter, lines: list[str]) -> tuple[int, dict[str, str]]:
-    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1"))
+async def _exchange(
+    reader: StreamReader, writer: StreamWriter, lines: list[str], body: bytes = b""
+) -> tuple[int, dict[str, str]]:
+    writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
     await writer.drain()
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from paypro_async.cli.doctor.connection import Certificate, Seen
-from paypro_async.cli.doctor.evidence import Evidence
+from paypro_async.cli.doctor.evidence import Evidence, Heard
 from paypro_async.cli.doctor.finding import Finding
 
 __all__ = ["clock", "hops", "proxy", "tls"]
@@ -12,7 +12,7 @@ __all__ = ["clock", "hops", "proxy", "tls"]
 _AHEAD_OK, _AHEAD_BAD = 5.0, 60.0
 _DAYS_LEFT = 14
 _SHOWN = 60
-_NOT_LOOKED = "Not known: nothing was heard from the platform."
+_NOT_LOOKED = "Not known: nothing was heard from the platform"
 
 # What hops add to a reply. Of "server" only the names of those that stand before others.
 # fmt: off
@@ -69,7 +69,7 @@ def tls(evidence: Evidence) -> Finding | None:
             "its time may also be a wrong clock.",
         )
     if seen.certificate is None:
-        return _not_looked("tls", seen)
+        return _not_looked("tls", evidence, seen)
     told = f"{seen.certificate.version}, certificate of {_whose(seen.certificate)}. Authorities: {seen.authorities}."
     ends = seen.certificate.ends
     if ends is not None and (days := (ends - datetime.now(UTC)).days) < _DAYS_LEFT:
@@ -88,7 +88,7 @@ def clock(evidence: Evidence) -> Finding | None:
     if seen is None:
         return None
     if not seen.headers:
-        return _not_looked("clock", seen)
+        return _not_looked("clock", evidence, seen)
     if seen.ahead is None:
         return Finding(name="clock", found="Not compared: the reply tells no time.")
     off = abs(seen.ahead)
@@ -109,7 +109,7 @@ def hops(evidence: Evidence) -> Finding | None:
     if seen is None:
         return None
     if not seen.headers:
-        return _not_looked("hops", seen)
+        return _not_looked("hops", evidence, seen)
     found = list(_hops(seen.headers))
     if seen.proxy is not None:
         found.insert(0, f"proxy {seen.proxy[0]}")
@@ -139,11 +139,14 @@ def _hops(headers: Mapping[str, str]) -> Iterator[str]:
     yield from (f"cookie {name}" for name in _COOKIES if name in cookies)
 
 
-def _not_looked(name: str, seen: Seen) -> Finding:
+def _not_looked(name: str, evidence: Evidence, seen: Seen) -> Finding:
     if not seen.looked and seen.proxy_wrong is None:
         return Finding(name=name, found="Not looked at: the proxy speaks SOCKS.")
     why = f" ({_short(seen.wrong)})" if seen.wrong else ""
-    return Finding(name=name, found=f"{_NOT_LOOKED.removesuffix('.')}{why}.", advice="Mend the access first.")
+    if isinstance(evidence.heard, Heard) and evidence.heard.control.code is not None:
+        advice = "Run this again: the platform answers all the same."
+        return Finding(name=name, found=f"{_NOT_LOOKED}{why}.", advice=advice, level="warning")
+    return Finding(name=name, found=f"{_NOT_LOOKED}{why}.", advice="Mend the access first.")
 
 
 def _whose(certificate: Certificate | None) -> str:
