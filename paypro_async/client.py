@@ -269,7 +269,7 @@ class PayProClient:
             OutcomeNotRecordedError: If the platform answered and the ledger could not store it.
             TypeError: If the amount is a float.
         """
-        fields = HiddenFields(fields)  # A traceback may show the variables of this frame.
+        payout, fields = payout and hidden(payout), HiddenFields(fields)  # A traceback may show them.
         engine, limits = self._paying(), self._timing.limits(timeout=timeout, max_attempts=max_attempts)
         intent = self._intake.intent(payout, fields)
         return await self._flights.run(

@@ -99,8 +99,8 @@ _MEANINGS: Mapping[ItemStatus, str] = MappingProxyType(
 
 
 def _masked(payout: Any) -> str:
-    # A Payout masks itself; a mapping, such as a row of a file, does not.
-    return f"<{type(payout).__name__}>" if isinstance(payout, Mapping) else repr(payout)
+    # A Payout masks itself; a mapping, such as a row of a file, and whatever else was given does not.
+    return repr(payout) if hasattr(type(payout), "__attrs_attrs__") else f"<{type(payout).__name__}>"
 
 
 @frozen(kw_only=True)

@@ -5,7 +5,7 @@ given. So what is secret is held by a :class:`Secret`; what only passes through,
 payout, passes as one of the two others, which look like nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
 __all__ = ["HiddenFields", "HiddenText", "Secret", "hidden"]
@@ -62,13 +62,6 @@ class HiddenText(str):
         return f"<{len(self)} characters>"
 
 
-def hidden(value: S) -> S:
-    """The value itself, or the same text as one that hides; for an argument that may hold a password."""
-    found: Any = HiddenText(value) if isinstance(value, str) else value
-    shown: S = found
-    return shown
-
-
 class HiddenFields(dict[K, V]):
     """A dictionary whose ``repr`` shows only how many fields it has."""
 
@@ -80,3 +73,14 @@ class HiddenFields(dict[K, V]):
     def __rich_repr__(self) -> Iterator[Any]:
         # rich looks into dictionaries, whatever their repr.
         yield len(self)
+
+
+def hidden(value: S) -> S:
+    """The same as one that hides, if it is a text or a mapping: for an argument of what others call."""
+    found: Any = value
+    if isinstance(value, str):
+        found = HiddenText(value)
+    elif isinstance(value, Mapping):
+        found = HiddenFields(value)
+    same: S = found
+    return same

@@ -15,6 +15,7 @@ from paypro_async.bulk.whole_file import put_whole
 
 __all__ = ["ResultFile", "write_results"]
 
+_NOT_BEGUN = "Not begun: the run ended before this row; nothing was sent."
 _CONFLICT = "The trade number was used before for another amount or beneficiary; nothing was sent."
 
 
@@ -60,7 +61,7 @@ def _cells(outcome: RowOutcome) -> list[str]:
     """The result file's own columns."""
     trade_no, status, entry = outcome.trade_no, outcome.status, outcome.entry
     if entry is None:
-        message = _CONFLICT if status is ItemStatus.CONFLICT else ""
+        message = _CONFLICT if status is ItemStatus.CONFLICT else _NOT_BEGUN
         if outcome.paid_as is not None:
             known = f"{outcome.paid_as} ({outcome.paid_status})"
             message = f"Left out: the ledger holds the same amount to the same account as {known}."

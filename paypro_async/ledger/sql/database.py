@@ -25,6 +25,7 @@ What a kind of database does at its moments are the hooks of :class:`Hooks`, in 
 commit of each group of payouts comes ``committed``.
 """
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +43,13 @@ from paypro_async.ledger.sql.schema import event, meta
 from paypro_async.ledger.sql.triggers import missing_triggers
 from paypro_async.log import logger
 
-__all__ = ["Database", "Purpose", "last_event_of"]
+__all__ = ["ENGINE_NAME", "Database", "Purpose", "last_event_of"]
+
+ENGINE_NAME = "paypro_async"
+"""By which SQLAlchemy's log tells our engines from others."""
+
+# At DEBUG it would print whole rows, with names and account numbers, in an application that logs everything.
+logging.getLogger(f"sqlalchemy.engine.Engine.{ENGINE_NAME}").setLevel(logging.WARNING)
 
 # How often a ledger is looked at before a transaction that may not change meanwhile.
 _LOOKS = 3

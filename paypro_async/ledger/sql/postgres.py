@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from paypro_async._core.secret import HiddenText
 from paypro_async.errors import ConfigurationError
-from paypro_async.ledger.sql.database import Database, Purpose
+from paypro_async.ledger.sql.database import ENGINE_NAME, Database, Purpose
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.provenance.origin import Origin
 from paypro_async.ledger.sql.schema import meta
@@ -106,7 +106,12 @@ class PostgresDatabase(Database):
         )
         # The ledger begins its transactions itself, and what psycopg looks up beside is not wanted.
         engine = create_engine(
-            "postgresql+psycopg://", creator=open_one, poolclass=NullPool, hide_parameters=True, use_native_hstore=False
+            "postgresql+psycopg://",
+            creator=open_one,
+            poolclass=NullPool,
+            hide_parameters=True,
+            use_native_hstore=False,
+            logging_name=ENGINE_NAME,
         )
         event.listen(engine, "begin", _begin)
         return engine
