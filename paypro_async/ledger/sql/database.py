@@ -27,11 +27,12 @@ commit of each group of payouts comes ``committed``.
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import NoReturn
+from types import MappingProxyType
+from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Engine, exc, func, select
 
@@ -43,13 +44,13 @@ from paypro_async.ledger.sql.schema import event, meta
 from paypro_async.ledger.sql.triggers import missing_triggers
 from paypro_async.log import logger
 
-__all__ = ["ENGINE_NAME", "Database", "Purpose", "last_event_of"]
+__all__ = ["QUIET", "Database", "Purpose", "last_event_of"]
 
-ENGINE_NAME = "paypro_async"
-"""By which SQLAlchemy's log tells our engines from others."""
+QUIET: Mapping[str, Any] = MappingProxyType({"hide_parameters": True, "logging_name": "paypro_async"})
+"""How every engine is made, so that neither SQLAlchemy's errors nor its log print what is paid to whom."""
 
-# At DEBUG it would print whole rows, with names and account numbers, in an application that logs everything.
-logging.getLogger(f"sqlalchemy.engine.Engine.{ENGINE_NAME}").setLevel(logging.WARNING)
+# At DEBUG it would print whole rows, in an application that logs everything.
+logging.getLogger(f"sqlalchemy.engine.Engine.{QUIET['logging_name']}").setLevel(logging.WARNING)
 
 # How often a ledger is looked at before a transaction that may not change meanwhile.
 _LOOKS = 3

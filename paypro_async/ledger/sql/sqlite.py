@@ -25,7 +25,7 @@ from paypro_async.ledger.file import (
     second_name,
     writable_by_all,
 )
-from paypro_async.ledger.sql.database import ENGINE_NAME, Database, Purpose, last_event_of
+from paypro_async.ledger.sql.database import QUIET, Database, Purpose, last_event_of
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.provenance.backup import backup_made_at, copy_file, forget_backup, merge_log, rewrite_file
 from paypro_async.ledger.sql.provenance.watermark import NOWHERE, Watermark, mark_beside
@@ -221,8 +221,7 @@ class SqliteDatabase(Database):
             # One connection, held by one thread; the thread that closes it at the end is another.
             poolclass=NullPool,
             connect_args={"timeout": self._busy_timeout, "check_same_thread": False, "isolation_level": None},
-            hide_parameters=True,
-            logging_name=ENGINE_NAME,
+            **QUIET,
             **({"creator": self._connect_to_read} if reading else {}),
         )
         if not reading:
