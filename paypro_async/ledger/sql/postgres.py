@@ -109,9 +109,8 @@ class PostgresDatabase(Database):
             "postgresql+psycopg://",
             creator=open_one,
             poolclass=NullPool,
-            hide_parameters=True,
             use_native_hstore=False,
-            logging_name=ENGINE_NAME,
+            **QUIET,
         )
         event.listen(engine, "begin", _begin)
         return engine
