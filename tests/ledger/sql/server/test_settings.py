@@ -1,6 +1,7 @@
 """What a role, a database or a URL has set changes nothing of what a ledger relies on."""
 
 import itertools
+import time
 from typing import Any
 
 import psycopg
@@ -63,6 +64,8 @@ async def test_a_role_whose_settings_are_all_awkward(server: Server, make: Make)
     assert stored is not None
     assert (stored.content["name"], stored.message) == (name, name)
     assert stored.created_at == claimed.entry.created_at
+    assert abs(stored.created_at.timestamp() - time.time()) < 60
+    assert any(at.microsecond % 1000 for at in (stored.created_at, stored.updated_at)), "digits are missing"
     reader = make(url)
     await reader.open_to_read()
     assert len(await reader.history(MERCHANT, "T1")) == 2
