@@ -1,6 +1,7 @@
 """The durable ledger: SQLAlchemy Core on one writer thread, for SQLite and PostgreSQL."""
 
 import os
+import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -49,6 +50,8 @@ _CLOSING_SECONDS = 40.0
 # A request is named by the writer, when it is carried out for the first time.
 _NOT_NAMED = ""
 _DAY = 86_400.0
+# A pause that a person would notice.
+_TELLING_SECONDS = 1.0
 _MOST_CONFLICTS = 3
 
 
@@ -83,6 +86,7 @@ class SqlLedger:
         self.ends_when_cancelled: bool = type(self) is SqlLedger
         self._opened_by = this_process()
         self._in_flight = InFlight()
+        self._given_up = threading.Event()
 
     async def open(self, account: Account) -> None:
         """Make ready for *account* and start the writer.
@@ -284,6 +288,8 @@ class SqlLedger:
         """Write what waits and close the database."""
         if self._writer is None or self._opened_by != this_process():
             return  # What a process has opened, one that was forked from it does not close.
+        if not self._database.was_connected:
+            self._given_up.set()  # There is nothing to be written, and nobody waits for it to open.
         if not await self._writer.aclose(within=_CLOSING_SECONDS):
             # The thread still has the connection, so this object is not opened again; it ends with the process.
             logger.warning(
@@ -297,6 +303,7 @@ class SqlLedger:
         if self._writer is None:
             self._opened_by = this_process()
             self._database.purpose = purpose
+            self._given_up.clear()
             self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._in_flight.wanted)
 
     def _warn_of_others(self) -> None:
@@ -337,8 +344,9 @@ class SqlLedger:
         """``do(conflicts)``, again and again while the server restarts, and when another writer came first."""
         # A person who looks into a ledger is told at once; what pays may be started together with its server.
         waits = self._database.opened or self._database.purpose is Purpose.PAY
-        until = time.monotonic() + (self._database.patience if waits else 0.0)
-        pause, conflicts = 0.02, 0
+        began = time.monotonic()
+        until = began + (self._database.patience if waits else 0.0)
+        pause, conflicts, told = 0.02, 0, False
         while True:
             try:
                 return do(conflicts)
@@ -351,10 +359,12 @@ class SqlLedger:
                 unavailable = self._database.unavailable(error)
                 hopeless = not self._database.passing(error) or time.monotonic() + pause > until
             # Out here, so that the database's error, which holds personal values, is not the context of this one.
-            if hopeless:
+            if hopeless or self._given_up.wait(pause):
                 raise unavailable
-            time.sleep(pause)
             pause = min(0.5, pause * 2)
+            if not told and time.monotonic() - began > _TELLING_SECONDS:
+                told = True
+                logger.warning("%s It is tried again, for up to %.0f seconds.", unavailable, self._database.patience)
 
     def _carry_out(self, requests: Sequence[Request[Any]], *, look_first: bool) -> list[Any]:
         payouts = [request for request in requests if isinstance(request, Claim | Move)]

@@ -59,6 +59,25 @@ async def test_a_server_that_stays_away_is_named_within_the_patience(own: Server
         own.start()
 
 
+async def test_who_gives_up_opening_does_not_wait_for_the_server(make: Make):
+    """Ctrl-C while a client opens ends it at once; nothing is written yet."""
+    ledger = make("postgresql://payer@127.0.0.1:1/payments")
+    opening = asyncio.create_task(ledger.open(ACCOUNT))
+    await asyncio.sleep(0.1)
+    opening.cancel()
+    begun = time.monotonic()
+    await ledger.aclose()
+    assert time.monotonic() - begun < 3
+
+
+async def test_waiting_for_a_server_is_said(make: Make, caplog: pytest.LogCaptureFixture):
+    """Who looks at the log knows what a program waits for."""
+    with pytest.raises(LedgerUnavailableError):
+        await make("postgresql://payer@127.0.0.1:1/payments", patience=1.2).open(ACCOUNT)
+    assert "start it, or mend host and port in the URL" in caplog.text
+    assert "It is tried again, for up to 1 seconds." in caplog.text
+
+
 async def test_a_standby_is_read_from_and_not_paid_from(own: Server, make: Make):
     """The text says which server is wanted."""
     url = await own.ledger()
