@@ -237,13 +237,24 @@ class BalanceData:
         return amount
 
 
+# What nginx, Go's server and Apache answer.
+_PLAIN_HTTP_TO_TLS = re.compile(
+    rb"plain HTTP request was sent to HTTPS|HTTP request to an HTTPS server|speaking plain HTTP to an SSL"
+)
+
+
 def read_envelope(body: bytes) -> Envelope:
     """The envelope of a reply.
 
     Raises:
         ReadingError: If the body is not one, for example an HTML page.
     """
-    return read(read_json(body), Envelope)
+    try:
+        return read(read_json(body), Envelope)
+    except ReadingError:
+        if not _PLAIN_HTTP_TO_TLS.search(body):
+            raise
+    raise ReadingError("plain http was spoken to a port of TLS: base_url should begin with https://")
 
 
 def read_order(envelope: Envelope) -> OrderData:

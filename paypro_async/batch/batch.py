@@ -270,7 +270,8 @@ class Batch:
             return  # It waits, or never began.
         item = self._once(item)
         sent = job.flight is not None and job.flight.sends > 0
-        self._tally.add(item, job.intent.amount if job.intent else None, sent=sent)
+        left = sent and item.status is not ItemStatus.NOT_SENT  # What was only tried was not sent.
+        self._tally.add(item, job.intent.amount if job.intent else None, sent=left)
         if (why := self._watch.item(item, sent=sent)) is not None:
             self._scheduler.stop(why)
         if self._scheduler.results is not None:

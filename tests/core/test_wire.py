@@ -165,3 +165,17 @@ def test_a_balance_without_what_is_available_is_a_reading_error(data: object):
     """It is never taken for zero."""
     with pytest.raises(ReadingError):
         _ = read_balance(enveloped(data)).available
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html><body>400 The plain HTTP request was sent to HTTPS port</body></html>",
+        b"Client sent an HTTP request to an HTTPS server.\n",
+        b"Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />",
+    ],
+)
+def test_page_of_a_tls_port_is_named(body: bytes):
+    """Servers tell who speaks plain http to a port of TLS; what mends it is said, and not that the body is no JSON."""
+    with pytest.raises(ReadingError, match="base_url should begin with https://"):
+        read_envelope(body)
