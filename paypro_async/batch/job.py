@@ -124,29 +124,34 @@ class Worker:
 
     async def _begin(self, job: Job) -> Flight | None:
         """Store the intent, once the rate allows; None if the job waits for that, or if the batch has stopped."""
-        rate = self.limits.rate
+        rate, limits = self.limits.rate, self.limits
         try:
             if job.intent is None:
                 job.intent = self._intent(job)
-                job.needs_turn = rate.limited and not await self._is_known(job.intent)
+                if rate.limited:
+                    limits = await self._look(job, limits)
             if job.needs_turn and rate.missed(job.turn):
-                job.turn = await rate.turn(within=self.limits.timeout)
+                job.turn = await rate.turn(within=limits.timeout)
         finally:
             self.scheduler.seen_turn(job)
         if job.needs_turn and (ahead := rate.ahead(job.turn)) > 0:
             self.scheduler.put_off(job, ahead, begun=False)
             return None
         if not self.scheduler.stopped:
-            job.flight = await self.engine.begin(job.intent, self.limits, turn=job.turn)
+            job.flight = await self.engine.begin(job.intent, limits, turn=job.turn)
             if job.needs_turn:
                 rate.stored(job.flight.seen_at - job.flight.began)
         return job.flight
 
-    async def _is_known(self, intent: Intent) -> bool:
-        # Only what will be sent takes a turn in the rate; a second run passes over what is done.
-        ledger = self.engine.recording.ledger
-        looking = ledger.get(intent.merchant_no, intent.trade_no)
-        return await answer_within(self.limits.timeout, ledger, looking) is not None
+    async def _look(self, job: Job, limits: Limits) -> Limits:
+        """See whether the job needs a turn in the rate; its bounds, with the time that is left of it."""
+        # Only what will be sent takes a turn; a second run passes over what is done.
+        began, intent = self.engine.session.runtime.steady(), job.intent
+        if intent is not None:
+            ledger = self.engine.recording.ledger
+            looking = ledger.get(intent.merchant_no, intent.trade_no)
+            job.needs_turn = await answer_within(limits.timeout, ledger, looking) is None
+        return limits.within(max(0.0, began + limits.timeout - self.engine.session.runtime.steady()))
 
     def _intent(self, job: Job) -> Intent:
         try:

@@ -64,6 +64,7 @@ class GroupCommit:
         self._lock = threading.Lock()
         self._closing = False
         self._ended = False
+        self._waiting: set[asyncio.Future[Any]] = set()
         self._closers: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -82,7 +83,11 @@ class GroupCommit:
             if self._closing:
                 raise LedgerClosedError("The ledger is closed. Nothing was sent; open it again.")
             self._jobs.put(job)
-        answer: T = await job.future
+        self._waiting.add(job.future)
+        try:
+            answer: T = await job.future
+        finally:
+            self._waiting.discard(job.future)
         return answer
 
     async def aclose(self, *, within: float | None = None) -> bool:
@@ -99,8 +104,18 @@ class GroupCommit:
             if self._ended:
                 return True
             self._closers.append((loop, ended))
-        await asyncio.wait([ended], timeout=within)
+        try:
+            await asyncio.wait([ended], timeout=within)
+        finally:
+            if not ended.done():
+                self._give_up(loop)
         return ended.done()
+
+    def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Nobody shall wait for the rest of a deadline for a thread that is left behind.
+        for future in self._waiting:
+            if future.get_loop() is loop and not future.done():
+                future.set_exception(LedgerClosedError("The ledger was closed before it had answered."))
 
     def _run(self) -> None:
         try:
