@@ -39,26 +39,41 @@ _BEGINNING = re.compile(rf"[,;{_UNSEEN}{_QUOTES}]*(?:[{_SIGNS}{_CONTROLS}]|\w{{1
 _RUN = re.compile(rf"[{_SEPARATORS}{_CONTROLS}{_UNSEEN}{_QUOTES}]++[{_SIGNS}]?")
 _SIGN = re.compile(f"[{_SIGNS}]")
 _NOTEWORTHY = re.compile(f"[({_SIGNS}{_CONTROLS}]")
+_NOTEWORTHY_ASCII = re.compile(r"[(=+\-@|%\x00-\x1f\x7f]")
 _SEPARATOR = re.compile(f"[{_SEPARATORS}]")
 _SEPARATED = re.compile(f"([{_SEPARATORS}])'")
 
 
 def defused(text: str) -> str:
     """A cell with this text, in which no spreadsheet finds a formula."""
-    if _NOTEWORTHY.search(text) is None:
+    if _is_plain(text):
         return text
     # The apostrophe is one of the quotes, so what is found without it is found behind it too, and taken away again.
     first = "'" if _BEGINNING.match(text) else ""
-    return first + _RUN.sub(lambda run: _within(run[0], _SEPARATOR, r"\g<0>'"), text)
+    return first + _within_runs(text, _SEPARATOR, r"\g<0>'")
 
 
 def original(cell: str) -> str:
     """The text of a cell that :func:`defused` has made; any other text stays as it is."""
-    if _NOTEWORTHY.search(cell) is None:
+    if _is_plain(cell):
         return cell
     rest = cell[1:] if cell.startswith("'") and _BEGINNING.match(cell, 1) else cell
-    return _RUN.sub(lambda run: _within(run[0], _SEPARATED, r"\1"), rest)
+    return _within_runs(rest, _SEPARATED, r"\1")
 
 
-def _within(run: str, found: re.Pattern[str], replacement: str) -> str:
-    return found.sub(replacement, run) if _SIGN.match(run[-1]) else run
+def _is_plain(text: str) -> bool:
+    """Whether nothing is in it that could be a formula, as is so of nearly all cells."""
+    if text.isalnum():
+        return True
+    return (_NOTEWORTHY_ASCII if text.isascii() else _NOTEWORTHY).search(text) is None
+
+
+def _within_runs(text: str, found: re.Pattern[str], replacement: str) -> str:
+    """Replace what is *found* between a separator and a sign."""
+    if _SEPARATOR.search(text) is None:
+        return text
+
+    def replaced(run: re.Match[str]) -> str:
+        return found.sub(replacement, run[0]) if _SIGN.match(run[0][-1]) else run[0]
+
+    return _RUN.sub(replaced, text)

@@ -100,7 +100,7 @@ def _introduce(base_url: str, merchant_no: str, booking_lag: float, *, own_secre
     lines = [
         f"A local PayPro listens on {base_url}. It moves no money. End it with Ctrl-C.",
         f"Its books: {base_url}/sandbox/books   its journal: {base_url}/sandbox/requests",
-        "",
+        "It forgets its orders when it ends, and a ledger does not: give the next one another ledger.",
         "To use it, in another terminal:",
         f"export PAYPRO_BASE_URL={base_url}",
         f"export PAYPRO_ENVIRONMENT={Sandbox.environment}",

@@ -30,7 +30,7 @@ def write_results(path: Path, file: PayoutFile) -> Iterator["ResultFile"]:
     Raises:
         OSError: If it cannot be written.
     """
-    with put_whole(path, replace=True) as part, part.open("w", encoding="utf-8", newline="") as text:
+    with put_whole(path, replace=True) as part, part.open("w", encoding="utf-8", errors="replace", newline="") as text:
         yield ResultFile(text, file)
 
 

@@ -83,7 +83,7 @@ async def _export(
             return None
         with (
             new_file(file, ledger_files(url), replace=force) as part,
-            part.open("w", encoding="utf-8", newline="") as text,
+            part.open("w", encoding="utf-8", errors="replace", newline="") as text,
         ):
             count = await _write(ledger, which, text, kind, unmasked=unmasked)
     if as_json:
