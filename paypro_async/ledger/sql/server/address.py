@@ -22,6 +22,7 @@ __all__ = ["ServerAddress", "settings_in"]
 _HOW = "Give ledger='postgresql://user@host/database'."
 # The words of PostgreSQL's own command line: blanks part them, and a backslash takes a blank into one.
 _WORD = re.compile(r"(?:[^\s\\]|\\.)+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NAME = re.compile(r"[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)*", re.ASCII)
 
 
@@ -100,7 +101,7 @@ def _parameters(url: str) -> HiddenFields[str, str]:
     if read is None:
         raise ConfigurationError(f"The ledger's URL cannot be read. Nothing was sent. {_HOW}")
     given: HiddenFields[str, str] = HiddenFields(
-        (name, " ".join(value) if isinstance(value, tuple) else str(value)) for name, value in read.items()
+        (name, _joined(name, value) if isinstance(value, tuple) else str(value)) for name, value in read.items()
     )
     if "host" in given:
         given["host"] = unquote(given["host"])  # a folder of sockets may stand there: %2Frun%2Fpostgresql
@@ -121,13 +122,32 @@ def _read_by_libpq(url: str) -> HiddenFields[str, Any] | None:
 
     try:
         return HiddenFields(conninfo_to_dict(url))
-    except Error:
+    except (Error, ValueError):
         return None
+
+
+def _joined(name: str, values: tuple[str, ...]) -> str:
+    """One value of several that the URL gives."""
+    between = {"options": " ", "search_path": ","}.get(name)
+    return values[-1] if between is None else between.join(values)
+
+
+def _is_host(host: str) -> bool:
+    try:
+        return host.startswith(("/", "@")) or bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _refuse(given: Mapping[str, str]) -> None:
     """Raise for what would lead elsewhere, in words that say what is wrong and quote nothing secret."""
-    if "@" in given.get("host", ""):
+    if any(_CONTROL.search(value) for value in given.values()):
+        raise ConfigurationError(
+            "The ledger's URL holds a control character or a broken one, behind which libpq would not read on. Nothing "
+            f"was sent. {_HOW}"
+        )
+    # Without a host a slash too many makes the rest a database's name.
+    if "@" in given.get("host", given.get("dbname", "")):
         raise ConfigurationError(
             "The ledger's URL holds an @ too many, so that a part of the password would be taken for the host. "
             "Nothing was sent. Write an @ of the password as %40."
@@ -137,3 +157,5 @@ def _refuse(given: Mapping[str, str]) -> None:
             "The ledger's URL has a port that is no number. Nothing was sent. If a : or a / stands in the password, "
             f"write %3A or %2F. {_HOW}"
         )
+    if not all(_is_host(host) for host in given.get("host", "").split(",") if host):
+        raise ConfigurationError(f"The ledger's URL names a host that cannot be one. Nothing was sent. {_HOW}")

@@ -11,6 +11,7 @@ from attrs import frozen
 from psycopg import OperationalError
 
 from paypro_async._core.secret import HiddenFields
+from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.sql.server.address import ServerAddress
 from paypro_async.ledger.sql.server.settings import Look
 
@@ -60,6 +61,7 @@ def open_connection(address: ServerAddress, *, writes: bool, hurried: bool) -> "
         writes: Whether, of several hosts, only the primary will do.
         hurried: Whether an answer that does not come in time ends the connection.
     """
+    _refuse_unknown(address.public)
     defaults = {
         "connect_timeout": _CONNECTING,
         "fallback_application_name": "paypro-async",
@@ -73,6 +75,21 @@ def open_connection(address: ServerAddress, *, writes: bool, hurried: bool) -> "
     connection = _Connection.connect(**wanted, autocommit=True, prepare_threshold=None)
     connection.answers_within = _ANSWER_SECONDS if hurried else None
     return connection
+
+
+def _refuse_unknown(parameters: Mapping[str, str]) -> None:
+    known = {option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()}
+    unknown = sorted(parameters.keys() - known)
+    if any("@" in parameters[name] for name in unknown):
+        raise ConfigurationError(
+            "The ledger's URL has its host behind a question mark, so that a part of the password would be taken for a "
+            "parameter. Nothing was sent. Write a ? of the password as %3F."
+        )
+    if unknown:
+        raise ConfigurationError(
+            f"The ledger's URL gives a parameter that libpq does not know: {', '.join(map(repr, unknown))}. Nothing "
+            "was sent. Mend its name; a setting of the server is written as ?options=-cname%3Dvalue."
+        )
 
 
 @frozen

@@ -39,6 +39,10 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ("in statement pooling mode", _STATEMENT_MODE),
         ("query_wait_timeout|client_login_timeout|cannot connect to server", _POOLER_WAITS),
         ("server login (has been failing|failed)|server_login_retry", _POOLER_LOGIN),
+        (
+            r"connection option|URI query|(invalid \w+|bad) value|invalid (integer|port)|of service|could not parse",
+            "URL",
+        ),
         ("no password supplied", _LOGIN),
         ("(password|SASL) authentication failed|auth failed", "28P01"),
         (r"no pg_hba\.conf entry|pg_hba\.conf rejects|authentication failed|no such user", "28000"),
@@ -56,7 +60,6 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"could not translate host name|failed to resolve host|Name or service not known", UNKNOWN_HOST),
         (r"on socket .* failed: (No such file|Connection refused|Permission denied)", _NO_SOCKET),
         (r"timeout expired|timed out|no answer within", _SILENT),
-        (r"connection option|URI query parameter|invalid \w+ value|definition of service|invalid integer", "URL"),
         (r"refused|reset|closed|no route|unreachable|terminated|abort|consuming input|lost|broken pipe", _UNREACHABLE),
     )
 )
