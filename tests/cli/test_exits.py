@@ -29,29 +29,29 @@ def statuses(path: Path) -> list[str]:
         return [row["paypro_status"] for row in csv.DictReader(text)]
 
 
-@pytest.mark.parametrize("as_json", [(), ("--json",)], ids=["text", "json"])
-@pytest.mark.parametrize(
-    "streams",
-    [
-        {"out": NO_ROOM},
-        {"out": NO_ROOM, "err": NO_ROOM},
-        {"out": CLOSED},
-        {"err": CLOSED},
-        {"in": CLOSED, "out": CLOSED, "err": CLOSED},
-    ],
-    ids=repr,
-)
-async def test_output_that_is_lost_changes_nothing(
-    terminal: Terminal, streams: dict[str, str], as_json: tuple[str, ...]
-) -> None:
+LOST: list[dict[str, str]] = [
+    {"out": NO_ROOM},
+    {"out": NO_ROOM, "err": NO_ROOM},
+    {"out": CLOSED},
+    {"err": CLOSED},
+    {"in": CLOSED, "out": CLOSED, "err": CLOSED},
+]
+
+
+async def test_output_that_is_lost_changes_nothing(terminal: Terminal) -> None:
     """A full disk or a closed descriptor, of one stream or of all: exit code and result file are those of the money."""
     file = one_of_two_fails(terminal.folder)
-    done = await terminal.run("batch", file, *as_json, streams=streams)
-    assert done.code == 4
-    assert statuses(terminal.folder / "p.result.csv") == ["processing", "failed"]
-    if streams == {"out": NO_ROOM}:
-        assert "Error: Standard output took not all of it: No space left on device." in done.err
-    assert (await terminal.run("ledger", "check", streams=streams)).code == 0
+    for number, streams in enumerate(LOST):
+        as_json = ("--json",) if number % 2 else ()
+        done = await terminal.run("batch", file, *as_json, streams=streams)
+        assert done.code == 4, streams
+        assert statuses(terminal.folder / "p.result.csv") == ["processing", "failed"]
+        (terminal.folder / "p.result.csv").unlink()
+        if streams == {"out": NO_ROOM}:
+            assert "Error: Standard output took not all of it: No space left on device." in done.err
+    # What does nothing but print has failed if that could not be kept, and not if nobody wanted it.
+    assert (await terminal.run("ledger", "show", streams={"out": NO_ROOM})).code == 1
+    assert (await terminal.run("ledger", "show", streams={"out": CLOSED})).code == 0
 
 
 async def test_a_reader_that_has_gone_and_a_console_that_cannot_show_it(terminal: Terminal) -> None:
@@ -60,11 +60,9 @@ async def test_a_reader_that_has_gone_and_a_console_that_cannot_show_it(terminal
     ours, theirs = os.pipe()
     os.close(ours)
     ascii_only, western = {"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "cp1252"}
-    posix = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     starts: list[tuple[str, dict[str, str], dict[str, Any]]] = [
         (names[1], ascii_only, {"stdout": theirs}),
         (names[0], western, {}),
-        (names[1], posix, {}),
     ]
 
     async def end(number: int, name: str, env: dict[str, str], streams: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ class Disk:
         wrong: Why it cannot be written there.
         free: Bytes that are free for it; None if that is not told.
         kind: Of the file system, ``ext4``; None if that is not told.
-        mark: Whether the mark that notices an older copy lies beside it.
+        mark: The mark that notices an older copy, and *is_marked* whether it is there.
         mark_elsewhere: The other place that the environment names for one, if it does.
         mark_wrong: Why that place cannot be used.
         exposed: Who else may read or change it, and what to do; None if only its owner may.
@@ -42,11 +42,12 @@ class Disk:
     """
 
     folder: Path
+    mark: Path
     exists: bool = False
     wrong: str | None = None
     free: int | None = None
     kind: str | None = None
-    mark: bool = False
+    is_marked: bool = False
     mark_elsewhere: str | None = None
     mark_wrong: str | None = None
     exposed: str | None = None
@@ -64,7 +65,8 @@ def look_at_disk(file: Path) -> Disk:
         wrong=_wrong(path),
         free=_free(folder),
         kind=_kind(folder),
-        mark=_is_there(mark_beside(path)),
+        mark=mark_beside(path),
+        is_marked=_is_there(mark_beside(path)),
         mark_elsewhere=elsewhere,
         mark_wrong=_mark_wrong(elsewhere) if elsewhere else None,
         exposed=_exposed(path),

@@ -25,6 +25,7 @@ from paypro_async.ledger import Account, open_ledger
 from paypro_async.ledger.admin.records import is_refused_under
 from paypro_async.ledger.opening import LedgerUrl
 from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.ledger.sql.provenance.watermark import mark_beside
 from paypro_async.runtime import SystemRuntime
 from paypro_async.transport import TransportSettings, open_transport
 
@@ -273,7 +274,9 @@ async def _disk(file: Path) -> Disk:
             return await anyio.to_thread.run_sync(look_at_disk, file, abandon_on_cancel=True)
     except TimeoutError:
         folder = file.parent
-        return Disk(folder=folder, wrong=f"{folder} did not answer within {_DISK_SECONDS:.0f} seconds")
+        return Disk(
+            folder=folder, mark=mark_beside(file), wrong=f"{folder} did not answer within {_DISK_SECONDS:.0f} seconds"
+        )
 
 
 async def _opened(ledger: SqlLedger, facts: LedgerFacts, account: Account | None, code: str | None) -> LedgerFacts:

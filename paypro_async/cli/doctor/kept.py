@@ -72,7 +72,10 @@ def disk(evidence: Evidence) -> Finding | None:
 def _disk_that_works(found: Disk) -> Finding:
     kind = found.kind or "a file system of unknown kind"
     free = "" if found.free is None else f" with {_size(found.free)} free"
-    told = f"{found.folder} lies on {kind}{free}. Payouts are written with synchronous=FULL and a write-ahead log."
+    told = (
+        f"{found.folder} may be written and lies on {kind}{free}. Payouts are written with synchronous=FULL and a "
+        "write-ahead log."
+    )
     if found.free is not None and found.free < _LITTLE:
         return Finding(name="disk", found=told, advice="Make room soon.", level="warning")
     if found.kind == "overlay":
@@ -115,7 +118,7 @@ def mark(evidence: Evidence) -> Finding | None:
             found=f"PAYPRO_LEDGER_MARK names {found.mark_elsewhere}, and {found.mark_wrong}.",
             advice="Mount its disk, make the folder, or mend the permissions.",
         )
-    beside = "lies beside it" if found.mark else "is made with the first payout"
+    beside = f"lies at {found.mark}" if found.is_marked else f"will lie at {found.mark}"
     if found.mark_elsewhere is not None:
         return Finding(name="mark", found=f"One {beside}, and another is kept at {found.mark_elsewhere}.")
     return Finding(

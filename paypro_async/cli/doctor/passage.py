@@ -49,7 +49,9 @@ def proxy(evidence: Evidence) -> Finding | None:
             name="proxy",
             found=f"{told}. It speaks SOCKS, which is not looked through: only 'access' tells whether it works.",
         )
-    return Finding(name="proxy", found=f"{told}. It is a hop of its own and may hold a request: see 'hops'.")
+    if seen.wrong is not None:
+        return Finding(name="proxy", found=f"{told}, and can be reached. The platform did not answer through it.")
+    return Finding(name="proxy", found=f"{told}, and can be reached. It is a hop of its own: see 'hops'.")
 
 
 def tls(evidence: Evidence) -> Finding | None:
