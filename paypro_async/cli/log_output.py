@@ -2,12 +2,13 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
 
-from paypro_async.cli.output import note, readable
+from paypro_async.cli.output import readable
 from paypro_async.log import logger
 
 __all__ = ["LOG_VARIABLE", "logging_as_asked"]
@@ -23,11 +24,13 @@ _LEVELS = {
 
 
 class _Lines(logging.Handler):
-    """Says each record in one line, above a progress bar if there is one: that takes what is written to stderr."""
+    """Says each record in one line, above a progress bar if there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            note(self.format(record))
+            # Not by click, which goes past the bar: rich puts its own stream in the place of this one.
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
         except OSError:
             return  # Nobody reads standard error any more, which is no reason to stop.
 

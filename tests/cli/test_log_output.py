@@ -1,7 +1,14 @@
 """PAYPRO_LOG, and what a run that cannot connect says in its summary and its result file."""
 
+import io
 import re
 
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from paypro_async.cli.log_output import logging_as_asked
+from paypro_async.log import logger
 from tests.support.servers import unused_url
 from tests.support.terminal import Terminal, keeps_quiet
 
@@ -44,3 +51,18 @@ async def test_run_without_a_connection_says_why_everywhere(terminal: Terminal):
     assert f"2 rows: {words}" in done.out
     assert [row["paypro_message"] for row in terminal.result()] == [words, words]
     assert {row["paypro_status"] for row in terminal.result()} == {"not_sent"}
+
+
+def test_log_stands_above_a_progress_bar(monkeypatch: pytest.MonkeyPatch):
+    """The line of the bar is taken away before, and the line of the log has one of its own."""
+    monkeypatch.setenv("PAYPRO_LOG", "info")
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80)
+    with Progress(console=console, auto_refresh=False) as progress, logging_as_asked():
+        progress.add_task("rows")
+        progress.refresh()
+        logger.info("news of %s", "T1")
+        progress.refresh()
+    before, _, after = screen.getvalue().partition("INFO news of T1")
+    assert re.search(r"\x1b\[2K[-\d :.]+$", before)
+    assert after.startswith("\n")
