@@ -36,6 +36,9 @@ __all__ = ["ReconcileReport", "Reconciliation"]
 T = TypeVar("T")
 
 
+_SHOWN_REASONS = 20
+
+
 @frozen(kw_only=True)
 class ReconcileReport:
     """What a reconciliation found. Payouts that were never sent, or are final, are in none of the numbers.
@@ -51,6 +54,7 @@ class ReconcileReport:
         elapsed: Seconds from start to end.
         ended: Whether it came to the end of the ledger. If its time was over before, the payouts that it did not get to
             are in none of the numbers.
+        reasons: Why no usable answer came, and for how many payouts; twenty of them at most.
     """
 
     checked: int
@@ -62,6 +66,7 @@ class ReconcileReport:
     unanswered: int
     elapsed: float
     ended: bool = True
+    reasons: Mapping[str, int] = field(factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -81,6 +86,7 @@ class _Case:
     tries: int = 0
     give_up: float | None = None  # the moment by which one question, with its repetitions, must have an answer
     answered: bool = False
+    silence: str | None = None  # why the last question got no usable answer
     witnessed: bool = False  # one reply has said that its order failed, and another was asked for
 
     @property
@@ -119,6 +125,7 @@ class Reconciliation:
     _ended: bool = field(default=True, init=False)
     _counts: Counter[str] = field(factory=Counter, init=False)
     _changed: Counter[tuple[State, State]] = field(factory=Counter, init=False)
+    _reasons: Counter[str] = field(factory=Counter, init=False)
 
     def __attrs_post_init__(self) -> None:
         check_count("concurrency", self.concurrency)
@@ -152,6 +159,7 @@ class Reconciliation:
             unanswered=self._counts["unanswered"],
             elapsed=runtime.steady() - began,
             ended=self._ended,
+            reasons=MappingProxyType(dict(self._reasons)),
         )
         logger.info(
             "Reconciled in %.1f s: %d asked about, %d changed, %d still unknown, %d missing, %d for a person, %d "
@@ -159,6 +167,8 @@ class Reconciliation:
             *(report.elapsed, report.checked, sum(report.changed.values()), report.still_unknown, report.missing),
             *(report.review, report.overdue, report.unanswered),
         )
+        for why, count in report.reasons.items():
+            logger.warning("%d payout(s) could not be asked about, and stay what they are: %s", count, why)
         return report
 
     async def _all(self, pages: Callable[..., Awaitable[list[Entry]]]) -> None:
@@ -271,6 +281,7 @@ class Reconciliation:
 
     def _put_off(self, case: _Case, outcome: Outcome) -> bool:
         case.answered, case.absences = False, 0
+        case.silence = str(outcome.fault or outcome.cause or "no usable answer came")
         # A refusal with a code will be the same next time.
         if outcome.code is not None or outcome.lasting or case.tries >= self.recording.session.times.max_attempts:
             return False
@@ -322,7 +333,11 @@ class Reconciliation:
     def _count(self, case: _Case) -> None:
         after = case.entry.state
         self._counts["checked"] += 1
-        self._counts["unanswered"] += not case.answered and after is case.before
+        unanswered = not case.answered and after is case.before
+        self._counts["unanswered"] += unanswered
+        why = case.silence if unanswered else None
+        if why is not None and (why in self._reasons or len(self._reasons) < _SHOWN_REASONS):
+            self._reasons[why] += 1
         shown = after is State.NEW and case.entry.reply is Reply.FAILING
         self._counts["still_unknown"] += after is State.SENDING or shown
         self._counts["missing"] += after is State.MISSING

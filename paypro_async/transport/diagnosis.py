@@ -51,8 +51,15 @@ def diagnosed(error: Exception, causes: Mapping[str, str], route: Route, step: S
         step: Where the request stood.
     """
     words = message(error, causes)
+    found: Fault | None
     if step.status is not None and route.proxy is not None:
-        found: Fault | None = _refused_by_proxy(route, step.status)
+        found = _refused_by_proxy(route, step.status)
+    elif route.proxy is not None and route.proxy.is_socks and type(error).__name__ == "ProxyError":
+        found = Fault(
+            cause=f"{route.first} made no connection to {route.platform}",
+            mend="Check that it speaks SOCKS 5, that it takes the user and the password of its URL, and that the "
+            "platform can be reached from there.",
+        )
     else:
         found = _found(error, route, step)
     return evolve(found or Fault(cause=words), error=cleaned(error, words, hidden=route.hidden()))
@@ -60,8 +67,9 @@ def diagnosed(error: Exception, causes: Mapping[str, str], route: Route, step: S
 
 def slow(route: Route, seconds: float) -> Fault:
     """No connection was there in time, and nobody has refused it."""
+    through = f" through {route.first}" if route.proxy is not None else ""
     return Fault(
-        cause=f"no connection to {route.first} stood within {seconds:.3g} s",
+        cause=f"no connection to {route.platform}{through} stood within {seconds:.3g} s",
         mend=f"{_NETWORK}: packets that a firewall drops look so.",
     )
 

@@ -156,7 +156,8 @@ async def test_payout_that_is_out_stays_unknown_when_it_cannot_be_asked_about():
             OutcomeUnknownError, match=r"PayPro could not be asked: the certificate is not trusted\. Set"
         ):
             await client.payout(**fields())
-        assert (await client.reconcile()).unanswered == 1
+        report = await client.reconcile()
+        assert (report.unanswered, report.reasons) == (1, {str(LASTING.fault): 1})
     assert transport.kinds == ["payout", "query", "query"]
 
 

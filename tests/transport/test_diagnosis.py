@@ -11,9 +11,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
+from paypro_async._core.secret import Secret
 from paypro_async._core.wire import Exchange, Phase
 from paypro_async.transport.causes import HTTPX_CAUSES
 from paypro_async.transport.diagnosis import Step, diagnosed
+from paypro_async.transport.proxies import proxy_to
 from paypro_async.transport.route import Route
 from tests.support.servers import OPENED, Peer, Server, answer, no_room, over_tls, unused_url
 from tests.support.transports import request
@@ -334,3 +336,16 @@ def test_no_word_of_the_reply_is_kept():
     error = ValueError("illegal status line: bytearray(b'Asha Rao')")
     fault = diagnosed(error, HTTPX_CAUSES, Route(platform="h:1", secure=False), Step(begun=True))
     assert "Asha" not in f"{fault} {fault.error!r}"
+
+
+def test_socks_proxy_that_refuses():
+    """What a SOCKS proxy says has no status; the proxy and the platform are named."""
+
+    class ProxyError(Exception):
+        pass
+
+    proxy = proxy_to(PAYOUTS, Secret(f"socks5://user:{PASSWORD}@127.0.0.1:1080"))
+    route = Route(platform="payouts.example:443", secure=True, proxy=proxy)
+    fault = diagnosed(ProxyError("hunter2"), HTTPX_CAUSES, route, Step(begun=False))
+    assert fault.cause == "the proxy 127.0.0.1:1080 (proxy= or PAYPRO_PROXY) made no connection to payouts.example:443"
+    assert PASSWORD not in f"{fault} {fault.error!r}"
