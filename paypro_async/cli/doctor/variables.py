@@ -12,6 +12,7 @@ from paypro_async._core.platform_codes import Codes
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.signing import Md5Signer
 from paypro_async.cli.exits import explain
+from paypro_async.cli.log_output import LOG_VARIABLE
 from paypro_async.client import PayProClient
 from paypro_async.errors import ConfigurationError
 from paypro_async.settings import CODE_VARIABLES, VARIABLES, settings_from, signer_from
@@ -26,7 +27,7 @@ KNOWN: frozenset[str] = frozenset(
         "PAYPRO_SECRET_FILE",
         "PAYPRO_SECRET_POSITION",
         "PAYPRO_LEDGER_MARK",
-        "PAYPRO_LOG",
+        LOG_VARIABLE,
     }
 )
 """Every variable of this package that has a meaning."""
