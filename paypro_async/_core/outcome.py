@@ -24,7 +24,15 @@ from attrs import evolve, frozen
 from paypro_async._core.codec import ReadingError
 from paypro_async._core.models import Balance
 from paypro_async._core.platform_codes import ACCEPTED, NO_REFUSAL, PARTIAL, PROCESSING, Codes
-from paypro_async._core.platform_text import MAYBE_PERSONAL, SHORT, WORDS_LENGTH, is_order_number, shown, words
+from paypro_async._core.platform_text import (
+    MAYBE_PERSONAL,
+    SHORT,
+    cause_text,
+    is_order_number,
+    reference,
+    shown,
+    words,
+)
 from paypro_async._core.verdict import Verdict
 from paypro_async._core.wire import (
     NO_DATA,
@@ -93,14 +101,13 @@ class Outcome:
         # One look at all of them, in a step that every payout takes: as a rule there is nothing to do.
         texts = f"{self.code}{self.message}{self.platform_trade_no}{self.utr}{self.success_time}{self.cause}"
         plain = len(texts) <= SHORT and texts.isascii() and texts.isprintable()
-        if not plain or (self.message is not None and MAYBE_PERSONAL.search(self.message)):
+        if not plain or self.utr is not None or (self.message is not None and MAYBE_PERSONAL.search(self.message)):
             self._clean()
 
     def _clean(self) -> None:
-        object.__setattr__(self, "message", words(self.message))
-        object.__setattr__(self, "cause", shown(self.cause, longest=WORDS_LENGTH))
-        for name in ("code", "platform_trade_no", "utr", "success_time"):
-            object.__setattr__(self, name, shown(getattr(self, name)))
+        fit = {"message": words, "cause": cause_text, "utr": reference, "success_time": reference}
+        for name in ("code", "platform_trade_no", *fit):
+            object.__setattr__(self, name, fit.get(name, shown)(getattr(self, name)))
 
     @property
     def lasting(self) -> bool:
@@ -344,13 +351,13 @@ def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str, 
     verdict = _verdict_of_status(order, codes)
     return Outcome(
         verdict=verdict,
-        code=order.status,
+        code=words(order.status) if verdict is Verdict.UNKNOWN else order.status,
         message=order.desc or order.message or None,
         platform_trade_no=number,
         amount=order.orderAmount if order.orderAmount is not None else order.amount,
         utr=order.utr or None,
         success_time=order.successTime or None,
-        cause=f"the platform answered status {order.status}" if verdict is Verdict.UNKNOWN else None,
+        cause=f"the platform answered status {words(order.status)}" if verdict is Verdict.UNKNOWN else None,
         http_status=exchange.status,
         echoed=echoed,
         duplicate=order.status in codes.duplicate,

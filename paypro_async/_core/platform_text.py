@@ -17,10 +17,10 @@ import re
 
 from paypro_async._core.masking import mask_email, mask_number
 
-__all__ = ["SHORT", "WORDS_LENGTH", "is_order_number", "shown", "words"]
+__all__ = ["MAYBE_PERSONAL", "SHORT", "WORDS_LENGTH", "cause_text", "is_order_number", "reference", "shown", "words"]
 
 SHORT = 128
-"""Characters of a code, of a number, of a time or a bank's reference, at most. A page shows none of more than 32."""
+"""Characters of a code or a number, at most. A page shows none of more than 32."""
 WORDS_LENGTH = 300
 _READ = 8192  # what lies beyond is not even looked at
 _CUT = "\N{HORIZONTAL ELLIPSIS}"
@@ -34,6 +34,7 @@ MAYBE_PERSONAL = re.compile(r"\d{3}|@")
 # Accounts and mobile numbers, also in groups; dates and codes are shorter, or in groups of two.
 _NUMBER = re.compile(r"\d{3,}(?:[ ./-]\d{3,})+|\d{9,}")
 _SHORTEST_NUMBER = 9
+_REFERENCE = re.compile(r"[A-Za-z0-9 :.+_/-]{1,64}")
 _ADDRESS = re.compile(r"[^\s@<>()\[\]{},;:\"'|/\\=]+@[\w.-]*")
 
 
@@ -50,9 +51,19 @@ def words(text: str | None) -> str | None:
     return _bounded(text, WORDS_LENGTH)
 
 
-def shown(text: str | None, *, longest: int = SHORT) -> str | None:
-    """Any other text, of *longest* characters at most: a code, a time, a reference, a cause."""
-    return None if text is None else _bounded(_visible(text), longest)
+def cause_text(text: str | None) -> str | None:
+    """Why there was no reply, in the words of a transport, which may be a user's own."""
+    return None if text is None else _bounded(_visible(text), WORDS_LENGTH)
+
+
+def shown(text: str | None) -> str | None:
+    """A code or a number, or what stands where one should."""
+    return None if text is None else _bounded(_visible(text), SHORT)
+
+
+def reference(text: str | None) -> str | None:
+    """A bank's reference or a time; what has not the form of one is words, which may hold anything."""
+    return text if text is None or _REFERENCE.fullmatch(text) else words(text)
 
 
 def is_order_number(text: str) -> bool:

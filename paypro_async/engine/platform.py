@@ -75,6 +75,16 @@ async def _in_time(sending: Awaitable[Exchange], timeout: float) -> Exchange:
         return Exchange(phase=Phase.MAYBE_SENT, cause=f"{error}".replace("The", "the", 1))
 
 
+def _without_personal_values(outcome: Outcome, entry: Entry) -> Outcome:
+    """The platform repeats what it was sent, and what it says goes into logs, errors and result files."""
+    hidden: dict[str, Any] = {}
+    for name in ("message", "code", "cause", "utr", "success_time"):
+        text = getattr(outcome, name)
+        if text is not None:
+            hidden[name] = without_personal_values(text, entry.region, entry.content)
+    return evolve(outcome, **hidden)
+
+
 @frozen(kw_only=True, eq=False)
 class Platform:
     """PayPro as seen by one merchant of one region.
@@ -161,8 +171,8 @@ class Platform:
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
         message = without_personal_values(outcome.message, entry.region, entry.content)
-        if message != outcome.message:
-            outcome = evolve(outcome, message=message)
+        if message != outcome.message or outcome.verdict is Verdict.UNKNOWN:
+            outcome = _without_personal_values(outcome, entry)
         # The remark that a caller gives may be that of all rows; an order's number the ledger has once.
         named = outcome.echoed and self.spec.echo not in entry.content
         numbered = outcome.verdict in _ACCEPTED and outcome.platform_trade_no is not None
@@ -192,9 +202,8 @@ class Platform:
             echo=entry.content.get(repeats, trade_no) if entry and repeats else None,
             utc_offset=self.spec.utc_offset,
         )
-        message = without_personal_values(outcome.message, entry.region, entry.content) if entry else outcome.message
-        if message != outcome.message:
-            outcome = evolve(outcome, message=message)
+        if entry is not None:
+            outcome = _without_personal_values(outcome, entry)
         if outcome.verdict not in _SHOWN:
             # The next question, which must find nothing either, goes over another connection.
             _leave(exchange)
