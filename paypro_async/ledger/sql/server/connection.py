@@ -18,8 +18,9 @@ from paypro_async.ledger.sql.server.settings import Look
 __all__ = ["Link", "link_of", "open_connection"]
 
 _CONNECTING = "5"
-# Longer than a server carries out a statement of ours. A pooler lets it wait for two minutes before that.
-_ANSWER_SECONDS = 15.0
+# Longer than a server carries out a statement of ours, and than PgBouncer lets it wait after its server was away, which
+# is 15 s; where it has no free connection to the server it is two minutes.
+_ANSWER_SECONDS = 20.0
 # A server whose machine is gone must show before the deadline of a payout.
 _KEEPALIVE: Mapping[str, str] = {
     "keepalives_idle": "5",
