@@ -146,6 +146,11 @@ class Batch:
         try:
             # Shielded: cancelling the caller that waits stops the batch in order, and not in the middle of a step.
             await asyncio.shield(runner)
+        except asyncio.CancelledError:
+            # One whose time for closing was over has been cancelled, which is not meant for the caller.
+            task = asyncio.current_task()
+            if not runner.cancelled() or task is None or task.cancelling():
+                raise
         finally:
             await self.aclose()
         self._raise_failure()
@@ -198,7 +203,9 @@ class Batch:
                 self._failure = self._failure or _of_source(source.failure)
                 self._scheduler.stopped = self._scheduler.stopped or "source_failed"
         self._tell_end()
-        if await beginning:
+        if self._scheduler.cancelled and not beginning.done():
+            beginning.cancel()  # The ledger does not answer, and nobody waits for it.
+        elif await beginning:
             await self._record(within=RECORDING_SECONDS, ended=True, whole=source.failure is None)
 
     def _tell_end(self) -> None:

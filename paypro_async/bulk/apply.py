@@ -30,6 +30,7 @@ from paypro_async.engine.intake import CheckedPayout, Intake
 from paypro_async.errors import ConfigurationError, PayProError
 from paypro_async.ledger import BatchRecord, Ledger
 from paypro_async.ledger.file import belongs_to, real_path
+from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
 
 __all__ = ["BatchSettings", "Disbursement"]
 
@@ -223,7 +224,8 @@ class Disbursement:
         batch = self._client.batch_payout(payouts, batch_id=self.plan.batch_id, **settings)
         # So that `paypro ledger show` can name the file.
         record = BatchRecord(merchant_no=self._intake.merchant_no, batch_id=self.plan.batch_id, source=self.name)
-        await self._ledger().record_batch(record)
+        ledger = self._ledger()
+        await answer_within(PAGE_SECONDS, ledger, ledger.record_batch(record))
         return batch
 
     @property

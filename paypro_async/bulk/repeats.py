@@ -24,6 +24,7 @@ from paypro_async.bulk.evidence import Alike, Before, Conflict, Evidence, PaidRo
 from paypro_async.bulk.plan import Plan, Planned, pages
 from paypro_async.bulk.readers.csv import Row
 from paypro_async.ledger import BatchRecord, Ledger, Payment
+from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
 
 __all__ = ["PAID_WITHIN", "LookBack"]
 
@@ -115,7 +116,7 @@ class LookBack:
         )
 
     async def _look(self, page: Sequence[Planned]) -> None:
-        own = await self.ledger.get_many(self.merchant_no, [intent.trade_no for _, intent in page])
+        own = await self._entries([intent.trade_no for _, intent in page])
         new: list[Planned] = []
         unpaid: list[Decimal] = []
         for row, intent in page:
@@ -135,12 +136,15 @@ class LookBack:
         await self._look_for_payments(new)
         await self._look_for_numbers(new)
 
+    async def _entries(self, numbers: Sequence[str]) -> dict[str, Entry]:
+        return await answer_within(PAGE_SECONDS, self.ledger, self.ledger.get_many(self.merchant_no, numbers))
+
     async def _look_for_payments(self, rows: Sequence[Planned]) -> None:
         keys = [payment_key(intent.region, intent.content) for _, intent in rows]
         wanted = sorted({key for key in keys if key})
         if not wanted:
             return
-        same = await self.ledger.same_payments(self.merchant_no, wanted)
+        same = await answer_within(PAGE_SECONDS, self.ledger, self.ledger.same_payments(self.merchant_no, wanted))
         paid = {key: [one for one in found if one.state not in PAID_NOTHING] for key, found in same.items()}
         await self._learn_batches(one.batch_id for payments in paid.values() for one in payments)
         for (row, intent), key in zip(rows, keys, strict=True):
@@ -156,7 +160,7 @@ class LookBack:
         wanted = sorted({one for found in candidates.values() for one in found})
         known: dict[str, Entry] = {}
         for page in pages(iter(wanted)):
-            known |= await self.ledger.get_many(self.merchant_no, page)
+            known |= await self._entries(page)
         for row, intent in rows if known else ():
             for one in sorted(candidates.get(intent.trade_no, set()) & known.keys()):
                 # What pays the same is weighed as a payment, and what stands in this file is its own.
@@ -196,7 +200,7 @@ class LookBack:
     async def _repeats(self) -> tuple[Repeat, ...]:
         repeats: list[Repeat] = []
         for page in pages(iter(self._found)):
-            entries = await self.ledger.get_many(self.merchant_no, [one.payment.trade_no for one in page])
+            entries = await self._entries([one.payment.trade_no for one in page])
             repeats += [self._repeat(one, entries.get(one.payment.trade_no)) for one in page]
         return tuple(repeats)
 
@@ -227,7 +231,7 @@ class LookBack:
     async def _learn_batches(self, names: Iterable[str | None]) -> None:
         unknown = sorted({name for name in names if name and name not in self._batches})
         for page in pages(iter(unknown)):
-            self._batches |= await self.ledger.batches(self.merchant_no, page)
+            self._batches |= await answer_within(PAGE_SECONDS, self.ledger, self.ledger.batches(self.merchant_no, page))
 
     async def _sources(self, names: Iterable[str]) -> tuple[str, ...]:
         await self._learn_batches(names)

@@ -13,6 +13,7 @@ from paypro_async._core.tally import Tally
 from paypro_async.bulk.plan import Planned, pages
 from paypro_async.bulk.readers.csv import Row
 from paypro_async.ledger import Ledger
+from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
 
 __all__ = ["FileReport", "RowOutcome", "row_outcomes"]
 
@@ -58,7 +59,8 @@ async def row_outcomes(
     """
     for page in pages(rows):
         others = [left_out[row.number] for row, _ in page if row.number in left_out]
-        entries = await ledger.get_many(merchant_no, [*(intent.trade_no for _, intent in page), *others])
+        looking = ledger.get_many(merchant_no, [*(intent.trade_no for _, intent in page), *others])
+        entries = await answer_within(PAGE_SECONDS, ledger, looking)
         for row, intent in page:
             entry = entries.get(intent.trade_no)
             status = ItemStatus.of_entry(entry) if entry else ItemStatus.NOT_SENT

@@ -14,7 +14,9 @@ from paypro_async.runtime import NoAnswerError, Runtime, answer_of
 
 __all__ = ["Lifetime"]
 
-_CLOSING_SECONDS = 0.3
+_CLOSING_SECONDS = 0.4
+_UNOPENED_SECONDS = 0.1
+"""Where opening has failed, there is nothing to finish."""
 
 Closer = Callable[[], Awaitable[None]]
 
@@ -123,7 +125,8 @@ class Lifetime:
 
     async def close_part(self, who: str, close: Closer) -> None:
         """Close a part of the client in what is left of its time, or leave it behind with a line in the log."""
-        left = max(_CLOSING_SECONDS, min(self._times.timeout, self._close_by - self._runtime.steady()))
+        least = _CLOSING_SECONDS if self._session else _UNOPENED_SECONDS
+        left = max(least, min(self._times.timeout, self._close_by - self._runtime.steady()))
         try:
             await answer_of(close(), within=left, who=who)
         except NoAnswerError as error:

@@ -8,9 +8,12 @@ from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger.base import Ledger
 from paypro_async.runtime import NoAnswerError, answer_of
 
-__all__ = ["answer_within"]
+__all__ = ["PAGE_SECONDS", "answer_within"]
 
 T = TypeVar("T")
+
+PAGE_SECONDS = 60.0
+"""How long a ledger may look for one page of a file: it may be cold, but not silent."""
 
 
 async def answer_within(seconds: float, ledger: Ledger, answer: Awaitable[T]) -> T:

@@ -155,14 +155,14 @@ async def test_a_ledger_that_does_not_close_is_left_behind(tmp_path, monkeypatch
     """Closing has a bound, and the log says what was left."""
     ledger = Unclosable(f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.setattr("paypro_async.client.open_ledger", lambda *_, **__: ledger)
-    client = scripted_client(Scripted(PAID), ledger="payouts.db", timeout=0.3, runtime=None)
+    client = scripted_client(Scripted(PAID), ledger="payouts.db", timeout=0.5, runtime=None)
     await client.open()
     assert (await client.payout(**fields())).status is PayoutStatus.SUCCEEDED
     with caplog.at_level(logging.WARNING):
         began = asyncio.get_running_loop().time()
         await client.aclose()
         assert asyncio.get_running_loop().time() - began < 2
-    assert "The ledger did not answer within 0.3 s when it was closed" in caplog.text
+    assert "The ledger did not answer within 0.5 s when it was closed" in caplog.text
     await SqlLedger.aclose(ledger)
 
 
@@ -222,3 +222,38 @@ async def test_payouts_of_a_batch_that_is_being_closed_are_not_lost():
 
 async def _awaited(batch: Any) -> Any:
     return await batch
+
+
+@pytest.mark.parametrize("wait", [False, True], ids=["ends when cancelled", "goes on"])
+@virtual_time
+async def test_closing_over_a_ledger_that_never_answers(wait: bool):
+    """Batch and payout end in time: the report is the caller's, and nobody is cancelled who was not."""
+
+    class Silent(MemoryLedger):
+        async def claim(self, intent: Any) -> Any:
+            return await self._silence()
+
+        async def record_batch(self, batch: Any) -> Any:
+            return await self._silence()
+
+        async def _silence(self) -> Any:
+            until = now() + 1000
+            while now() < until:
+                try:
+                    await asyncio.sleep(until - now())
+                except asyncio.CancelledError:
+                    if not wait:
+                        raise
+
+    client = scripted_client(Scripted(PAID), ledger=Silent(runtime=VirtualRuntime()))
+    await client.open()
+    batch = asyncio.create_task(_awaited(client.batch_payout(payouts(3))))
+    call = asyncio.create_task(client.payout(**fields("ALONE")))
+    await asyncio.sleep(1)
+    began = now()
+    await client.aclose()
+    assert now() - began <= 20 + 5 + 1.5
+    report = await batch
+    assert (report.stopped, report.accepted, report.ok) == ("cancelled", 0, False)
+    with pytest.raises(LedgerUnavailableError):
+        await call
