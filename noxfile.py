@@ -22,6 +22,7 @@ TEST_TOOLS = [
     "pytest-timeout>=2.4,<3",
     "pytest-xdist>=3.8,<4",
     "respx>=0.23.1,<1",
+    "socksio>=1,<2",  # what httpx[socks] brings
     "trustme>=1.2,<2",
 ]
 LINT_TOOLS = ["codespell==2.4.*", "import-linter==2.16.*", "ruff==0.17.*", "towncrier>=25.8"]

@@ -21,6 +21,7 @@ from paypro_async.transport.route import Route
 __all__ = ["Step", "diagnosed", "slow"]
 
 _SYSTEM = ("builtins", "ssl", "socket")
+_OF_SOCKS = ("ProxyError", "ProtocolError", "SOCKSError")
 _NETWORK = "Check the network of this machine, its routes and its firewall, and whether a proxy is needed (HTTPS_PROXY)"
 
 
@@ -54,7 +55,7 @@ def diagnosed(error: Exception, causes: Mapping[str, str], route: Route, step: S
     found: Fault | None
     if step.status is not None and route.proxy is not None:
         found = _refused_by_proxy(route, step.status)
-    elif route.proxy is not None and route.proxy.is_socks and type(error).__name__ == "ProxyError":
+    elif route.proxy is not None and route.proxy.is_socks and type(error).__name__ in _OF_SOCKS:
         found = Fault(
             cause=f"{route.first} made no connection to {route.platform}",
             mend="Check that it speaks SOCKS 5, that it takes the user and the password of its URL, and that the "

@@ -12,6 +12,8 @@ import ssl
 from collections import defaultdict
 from collections.abc import Callable
 from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
@@ -147,6 +149,7 @@ class HttpxTransport:
         self.keeps_time: bool = type(self) is HttpxTransport
         self._settings = settings = settings or TransportSettings()
         self._httpx = _load(library)
+        self._faults = (self._httpx.RequestError, OSError, *_faults_of_socks())
         self._one = self._httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=REST_SECONDS)
         # By origin.
         self._resting: defaultdict[str, RestingConnections[_Lane]] = defaultdict(
@@ -213,7 +216,7 @@ class HttpxTransport:
             return wire.progress.too_late()
         except _SpokenOnError:
             return wire.progress.broken(SPOKEN_ON)
-        except (self._httpx.RequestError, OSError) as error:
+        except self._faults as error:
             if not wire.reader.is_over:
                 return wire.progress.failed(diagnosed(error, HTTPX_CAUSES, self._route(request), wire.step(error)))
         finally:
@@ -302,6 +305,14 @@ class HttpxTransport:
                 await closable.aclose()
             except (self._httpx.RequestError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 return  # It is gone, which is all that was wanted.
+
+
+def _faults_of_socks() -> tuple[type[Exception], ...]:
+    """The errors about a SOCKS proxy that speaks nonsense, which httpcore lets through, if SOCKS is spoken here."""
+    if find_spec("socksio") is None:
+        return ()
+    found: type[Exception] = import_module("socksio").SOCKSError
+    return (found,)
 
 
 def _load(library: str) -> Any:

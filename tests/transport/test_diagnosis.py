@@ -11,11 +11,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 
-from paypro_async._core.secret import Secret
 from paypro_async._core.wire import Exchange, Phase
 from paypro_async.transport.causes import HTTPX_CAUSES
 from paypro_async.transport.diagnosis import Step, diagnosed
-from paypro_async.transport.proxies import proxy_to
 from paypro_async.transport.route import Route
 from tests.support.servers import OPENED, Peer, Server, answer, no_room, over_tls, unused_url
 from tests.support.transports import request
@@ -338,14 +336,28 @@ def test_no_word_of_the_reply_is_kept():
     assert "Asha" not in f"{fault} {fault.error!r}"
 
 
-def test_socks_proxy_that_refuses():
-    """What a SOCKS proxy says has no status; the proxy and the platform are named."""
+SOCKS_REFUSES = {
+    "no way to say who asks": [b"\x05\xff"],
+    "no connection there": [b"\x05\x00", b"\x05\x05\x00\x01" + bytes(6)],
+    "another language": [b"HTTP/1.1 400 Bad Request\r\n\r\n"],
+    "nothing": [b""],
+}
 
-    class ProxyError(Exception):
-        pass
 
-    proxy = proxy_to(PAYOUTS, Secret(f"socks5://user:{PASSWORD}@127.0.0.1:1080"))
-    route = Route(platform="payouts.example:443", secure=True, proxy=proxy)
-    fault = diagnosed(ProxyError("hunter2"), HTTPX_CAUSES, route, Step(begun=False))
-    assert fault.cause == "the proxy 127.0.0.1:1080 (proxy= or PAYPRO_PROXY) made no connection to payouts.example:443"
-    assert PASSWORD not in f"{fault} {fault.error!r}"
+@pytest.mark.parametrize("kind", ["httpx", "httpx2"])
+@pytest.mark.parametrize("answers", SOCKS_REFUSES.values(), ids=SOCKS_REFUSES)
+async def test_socks_proxy_that_refuses(kind: str, new_transport, ours, answers: list[bytes]):
+    """The proxy and the platform are named, and nothing but an exchange comes back, whatever the proxy says."""
+    pytest.importorskip("socksio", reason="SOCKS is optional")
+
+    async def socks(peer: Peer) -> None:
+        for one in answers:
+            await peer.read()
+            await peer.write(one)
+
+    async with Server(socks) as proxy:
+        at = f"127.0.0.1:{proxy.port}"
+        transport = new_transport(ssl_context=ours, proxy=f"socks5://{at}")
+        words = await sent(transport, PAYOUTS, lasting=False)
+    assert words.startswith(f"the proxy {at} (proxy= or PAYPRO_PROXY) ")
+    assert "payouts.example:443" in words
