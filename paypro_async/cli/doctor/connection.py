@@ -62,6 +62,7 @@ class Seen:
         proxy_wrong: Why the proxy cannot be used or reached.
         looked: Whether there was an attempt to connect.
         authorities: The list that certificates are checked with.
+        authorities_wrong: Why it cannot be read.
         certificate: That of the platform, or of what answers for it.
         tls_wrong: Why TLS failed.
         wrong: Why there was no reply otherwise.
@@ -74,6 +75,7 @@ class Seen:
     looked: bool = False
     authorities: str = ""
     certificate: Certificate | None = None
+    authorities_wrong: str | None = None
     tls_wrong: str | None = None
     wrong: str | None = None
     headers: Mapping[str, str] = field(default=_NO_HEADERS)
@@ -116,7 +118,7 @@ async def _look(seen: Seen, base_url: str, proxy: Proxy | None, request: WireReq
     try:
         context = await anyio.to_thread.run_sync(default_context, abandon_on_cancel=True)
     except OSError as error:
-        seen.tls_wrong = f"the authorities cannot be read ({_reason(error)})"
+        seen.authorities_wrong = _reason(error)
         return
     reader, writer = await _connected(seen, base_url, proxy, context)
     try:

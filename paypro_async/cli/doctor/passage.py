@@ -61,6 +61,12 @@ def tls(evidence: Evidence) -> Finding | None:
         return None
     if not evidence.settings.endpoint.base_url.startswith("https:"):
         return Finding(name="tls", found="None: the address is plain http.")
+    if seen.authorities_wrong is not None:
+        return Finding(
+            name="tls",
+            found=f"The authorities cannot be read ({_short(seen.authorities_wrong)}): {seen.authorities}.",
+            advice="Mend that variable, or unset it: without it, certifi's list counts.",
+        )
     if seen.tls_wrong is not None:
         whose = f" It is the certificate of {_whose(seen.certificate)}." if seen.certificate else ""
         return Finding(

@@ -18,7 +18,7 @@ def access(evidence: Evidence) -> Finding:
     if heard is None or endpoint is None:
         return Finding(name="access", found="The platform was not asked.", advice="Mend the settings first.")
     if isinstance(heard, str):
-        return _no_answer(endpoint.base_url, heard, None)
+        return _no_answer(endpoint.base_url, heard, "Mend that, and what other lines say.")
     if _is_taken(evidence, heard):
         return _taken(endpoint.base_url, heard)
     if heard.otherwise is not None:

@@ -123,7 +123,7 @@ async def test_a_certificate_that_runs_out(authority: trustme.CA, monkeypatch: p
         tls = (await seen_by(url))["tls"]
         assert (tls.level, "in 5 days" in tls.advice) == ("warning", True)
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
-        assert "the authorities cannot be read (No such file" in (await seen_by(url))["tls"].found
+        assert "The authorities cannot be read (No such file" in (await seen_by(url))["tls"].found
 
 
 async def test_a_proxy_that_refuses_and_one_that_lets_through() -> None:
