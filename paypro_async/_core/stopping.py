@@ -6,6 +6,7 @@ from paypro_async._core.errors import CredentialsRefusedError, LedgerUnavailable
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.report import BatchItem, ItemStatus
+from paypro_async._core.wire import Fault
 
 __all__ = ["StopRules", "Watch"]
 
@@ -26,8 +27,8 @@ class StopRules:
         ledger_unavailable: Stop when the ledger cannot be written.
         unknown_in_a_row: Stop after so many attempts in a row without a reply that could be used; None for never.
         not_sent_in_a_row: Stop after so many payouts in a row that could not be sent at all; None for never.
-        wrong_setting: Stop after five payouts in a row that could not be sent for a cause that lasts until somebody has
-            mended a setting: a certificate that is not trusted, a proxy that refuses.
+        wrong_setting: Stop after five payouts in a row that could not be sent, or asked about, for a cause that lasts
+            until somebody has mended a setting: a certificate that is not trusted, a proxy that refuses.
         low_balance: Do not begin to pay a file if the balance is lower than the sum that is still to be paid. A batch
             does not know its sum, so only :class:`~paypro_async.bulk.Disbursement` looks at it.
     """
@@ -73,6 +74,7 @@ class Watch:
     _not_sent: int = field(default=0, init=False)
     _forbidden: int = field(default=0, init=False)
     _lasting: int = field(default=0, init=False)
+    _unasked: int = field(default=0, init=False)
     _refusal: str | None = field(default=None, init=False)
     _refused: int = field(default=0, init=False)
 
@@ -100,13 +102,14 @@ class Watch:
     def _is_listed(self, code: str) -> bool:
         return code in self.codes.duplicate or self.codes.is_listed(code)
 
-    def item(self, item: BatchItem, *, sent: bool) -> str | None:
+    def item(self, item: BatchItem, *, sent: bool, silence: Fault | None = None) -> str | None:
         """A payout has ended; the name of the rule that says stop, or None.
 
         Args:
             item: The payout.
             sent: Whether this run sent it. What an earlier run learned stops nothing: the account may have been
                 filled since.
+            silence: Why the last question about it got no answer, if it got none.
         """
         if isinstance(item.error, PaidMeanwhileError):
             return None  # Another run pays it, which says nothing of the network.
@@ -115,6 +118,9 @@ class Watch:
             return "bad_credentials"
         if self.rules.ledger_unavailable and isinstance(item.error, LedgerUnavailableError):
             return "ledger_unavailable"
+        self._unasked = self._unasked + 1 if silence is not None and silence.lasting else 0
+        if self.rules.wrong_setting and self._unasked >= _LASTING:
+            return "wrong_setting"
         empty = sent and item.status is ItemStatus.FAILED and item.code in self.codes.insufficient_funds
         if self.rules.insufficient_funds and empty:
             return "insufficient_funds"

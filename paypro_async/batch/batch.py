@@ -276,10 +276,13 @@ class Batch:
         if item is None:
             return  # It waits, or never began.
         item = self._once(item)
-        sent = job.flight is not None and job.flight.sends > 0
+        flight = job.flight
+        sent = flight is not None and flight.sends > 0
         left = sent and item.status is not ItemStatus.NOT_SENT  # What was only tried was not sent.
         self._tally.add(item, job.intent.amount if job.intent else None, sent=left)
-        if (why := self._watch.item(item, sent=sent)) is not None:
+        if (
+            why := self._watch.item(item, sent=sent, silence=flight.silence if flight is not None else None)
+        ) is not None:
             self._scheduler.stop(why)
         if self._scheduler.results is not None:
             self._scheduler.results.put_nowait(item)

@@ -178,6 +178,20 @@ async def test_batch_stops_where_a_setting_is_wrong():
 
 
 @virtual_time
+async def test_batch_stops_where_nothing_can_be_asked():
+    """A second run of payouts that are unknown is no more use while the setting is wrong."""
+    transport = Scripted(LOST, LOST)
+    async with scripted_client(transport) as client:
+        rows = [fields(f"T{n}") for n in range(30)]
+        await client.batch_payout(rows, timeout=1, stop=StopRules.off())
+        transport._scripts["query"] = [LASTING]
+        asked = len(transport.queries)
+        report = await client.batch_payout(rows, concurrency=2)
+    assert report.stopped == "wrong_setting"
+    assert len(transport.queries) - asked < 10
+
+
+@virtual_time
 async def test_words_of_an_attempt_end_with_it():
     """What kept one attempt back says nothing of the next one, which is announced without them."""
     seen = []
