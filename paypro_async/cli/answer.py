@@ -27,7 +27,7 @@ class Answer:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         words = list(arguments)
-        self.wanted = "--json" in (words[: words.index("--")] if "--" in words else words)
+        self.wanted: bool = "--json" in (words[: words.index("--")] if "--" in words else words)
         self._found: dict[str, Any] = {}
         self._held = False
         self._printed = False

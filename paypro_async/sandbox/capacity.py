@@ -46,7 +46,7 @@ class Place:
     """One connection among the others; entered while it is served."""
 
     def __init__(self, connections: OpenConnections) -> None:
-        self.scope = anyio.CancelScope()
+        self.scope: anyio.CancelScope = anyio.CancelScope()
         self._connections = connections
 
     def __enter__(self) -> Self:

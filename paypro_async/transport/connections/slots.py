@@ -20,7 +20,7 @@ class Slots:
     """
 
     def __init__(self, count: int) -> None:
-        self.free = count
+        self.free: int = count
         self._count = count
         self._questions: deque[asyncio.Future[None]] = deque()
         self._payouts: deque[asyncio.Future[None]] = deque()
