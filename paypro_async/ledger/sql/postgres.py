@@ -96,7 +96,7 @@ class PostgresDatabase(Database):
 
     def _make_engine(self) -> Engine:
         # psycopg is not there for a ledger in a file.
-        from paypro_async.ledger.sql.server.connection import open_connection  # noqa: PLC0415
+        from paypro_async.ledger.sql.server.connection import open_connection, see_that_it_commits  # noqa: PLC0415
 
         open_one = partial(
             open_connection,
@@ -113,6 +113,7 @@ class PostgresDatabase(Database):
             **QUIET,
         )
         event.listen(engine, "begin", _begin)
+        event.listen(engine, "commit", see_that_it_commits)
         return engine
 
     def _connect(self) -> Connection:

@@ -9,13 +9,15 @@ from typing import Any
 import psycopg
 from attrs import frozen
 from psycopg import OperationalError
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, exc
 
 from paypro_async._core.secret import HiddenFields
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.sql.server.address import ServerAddress
 from paypro_async.ledger.sql.server.settings import Look
 
-__all__ = ["Link", "link_of", "open_connection"]
+__all__ = ["Link", "link_of", "open_connection", "see_that_it_commits"]
 
 _CONNECTING = "5"
 # Longer than a server carries out a statement of ours, and than PgBouncer lets it wait after its server was away, which
@@ -91,6 +93,18 @@ def _refuse_unknown(parameters: Mapping[str, str]) -> None:
             f"The ledger's URL gives a parameter that libpq does not know: {', '.join(map(repr, unknown))}. Nothing "
             "was sent. Mend its name; a setting of the server is written as ?options=-cname%3Dvalue."
         )
+
+
+def see_that_it_commits(connection: Connection) -> None:
+    """Raise if the transaction that is about to be committed is none any more, where COMMIT alone would tell nobody.
+
+    Raises:
+        sqlalchemy.exc.OperationalError: If it has ended or failed; it is done once more on another connection.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    if driver.info.transaction_status is not TransactionStatus.INTRANS:
+        ended = OperationalError("the transaction had ended before its commit")
+        raise exc.OperationalError("COMMIT", None, ended)
 
 
 @frozen

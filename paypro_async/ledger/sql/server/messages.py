@@ -27,6 +27,7 @@ _NO_STANDBY = "no standby"
 _ONLY_READS = "only reads"
 _OPTION = "option"
 _CHANGED = "changed"
+_ENDED = "ended"
 NOT_PREPARED: tuple[str, ...] = ("26000", "42P05")
 """What was prepared in the server is not there, or another's: connections share its processes."""
 
@@ -35,6 +36,7 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(line), code)
     for line, code in (
         ("an entry changed under its own transaction", _CHANGED),
+        ("had ended before its commit", _ENDED),
         ("unsupported startup parameter", _PARAMETER),
         ("in statement pooling mode", _STATEMENT_MODE),
         ("query_wait_timeout|client_login_timeout|cannot connect to server", _POOLER_WAITS),
@@ -104,6 +106,7 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
         "URL": "a parameter in the URL, in its service or in a PG* variable is not understood; mend it",
         _CHANGED: "an entry changed under its own transaction; look at the triggers and rules of its tables",
         _LOGIN: "the server wants a password; write it into the URL, PGPASSWORD or the password file",
+        _ENDED: "the server, or a pooler before it, ended a transaction before its commit; look at its log",
         "28P01": "the password is refused; mend it in the URL, PGPASSWORD or the password file",
         "28": "the user is not let in; mend the user in the URL, or let the server's pg_hba.conf and the role allow it",
         "25P": "this process stood still in the middle of a transaction; look at its machine, and try again",
@@ -152,6 +155,7 @@ _PASSING = (
     _SILENT,
     _POOLER_WAITS,
     _POOLER_LOGIN,
+    _ENDED,
     _ONLY_READS,  # of several hosts one takes over soon
 )
 _HOPELESS = (_TLS, _NO_TLS, _PARAMETER, _STATEMENT_MODE, _OPTION, _LOGIN, _NO_STANDBY, "URL")

@@ -243,6 +243,7 @@ NOT_PROVOKED: dict[str, tuple[str, bool]] = {
     "connection failed: FATAL:  server login failed: FATAL password authentication failed": ("cannot log in", True),
     "connection failed: server does not support SSL, but SSL was required": ("mend sslmode", False),
     "connection timeout expired": ("does not answer", True),
+    "the transaction had ended before its commit": ("ended a transaction before its commit; look", True),
     "server closed the connection unexpectedly": ("cannot be reached", True),
     "connection failed: Zeitüberschreitung": ("the server refused (the answer was: Zeitüberschreitung)", True),
 }

@@ -1,12 +1,13 @@
 """What a role, a database or a URL has set changes nothing of what a ledger relies on."""
 
+import asyncio
 import itertools
 import time
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 
 from paypro_async import ConfigurationError
 from paypro_async._core.lifecycle import State
@@ -130,6 +131,29 @@ async def test_one_message_begins_a_transaction(server: Server, make: Make):
     # Begin; is it the same ledger; is the number there; the clock; the payout; its step; the number of the step.
     assert len(sent) == 7
     assert sent[0].startswith("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL")
+
+
+@pytest.mark.parametrize("ends", ["ROLLBACK", "COMMIT", "SELECT 1/0"])
+async def test_a_transaction_that_ended_before_its_commit(server: Server, make: Make, ends: str):
+    """Whatever ended it, a pooler for example: what it should have stored is stored with another one."""
+    url = await server.ledger()
+    ledger = make(url)
+    await ledger.open(ACCOUNT)
+    times: list[int] = []
+
+    def end(connection: Connection) -> None:
+        times.append(1)
+        if len(times) == 1:
+            driver: Any = connection.connection.dbapi_connection
+            driver.pgconn.exec_(ends.encode())  # beside psycopg and SQLAlchemy, which would notice
+
+    claimed, _ = await asyncio.gather(ledger.claim(intent("T1")), ledger.write(end))
+
+    assert claimed.done
+    assert len(times) == 2
+    with psycopg.connect(url) as other:
+        assert other.execute("SELECT count(*) FROM payout").fetchone() == (1,)
+        assert other.execute("SELECT count(*) FROM event").fetchone() == (1,)
 
 
 async def test_tables_that_lie_in_another_schema(server: Server, make: Make):
