@@ -24,11 +24,16 @@ class OpenConnections:
 
     def make_room(self) -> bool:
         """Whether one more may come now. If there are enough, the one that has waited longest for a request goes."""
-        if len(self.open) >= self._limit and self.waiting:
-            longest = next(iter(self.waiting))
+        if len(self.open) >= self._limit:
+            self.close_longest()
+        return len(self.open) < self._limit
+
+    def close_longest(self) -> None:
+        """Close the connection that has waited longest for a request, if any waits."""
+        longest = next(iter(self.waiting), None)
+        if longest is not None:
             self.forget(longest)
             longest.scope.cancel()
-        return len(self.open) < self._limit
 
     def enter(self) -> "Place":
         """One more connection has come."""

@@ -1,6 +1,7 @@
 """The sandbox: the platform on a loopback port."""
 
 import asyncio
+import errno
 import socket
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ _HOST = "127.0.0.1"  # never another: the sandbox has no defences
 _BACKLOG = 1024
 _IDLE_SECONDS = 60.0
 _PAUSE = 0.05
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class Sandbox:
@@ -222,8 +224,10 @@ class Sandbox:
             await anyio.sleep(_PAUSE)
         except BlockingIOError:
             return
-        except OSError:
+        except OSError as error:
             # Out of file descriptors, or the client has gone: those that wait are taken a little later.
+            if error.errno in _NO_DESCRIPTORS:
+                self._connections.close_longest()
             await anyio.sleep(_PAUSE)
 
     def _stop_accepting(self) -> None:

@@ -233,6 +233,29 @@ async def test_the_connection_that_waited_longest_makes_room():
             writer.close()
 
 
+async def test_silent_connections_do_not_take_all_file_descriptors(sandbox: Sandbox):
+    """Where the system gives no more of them, those that say nothing make room too."""
+    resource = pytest.importorskip("resource", reason="only POSIX limits file descriptors")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    silent = [await connect(sandbox) for _ in range(5)]
+    with socket.socket() as client, socket.socket() as probe:
+        lowest = probe.fileno()
+        client.setblocking(False)
+        probe.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        try:
+            client.connect_ex(("127.0.0.1", httpx.URL(sandbox.base_url).port))
+            loop = asyncio.get_running_loop()
+            await loop.sock_sendall(client, b"GET /sandbox/books HTTP/1.0\r\n\r\n")
+            assert b" 200 " in await asyncio.wait_for(loop.sock_recv(client, 4096), timeout=5)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert silent[0][0].at_eof()
+    assert not silent[-1][0].at_eof()
+    for _, writer in silent:
+        writer.close()
+
+
 def record(number: int, **changes: object) -> RequestRecord:
     values = {
         "number": number,
