@@ -18,7 +18,7 @@ from paypro_async._core.secret import HiddenFields
 from paypro_async._core.signing import Signer
 from paypro_async._core.wire import Exchange, Phase, Waiting, WireRequest, request_body
 from paypro_async.engine.log_lines import tell_attempt, tell_question
-from paypro_async.errors import ConfigurationError, PayProWarning
+from paypro_async.errors import ConfigurationError, PayProError, PayProWarning
 from paypro_async.log import logger
 from paypro_async.process import ProcessId, refuse_forked, this_process
 from paypro_async.runtime import NoAnswerError, Runtime, answer_of
@@ -83,6 +83,18 @@ def _without_personal_values(outcome: Outcome, entry: Entry) -> Outcome:
         if text is not None:
             hidden[name] = without_personal_values(text, entry.region, entry.content)
     return evolve(outcome, **hidden)
+
+
+async def _answered(asking: Awaitable[Exchange], timeout: float) -> Exchange:
+    """The same for a question, which an own transport that raises leaves unanswered."""
+    try:
+        return await _in_time(asking, timeout)
+    except PayProError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever another's transport raises
+        # Not the traceback, which is another's, with whatever it holds.
+        logger.warning("A question to the platform could not be sent (%s).", type(error).__name__)
+        return Exchange(phase=Phase.MAYBE_SENT, cause=f"the transport failed ({type(error).__name__})")
 
 
 @frozen(kw_only=True, eq=False)
@@ -236,4 +248,4 @@ class Platform:
             return Exchange(phase=Phase.NOT_SENT, cause=cause)
         left = max(0.0, deadline - self.runtime.steady())
         sending = self.transport.send(request, timeout=left)
-        return await (sending if self._keeps_time else _in_time(sending, left))
+        return await (sending if self._keeps_time else _answered(sending, left))

@@ -5,7 +5,16 @@ from collections.abc import Mapping
 
 import pytest
 
-from paypro_async import ConfigurationError, HmacSha256Signer, NotSentError, OutcomeUnknownError, PayProError, State
+from paypro_async import (
+    ConfigurationError,
+    HmacSha256Signer,
+    NotSentError,
+    OutcomeUnknownError,
+    PayProError,
+    QuestionFailedError,
+    State,
+)
+from paypro_async._core.wire import Exchange, WireRequest
 from tests.support.merchant import MERCHANT_NO, SIGNER, bookings, client_of, fields, scripted_client, virtual_sandbox
 from tests.support.scripted import LOST, PROCESSING, Scripted
 from tests.support.virtual_time import now, virtual_time
@@ -90,6 +99,29 @@ async def test_a_signer_that_fails_makes_a_question_fail(question: str):
     """Every error of the client is a PayProError, whatever the vault raises."""
     async with scripted_client(Scripted(), signer=Vault(error=RuntimeError("sealed"))) as client:
         with pytest.raises(PayProError):
+            await (client.query("T1") if question == "query" else client.balance())
+
+
+@pytest.mark.parametrize("question", ["query", "balance", "reconcile"])
+@virtual_time
+async def test_a_transport_that_raises_leaves_a_question_unanswered(question: str):
+    """A transport of one's own may forget that it never raises for a fault of the network."""
+
+    class Raising(Scripted):
+        keeps_time = False
+
+        async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
+            if not request.url.endswith("payout"):
+                raise OSError("unplugged")
+            return await super().send(request, timeout=timeout)
+
+    async with scripted_client(Raising(LOST)) as client:
+        with pytest.raises(OutcomeUnknownError):
+            await client.payout(**fields(), timeout=1)
+        if question == "reconcile":
+            assert (await client.reconcile()).unanswered == 1
+            return
+        with pytest.raises(QuestionFailedError, match=r"the transport failed \(OSError\)"):
             await (client.query("T1") if question == "query" else client.balance())
 
 
