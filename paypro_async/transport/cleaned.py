@@ -30,9 +30,9 @@ def cleaned(error: BaseException, words: str, *, hidden: Sequence[Secret[str]] =
     """
     first = _first(error)
     of_system = isinstance(first, OSError)
-    copy = _copy(error, str(error) if of_system else words, hidden)
+    copy = _copy(error, (of_system and str(error)) or words, hidden)
     if first is not error:
-        copy.__cause__ = _copy(first, str(first) if of_system else words, hidden)
+        copy.__cause__ = _copy(first, (of_system and str(first)) or words, hidden)
     return copy
 
 

@@ -305,7 +305,14 @@ def _no_way(case: _Case) -> Fault:
     return Fault(cause=f"there is no way through the network to {case.peer}", mend=f"{_NETWORK}.")
 
 
-_ENDED = ("EndOfStream", "BrokenResourceError", "ClosedResourceError", "RemoteProtocolError", "ServerDisconnectedError")
+_ENDED = (
+    "EndOfStream",
+    "BrokenResourceError",
+    "ClosedResourceError",
+    "RemoteProtocolError",
+    "ServerDisconnectedError",
+    "ClientResponseError",
+)
 
 
 def _closed(case: _Case) -> Fault | None:
@@ -315,7 +322,7 @@ def _closed(case: _Case) -> Fault | None:
     if not ended:
         return None
     route, step = case.route, case.step
-    if step.tls or (step.tls is None and route.secure and route.proxy is None):
+    if step.tls or (step.tls is None and route.secure and not case.at_proxy):
         return Fault(
             cause=f"{case.peer} closed the connection while TLS was being set up",
             mend="If it stays so, check the port: a server that speaks no TLS there, or another version of it, or "
@@ -323,7 +330,7 @@ def _closed(case: _Case) -> Fault | None:
         )
     if case.at_proxy:
         return Fault(
-            cause=f"{case.peer} closed the connection before it led to {route.platform}",
+            cause=f"{case.peer} led nowhere: it closed the connection, or answered what is no HTTP",
             mend=f"Check that it is a proxy for HTTP that allows CONNECT, and {case.setting}.",
         )
     return Fault(cause=f"{case.peer} closed the connection while it was being made")

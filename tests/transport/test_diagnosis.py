@@ -104,16 +104,33 @@ async def test_proxy_that_refuses(new_transport, ours, status: int, user: str, w
         assert words in await sent(transport, PAYOUTS, lasting=lasting)
 
 
-async def test_proxy_that_closes(new_transport, ours):
-    """What is no proxy closes the connection before it leads anywhere."""
+@pytest.mark.parametrize(
+    "answer", [b"", b"SSH-2.0-OpenSSH_9\r\n", b"\x16\x03\x01 hunter2\r\n\r\n", b"HTTP/1.1 100 Go\r\n\r\n"]
+)
+async def test_what_is_no_proxy(new_transport, ours, answer: bytes):
+    """What speaks no HTTP, or closes, leads nowhere; the same is said of it on every transport."""
 
-    async def close(peer: Peer) -> None:
+    async def other(peer: Peer) -> None:
         await peer.read_request()
+        await peer.write(answer)
 
-    async with Server(close) as proxy:
+    async with Server(other) as proxy:
         transport = new_transport(ssl_context=ours, proxy=f"http://127.0.0.1:{proxy.port}")
         words = await sent(transport, PAYOUTS, lasting=False)
-        assert words.startswith(f"the proxy 127.0.0.1:{proxy.port} (proxy= or PAYPRO_PROXY) closed the connection")
+        assert words.startswith(f"the proxy 127.0.0.1:{proxy.port} (proxy= or PAYPRO_PROXY) led nowhere")
+
+
+async def test_platform_that_closes_behind_the_tunnel(new_transport, ours):
+    """The tunnel stands and TLS does not: it is the platform's end that closed."""
+
+    async def open_and_close(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.write(OPENED)
+
+    async with Server(open_and_close) as proxy:
+        transport = new_transport(ssl_context=ours, proxy=f"http://127.0.0.1:{proxy.port}")
+        words = await sent(transport, PAYOUTS, lasting=False)
+        assert words.startswith("payouts.example:443 closed the connection while TLS was being set up")
 
 
 @pytest.mark.parametrize(
