@@ -48,6 +48,7 @@ class PostgresDatabase(Database):
         self._mark_name = self._address.mark
         self._origin: Origin | None = None
         self._prepares = True
+        self._migrates = False
 
     def describe(self, connection: Connection, /) -> dict[str, str]:
         """The server's release, whether it waits for its disk, and whether it is a standby."""
@@ -82,6 +83,18 @@ class PostgresDatabase(Database):
         """Nothing to do: the server frees the space when it sees fit."""
         return False
 
+    def migrate(self) -> int | None:
+        """Bring the schema up to date, which takes its time where tables are large."""
+        self._migrates = True
+        try:
+            return super().migrate()
+        finally:
+            self._migrates = False
+
+    @property
+    def _pays(self) -> bool:
+        return self.purpose is Purpose.PAY and not self._migrates
+
     def committed(self, last_event: int) -> None:
         """What is durable now is what a dump that is put back would lack."""
         super().committed(last_event)
@@ -102,7 +115,7 @@ class PostgresDatabase(Database):
             open_connection,
             self._address,
             writes=self.purpose is not Purpose.READ,
-            hurried=self.purpose is Purpose.PAY and "statement_timeout" not in self._address.settings,
+            hurried=self._pays and "statement_timeout" not in self._address.settings,
         )
         # The ledger begins its transactions itself, and what psycopg looks up beside is not wanted.
         engine = create_engine(
@@ -135,10 +148,12 @@ class PostgresDatabase(Database):
         settings = Settings.of(
             {**sent, **self._address.settings},
             server_version=driver.info.server_version,
-            pays=self.purpose is Purpose.PAY,
+            pays=self._pays,
             reads_only=self.purpose is Purpose.READ,
         )
         connection.info[_SETTINGS] = settings
+        if "statement_timeout" in sent:
+            driver.answers_within = None
         # As one that writes, so that a standby is refused here, unless it is only read from.
         with connection.execution_options(paypro_write=True).begin():
             look = Look.take(connection, settings)

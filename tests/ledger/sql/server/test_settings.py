@@ -100,6 +100,25 @@ async def test_who_only_reads_has_time_and_writes_nothing(server: Server, make: 
     assert await ledger.read(setting("transaction_isolation")) == "repeatable read"
 
 
+SEES = """
+    CREATE TABLE seen (time text, whole text);
+    CREATE FUNCTION see() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO seen VALUES (current_setting('statement_timeout'), current_setting('transaction_timeout'));
+    END $$;
+    CREATE EVENT TRIGGER see ON ddl_command_end EXECUTE FUNCTION see()
+"""
+
+
+async def test_a_migration_has_time(server: Server, make: Make):
+    """An index of a large table takes longer than a payout may."""
+    url = server.database()
+    server.run(SEES, url=url)
+    await make(url).migrate()
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT DISTINCT time, whole FROM seen").fetchall() == [("10min", "0")]
+
+
 async def test_what_was_set_is_looked_at(server: Server, make: Make, monkeypatch: pytest.MonkeyPatch):
     """A server, or what stands before it, that says yes and does something else is not paid from."""
     ledger = make(await server.ledger())
@@ -158,8 +177,9 @@ async def test_a_transaction_that_ended_before_its_commit(server: Server, make: 
 
 async def test_tables_that_lie_in_another_schema(server: Server, make: Make):
     """Migrating makes no second ledger, and does not call the first one by the name of another place."""
-    url = await server.ledger()
+    url = server.database()
     server.run("CREATE SCHEMA payments", url=url)
+    await make(f"{url}&search_path=public").migrate()
     with pytest.raises(
         ConfigurationError, match=r"tables are in the schema 'public'.*search_path names 'payments' first"
     ):
