@@ -13,6 +13,9 @@ _ARGUMENT = re.compile(
     r"\b(base_url|merchant_no|settle_after|request_timeout|max_attempts|environment(?==)|ledger(?==)|allow_plain_http"
     r"|ip_address|notify_url)\b(=True)?"
 )
+# A program has an argument for it; here it is a variable, and a command that finds out which one is right.
+_POSITION = "the secret's position"
+_POSITION_HERE = "its position (PAYPRO_SECRET_POSITION; 'paypro doctor' tries both)"
 _FOR_ALL_PAYOUTS = ("ip_address", "notify_url")
 
 
@@ -54,7 +57,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, ConfigurationError):
         return f"Error: {_ARGUMENT.sub(_as_option, str(error))}"
     if isinstance(error, PayProError):
-        return f"Error: {error}"
+        return f"Error: {str(error).replace(_POSITION, _POSITION_HERE)}"
     if isinstance(error, OSError) and error.strerror:
         about = f": {error.filename}" if error.filename else ""
         return f"Error: {error.strerror}{about}"

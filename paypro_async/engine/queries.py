@@ -122,7 +122,9 @@ class Queries:
         told = f" ({message}, code {code})" if message else f" (code {code})"
         mend = outcome.fault.mend if outcome.fault is not None else None
         next_step = "ask again later" if mend is None else "mend that and ask again"
-        if outcome.verdict in (Verdict.BAD_CREDENTIALS, Verdict.QUESTION_REFUSED):
+        # Nothing is asked about with a balance: what is refused there is who asks.
+        asked_alone = trade_no is None and code is not None and not self.session.platform.codes.proves_nothing(code)
+        if asked_alone or outcome.verdict in (Verdict.BAD_CREDENTIALS, Verdict.QUESTION_REFUSED):
             next_step = "check the merchant number, the secret and the secret's position"
         error = QuestionFailedError(
             f"{what}: {why}{told if code is not None else ''}.{f' {mend}' if mend else ''} Asking moves no money; "

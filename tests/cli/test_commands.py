@@ -94,7 +94,9 @@ def test_a_question_that_gets_no_answer_is_an_error_in_a_sentence(
     monkeypatch.setenv("PAYPRO_SECRET", "wrong")
     capsys.readouterr()
     assert run(["balance"]) == 1
-    assert capsys.readouterr().err.startswith("Error: The platform could not be asked for the balance")
+    err = capsys.readouterr().err
+    assert err.startswith("Error: The platform could not be asked for the balance")
+    assert "its position (PAYPRO_SECRET_POSITION; 'paypro doctor' tries both)" in err
 
 
 def test_a_ledger_that_fails_at_the_end_is_said_in_a_sentence(

@@ -106,6 +106,7 @@ class Summary:
             "reasons": dict(self.whole.reasons),
             "stopped": self.report.stopped,
             "stopped_by_code": self.stopped_by,
+            "stopped_advice": _STOPPED.get(self.report.stopped) if self.report.stopped else None,
             "interrupted": self.interrupted,
             "seconds": round(self.report.elapsed, 3),
             "result_file": str(self.result) if self.result else None,

@@ -12,6 +12,7 @@ async def test_a_wrong_secret_ends_no_row(terminal: Terminal, sandbox: Sandbox) 
     assert (wrong.code, wrong.summary["stopped"]) == (4, "bad_credentials")
     assert set(wrong.summary["statuses"]) == {"not_sent"}
     assert wrong.summary["stopped_by_code"] == "1002"
+    assert "PAYPRO_SECRET_POSITION" in wrong.summary["stopped_advice"]
     assert not sandbox.books.bookings
 
     right = await terminal.run("batch", "payouts.csv", "--json")
