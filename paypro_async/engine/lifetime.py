@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
+import anyio
+
 from paypro_async.engine.closing import Closing
 from paypro_async.engine.limits import Timing
 from paypro_async.engine.session import Session
@@ -112,6 +114,10 @@ class Lifetime:
         if self.closing.begun:
             await self._ended.wait()  # Another task closes it.
             return
+        with anyio.CancelScope(shield=True):  # It has a bound, and half closed is worse than late.
+            await self._close(batches, close_parts)
+
+    async def _close(self, batches: Callable[[], Iterable[Awaitable[None]]], close_parts: Closer) -> None:
         self.closing.begin()
         self._close_by = self._runtime.steady() + self._times.drain
         try:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
+import anyio
 import pytest
 
 from paypro_async import (
@@ -257,3 +258,32 @@ async def test_closing_over_a_ledger_that_never_answers(wait: bool):
     assert (report.stopped, report.accepted, report.ok) == ("cancelled", 0, False)
     with pytest.raises(LedgerUnavailableError):
         await call
+
+
+async def test_a_client_is_closed_whole_although_what_is_around_it_was_cancelled(tmp_path):
+    """A task group that ends its tasks leaves no ledger open: its file may be opened by the next client at once."""
+    ledger = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    client = scripted_client(Scripted(PAID), ledger=str(tmp_path / "ledger.db"), runtime=None)
+    with anyio.CancelScope() as scope:
+        async with client:
+            assert (await client.payout(**fields())).status is PayoutStatus.SUCCEEDED
+            scope.cancel()
+    assert client.ledger._writer is None
+    await ledger.open_to_read()
+    assert (await ledger.get(MERCHANT_NO, "T1")).state is State.SUCCEEDED
+    await ledger.aclose()
+
+
+async def test_a_closing_that_is_cancelled_itself_closes_the_ledger_all_the_same(tmp_path):
+    """It waits no longer for what is under way."""
+    client = scripted_client(Scripted(PAID, takes=30), ledger=str(tmp_path / "ledger.db"), runtime=None)
+    await client.open()
+    call = asyncio.create_task(client.payout(**fields()))
+    await asyncio.sleep(0.1)
+    closing = asyncio.create_task(client.aclose())
+    await asyncio.sleep(0.1)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert client.ledger._writer is None
+    call.cancel()
