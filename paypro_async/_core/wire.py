@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from attrs import define, field, frozen
 
@@ -14,11 +14,13 @@ __all__ = [
     "NO_DATA",
     "ORDER_NUMBERS",
     "BalanceData",
+    "Connection",
     "Envelope",
     "Exchange",
     "Fault",
     "OrderData",
     "Phase",
+    "Waiting",
     "WireRequest",
     "read_balance",
     "read_envelope",
@@ -64,6 +66,14 @@ class Waiting:
         return f"{busy} busy for {self.seconds:.3g} s, until too little time was left for a reply{need}"
 
 
+class Connection(Protocol):
+    """A connection that a transport holds ready for one request."""
+
+    async def aclose(self) -> None:
+        """Leave it to other requests, if it was not used. Again is no fault."""
+        ...
+
+
 @frozen(kw_only=True)
 class WireRequest:
     """One POST, ready to go.
@@ -75,6 +85,7 @@ class WireRequest:
         send_by: The first byte must leave before this moment of the runtime's monotonic clock, in seconds; else the
             request must not be sent at all. None for a question, which moves no money.
         waiting: How it may wait for a connection. None if its time-out is for that, too.
+        connection: What the transport's ``connect`` gave for it; None if it was not asked.
     """
 
     url: str
@@ -82,6 +93,12 @@ class WireRequest:
     merchant_no: str
     send_by: float | None = None
     waiting: Waiting | None = field(default=None, repr=False, eq=False)
+    connection: "Connection | None" = field(default=None, repr=False, eq=False)
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it moves no money."""
+        return self.send_by is None and self.waiting is None
 
     @property
     def headers(self) -> list[tuple[str, str]]:

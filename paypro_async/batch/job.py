@@ -16,6 +16,7 @@ from paypro_async.batch.scheduler import Scheduler
 from paypro_async.engine.flight import Flight
 from paypro_async.engine.limits import Limits
 from paypro_async.engine.payout import Engine
+from paypro_async.engine.readiness import get_ready_to_begin
 from paypro_async.errors import InvalidPayoutError, OutcomeUnknownError, PayProError, Problem
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
@@ -32,7 +33,7 @@ class Job:
         payout: The item as the source gave it.
         intent: What it means, once it was checked.
         needs_turn: Whether it takes a turn in the rate: only what will be sent does.
-        turn: Its turn in the rate, if it has one.
+        turn: The turn in the rate for which it is got ready, if it needs one.
         flight: Its way through the engine, once it has begun.
         action: The step that it waited for.
     """
@@ -124,7 +125,7 @@ class Worker:
 
     async def _begin(self, job: Job) -> Flight | None:
         """Store the intent, once the rate allows; None if the job waits for that, or if the batch has stopped."""
-        rate, limits = self.limits.rate, self.limits
+        rate, limits, session = self.limits.rate, self.limits, self.engine.session
         try:
             if job.intent is None:
                 job.intent = self._intent(job)
@@ -137,11 +138,19 @@ class Worker:
         if job.needs_turn and (ahead := rate.ahead(job.turn)) > 0:
             self.scheduler.put_off(job, ahead, begun=False)
             return None
-        if not self.scheduler.stopped:
-            job.flight = await self.engine.begin(job.intent, limits, turn=job.turn)
-            if job.needs_turn:
-                rate.stored(job.flight.seen_at - job.flight.began)
+        if self.scheduler.stopped:
+            return None
+        ready = None
+        if job.needs_turn:
+            ready = await get_ready_to_begin(session, job.intent, limits)
+            if self._has_stopped():
+                await ready.aclose()
+                return None
+        job.flight = await self.engine.begin(job.intent, limits, ready=ready)
         return job.flight
+
+    def _has_stopped(self) -> bool:
+        return self.scheduler.stopped is not None
 
     async def _look(self, job: Job, limits: Limits) -> Limits:
         """See whether the job needs a turn in the rate; its bounds, with the time that is left of it."""

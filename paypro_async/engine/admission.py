@@ -7,6 +7,8 @@ others wait before they are announced, and are not sent at all once no reply can
 
 from attrs import define, field
 
+from paypro_async._core.failures import unconnected
+from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.wire import Waiting
 from paypro_async.engine.closing import Closing
 from paypro_async.runtime import Runtime
@@ -96,6 +98,22 @@ class Admission:
             self.leave()
             entered = False
         return entered
+
+    async def enter_or_fail(self, trade_no: str, waiting: Waiting) -> None:
+        """Let the payout of that number through in its turn.
+
+        Raises:
+            PoolTimeoutError: If that does not come while it may wait. Nothing of it is announced.
+        """
+        if not await self.enter(waiting):
+            error = unconnected(trade_no, waiting.in_vain(self.connections), elapsed=waiting.seconds)
+            self.closing.tell(error)
+            raise error
+
+    def in_vain(self, waiting: Waiting) -> Outcome:
+        """What became of an attempt that has waited for too long to be announced."""
+        cause = waiting.in_vain(self.connections)
+        return Outcome(verdict=Verdict.NOT_SENT, cause=cause, pool_timeout=True)
 
     def leave(self) -> None:
         """A payout that was let through is answered, or will not be sent."""

@@ -58,6 +58,11 @@ class Closing:
             finally:
                 self._sleeping.discard(scope)
 
+    def tell(self, error: Exception) -> None:
+        """Let *error* say that the closing ended the wait, if it did."""
+        if self.begun:
+            error.args = (f"{error} It was not waited for any longer, since the client was closed.",)
+
     def enter(self) -> None:
         """A call begins."""
         self.calls += 1

@@ -8,6 +8,7 @@ from paypro_async._core.lifecycle import Entry
 from paypro_async._core.outcome import Outcome
 from paypro_async._core.wire import Fault, Waiting
 from paypro_async.engine.limits import Limits
+from paypro_async.engine.readiness import Ready
 
 __all__ = ["Flight"]
 
@@ -23,7 +24,7 @@ class Flight:
         deadline: When it must end.
         seen_at: When the entry was read or written.
         announced_at: When this call announced an attempt that is not sent yet; else None.
-        turn: In the rate, of the attempt that was announced; None if there is no rate to keep.
+        ready: What the attempt that was announced has ready; None if there is no rate to keep.
         admitted: Whether it is one of the payouts that may be announced at one time.
         waiting: How the next attempt may wait for a connection.
         in_vain: Whether it has waited until no reply could come in time any more.
@@ -47,7 +48,7 @@ class Flight:
     deadline: float
     seen_at: float
     announced_at: float | None
-    turn: float | None = None
+    ready: Ready | None = None
     admitted: bool = False
     waiting: Waiting | None = None
     in_vain: bool = False

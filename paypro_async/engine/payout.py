@@ -6,11 +6,10 @@ wait between two steps in any way it likes, which is how a batch keeps its slots
 
 import asyncio
 import logging
-from typing import TypeVar
 
 from attrs import frozen
 
-from paypro_async._core.failures import unconnected, unsettled
+from paypro_async._core.failures import unsettled
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Reply, State
 from paypro_async._core.models import PayoutResult
@@ -21,6 +20,7 @@ from paypro_async._core.wire import Exchange, Phase, Waiting, WireRequest
 from paypro_async.engine.flight import Flight
 from paypro_async.engine.limits import Limits
 from paypro_async.engine.log_lines import tell_cancelled, tell_outcome, tell_unknown, tell_wait
+from paypro_async.engine.readiness import Ready, get_ready
 from paypro_async.engine.recording import Recording
 from paypro_async.engine.session import Session
 from paypro_async.errors import (
@@ -35,7 +35,6 @@ from paypro_async.log import logger
 
 __all__ = ["Engine"]
 
-E = TypeVar("E", bound=PayProError)
 _NO_ANSWER = (Verdict.UNKNOWN, Verdict.NOT_SENT, Verdict.RATE_LIMITED)
 _SEND, _FINISH = Step(Action.SEND), Step(Action.FINISH)
 
@@ -68,24 +67,28 @@ class Engine:
             raise
         return self.result(flight)
 
-    async def begin(self, intent: Intent, limits: Limits, *, turn: float | None = None) -> Flight:
+    async def begin(self, intent: Intent, limits: Limits, *, ready: Ready | None = None) -> Flight:
         """Store the intent, or find what is stored. Commit before send: a crash between the two must leave a trace."""
-        began = self.session.runtime.steady()
+        announcing = self.session.runtime.steady()
+        began = announcing if ready is None else ready.began
         deadline = began + limits.timeout
-        admission, waiting, announcing, admitted = self.session.admission, None, began, False
-        if admission.is_bounded:
+        admission, waiting, admitted = self.session.admission, None, False
+        if ready is not None:
+            waiting = ready.waiting
+        elif admission.is_bounded:
             waiting = admission.waiting(deadline, limits.timeout)
             if not (admitted := admission.enter_at_once()):
                 admitted = await self._admit(intent, began, waiting)
                 announcing = self.session.runtime.steady()
+        written = None
         try:
             written = await self.recording.claim(intent, timeout=deadline - announcing)
-        except BaseException:
-            if admitted:
-                admission.leave()
-            raise
-        if admitted and not written.done:
-            admission.leave()
+        finally:
+            if written is None or not written.done:
+                await self._release(ready, admitted=admitted)
+        seen_at = self.session.runtime.steady()
+        if ready is not None:
+            ready.rate.stored(seen_at - announcing)
         return Flight(
             entry=written.entry,
             limits=limits,
@@ -93,11 +96,17 @@ class Engine:
             deadline=deadline,
             admitted=admitted and written.done,
             waiting=waiting,
-            seen_at=self.session.runtime.steady(),
-            turn=turn,
+            seen_at=seen_at,
+            ready=ready if written.done else None,
             # From before the commit, so that a slow ledger shortens the time to send and never stretches it.
             announced_at=announcing if written.done else None,
         )
+
+    async def _release(self, ready: Ready | None, *, admitted: bool) -> None:
+        if admitted:
+            self.session.admission.leave()
+        if ready is not None:
+            await ready.aclose()
 
     async def _admit(self, intent: Intent, began: float, waiting: Waiting) -> bool:
         """Wait until one more payout may be announced; False if this one is in the ledger, which may be all it takes.
@@ -107,11 +116,7 @@ class Engine:
         """
         if await self.recording.find(intent, timeout=waiting.answer_by - began) is not None:
             return False
-        admission = self.session.admission
-        if not await admission.enter(waiting):
-            why = waiting.in_vain(admission.connections)
-            error = unconnected(intent.trade_no, why, elapsed=self.session.runtime.steady() - began)
-            raise self._closed(error)
+        await self.session.admission.enter_or_fail(intent.trade_no, waiting)
         return True
 
     def next(self, flight: Flight) -> Step:
@@ -183,17 +188,12 @@ class Engine:
             return result
         elapsed = self.session.runtime.steady() - flight.began
         error = unsettled(flight.entry, flight.last, elapsed=elapsed, refused=flight.unclear, silence=flight.silence)
-        self._closed(error)
+        self.session.closing.tell(error)
         if error.money_may_have_moved:
             self._tell_unknown(flight, error)
         else:
             tell_outcome(flight.entry, error, elapsed)
         raise error
-
-    def _closed(self, error: E) -> E:
-        if self.session.closing.begun:
-            error.args = (f"{error} It was not waited for any longer, since the client was closed.",)
-        return error
 
     def _tell_unknown(self, flight: Flight, error: PayProError) -> None:
         tell_unknown(flight.entry, error, window=self.session.policy.window(flight.entry))
@@ -227,13 +227,11 @@ class Engine:
             announced_at = flight.announced_at
             if announced_at is None and (announced_at := await self._announce(flight)) is None:
                 return
-            # Storing it may have taken longer than its turn could wait.
-            await flight.limits.rate.go(flight.turn)
-            flight.turn = None
             await self._exchange(flight, announced_at)
         finally:
-            if flight.admitted:
-                self.leave(flight)
+            if flight.admitted or flight.ready is not None:
+                await self._release(flight.ready, admitted=flight.admitted)
+                flight.ready, flight.admitted = None, False
 
     def leave(self, flight: Flight) -> None:
         """What was announced is answered, or goes no further here: another payout may be announced."""
@@ -249,27 +247,39 @@ class Engine:
         flight.waiting = waiting = admission.waiting(flight.deadline, flight.limits.timeout)
         flight.admitted = admission.enter_at_once() or await admission.enter(waiting)
         if not flight.admitted:
-            why = waiting.in_vain(admission.connections)
-            flight.last, flight.in_vain = Outcome(verdict=Verdict.NOT_SENT, cause=why, pool_timeout=True), True
+            flight.last, flight.in_vain = admission.in_vain(waiting), True
         return flight.admitted
 
     async def _announce(self, flight: Flight) -> float | None:
         """Store that another attempt is about to leave; when that was, or None if this call may not send it."""
         steady = self.session.runtime.steady
-        # Before the announcement, or the wait would run down its send deadline.
-        if not await self._await_admission(flight):
-            return None
-        flight.turn = await flight.limits.rate.ready(flight.deadline)
+        # All waits before the announcement, or they would run down its send deadline.
+        rate = flight.limits.rate
+        if not rate.limited:
+            if not await self._await_admission(flight):
+                return None
+        elif not await self._get_ready(flight):
+            return None  # The rate had no turn for it in time.
         announced_at = steady()
         if announced_at >= flight.deadline:
-            return None  # The rate had no turn for it in time.
+            return None
         change = next_attempt(flight.entry, settle_after=self.session.policy.settle_after)
         written = await self.recording.announce(change, timeout=flight.deadline - announced_at)
         flight.see(written.entry, steady())
+        rate.stored(flight.seen_at - announced_at)
         if not written.done:
             return None  # Another process was faster; what it wrote decides.
         flight.announced_at = announced_at
         return announced_at
+
+    async def _get_ready(self, flight: Flight) -> bool:
+        """Get the next attempt ready for its turn; False if there is none before the call must end."""
+        await flight.limits.rate.ready(flight.deadline)
+        left = flight.deadline - self.session.runtime.steady()
+        if left > 0:
+            flight.ready = await get_ready(self.session, flight.entry, flight.limits, timeout=left)
+            flight.waiting = flight.ready.waiting if flight.ready is not None else None
+        return flight.ready is not None
 
     async def _exchange(self, flight: Flight, announced_at: float) -> None:
         """Sign and send the attempt that was announced, and store what became of it."""
@@ -279,7 +289,11 @@ class Engine:
         flight.announced_at = None
         flight.sends += 1
         flight.asked = flight.absences = 0
-        request = await self._sign(flight, announced_at + self.session.times.send_within)
+        send_by = announced_at + self.session.times.send_within
+        if flight.ready is None:
+            request = await self._sign(flight, send_by)
+        else:
+            request = await flight.ready.go(send_by=send_by, deadline=flight.deadline)
         outcome, exchange = await self.session.platform.pay(request, entry, timeout=self._patience(flight))
         if flight.waiting is not None:
             self._note_times(flight, exchange, flight.waiting)

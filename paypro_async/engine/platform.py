@@ -9,6 +9,7 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from paypro_async._core.beneficiary import without_personal_values
+from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Entry
 from paypro_async._core.models import Balance
 from paypro_async._core.outcome import Outcome, Verdict, classify_balance, classify_payout, classify_query
@@ -16,7 +17,7 @@ from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.signing import Signer
-from paypro_async._core.wire import Exchange, Phase, Waiting, WireRequest, request_body
+from paypro_async._core.wire import Connection, Exchange, Phase, Waiting, WireRequest, request_body
 from paypro_async.engine.log_lines import tell_attempt, tell_question
 from paypro_async.errors import ConfigurationError, PayProError, PayProWarning
 from paypro_async.log import logger
@@ -129,7 +130,7 @@ class Platform:
         return bool(getattr(self.transport, "keeps_time", False))
 
     async def sign_payout(
-        self, entry: Entry, *, timeout: float, send_by: float, waiting: Waiting | None = None
+        self, entry: Entry | Intent, *, timeout: float, send_by: float | None, waiting: Waiting | None = None
     ) -> WireRequest:
         """Make one signed request of a payout, whose remark is its number unless the caller has one of its own.
 
@@ -169,6 +170,19 @@ class Platform:
             send_by=send_by,
             waiting=waiting,
         )
+
+    async def connect(self, request: WireRequest, *, timeout: float) -> Connection | Exchange | None:
+        """Hold a connection for *request*; the exchange if there is none, None if the transport holds none.
+
+        Raises:
+            ClientStateError: If this process was forked since the client was opened.
+        """
+        connect = getattr(self.transport, "connect", None) if self._keeps_time else None
+        if connect is None:
+            return None
+        refuse_forked(self.opened_by, "The client")
+        made: Connection | Exchange = await connect(request, timeout=timeout)
+        return made
 
     async def pay(self, request: WireRequest, entry: Entry, *, timeout: float) -> tuple[Outcome, Exchange]:
         """Send a signed payout and read what became of it; the exchange too, should its reply be another request's.

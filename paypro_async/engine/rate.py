@@ -2,6 +2,9 @@
 
 The ledger hands out turns, evenly spaced on its own clock; a process takes some ahead and uses each when it is due. A
 turn that was missed is dropped and never made up for, so that no burst follows a pause, a crash or a freeze.
+
+A turn belongs to no payout until one is ready for it: the next turns say when to get one ready, and the first that is
+signed and has its connection takes the next turn that it can meet. What takes longer than usual wastes no turn then.
 """
 
 import asyncio
@@ -21,10 +24,12 @@ __all__ = ["NoRate", "Rate"]
 _SPARE = 1.04
 """Turns are further apart than the rate asks for, by what lies between a turn and the arrival of its request."""
 _LATE = 0.03
-"""Seconds after which a turn has been missed."""
+"""Seconds after which a turn has been missed; where there is less than one a second, that part of their distance."""
 _AHEAD = 0.1
 """Seconds of the rate that a process takes at once: what a crash wastes, and how rarely the ledger is asked."""
-_LONGEST_LEAD = 1.0
+_LONGEST_LEAD = 5.0
+_FORGOTTEN = 0.05
+"""The part of what has lately taken long that each one which was quicker takes off."""
 
 
 class NoRate:
@@ -44,12 +49,8 @@ class NoRate:
         """No seconds to wait."""
         return 0.0
 
-    async def ready(self, _deadline: float, /) -> float | None:
-        """No turn, and none to wait for."""
-        return None
-
-    async def go(self, turn: float | None, /) -> None:
-        """Return at once, since there is no turn to wait for."""
+    async def ready(self, _deadline: float, /) -> None:
+        """Return at once, since there is no turn to get ready for."""
 
     def stored(self, seconds: float, /) -> None:
         """That is of no interest where no turn has to be met."""
@@ -65,7 +66,6 @@ class Rate:
         per_second: Payouts a second at most.
         runtime: Clock and sleep.
         patience: Seconds that the ledger has for handing out a turn.
-        lead: Seconds that storing an intent has lately taken: one that is begun so much ahead of its turn is in time.
 
     Raises:
         ConfigurationError: If the rate makes no sense.
@@ -78,17 +78,27 @@ class Rate:
     per_second: float
     runtime: Runtime
     patience: float = 30.0
-    lead: float = 0.0
     _due: deque[float] = field(factory=deque, init=False)
+    _awaited: int = field(default=0, init=False)  # for how many of them some payout is got ready
     _count: int = field(default=1, init=False)
     _taking: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _late: float = field(default=_LATE, init=False)
+    _preparing: float = field(default=0.0, init=False)  # seconds that it has lately taken to sign and connect,
+    _storing: float | None = field(default=None, init=False)  # to store an announcement,
+    _asking: float = field(default=0.0, init=False)  # and to be given turns by the ledger
 
     def __attrs_post_init__(self) -> None:
         if isinstance(self.per_second, bool) or not 0 < self.per_second < math.inf:
             raise ConfigurationError("rate must be more than zero payouts a second, or None.")
+        self._late = _LATE * max(1.0, 1 / self.per_second)
+
+    @property
+    def lead(self) -> float:
+        """How many seconds before a turn a payout has to be got ready for it."""
+        return min(_LONGEST_LEAD, self._preparing + (self._storing or 0.0) + self._asking)
 
     async def turn(self, *, within: float | None = None) -> float:
-        """The next turn: a moment of the steady clock, at hand or to be waited for.
+        """The next turn for which no payout is got ready yet: a moment of the steady clock.
 
         Args:
             within: Seconds that the ledger has for handing it out.
@@ -97,52 +107,105 @@ class Rate:
             LedgerUnavailableError: If the ledger hands out none.
         """
         patience = self.patience if within is None else min(within, self.patience)
+        give_up = self.runtime.steady() + patience
+        while True:
+            self._drop_missed()
+            if len(self._due) > self._awaited:
+                self._awaited += 1
+                return self._due[self._awaited - 1]
+            await self._take(give_up)
+
+    def missed(self, turn: float | None) -> bool:
+        """Whether it is too late for that turn, or there is none."""
+        return turn is None or self.runtime.steady() > turn + self._late
+
+    def ahead(self, turn: float | None) -> float:
+        """Seconds until a payout should be got ready for that turn; zero or less if that is now."""
+        return 0.0 if turn is None else turn - self.lead - self.runtime.steady()
+
+    async def ready(self, deadline: float) -> None:
+        """Return when one more payout should be got ready, or at the *deadline*, a moment of the steady clock."""
+        turn = await self.turn(within=max(0.0, deadline - self.runtime.steady()))
+        if (delay := min(turn - self.lead, deadline) - self.runtime.steady()) > 0:
+            await self.runtime.sleep(delay)
+
+    async def take(self, deadline: float) -> float | None:
+        """The next turn for a payout that is ready, when it is time to announce it; None if that is past *deadline*."""
+        turn = await self._next(after=self._storing or 0.0, until=deadline)
+        if turn is not None and (delay := turn - (self._storing or 0.0) - self.runtime.steady()) > 0:
+            await self.runtime.sleep(delay)
+        return turn
+
+    async def go(self, turn: float | None, *, until: float) -> bool:
+        """Wait for the *turn*, or for another one if it was missed; False if there is none *until* then."""
+        due = turn if turn is not None else await self._next(after=0.0, until=until)
+        while due is not None:
+            if (delay := due - self.runtime.steady()) > 0:
+                await self.runtime.sleep(delay)
+            if not self.missed(due):
+                return True
+            due = await self._next(after=0.0, until=until)
+        return False
+
+    def prepared(self, seconds: float) -> None:
+        """It took so long to sign a payout and to connect."""
+        self._preparing = _recent(self._preparing, seconds)
+
+    def stored(self, seconds: float) -> None:
+        """It took so long to store an announcement."""
+        self._storing = _recent(self._storing or 0.0, seconds)
+
+    async def _next(self, *, after: float, until: float) -> float | None:
+        """The first turn that can be met *after* so many seconds; no other payout has it then."""
+        while True:
+            self._drop_missed()
+            now = self.runtime.steady()
+            for place, turn in enumerate(self._due):
+                if turn > until:
+                    return None
+                if turn + self._late >= now + after:
+                    del self._due[place]
+                    self._awaited -= place < self._awaited
+                    return turn
+            if now >= until:
+                return None
+            await self._take(min(until, now + self.patience))
+
+    def _drop_missed(self) -> None:
+        while self._due and self.missed(self._due[0]):
+            self._due.popleft()
+            self._awaited = max(0, self._awaited - 1)
+            self._count = 1  # More than is used; other processes may need them.
+
+    async def _take(self, give_up: float) -> None:
+        """Be given more turns, by the moment *give_up*."""
+        last = self._due[-1] if self._due else None
+        patience = give_up - self.runtime.steady()
         try:
-            async with asyncio.timeout(patience), self._taking:
-                while self._due and self.missed(self._due[0]):
-                    self._due.popleft()
-                    self._count = 1  # More than is used; other processes may need them.
-                if not self._due:
-                    await self._take(patience)
-                return self._due.popleft()
+            async with asyncio.timeout(max(0.0, patience)), self._taking:
+                if self._due and self._due[-1] != last:
+                    return  # Another payout has waited for the same.
+                await self._reserve(give_up - self.runtime.steady())
         except TimeoutError:
             raise LedgerUnavailableError(
                 f"The ledger handed out no turn of the rate within {patience:.3g} s."
             ) from None
 
-    def missed(self, turn: float | None) -> bool:
-        """Whether it is too late for that turn, or there is none."""
-        return turn is None or self.runtime.steady() > turn + _LATE
-
-    def ahead(self, turn: float | None) -> float:
-        """Seconds until the intent of a payout with that turn should be stored; zero or less if that is now."""
-        return 0.0 if turn is None else turn - self.lead - self.runtime.steady()
-
-    async def ready(self, deadline: float) -> float:
-        """Take a turn and wait until it is nearly due, but not beyond the *deadline*, a moment of the steady clock."""
-        turn = await self.turn(within=max(0.0, deadline - self.runtime.steady()))
-        if (delay := min(turn - self.lead, deadline) - self.runtime.steady()) > 0:
-            await self.runtime.sleep(delay)
-        return turn
-
-    async def go(self, turn: float | None) -> None:
-        """Wait for the turn; for another one if there is none, or it was missed."""
-        due = await self.turn() if turn is None else turn
-        while True:
-            if (delay := due - self.runtime.steady()) > 0:
-                await self.runtime.sleep(delay)
-            if not self.missed(due):
-                return
-            due = await self.turn()
-
-    def stored(self, seconds: float) -> None:
-        """An intent took so long to store."""
-        self.lead = min(_LONGEST_LEAD, 0.8 * self.lead + 0.2 * seconds)
-
-    async def _take(self, patience: float) -> None:
+    async def _reserve(self, patience: float) -> None:
         spacing = _SPARE / self.per_second
-        taking = self.ledger.reserve(self.name, spacing=spacing, count=self._count)
-        turns = await answer_within(patience, self.ledger, taking)
-        first = self.runtime.steady() + turns.first
-        self._due.extend(first + number * spacing for number in range(turns.count))
-        self._count = max(1, min(2 * self._count, int(_AHEAD * self.per_second)))
+        # Those that come soonest are missed before this process hears of them and has announced a payout.
+        least = 1 + int((self._asking + (self._storing or 0.0)) / spacing)
+        most = max(least, int((_AHEAD + 2 * self.lead) * self.per_second))
+        count, began = max(least, min(self._count, most)), self.runtime.steady()
+        turns = await answer_within(patience, self.ledger, self.ledger.reserve(self.name, spacing=spacing, count=count))
+        now = self.runtime.steady()
+        self._asking = _recent(self._asking, now - began)
+        if self._storing is None:
+            self._storing = 2 * (now - began)  # A commit that is under way ends first.
+        self._due.extend(now + turns.first + number * spacing for number in range(turns.count))
+        self._count = min(2 * count, most)
+
+
+def _recent(known: float, seconds: float) -> float:
+    """The longest that something has lately taken."""
+    return seconds if seconds > known else known + _FORGOTTEN * (seconds - known)

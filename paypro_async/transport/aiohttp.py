@@ -12,10 +12,10 @@ documentation; ``_factory`` is private. A connection whose protocol is not ours 
 import asyncio
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -29,6 +29,7 @@ from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.transport.authorities import TlsContext, default_context
 from paypro_async.transport.base import TransportSettings
 from paypro_async.transport.causes import AIOHTTP_CAUSES, GIVEN_UP, NO_REPLY, SPOKEN_ON
+from paypro_async.transport.connections.held import HeldConnection
 from paypro_async.transport.connections.resting import RestingConnections
 from paypro_async.transport.connections.slots import Slots
 from paypro_async.transport.connections.sockets import Found, look_at
@@ -40,12 +41,17 @@ from paypro_async.transport.route import Route
 
 __all__ = ["AiohttpTransport"]
 
+T = TypeVar("T")
+
 # The deadline of the whole exchange is one time-out around it.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
 class _NoReplyError(Exception):
     """No usable reply can come any more; the text says why."""
+
+
+_FAULTS = (TooLateError, _NoReplyError, aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 
 
 class _Handler(ResponseHandler):
@@ -229,21 +235,42 @@ class AiohttpTransport:
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
         """Send *request* and read the whole reply within *timeout* seconds in all."""
+        held = request.connection
+        mine = held if isinstance(held, HeldConnection) and held.use() else None
+        return await self._in_slot(request, timeout, partial(self._exchange, held=mine), has_slot=mine is not None)
+
+    async def connect(self, request: WireRequest, *, timeout: float) -> HeldConnection[_Handler] | Exchange:
+        """Hold a connection for *request*, which comes soon; the exchange says why there is none in time."""
+        return await self._in_slot(request, timeout, self._hold)
+
+    async def _in_slot(
+        self,
+        request: WireRequest,
+        timeout: float,
+        work: Callable[[WireRequest, Progress], Awaitable[T]],
+        *,
+        has_slot: bool = False,
+    ) -> T | Exchange:
+        """Do *work* in a slot, and give that back unless it is held on."""
         if self._closed:
             raise ClientStateError("The transport is closed. Nothing was sent; open a new client.")
-        progress = Progress.of(request, self._settings.runtime, connections=self.max_connections)
-        waits = self._slots.free <= 0
-        if timeout > 0:  # else the first wait would come behind the write
-            with suppress(TimeoutError):
-                async with asyncio.timeout(progress.wait(timeout) if waits else timeout) as limit:
-                    await self._slots.take(question=request.send_by is None)
-                    try:
+        progress = Progress.of(request, self._settings.runtime, connections=self.max_connections, has_slot=has_slot)
+        waits, held = not has_slot and self._slots.free <= 0, False
+        try:
+            if timeout > 0:  # else the first wait would come behind the write
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(progress.wait(timeout) if waits else timeout) as limit:
+                        if not has_slot:
+                            await self._slots.take(question=request.is_question)
+                            progress.has_slot = True
                         if waits and (left := progress.waited(timeout)) is not None:
                             limit.reschedule(asyncio.get_running_loop().time() + left)
-                        progress.has_slot = True
-                        return await self._exchange(request, progress)
-                    finally:
-                        self._slots.give_back()
+                        result = await work(request, progress)
+                        held = isinstance(result, HeldConnection)
+                        return result
+        finally:
+            if progress.has_slot and not held:
+                self._slots.give_back()
         return progress.out_of_time(timeout, Route.to(request.url, self._settings))
 
     async def aclose(self) -> None:
@@ -254,13 +281,25 @@ class AiohttpTransport:
             for handler in one.resting.drop_all():
                 handler.drop()
 
-    async def _exchange(self, request: WireRequest, progress: Progress) -> Exchange:
+    async def _hold(self, request: WireRequest, progress: Progress) -> HeldConnection[_Handler] | Exchange:
+        try:
+            to = self._by_url.get(request.url) or await self._new_origin(request.url)
+            rest = to.resting.hold(room=self._slots.free) or to.resting.begin(await self._dial(to))
+        except _FAULTS as error:
+            return self._failed(error, request, progress)
+        return HeldConnection(self._slots, to.resting, rest)
+
+    async def _exchange(
+        self, request: WireRequest, progress: Progress, held: HeldConnection[_Handler] | None
+    ) -> Exchange:
         handler = keeper = None
         reader = ReplyReader(self._settings.max_reply_bytes)
         try:
             to = self._by_url.get(request.url) or await self._new_origin(request.url)
             data = to.written(request)
-            handler = await self._connect(to)
+            handler = held.resting.end(held.rest) if held is not None else to.resting.take(room=self._slots.free)
+            if handler is None:
+                handler = await self._dial(to)
             reader.discard = handler.give_up
             # Head and body are one write, so that no moment lies between them.
             handler.speak(data, reader, progress.begin)
@@ -269,13 +308,8 @@ class AiohttpTransport:
                 return progress.broken(GIVEN_UP)
             if not self._closed and handler.rest():
                 keeper = to.resting
-        except TooLateError:
-            return progress.too_late()
-        except _NoReplyError as error:
-            return progress.broken(str(error))
-        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-            route = Route.to(request.url, self._settings)
-            return progress.failed(diagnosed(error, AIOHTTP_CAUSES, route, _step(error, route, begun=progress.begun)))
+        except _FAULTS as error:
+            return self._failed(error, request, progress)
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a connection is not used again.
             if keeper is not None and handler is not None:
@@ -284,9 +318,15 @@ class AiohttpTransport:
                 handler.drop()
         return reader.exchange
 
-    async def _connect(self, to: _Origin) -> _Handler:
-        if (rested := to.resting.take(room=self._slots.free)) is not None:
-            return rested
+    def _failed(self, error: Exception, request: WireRequest, progress: Progress) -> Exchange:
+        if isinstance(error, TooLateError):
+            return progress.too_late()
+        if isinstance(error, _NoReplyError):
+            return progress.broken(str(error))
+        route = Route.to(request.url, self._settings)
+        return progress.failed(diagnosed(error, AIOHTTP_CAUSES, route, _step(error, route, begun=progress.begun)))
+
+    async def _dial(self, to: _Origin) -> _Handler:
         if self._connector is None:
             self._connector = _Connector()
         connection = await self._connector.connect(to.target, [], _NO_TIMEOUT)

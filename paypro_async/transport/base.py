@@ -32,6 +32,10 @@ class Transport(Protocol):
       that, and the others wait in the ledger's stead.
     - ``request.waiting``: how a payout may wait for a connection. It lets the time-out of the exchange begin when the
       wait ends, and a payout that got its connection too late for a reply is not sent. Without it, the wait counts.
+    - ``async def connect(self, request, *, timeout)``: waits for a connection and makes it, and returns the
+      :class:`Connection` that is then held, or the :class:`Exchange` that says why there is none. ``send`` is given the
+      same request again with ``request.connection`` and writes at once. So a payout of a batch with a ``rate`` takes
+      its turn when nothing is left but the write; without it, what it takes to connect comes behind the turn.
     """
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:

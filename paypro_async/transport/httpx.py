@@ -10,17 +10,16 @@ httpx2 continues httpx under another name, with the same classes, so what is sai
 import asyncio
 import ssl
 from collections import defaultdict
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Awaitable, Callable
+from functools import lru_cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import anyio
 import httpx
-from attrs import define
 
 from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
@@ -29,109 +28,25 @@ from paypro_async.transport.base import TransportSettings
 from paypro_async.transport.causes import GIVEN_UP, HTTPX_CAUSES, SPOKEN_ON
 from paypro_async.transport.connections.resting import REST_SECONDS, RestingConnections
 from paypro_async.transport.connections.slots import Slots
-from paypro_async.transport.connections.sockets import Found, is_readable
-from paypro_async.transport.diagnosis import Step, diagnosed
-from paypro_async.transport.guarded_stream import GuardedStream
+from paypro_async.transport.diagnosis import diagnosed
+from paypro_async.transport.lane import Gate, HeldLane, Lane, Paused, SpokenOnError
+from paypro_async.transport.lane import Wire as _Wire
 from paypro_async.transport.progress import DROP_UNSENT, Progress, TooLateError
 from paypro_async.transport.proxies import Proxy, origin, proxy_to
 from paypro_async.transport.reading import ReplyReader
-from paypro_async.transport.reply_stream import ReplyStream
 from paypro_async.transport.route import Route
 
 __all__ = ["HttpxTransport"]
 
+T = TypeVar("T")
+
 # The time-outs of httpx are per read; the deadline of the whole exchange is a cancel scope around it.
 _NO_TIMEOUT = MappingProxyType({"connect": None, "read": None, "write": None, "pool": None})
 _CLOSING_SECONDS = 1.0
-_TO_PROXY = ("connection.connect_tcp.started", "connection.start_tls.started", "socks.connect_tcp.started")
-_CONNECTING = (".connect_tcp.started", ".start_tls.started")
-
-
-class _SpokenOnError(Exception):
-    """The server spoke before the request was written."""
 
 
 class _Closable(Protocol):
     async def aclose(self) -> None: ...
-
-
-@define(eq=False)
-class _Lane:
-    """Room for one connection, that connection, and the request that has it now."""
-
-    inner: httpx.AsyncHTTPTransport
-    stream: GuardedStream | None = None
-    replies: ReplyStream | None = None
-    is_secure: bool = False
-    progress: Progress | None = None
-
-    def look(self) -> Found:
-        """What has become of its connection since it rests."""
-        return Found.CLOSED if self.stream is None else self.stream.look()
-
-    def guard(self) -> Callable[[], None] | None:
-        """The look for the request that is being written; none while a proxy or TLS is."""
-        return self.progress.look if self.progress is not None and self.progress.begun else None
-
-    def watch(self, connection: Any, *, dialled: bool) -> None:
-        """Stand between httpcore and the stream of *connection*: a new one of TCP, or TLS over that."""
-        stream = connection._stream  # noqa: SLF001  nowhere public
-        if dialled:
-            self.stream = stream = GuardedStream(stream, self.guard)
-        self.replies = connection._stream = ReplyStream(stream)  # noqa: SLF001
-        self.is_secure = not dialled
-
-    def was_spoken_on(self) -> bool:
-        """Whether something came on a new connection before its first request; what TLS says for itself is not that."""
-        return not self.is_secure and self.stream is not None and is_readable(self.stream.socket)
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
-
-
-class _Wire:
-    """Watches one request being written. httpcore calls it at every step (its ``trace`` extension)."""
-
-    def __init__(self, progress: Progress, reader: ReplyReader) -> None:
-        self.progress = progress
-        self.reader = reader
-        self.lane: _Lane | None = None
-        self.clean = False  # whether a whole reply was read, and nothing behind it
-        self.dialled: Any = None  # the stream, if a connection was made for this request
-        self.connecting = ""  # the step of connecting that was begun last
-
-    async def __call__(self, event: str, info: dict[str, Any]) -> None:
-        if event.endswith(_CONNECTING):
-            self.connecting = event
-            return
-        if event.endswith(".connect_tcp.complete"):
-            self.dialled = info["return_value"]
-        if self.lane is not None and event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            self.lane.watch(info["return_value"], dialled=event.endswith(".connect_tcp.complete"))
-        if not event.endswith((".send_request_headers.started", ".send_request_body.started")):
-            return
-        if info["request"].method == b"CONNECT":
-            return  # A proxy's tunnel: nothing of the payout yet.
-        lane = self.lane
-        if lane is not None and lane.stream is not None and lane.replies is not None and not self.progress.begun:
-            if self.dialled is not None and lane.was_spoken_on():
-                raise _SpokenOnError
-            self.reader.discard = lane.stream.give_up
-            lane.replies.reader = self.reader
-        # Before the body as well: without it the platform cannot act on the headers.
-        self.progress.begin()
-
-    def step(self, error: Exception) -> Step:
-        """Where the request stood when *error* came."""
-        # httpcore's connection is the one to the proxy, if there is one; through it goes what a tunnel adds.
-        at_proxy = self.connecting in _TO_PROXY if self.connecting else None
-        status = str(error)[:3] if type(error).__name__ == "ProxyError" else ""
-        return Step(
-            begun=self.progress.begun,
-            at_proxy=at_proxy,
-            tls=".start_tls" in self.connecting,
-            status=int(status) if status.isdigit() else None,
-        )
 
 
 class HttpxTransport:
@@ -152,11 +67,11 @@ class HttpxTransport:
         self._faults = (self._httpx.RequestError, OSError, *_faults_of_socks())
         self._one = self._httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=REST_SECONDS)
         # By origin.
-        self._resting: defaultdict[str, RestingConnections[_Lane]] = defaultdict(
+        self._resting: defaultdict[str, RestingConnections[Lane]] = defaultdict(
             lambda: RestingConnections(self._close_soon)
         )
-        self._prepared: dict[str, _Lane] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._prepared: dict[str, Lane] = {}
+        self._closing: set[asyncio.Task[Any]] = set()
         self._slots = Slots(settings.max_connections)
         self._tls = TlsContext(settings.ssl_context, make=self._httpx.create_ssl_context)
         self._no_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # for plain http, where httpx wants one and uses none
@@ -177,22 +92,39 @@ class HttpxTransport:
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
         """Send *request* and read the whole reply within *timeout* seconds in all."""
+        held = request.connection
+        mine = held if isinstance(held, HeldLane) and held.use() else None
+        return await self._in_slot(request, timeout, partial(self._exchange, held=mine), has_slot=mine is not None)
+
+    async def connect(self, request: WireRequest, *, timeout: float) -> HeldLane | Exchange:
+        """Hold a connection for *request*, which comes soon; the exchange says why there is none in time."""
+        return await self._in_slot(request, timeout, self._hold)
+
+    async def _in_slot(
+        self,
+        request: WireRequest,
+        timeout: float,
+        work: Callable[[WireRequest, Progress], Awaitable[T]],
+        *,
+        has_slot: bool = False,
+    ) -> T | Exchange:
+        """Do *work* in a slot, and give that back unless it is held on."""
         if self._closed:
             raise ClientStateError("The transport is closed. Nothing was sent; open a new client.")
-        progress = Progress.of(request, self._settings.runtime, connections=self.max_connections)
-        exchange: Exchange | None = None
-        waits = self._slots.free <= 0
+        progress = Progress.of(request, self._settings.runtime, connections=self.max_connections, has_slot=has_slot)
+        waits, result = not has_slot and self._slots.free <= 0, None
         with anyio.move_on_after(progress.wait(timeout) if waits else timeout) as limit:
-            await self._slots.take(question=request.send_by is None)
             try:
+                if not has_slot:
+                    await self._slots.take(question=request.is_question)
+                    progress.has_slot = True
                 if waits and (left := progress.waited(timeout)) is not None:
                     limit.deadline = anyio.current_time() + left
-                progress.has_slot = True
-                reader = ReplyReader(self._settings.max_reply_bytes)
-                exchange = await self._over_a_lane(request, _Wire(progress, reader))
+                result = await work(request, progress)
             finally:
-                self._slots.give_back()
-        return progress.out_of_time(timeout, self._route(request)) if exchange is None else exchange
+                if progress.has_slot and not isinstance(result, HeldLane):
+                    self._slots.give_back()
+        return progress.out_of_time(timeout, self._route(request)) if result is None else result
 
     async def aclose(self) -> None:
         """Close every connection. A request that is under way finishes and then closes its own."""
@@ -205,16 +137,57 @@ class HttpxTransport:
         if self._closing:
             await asyncio.wait(self._closing)
 
-    async def _over_a_lane(self, request: WireRequest, wire: _Wire) -> Exchange:
-        to = origin(request.url)
-        resting = self._resting[to]
-        lane = resting.take(room=self._slots.free) or self._prepared.pop(to, None) or await self._new_lane(request.url)
+    async def _hold(self, request: WireRequest, progress: Progress) -> HeldLane | Exchange:
+        resting = self._resting[origin(request.url)]
+        if (rest := resting.hold(room=self._slots.free)) is not None:
+            return HeldLane(self._slots, resting, rest)
+        # httpx connects for a request alone: this one stops in front of its first byte, and goes on in ``send``.
+        gate = Gate()
+        wire = _Wire(progress, ReplyReader(self._settings.max_reply_bytes), gate)
+        lane = await self._unused_lane(request.url)
+        paused = asyncio.ensure_future(self._over(lane, request, wire))
+        await self._or_left(paused, gate.reached)
+        if paused.done():
+            return paused.result()
+        return HeldLane(self._slots, resting, resting.begin(lane), paused=Paused(wire, gate, paused, self._leave))
+
+    async def _exchange(self, request: WireRequest, progress: Progress, held: HeldLane | None) -> Exchange:
+        resting = self._resting[origin(request.url)]
+        lane = held.resting.end(held.rest) if held is not None else None
+        if held is not None and held.paused is not None:
+            if lane is not None:
+                held.paused.go_on(progress)
+                await self._or_left(held.paused.task)
+                return held.paused.task.result()
+            held.paused.end()
+        lane = lane or resting.take(room=self._slots.free) or await self._unused_lane(request.url)
+        return await self._over(lane, request, _Wire(progress, ReplyReader(self._settings.max_reply_bytes)))
+
+    async def _or_left(self, task: "asyncio.Task[Exchange]", *others: "asyncio.Future[Any]") -> None:
+        """Wait for *task*, or one of the *others*; whoever is cancelled meanwhile ends it."""
+        try:
+            waited: list[asyncio.Future[Any]] = [task, *others]
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._leave(task)
+            raise
+
+    def _leave(self, task: "asyncio.Task[Exchange]") -> None:
+        task.cancel()
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _unused_lane(self, url: str) -> Lane:
+        return self._prepared.pop(origin(url), None) or await self._new_lane(url)
+
+    async def _over(self, lane: Lane, request: WireRequest, wire: _Wire) -> Exchange:
+        """Send *request* over *lane*."""
         lane.progress, wire.lane = wire.progress, lane
         try:
-            await self._exchange(lane, request, wire)
+            await self._speak(lane, request, wire)
         except TooLateError:
             return wire.progress.too_late()
-        except _SpokenOnError:
+        except SpokenOnError:
             return wire.progress.broken(SPOKEN_ON)
         except self._faults as error:
             if not wire.reader.is_over:
@@ -222,7 +195,7 @@ class HttpxTransport:
         finally:
             # Broken, cancelled, or with the rest of a reply in it: such a lane is not used again.
             if wire.clean and not self._closed:
-                resting.add(lane, keep_alive=wire.reader.keep_alive)
+                self._resting[origin(request.url)].add(lane, keep_alive=wire.reader.keep_alive)
             else:
                 await self._close(lane)
                 if wire.dialled is not None:
@@ -232,7 +205,7 @@ class HttpxTransport:
             return wire.progress.broken(GIVEN_UP)
         return wire.reader.exchange
 
-    async def _exchange(self, lane: _Lane, request: WireRequest, wire: _Wire) -> None:
+    async def _speak(self, lane: Lane, request: WireRequest, wire: _Wire) -> None:
         """Send *request*; what comes back goes to the reader of *wire*."""
         response = await lane.inner.handle_async_request(
             self._httpx.Request(
@@ -260,7 +233,7 @@ class HttpxTransport:
     def _route(self, request: WireRequest) -> Route:
         return Route.to(request.url, self._settings)
 
-    async def _new_lane(self, url: str) -> _Lane:
+    async def _new_lane(self, url: str) -> Lane:
         proxy = proxy_to(url, self._settings.proxy)
         proxy_secure = proxy is not None and proxy.scheme == "https"
         plain = urlsplit(url).scheme == "http" and not proxy_secure
@@ -271,14 +244,14 @@ class HttpxTransport:
             raise ConfigurationError(lane)
         return lane
 
-    def _lane(self, context: ssl.SSLContext, proxy: Proxy | None) -> _Lane | str:
+    def _lane(self, context: ssl.SSLContext, proxy: Proxy | None) -> Lane | str:
         """A new lane, or why the proxy cannot be used."""
         try:
             through = None
             if proxy is not None:
                 to_proxy = context if proxy.scheme == "https" else None
                 through = self._httpx.Proxy(proxy.url.reveal(), ssl_context=to_proxy)
-            return _Lane(
+            return Lane(
                 self._httpx.AsyncHTTPTransport(
                     verify=context, limits=self._one, proxy=through, socket_options=(DROP_UNSENT,)
                 )
@@ -293,7 +266,7 @@ class HttpxTransport:
             setting = "" if proxy is None else f" ({proxy.setting})"
             return f"The proxy cannot be used{setting}. Nothing was sent; give a URL such as http://proxy.example:3128."
 
-    def _close_soon(self, lane: _Lane) -> None:
+    def _close_soon(self, lane: Lane) -> None:
         closing = asyncio.ensure_future(self._close(lane))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)

@@ -56,9 +56,12 @@ class Progress:
     _since: float = field(default=0.0, init=False)
 
     @classmethod
-    def of(cls, request: WireRequest, runtime: Runtime, *, connections: int) -> Self:
-        """A *request* that has got nowhere yet."""
-        return cls(request.send_by, runtime, waiting=request.waiting, connections=connections)
+    def of(cls, request: WireRequest, runtime: Runtime, *, connections: int, has_slot: bool = False) -> Self:
+        """A *request* of which nothing is written yet."""
+        send_by, waiting = request.send_by, request.waiting
+        if waiting is not None and waiting.seconds and send_by is not None:
+            send_by = min(send_by, waiting.until)
+        return cls(send_by, runtime, has_slot, waiting=waiting, connections=connections)
 
     def wait(self, timeout: float) -> float:
         """It has to wait for a slot: seconds that it may, out of the *timeout* of its exchange or beside it."""

@@ -1,10 +1,12 @@
 """The rate that all processes of one ledger keep together."""
 
 import asyncio
+import itertools
 import math
 from collections.abc import Sequence
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +24,9 @@ async def walk(rate: Rate, count: int, *, every: float = 0.0) -> list[float]:
     """When a process that pays as fast as it may starts each of *count* payouts."""
     times = []
     for _ in range(count):
-        await rate.go(await rate.turn())
+        await rate.ready(math.inf)
+        turn = await rate.take(math.inf)
+        assert await rate.go(turn, until=math.inf)
         times.append(now())
         await asyncio.sleep(every)
     return times
@@ -81,3 +85,88 @@ async def test_a_place_far_ahead_is_waited_for():
     (rate,) = rates(1, 0.05)
     first, second = await walk(rate, 2)
     assert second - first == pytest.approx(20.8, abs=0.1)
+
+
+@virtual_time
+async def test_who_is_ready_first_takes_the_first_turn():
+    """One that takes long to sign holds up no other, and its turn is not lost."""
+    (rate,) = rates(1, 10)
+    times: list[tuple[float, str]] = []
+
+    async def pay(name: str, preparing: float) -> None:
+        await rate.ready(math.inf)
+        await asyncio.sleep(preparing)
+        turn = await rate.take(math.inf)
+        assert await rate.go(turn, until=math.inf)
+        times.append((now(), name))
+
+    began = now()
+    await asyncio.gather(pay("slow", 2.0), *(pay(f"quick {number}", 0.0) for number in range(10)))
+    assert times[-1][1] == "slow"
+    assert times[-1][0] - began <= 2.0 + 0.104 + 0.001
+    assert most_in_one_second([at for at, _ in times]) <= 10
+
+
+@virtual_time
+async def test_what_takes_long_is_begun_so_much_ahead_of_its_turn():
+    """Where signing takes three seconds and storing one, a turn in two seconds is not missed by any but the first."""
+    (rate,) = rates(1, 0.5)
+    times = []
+
+    async def pay() -> None:
+        began = now()
+        await asyncio.sleep(3.0)
+        rate.prepared(now() - began)
+        turn = await rate.take(math.inf)
+        await asyncio.sleep(1.0)
+        rate.stored(1.0)
+        assert await rate.go(turn, until=math.inf)
+        times.append(now())
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(10):
+            await rate.ready(math.inf)
+            group.create_task(pay())
+    assert times[-1] - times[0] <= 9 * 2.08 + 2.08 + 0.1
+    assert min(after - before for before, after in itertools.pairwise(times)) >= 2.0
+
+
+@pytest.mark.parametrize("per_second", [0.5, 3, 20])
+@virtual_time
+async def test_a_ledger_that_takes_long_hands_out_turns_that_can_be_met(per_second: float):
+    """Each of its answers is a third of a second old when it comes, and so is each announcement when it is stored."""
+
+    class Slow(MemoryLedger):
+        async def reserve(self, pace, *, spacing, count):
+            turns = await super().reserve(pace, spacing=spacing, count=count)
+            await asyncio.sleep(0.3)
+            return evolve(turns, first=turns.first - 0.3)
+
+    rate = Rate(Slow(runtime=VirtualRuntime()), "0000000001", per_second, VirtualRuntime())
+    times = []
+
+    async def pay() -> None:
+        turn = await rate.take(math.inf)
+        began = now()
+        await asyncio.sleep(0.3)
+        rate.stored(now() - began)
+        assert await rate.go(turn, until=math.inf)
+        times.append(now())
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(30):
+            await rate.ready(math.inf)
+            group.create_task(pay())
+    assert len(times) / (times[-1] - times[0] + 1 / per_second) >= 0.8 * per_second
+    assert most_in_one_second(times) <= max(1, per_second)
+
+
+@virtual_time
+async def test_a_turn_past_the_deadline_is_left_to_others():
+    """It is neither waited for nor lost."""
+    (rate,) = rates(1, 0.1)
+    assert await rate.go(await rate.take(math.inf), until=math.inf)
+    assert await rate.take(now() + 5) is None
+    began = now()
+    assert await rate.take(math.inf) is not None
+    assert now() - began <= 10.4

@@ -187,6 +187,7 @@ async def impatient(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("connections", [1, 4])
+@virtual_time
 async def test_no_request_meets_the_moment_in_which_the_platform_closes(new_transport, connections: int):
     """Not even the first one that could: a request is never written after a rest that was not seen to be granted."""
     transport = new_transport(max_connections=connections)
