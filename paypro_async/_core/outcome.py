@@ -28,7 +28,7 @@ from paypro_async._core.platform_text import (
     MAYBE_PERSONAL,
     SHORT,
     cause_text,
-    is_order_number,
+    is_exact,
     reference,
     shown,
     words,
@@ -346,18 +346,18 @@ def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str, 
         return evolve(_misdelivered(exchange), echoed=False)
     number = order.platform_trade_no
     plain = number is None or (len(number) <= SHORT and number.isascii() and number.isprintable())
-    if not plain and not is_order_number(number or ""):
+    if not plain and not is_exact(number or ""):
         return _unknown(exchange, "the platform's number of the order has not the form of one")
     verdict = _verdict_of_status(order, codes)
     return Outcome(
         verdict=verdict,
-        code=words(order.status) if verdict is Verdict.UNKNOWN else order.status,
+        code=reference(order.status) if verdict is Verdict.UNKNOWN else order.status,
         message=order.desc or order.message or None,
         platform_trade_no=number,
         amount=order.orderAmount if order.orderAmount is not None else order.amount,
         utr=order.utr or None,
         success_time=order.successTime or None,
-        cause=f"the platform answered status {words(order.status)}" if verdict is Verdict.UNKNOWN else None,
+        cause=f"the platform answered status {reference(order.status)}" if verdict is Verdict.UNKNOWN else None,
         http_status=exchange.status,
         echoed=echoed,
         duplicate=order.status in codes.duplicate,

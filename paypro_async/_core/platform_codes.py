@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from attrs import field, fields, frozen
 
+from paypro_async._core.errors import ConfigurationError
+from paypro_async._core.platform_text import is_exact
 from paypro_async._core.words import speaks_of_duplicate
 
 __all__ = ["ACCEPTED", "NO_REFUSAL", "PARTIAL", "PROCESSING", "Codes"]
@@ -23,7 +25,17 @@ _SHAPE = re.compile(r"[0-9]{4,8}")
 
 def _frozenset(codes: str | Iterable[str]) -> frozenset[str]:
     # One code alone is a code, not a set of characters.
-    return frozenset([codes] if isinstance(codes, str) else codes)
+    found = frozenset([codes] if isinstance(codes, str) else codes)
+    if not all(map(_can_be_one, found)):
+        raise ConfigurationError(
+            "A code in Codes(…) can be none of the platform's: it is empty, no text, too long, or has blanks around it "
+            "or control characters in it. Nothing was sent; copy the code alone."
+        )
+    return found
+
+
+def _can_be_one(code: object) -> bool:
+    return isinstance(code, str) and code != "" and code == code.strip() and is_exact(code)
 
 
 @frozen(kw_only=True)

@@ -10,14 +10,14 @@ as an :class:`~paypro_async._core.outcome.Outcome` is made, so that nothing behi
    were sent.
 
 A text that has been through is left alone. What has to be compared exactly is looked at before and never changed: codes
-have a form of their own, and the platform's number of an order is one by :func:`is_order_number`.
+have a form of their own, and so has the platform's number of an order, see :func:`is_exact`.
 """
 
 import re
 
 from paypro_async._core.masking import mask_email, mask_number
 
-__all__ = ["MAYBE_PERSONAL", "SHORT", "WORDS_LENGTH", "cause_text", "is_order_number", "reference", "shown", "words"]
+__all__ = ["MAYBE_PERSONAL", "SHORT", "WORDS_LENGTH", "cause_text", "is_exact", "reference", "shown", "words"]
 
 SHORT = 128
 """Characters of a code or a number, at most. A page shows none of more than 32."""
@@ -66,8 +66,8 @@ def reference(text: str | None) -> str | None:
     return text if text is None or _REFERENCE.fullmatch(text) else words(text)
 
 
-def is_order_number(text: str) -> bool:
-    """Whether a text can be the platform's number of an order: it is shown as it is."""
+def is_exact(text: str) -> bool:
+    """Whether a text can be a code, or the platform's number of an order: it is shown as it is."""
     return len(text) <= SHORT and text == _visible(text)
 
 

@@ -51,5 +51,7 @@ def speaks_of_duplicate(text: str | None) -> bool:
 def _plain(text: str | None) -> str:
     """Small letters and single blanks: ``ORDER_ALREADY_EXISTS`` and ``SocketTimeoutException`` are words too."""
     same = unicodedata.normalize("NFKC", text or "")
+    if not same.isascii():  # what shows nothing parts no word
+        same = "".join(one for one in same if unicodedata.category(one) != "Cf")
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", same)
     return re.sub(r"[\W_]+", " ", apart).lower()

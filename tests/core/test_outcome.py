@@ -3,6 +3,7 @@ from decimal import Decimal
 
 import pytest
 
+from paypro_async._core.errors import ConfigurationError
 from paypro_async._core.models import Balance
 from paypro_async._core.outcome import Outcome, Verdict, classify_balance, classify_payout, classify_query
 from paypro_async._core.platform_codes import Codes
@@ -86,6 +87,13 @@ def test_each_set_of_codes_can_be_extended():
 
 
 LISTS = ["refused", "duplicate", "no_such_order", "system", "credentials", "insufficient_funds"]
+
+
+@pytest.mark.parametrize("code", ["", "1002\n", " 1002", "\ufeff1002", "10\x1b02", "1" * 129, 1002])
+def test_a_code_that_can_be_none_is_refused(code: object):
+    """It would never match: one copied with a line end, a number."""
+    with pytest.raises(ConfigurationError, match="copy the code alone"):
+        Codes(credentials=[code])
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from paypro_async._core.beneficiary import without_personal_values
 from paypro_async._core.outcome import Outcome, Verdict, classify_balance, classify_payout, classify_query
 from paypro_async._core.platform_codes import Codes
-from paypro_async._core.platform_text import SHORT, WORDS_LENGTH, is_order_number, shown, words
+from paypro_async._core.platform_text import SHORT, WORDS_LENGTH, is_exact, shown, words
 from paypro_async._core.wire import Exchange, Phase
 
 HOSTILE = "\x1b]0;all paid\x07\r\nall paid\u202e\u200b\u2028\x9b31m\ufeff\u00ad\u3164"
@@ -89,7 +89,7 @@ def test_the_name_of_the_payee_is_masked_in_any_case(text: str):
 @pytest.mark.parametrize("number", ["P-1", "32e936de44164512abe419a9d1b2449a", "p 1", "订单1", "a" * SHORT])
 def test_an_order_number_is_shown_as_it_is(number: str):
     """It is compared exactly, so it is never changed."""
-    assert is_order_number(number)
+    assert is_exact(number)
 
 
 @pytest.mark.parametrize("number", ["a" * (SHORT + 1), "P\x1b1", "P\n1", "P\u200b1", "P\u202e1"])

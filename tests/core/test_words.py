@@ -134,3 +134,9 @@ def test_words_never_make_a_refusal_final_that_was_not(around: str, words: str):
         assert paid(reply(code="60019", msg=msg)).verdict in (Verdict.REFUSED, Verdict.UNKNOWN, Verdict.DUPLICATE)
         assert paid(reply(code="5000", msg=msg)).verdict in (Verdict.UNKNOWN, Verdict.DUPLICATE)
         assert asked(reply(code="1001", msg=msg)).verdict in (Verdict.QUESTION_REFUSED, Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize("text", ["time\u200bout", "b\u00adusy", "处\ufeff理中"])
+def test_what_shows_nothing_parts_no_word(text: str):
+    """A person reads one word, and so do we."""
+    assert speaks_of_trouble(text)
