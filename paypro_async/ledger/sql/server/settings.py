@@ -38,6 +38,7 @@ _DURABLE = "synchronous_commit"
 # A crash could undo such a commit, on the server itself or where a standby takes over: a payout would be sent twice.
 _NOT_DURABLE = ("off", "local", "remote_write")
 _PATH = "search_path"
+_ROLE = "role"
 _QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"')
 
 
@@ -102,6 +103,8 @@ class Settings:
 
     def _sets(self) -> list[str]:
         sets = [f"SET LOCAL {_name(name)} = {_text(value)}" for name, value in self.values.items() if name != _PATH]
+        if _ROLE not in self.values:
+            sets.append(f"SET LOCAL {_identifier(_ROLE)} TO DEFAULT")
         if self.path is not None:
             # Last of all, so that no temporary table of another client stands before one of ours.
             path = ", ".join([*(_identifier(schema) for schema in self.path), "pg_temp"])

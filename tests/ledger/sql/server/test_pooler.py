@@ -114,7 +114,7 @@ LEFT = """
     SET search_path = elsewhere; SET synchronous_commit = off; SET statement_timeout = 1; SET lock_timeout = 0;
     SET default_transaction_isolation = 'serializable'; SET default_transaction_read_only = on;
     SET extra_float_digits = -10; SET client_min_messages = error; SET DateStyle = 'SQL, DMY';
-    SET TimeZone = 'Asia/Kolkata'
+    SET TimeZone = 'Asia/Kolkata'; SET ROLE stranger
 """
 
 
@@ -123,7 +123,7 @@ async def test_what_another_client_has_left_in_a_session_changes_nothing(
 ):
     """In transaction mode settings and temporary tables of other clients lie in the process that one gets."""
     direct = await server.ledger()
-    server.run("CREATE SCHEMA elsewhere", url=direct)
+    server.run("CREATE SCHEMA elsewhere; CREATE ROLE stranger", url=direct)
     url = one_process.url(direct)
     ledger = make(url)
     await ledger.open(ACCOUNT)
