@@ -24,22 +24,23 @@ async def test_a_wrong_secret_ends_no_row(terminal: Terminal, sandbox: Sandbox) 
 async def test_an_address_that_is_not_allowed_is_told_from_a_row(terminal: Terminal, sandbox: Sandbox) -> None:
     """Everything refused: nothing is failed. Payouts alone refused: a few rows are, and the run says why it stopped."""
     terminal.file(100)
+    patient = {"PAYPRO_SETTLE_AFTER": "6"}  # whose third is the time for one reply
     sandbox.change(refuse_all="1010:IP not in whitelist")
-    everything = await terminal.run("batch", "payouts.csv")
+    everything = await terminal.run("batch", "payouts.csv", env=patient)
     assert everything.code == 4
     assert "Stopped early (bad_credentials, code 1010): the platform refuses this merchant" in everything.out
     assert "PAYPRO_SECRET_POSITION" in everything.out
     assert "'paypro doctor'" in everything.out
 
     sandbox.change(refuse_all=None, refuse_payouts="1010:IP not in whitelist")
-    payouts = await terminal.run("batch", "payouts.csv", "--json")
+    payouts = await terminal.run("batch", "payouts.csv", "--json", env=patient)
     assert (payouts.code, payouts.summary["stopped"]) == (4, "same_refusal_in_a_row")
     failed = payouts.summary["statuses"]["failed"]["rows"]
     assert 5 <= failed <= 30
     assert payouts.summary["statuses"]["not_sent"]["rows"] == 100 - failed
 
     sandbox.change(refuse_payouts=None)
-    mended = await terminal.run("batch", "payouts.csv", "--json")
+    mended = await terminal.run("batch", "payouts.csv", "--json", env=patient)
     assert mended.summary["statuses"]["processing"]["rows"] == len(sandbox.books.bookings) == 100 - failed
 
 
