@@ -24,6 +24,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from attrs import define
 from yarl import URL
 
+from paypro_async._core.secret import Secret
 from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.errors import ClientStateError, ConfigurationError
 from paypro_async.transport.authorities import TlsContext, default_context
@@ -296,13 +297,13 @@ class AiohttpTransport:
         reader = ReplyReader(self._settings.max_reply_bytes)
         try:
             to = self._by_url.get(request.url) or await self._new_origin(request.url)
-            data = to.written(request)
+            data = Secret(to.written(request))  # A call that is cancelled leaves this frame in a traceback.
             handler = held.resting.end(held.rest) if held is not None else to.resting.take(room=self._slots.free)
             if handler is None:
                 handler = await self._dial(to)
             reader.discard = handler.give_up
             # Head and body are one write, so that no moment lies between them.
-            handler.speak(data, reader, progress.begin)
+            handler.speak(data.reveal(), reader, progress.begin)
             await handler.reply_is_over()
             if handler.given_up:
                 return progress.broken(GIVEN_UP)

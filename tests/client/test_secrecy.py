@@ -13,7 +13,7 @@ from tests.support.merchant import MERCHANT_NO, PERSONAL, fields
 from tests.support.programs.command_at_debug import PROGRAM
 from tests.support.scripted import LOST, NOT_SENT, PROCESSING, Scripted, page, refusal, reply
 from tests.support.secrecy import everything_logged, held_by, shown_by, spellings
-from tests.support.servers import Peer, Server, unused_url
+from tests.support.servers import Peer, Server, no_room, unused_url
 from tests.support.terminal import Terminal, account, payout, write_file
 from tests.support.valid import PAYEE
 from tests.support.virtual_time import VirtualRuntime, virtual_time
@@ -162,6 +162,27 @@ async def test_run_that_succeeds(tmp_path, transport: str):
     loop.set_debug(False)
     assert "Payout T1, attempt 1: answered" in said.getvalue()
     assert found(said.getvalue()) == []
+
+
+@pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
+@pytest.mark.parametrize("connects", [True, False])
+async def test_calls_that_are_cancelled(transport: str, connects: bool):
+    """A call that is cancelled leaves the frames of the transport, in which the request is a variable."""
+
+    async def hang(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.hang()
+
+    async with Server(hang) as server, no_room() as full:
+        url = (server.url if connects else full).removesuffix("/v1/paypro/payout")
+        async with client(transport, base_url=url, environment="sandbox") as payer:
+            calling = asyncio.create_task(payer.payout(**fields()))
+            await asyncio.sleep(0.2)
+            calling.cancel()
+            with everything_logged() as said:
+                shown = await failing(calling)
+    assert shown.count("\n") > 10
+    assert found(shown + said.getvalue()) == []
 
 
 @pytest.mark.trial
