@@ -1,6 +1,7 @@
 """Settings from the environment, for ``PayProClient.from_env()`` and the command line."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Literal, TypedDict
@@ -16,7 +17,7 @@ from paypro_async.ledger import Ledger
 from paypro_async.runtime import Runtime
 from paypro_async.transport import Transport, TransportName
 
-__all__ = ["CODE_VARIABLES", "VARIABLES", "ClientSettings", "settings_from", "signer_from"]
+__all__ = ["CODE_VARIABLES", "KNOWN", "VARIABLES", "ClientSettings", "nearest", "settings_from", "signer_from", "slips"]
 
 
 class ClientSettings(TypedDict, total=False):
@@ -72,9 +73,35 @@ CODE_VARIABLES: Mapping[str, str] = {
 }
 """Each variable that adds codes, separated by commas, to a set of :class:`~paypro_async.Codes`."""
 
+KNOWN: frozenset[str] = frozenset(
+    {
+        *VARIABLES,
+        *CODE_VARIABLES,
+        "PAYPRO_SECRET",
+        "PAYPRO_SECRET_FILE",
+        "PAYPRO_SECRET_POSITION",
+        "PAYPRO_LEDGER_MARK",
+        "PAYPRO_LOG",
+    }
+)
+"""Every variable of this package that has a meaning."""
+
+_NEAR = 0.75
 _TRUTHS = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
 _POSITION = "PAYPRO_SECRET_POSITION"
 _SECONDS = ("timeout", "settle_after", "request_timeout")
+
+
+def nearest(name: str) -> str | None:
+    """The variable that was probably meant by a name that means nothing; None if none is near."""
+    return next(iter(get_close_matches(name.upper(), KNOWN, n=1, cutoff=_NEAR)), None)
+
+
+def slips(environ: Mapping[str, str]) -> str:
+    """A sentence, behind a blank, about variables that look like one that is not set; empty if there is none."""
+    names = sorted(name for name in environ if name.upper().startswith("PAYPRO_") and name not in KNOWN)
+    near = [(name, meant) for name in names if (meant := nearest(name)) is not None and not environ.get(meant)]
+    return "".join(f" {name} is set and means nothing: is it {meant}?" for name, meant in near)
 
 
 def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,7 +126,9 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[
     if "signer" not in settings:
         missing.append("PAYPRO_SECRET (or PAYPRO_SECRET_FILE)")
     if missing:
-        raise ConfigurationError(f"Not set: {', '.join(missing)}. Set them in the environment or give the arguments.")
+        raise ConfigurationError(
+            f"Not set: {', '.join(missing)}. Set them in the environment or give the arguments.{slips(environ)}"
+        )
     for name in _SECONDS:
         if isinstance(settings.get(name), str):
             settings[name] = _seconds(name, settings[name])
@@ -150,11 +179,22 @@ def _secret(environ: Mapping[str, str]) -> HiddenText | None:
         return None
     try:
         # Editors end a file with a line break, which is no part of the secret.
-        return HiddenText(Path(path).read_text(encoding="utf-8").rstrip("\r\n"))
+        secret = HiddenText(Path(path).read_text(encoding="utf-8").rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-    # Out here, since the error about the text would hold it.
-    raise ConfigurationError(f"PAYPRO_SECRET_FILE cannot be read: {reason}.")
+        reason = error.strerror if isinstance(error, OSError) else None
+    else:
+        if secret:
+            return secret
+        raise ConfigurationError("The file that PAYPRO_SECRET_FILE names is empty. Write the app secret into it.")
+    # Out here, since the error about the text would hold it. The path is not shown: it may be the secret by mistake.
+    if reason is None:
+        raise ConfigurationError(
+            "PAYPRO_SECRET_FILE cannot be read: it is not UTF-8 text. Save the file that it names as UTF-8."
+        )
+    raise ConfigurationError(
+        f"PAYPRO_SECRET_FILE cannot be read: {reason}. It is the path of a file that this user may read, seen from "
+        "the folder of the call unless it begins at the root; the secret itself belongs into PAYPRO_SECRET."
+    )
 
 
 def _seconds(name: str, text: str) -> float:

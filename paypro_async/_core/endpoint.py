@@ -90,6 +90,8 @@ def check_merchant_no(merchant_no: object) -> None:
     Raises:
         ConfigurationError: If it is not text of letters and digits.
     """
+    if isinstance(merchant_no, str) and merchant_no != merchant_no.strip() and merchant_no.strip().isalnum():
+        raise ConfigurationError("merchant_no begins or ends with a blank or a line break. Take it off.")
     if not isinstance(merchant_no, str) or not merchant_no.isascii() or not merchant_no.isalnum():
         raise ConfigurationError(
             "merchant_no must be text of letters and digits, as PayPro writes it; a number would lose its zeros."

@@ -1,6 +1,7 @@
 """``paypro query`` and ``paypro balance``: questions to the platform. They move no money."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from paypro_async.cli.exits import Exit
 from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
 from paypro_async.cli.output import note, print_json
 from paypro_async.client import PayProClient
+from paypro_async.settings import slips
 
 __all__ = ["balance", "query"]
 
@@ -67,6 +69,8 @@ def _known_ledger(given: str | None) -> str:
     """The ledger that is there; a question makes none."""
     url = ledger_url(given)
     if url is None:
+        if "PAYPRO_LEDGER" in (slip := slips(os.environ)):
+            note(f"No ledger is named; asking without one.{slip}")
         return "memory"
     if url.file is not None and not url.file.exists():
         note(f"The ledger {url.file} does not exist; asking without one.")

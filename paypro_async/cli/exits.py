@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from paypro_async.errors import ConfigurationError, PayProError
 
-__all__ = ["Exit", "code_of", "explain"]
+__all__ = ["Exit", "code_of", "explain", "in_options"]
 
 # Arguments of the client, in whose words it explains itself, that are options here.
 _ARGUMENT = re.compile(
@@ -16,7 +16,7 @@ _ARGUMENT = re.compile(
 # A program has an argument for it; here it is a variable, and a command that finds out which one is right.
 _POSITION = "the secret's position"
 _POSITION_HERE = "its position (PAYPRO_SECRET_POSITION; 'paypro doctor' tries both)"
-_FOR_ALL_PAYOUTS = ("ip_address", "notify_url")
+_MOSTLY_VARIABLES = ("base_url", "merchant_no", "ip_address", "notify_url")
 
 
 class Exit(IntEnum):
@@ -57,7 +57,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, ConfigurationError):
         return f"Error: {_ARGUMENT.sub(_as_option, str(error))}"
     if isinstance(error, PayProError):
-        return f"Error: {str(error).replace(_POSITION, _POSITION_HERE)}"
+        return f"Error: {in_options(str(error))}"
     if isinstance(error, OSError) and error.strerror:
         about = f": {error.filename}" if error.filename else ""
         return f"Error: {error.strerror}{about}"
@@ -68,7 +68,13 @@ def explain(error: Exception) -> str:
     )
 
 
+def in_options(text: str) -> str:
+    """A mend in the words of the command line. What else is named there may be a quotation."""
+    text = text.replace(_POSITION, _POSITION_HERE).replace(", or give ssl_context=", "")
+    return re.sub(r"\bbase_url\b", "PAYPRO_BASE_URL (or --base-url)", text)
+
+
 def _as_option(found: re.Match[str]) -> str:
     option = f"--{found[1].replace('_', '-')}"
-    # These two are mostly set for a whole machine.
-    return f"PAYPRO_{found[1].upper()} (or {option})" if found[1] in _FOR_ALL_PAYOUTS else option
+    # These are mostly set for a whole machine.
+    return f"PAYPRO_{found[1].upper()} (or {option})" if found[1] in _MOSTLY_VARIABLES else option

@@ -10,7 +10,7 @@ import click
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.opening import LedgerUrl, open_ledger
 from paypro_async.ledger.sql.ledger import SqlLedger
-from paypro_async.settings import settings_from
+from paypro_async.settings import settings_from, slips
 
 __all__ = [
     "LEDGER_EXAMPLE",
@@ -79,7 +79,7 @@ def client_settings(**given: Any) -> dict[str, Any]:
     if not (os.environ.get("PAYPRO_SECRET") or os.environ.get("PAYPRO_SECRET_FILE")):
         missing.append("PAYPRO_SECRET (or PAYPRO_SECRET_FILE)")
     if missing:
-        raise ConfigurationError(f"Not set: {', '.join(missing)}.")
+        raise ConfigurationError(f"Not set: {', '.join(missing)}.{slips(os.environ)}")
     return settings_from(os.environ, arguments)
 
 

@@ -26,9 +26,10 @@ def refuse_path(path: Path, taken: frozenset[Path], *, replace: bool | None) -> 
     """
     if belongs_to(path, taken):
         raise click.UsageError(f"{path} is the input or belongs to the ledger; nothing was written. Name another file.")
-    ordinary = path.is_file() or not path.exists()
-    if not ordinary or not os.access(path.absolute().parent, os.W_OK | os.X_OK):
-        raise click.UsageError(f"{path} cannot be written; nothing was written. Name another file.")
+    if (why := _not_writable(path)) is not None:
+        raise click.UsageError(
+            f"{path} cannot be written: {why}. Nothing was written. Mend that, or name another file."
+        )
     if path.exists() and not replace:
         raise _is_there(path, replace=replace)
 
@@ -46,6 +47,15 @@ def new_file(path: Path, taken: frozenset[Path], *, replace: bool | None) -> Ite
     except FileExistsError:
         # Another program has put a file there meanwhile.
         raise _is_there(path, replace=replace) from None
+
+
+def _not_writable(path: Path) -> str | None:
+    folder = path.absolute().parent
+    if not path.is_file() and path.exists():
+        return "it is no file"
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"this user may not write to the folder {folder}"
 
 
 def _is_there(path: Path, *, replace: bool | None) -> click.UsageError:

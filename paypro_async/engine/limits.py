@@ -89,9 +89,12 @@ class Timing:
         request = request_timeout or min(20.0, settle_after / 3, (settle_after - (send_within or 0)) / 2)
         send = send_within or min(10.0, settle_after / 6, (settle_after - request) / 2)
         if not (request > 0 and send > 0 and request + send < settle_after):
+            others = [f"{name} ({given[name]:g} s)" for name in ("request_timeout", "send_within") if name in given]
+            together = " together" if len(others) > 1 else ""
             raise ConfigurationError(
-                "settle_after must be longer than send_within and request_timeout together: a payout that is still "
-                "under way would be believed lost and sent again. Raise settle_after or shorten the others."
+                f"settle_after ({settle_after:g} s) must be longer than {' and '.join(others)}{together}: a payout "
+                "that is still under way would be believed lost and sent again. Nothing was sent. Raise settle_after, "
+                "or lower what it has to be longer than."
             )
         return cls(
             settle_after=settle_after,

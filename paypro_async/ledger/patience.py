@@ -12,6 +12,11 @@ __all__ = ["PAGE_SECONDS", "answer_within"]
 
 T = TypeVar("T")
 
+_NOTHING_SENT = (
+    "Nothing was sent for what it did not store. Look whether another program holds it, or whether its server or its "
+    "disk stands still; then do the same again."
+)
+
 PAGE_SECONDS = 60.0
 """How long a ledger may look for one page of a file: it may be cold, but not silent."""
 
@@ -36,8 +41,8 @@ async def answer_within(seconds: float, ledger: Ledger, answer: Awaitable[T]) ->
         async with asyncio.timeout(max(0.0, seconds)):
             return await answer
     except NoAnswerError as error:
-        raise LedgerUnavailableError(f"{error}. Nothing was sent for what it did not store.") from None
+        raise LedgerUnavailableError(f"{error}. {_NOTHING_SENT}") from None
     except TimeoutError:
-        raise LedgerUnavailableError(
-            f"The ledger did not answer within {seconds:.3g} s. Nothing was sent for what it did not store."
-        ) from None
+        silent = f"The ledger did not answer within {seconds:.3g} s."
+        trouble: str | None = getattr(ledger, "trouble", None)
+        raise LedgerUnavailableError(f"{silent} {trouble or _NOTHING_SENT}") from None

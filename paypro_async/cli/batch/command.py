@@ -1,6 +1,7 @@
 """``paypro batch``: the options, and the file before anything is sent."""
 
 import asyncio
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +29,7 @@ from paypro_async.cli.output import note
 from paypro_async.cli.places import refuse_path
 from paypro_async.client import PayProClient
 from paypro_async.ledger.opening import LedgerUrl
+from paypro_async.settings import slips
 
 __all__ = ["batch"]
 
@@ -228,7 +230,9 @@ def _name(path: Path) -> str:
 def _ledger(given: str | None) -> LedgerUrl:
     url = ledger_url(given)
     if url is None:
-        raise click.UsageError(f"Where are payouts remembered? Give --ledger {LEDGER_EXAMPLE}, or PAYPRO_LEDGER.")
+        raise click.UsageError(
+            f"Where are payouts remembered? Give --ledger {LEDGER_EXAMPLE}, or PAYPRO_LEDGER.{slips(os.environ)}"
+        )
     if url.in_memory:
         raise click.UsageError(f"A ledger in memory forgets in a crash what was paid. Give --ledger {LEDGER_EXAMPLE}.")
     return url

@@ -62,7 +62,13 @@ class EarlierRuns:
         """
         new = not await ledger.holds_payouts(self.merchant_no)
         if new:
-            note(f"The ledger {ledger.name} is new: it holds no payout of merchant {self.merchant_no} yet.")
+            others = sorted({one.merchant_no for one in await ledger.merchants()} - {self.merchant_no})
+            note(
+                f"The ledger {ledger.name} holds payouts of merchant {', '.join(others)}, and none of merchant "
+                f"{self.merchant_no} yet. Compare the two, with their zeros."
+                if others
+                else f"The ledger {ledger.name} is new: it holds no payout of merchant {self.merchant_no} yet."
+            )
         if ledger.restored_since is not None:
             return  # It knows that it has forgotten something, and asks before it sends.
         for name, numbers in self._told():

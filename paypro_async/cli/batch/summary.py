@@ -10,7 +10,7 @@ from attrs import field, frozen
 from paypro_async._core.report import BatchReport, ItemStatus
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import FileReport, PaidRows
-from paypro_async.cli.exits import Exit
+from paypro_async.cli.exits import Exit, in_options
 from paypro_async.errors import CredentialsRefusedError, PaidMeanwhileError
 
 __all__ = ["Summary"]
@@ -124,7 +124,7 @@ class Summary:
         if self.whole.codes:
             codes = ", ".join(f"{code} ({rows:,} rows)" for code, rows in self.whole.codes.most_common(10))
             lines.append(f"Codes of what was not accepted: {codes}")
-        lines += [f"{_rows(rows)}: {why}" for why, rows in self.whole.reasons.most_common(_SHOWN_REASONS)]
+        lines += [f"{_rows(rows)}: {in_options(why)}" for why, rows in self.whole.reasons.most_common(_SHOWN_REASONS)]
         if elsewhere := self.report.codes.get(PaidMeanwhileError.__name__, 0):
             lines.append(
                 f"{elsewhere:,} {_were(elsewhere)} not sent, since another run paid the same to the same account "

@@ -33,6 +33,7 @@ SECONDS = 10.0
 _HEAD_LIMIT = 64 * 1024
 _PORTS = {"http": 80, "https": 443}
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_OUT_OF_TIME, _OTHER_NAME = (9, 10), (62, 64)  # as OpenSSL numbers them
 _OK = 200
 
 
@@ -64,7 +65,7 @@ class Seen:
         authorities: The list that certificates are checked with.
         authorities_wrong: Why it cannot be read.
         certificate: That of the platform, or of what answers for it.
-        tls_wrong: Why TLS failed.
+        tls_wrong: Why TLS failed, and *tls_mend* what mends it.
         wrong: Why there was no reply otherwise.
         headers: Of the reply, by their names in small letters.
         ahead: By how many seconds the clock of this machine is ahead of the reply's; None if the reply tells no time.
@@ -77,6 +78,7 @@ class Seen:
     certificate: Certificate | None = None
     authorities_wrong: str | None = None
     tls_wrong: str | None = None
+    tls_mend: str = ""
     wrong: str | None = None
     headers: Mapping[str, str] = field(default=_NO_HEADERS)
     ahead: float | None = None
@@ -107,7 +109,7 @@ async def look_at(base_url: str, given_proxy: Any, request: WireRequest | None =
     except TimeoutError:
         seen.wrong = f"nothing was heard within {SECONDS:.0f} seconds"
     except ssl.SSLError as error:
-        seen.tls_wrong = _reason(error)
+        seen.tls_wrong, seen.tls_mend = _reason(error), _tls_mend(error)
         await _look_whose(seen, base_url, proxy)
     except (OSError, ValueError, EOFError) as error:
         seen.wrong = _reason(error)
@@ -261,6 +263,19 @@ def _authorities() -> str:
         if value := os.environ.get(name):
             return f"{name}={value}"
     return certifi.where()
+
+
+def _tls_mend(error: ssl.SSLError) -> str:
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return "This is no matter of trust: 'access' tells what it is."
+    if error.verify_code in _OUT_OF_TIME:
+        return "Compare the clock of this machine first; if it is right, only who runs that server can renew it."
+    if error.verify_code in _OTHER_NAME:
+        return "Write the host's own name into PAYPRO_BASE_URL. If it is right, do not pay: ask who answers there."
+    return (
+        "If a proxy of your company opens TLS, give its authority with SSL_CERT_FILE (in PEM, with the usual ones "
+        "behind it). If not, do not pay through it: ask who answers there."
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -19,8 +19,9 @@ from paypro_async._core.wire import WireRequest
 from paypro_async.cli.doctor.connection import Seen, look_at
 from paypro_async.cli.doctor.disk import Disk, look_at_disk
 from paypro_async.cli.doctor.variables import Settings, Variables, read_settings, read_variables
+from paypro_async.cli.exits import explain
 from paypro_async.engine.platform import Platform
-from paypro_async.errors import PayProError, PayProWarning
+from paypro_async.errors import ConfigurationError, PayProError, PayProWarning
 from paypro_async.ledger import Account, open_ledger
 from paypro_async.ledger.admin.records import is_refused_under
 from paypro_async.ledger.opening import LedgerUrl
@@ -29,7 +30,7 @@ from paypro_async.ledger.sql.provenance.watermark import mark_beside
 from paypro_async.runtime import SystemRuntime
 from paypro_async.transport import TransportSettings, open_transport
 
-__all__ = ["Evidence", "Heard", "LedgerFacts", "gather"]
+__all__ = ["Evidence", "Heard", "LedgerFacts", "NotAsked", "gather"]
 
 T = TypeVar("T")
 
@@ -91,6 +92,12 @@ class LedgerFacts:
     disk: Disk | None = None
     server: Mapping[str, str] | None = None
     pooling: str | None = None
+
+
+class NotAsked(str):
+    """Why the platform could not be asked: a setting is wrong, and what mends it stands there."""
+
+    __slots__ = ()
 
 
 @frozen(kw_only=True)
@@ -179,6 +186,8 @@ async def _hear(settings: Settings) -> Heard | str | None:
             return await _heard(platform)
     except TimeoutError:
         return f"not all was answered within {_ASKING_SECONDS:.0f} seconds"
+    except ConfigurationError as error:
+        return NotAsked(explain(error).removeprefix("Error: "))
     except (PayProError, ValueError) as error:
         return str(error)
 

@@ -42,7 +42,8 @@ def ledger(evidence: Evidence) -> Finding:
             name="ledger",
             found=f"{found.name} holds this merchant's payouts on {here.environment}, and these settings are for "
             f"{account.environment}.",
-            advice="Name the other ledger, or set the environment that is meant.",
+            advice="Name the other ledger (PAYPRO_LEDGER or --ledger); or, if it is the same platform under a new "
+            f"address, set PAYPRO_ENVIRONMENT={here.environment}.",
         )
     return Finding(name="ledger", found=f"{found.name} holds payouts of this merchant on {here.environment}.")
 
@@ -59,13 +60,13 @@ def disk(evidence: Evidence) -> Finding | None:
             f"{found.folder} lies on {found.kind}, which another machine keeps: SQLite's log does not work there.",
             "Put the ledger on a disk of this machine, or use PostgreSQL for several machines.",
         )
+    if found.free is not None and found.free < _HARDLY_ANY:
+        return _disk(f"{found.folder} has {_size(found.free)} left.", "Make room.")
     if is_passing(found.kind):
         return _disk(
             f"{found.folder} lies in memory ({found.kind}) and is empty when the machine is started anew.",
             "Put the ledger on a disk.",
         )
-    if found.free is not None and found.free < _HARDLY_ANY:
-        return _disk(f"{found.folder} has {_size(found.free)} left.", "Make room.")
     return _disk_that_works(found)
 
 

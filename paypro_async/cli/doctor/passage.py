@@ -71,10 +71,8 @@ def tls(evidence: Evidence) -> Finding | None:
         whose = f" It is the certificate of {_whose(seen.certificate)}." if seen.certificate else ""
         return Finding(
             name="tls",
-            found=f"The connection is not trusted: {_short(seen.tls_wrong)}.{whose} Authorities: {seen.authorities}.",
-            advice="If a proxy of your company opens TLS, give its authority with SSL_CERT_FILE (in PEM, with the "
-            "usual ones behind it). If not, do not pay through it: ask who answers there. A certificate that is out of "
-            "its time may also be a wrong clock.",
+            found=f"TLS could not be set up: {_short(seen.tls_wrong)}.{whose} Authorities: {seen.authorities}.",
+            advice=seen.tls_mend,
         )
     if seen.certificate is None:
         return _not_looked("tls", evidence, seen)

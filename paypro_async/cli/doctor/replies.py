@@ -4,7 +4,7 @@ from attrs import fields
 
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.platform_codes import ACCEPTED, Codes
-from paypro_async.cli.doctor.evidence import Evidence, Heard
+from paypro_async.cli.doctor.evidence import Evidence, Heard, NotAsked
 from paypro_async.cli.doctor.finding import Finding
 
 __all__ = ["access", "balance", "unknown_order"]
@@ -17,6 +17,8 @@ def access(evidence: Evidence) -> Finding:
     heard, endpoint = evidence.heard, evidence.settings.endpoint
     if heard is None or endpoint is None:
         return Finding(name="access", found="The platform was not asked.", advice="Mend the settings first.")
+    if isinstance(heard, NotAsked):
+        return Finding(name="access", found="The platform was not asked, as a setting cannot be used.", advice=heard)
     if isinstance(heard, str):
         return _no_answer(endpoint.base_url, heard, "Mend that, and what other lines say.")
     if _is_taken(evidence, heard):

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from attrs import field, frozen
@@ -12,28 +11,13 @@ from paypro_async._core.platform_codes import Codes
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.signing import Md5Signer
 from paypro_async.cli.exits import explain
-from paypro_async.cli.log_output import LOG_VARIABLE
 from paypro_async.client import PayProClient
 from paypro_async.errors import ConfigurationError
-from paypro_async.settings import CODE_VARIABLES, VARIABLES, settings_from, signer_from
+from paypro_async.settings import KNOWN, VARIABLES, nearest, settings_from, signer_from
 
 __all__ = ["KNOWN", "Misspelt", "Settings", "Variables", "read_settings", "read_variables"]
 
-KNOWN: frozenset[str] = frozenset(
-    {
-        *VARIABLES,
-        *CODE_VARIABLES,
-        "PAYPRO_SECRET",
-        "PAYPRO_SECRET_FILE",
-        "PAYPRO_SECRET_POSITION",
-        "PAYPRO_LEDGER_MARK",
-        LOG_VARIABLE,
-    }
-)
-"""Every variable of this package that has a meaning."""
-
 _OTHERS = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
-_NEAR = 0.75
 _STANDS_FOR: Mapping[str, Any] = {
     "base_url": "https://paypro.invalid",
     "merchant_no": "0",
@@ -101,11 +85,7 @@ def read_variables(environ: Mapping[str, str] = os.environ) -> Variables:
     return Variables(
         ours=tuple(name for name in named if name in KNOWN),
         others=tuple(name for name in sorted(environ) if name.upper() in _OTHERS and environ[name]),
-        unknown=tuple(
-            Misspelt(name, next(iter(get_close_matches(name.upper(), KNOWN, n=1, cutoff=_NEAR)), None))
-            for name in named
-            if name not in KNOWN
-        ),
+        unknown=tuple(Misspelt(name, nearest(name)) for name in named if name not in KNOWN),
     )
 
 

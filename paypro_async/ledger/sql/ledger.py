@@ -85,6 +85,8 @@ class SqlLedger:
         # A caller waits for the writer's thread, and may leave at any time; of what is made of this class, who knows.
         self.ends_when_cancelled: bool = type(self) is SqlLedger
         self._opened_by = this_process()
+        # Why what is asked just now is tried again, for a caller that waits no longer.
+        self.trouble: str | None = None
         self._in_flight = InFlight()
         self._given_up = threading.Event()
 
@@ -349,7 +351,7 @@ class SqlLedger:
         pause, conflicts, told = 0.02, 0, False
         while True:
             try:
-                return do(conflicts)
+                answer = do(conflicts)
             except exc.SQLAlchemyError as error:
                 # Two payouts with one order number: which of them, a group finds out that looks before it writes.
                 # Meanwhile another process may write one more.
@@ -358,9 +360,14 @@ class SqlLedger:
                     continue
                 unavailable = self._database.unavailable(error)
                 hopeless = not self._database.passing(error) or time.monotonic() + pause > until
+            else:
+                self.trouble = None
+                return answer
             # Out here, so that the database's error, which holds personal values, is not the context of this one.
             if hopeless or self._given_up.wait(pause):
+                self.trouble = None
                 raise unavailable
+            self.trouble = str(unavailable)
             pause = min(0.5, pause * 2)
             if not told and time.monotonic() - began > _TELLING_SECONDS:
                 told = True

@@ -170,10 +170,9 @@ class SqliteDatabase(Database):
         except OSError as error:
             reason = error.strerror
         if reason is not None:
-            raise LedgerUnavailableError(
-                f"The ledger {self.name} cannot be opened: {reason}. Nothing was sent. Make its folder, or "
-                "mend the permissions."
-            )
+            is_folder = self._path.is_dir()
+            mend = "Name a file in it." if is_folder else "Make its folder, or mend the permissions."
+            raise LedgerUnavailableError(f"The ledger {self.name} cannot be opened: {reason}. Nothing was sent. {mend}")
 
     def _refuse_inherited(self) -> None:
         found = _found(self._path)

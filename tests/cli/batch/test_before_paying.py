@@ -107,7 +107,10 @@ def test_without_a_ledger_nothing_is_paid(here: Here, monkeypatch: pytest.Monkey
         (["--rate", "0"], "rate"),
         (["--base-url", "http://elsewhere.example"], "say --allow-plain-http if"),
         (["--region", "atlantis"], "atlantis"),
-        (["--settle-after", "1", "--request-timeout", "5"], "--settle-after must be longer"),
+        (
+            ["--settle-after", "1", "--request-timeout", "5"],
+            "--settle-after (1 s) must be longer than --request-timeout (5 s)",
+        ),
         (["--secret", "x"], "No such option"),
     ],
 )

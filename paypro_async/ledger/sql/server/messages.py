@@ -14,6 +14,7 @@ __all__ = ["NOT_PREPARED", "UNKNOWN_HOST", "code_of", "is_hopeless", "line_of", 
 # Codes that are ours, for what has no SQLSTATE. A digit never stands at such a place in one of the server's.
 _UNREACHABLE = "not reachable"
 _NO_SOCKET = "no socket"
+_NO_POSTGRES = "no PostgreSQL"
 _SILENT = "silent"
 UNKNOWN_HOST: str = "unknown host"
 _TLS = "not trusted"
@@ -45,6 +46,7 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"connection option|URI query|(invalid \w+|bad) value|invalid (integer|port)|of service|could not parse",
             "URL",
         ),
+        ("invalid response to SSL|expected authentication request|unsupported frontend protocol", _NO_POSTGRES),
         ("no password supplied", _LOGIN),
         ("(password|SASL) authentication failed|auth failed", "28P01"),
         (r"no pg_hba\.conf entry|pg_hba\.conf rejects|authentication failed|no such user", "28000"),
@@ -73,6 +75,7 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
     {
         _UNREACHABLE: "the server cannot be reached; start it, or mend host and port in the URL",
         _NO_SOCKET: "no server listens on that socket; start it, or mend the folder (and the port) in the URL",
+        _NO_POSTGRES: "what listens there is no PostgreSQL; mend host and port in the URL",
         _SILENT: "the server does not answer; look whether it, a pooler or a firewall before it stands still",
         UNKNOWN_HOST: "there is no host of that name; mend the host in the URL",
         _TLS: (
