@@ -50,7 +50,8 @@ class PayoutResult:
         currency: ISO 4217, from the region.
         platform_trade_no: PayPro's own order number, if it gave one.
         code: The platform's code as text, unchanged (``"0000"``, ``"0015"``, …).
-        message: The platform's own words for the code.
+        message: The platform's words for the code, fit for people: at most 300 characters, what steers a terminal
+            escaped, account numbers, addresses and the payee's name masked.
         utr: The bank's reference, once a query has told it.
         attempts: How often the payout was sent.
     """

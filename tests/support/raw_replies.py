@@ -102,6 +102,8 @@ _FRAMING = {
     "name that is not ASCII": Raw(sized(PAID, "X-é: a".encode())),
     "long header": Raw(sized(PAID, b"X-Long: " + b"a" * 30_000), P),
     "header of 9,000 bytes": Raw(sized(PAID, b"X-Long: " + b"a" * 9_000), P),
+    "longest head": Raw(sized(PAID, b"X-Long: " + b"a" * (65_536 - len(sized(b"", b"X-Long: ")) - 2)), P),
+    "head longer by one": Raw(sized(PAID, b"X-Long: " + b"a" * (65_537 - len(sized(b"", b"X-Long: ")) - 2))),
     "header beyond the limit": Raw(sized(PAID, b"X-Long: " + b"a" * 65_536)),
     "many headers": Raw(sized(PAID, *[b"X-%d: a" % n for n in range(200)]), P),
     "too many headers": Raw(sized(PAID, *[b"X-%d: a" % n for n in range(2000)])),
