@@ -125,7 +125,10 @@ def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledg
     if read.in_memory:
         return MemoryLedger(runtime=runtime)
     if read.file is None and find_spec("psycopg") is None:
-        raise ConfigurationError("A ledger in PostgreSQL needs psycopg: pip install 'paypro-async[postgres]'.")
+        raise ConfigurationError(
+            "A ledger in PostgreSQL needs psycopg, which is not installed. Nothing was sent; install it with: "
+            "pip install 'paypro-async[postgres]'."
+        )
     # SQLAlchemy costs a third of a second to import; a client that keeps no file does not pay for it.
     from paypro_async.ledger.sql.ledger import SqlLedger  # noqa: PLC0415
 

@@ -10,7 +10,7 @@ import pytest
 
 from paypro_async import LedgerUnavailableError, PayProClient
 from paypro_async.cli.app import run
-from tests.support.servers import Peer, Server, unused_url
+from tests.support.servers import Peer, Server, replies, unused_url
 
 SECRET, PASSWORD = "not-for-any-screen-91", "nor-is-this-77"
 HEAD = "amount,name,mobile,email,bank_number,bank_code,remark,trade_no\n"
@@ -166,6 +166,16 @@ def test_the_doctor_blames_no_network_for_a_setting(command: Command) -> None:
     code, said = command("doctor", PAYPRO_REGION="Brazil")
     assert code == 1
     assert "The platform was not asked, as a setting cannot be used." in said
+    assert "Check the network" not in said
+
+
+async def test_the_doctor_tells_what_answers_instead(command: Command) -> None:
+    """Another server than PayPro's is no matter of the network."""
+    page = b"HTTP/1.1 404 Not Found\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello"
+    async with Server(replies(page)) as server:
+        code, said = await asyncio.to_thread(command, "doctor", PAYPRO_BASE_URL=server.base_url)
+    assert code == 1
+    assert "not as PayPro does: compare the address with the one that PayPro gave" in said
     assert "Check the network" not in said
 
 

@@ -11,7 +11,7 @@ from paypro_async._core.report import BatchReport, ItemStatus
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import FileReport, PaidRows
 from paypro_async.cli.exits import Exit, in_options
-from paypro_async.errors import CredentialsRefusedError, PaidMeanwhileError
+from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
 
 __all__ = ["Summary"]
 
@@ -79,6 +79,14 @@ class Summary:
         codes = (item.code for item in self.report.failures if isinstance(item.error, CredentialsRefusedError))
         return next(codes, None) if self.report.stopped == "bad_credentials" else None
 
+    @property
+    def _trouble(self) -> str:
+        """What the ledger said when it could not be written, behind a blank."""
+        if self.report.stopped != "ledger_unavailable":
+            return ""
+        said = (str(item.error) for item in self.report.failures if isinstance(item.error, LedgerUnavailableError))
+        return f" {next(said, 'Look at its disk or its server.')} Then run the same command again."
+
     def as_data(self) -> dict[str, Any]:
         """One object. Amounts are text, since a float would round them."""
         statuses = {
@@ -132,7 +140,9 @@ class Summary:
             )
         if self.report.stopped in _STOPPED:
             code = f", code {self.stopped_by}" if self.stopped_by else ""
-            lines.append(f"Stopped early ({self.report.stopped}{code}): {_STOPPED[self.report.stopped]}.")
+            lines.append(
+                f"Stopped early ({self.report.stopped}{code}): {_STOPPED[self.report.stopped]}.{self._trouble}"
+            )
         lines.append(f"{self.report.elapsed:,.1f} seconds, {self.report.rate:,.0f} rows a second.")
         if self.result:
             lines.append(f"Result file: {self.result}")

@@ -6,6 +6,7 @@ from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.platform_codes import ACCEPTED, Codes
 from paypro_async.cli.doctor.evidence import Evidence, Heard, NotAsked
 from paypro_async.cli.doctor.finding import Finding
+from paypro_async.cli.exits import in_options
 
 __all__ = ["access", "balance", "unknown_order"]
 
@@ -46,10 +47,14 @@ def access(evidence: Evidence) -> Finding:
 
 
 def _no_answer(address: str, why: str, mend: str | None) -> Finding:
+    if mend is None and why.startswith("HTTP "):
+        mend = "Something answers there, but not as PayPro does: compare the address with the one that PayPro gave."
+    elif mend is None and address.startswith("http:"):
+        mend = "Check the network and the proxy, and whether the address should begin with https://."
     return Finding(
         name="access",
         found=f"No usable answer comes from {address}: {why.rstrip('.')}.",
-        advice=f"{mend or 'Check the network and the proxy.'} The address stands in PAYPRO_BASE_URL.",
+        advice=f"{in_options(mend or 'Check the network and the proxy.')} The address stands in PAYPRO_BASE_URL.",
     )
 
 
