@@ -26,7 +26,7 @@ from paypro_async.runtime import end_task
 
 __all__ = ["Batch", "BatchOptions"]
 
-_ENDING_SECONDS = 1.0
+_ENDING_SECONDS = RECORDING_SECONDS + 1.0  # a step that is cut off still stores what it learned
 _NO_PAYOUT = (ItemStatus.INVALID, ItemStatus.CONFLICT)
 
 
