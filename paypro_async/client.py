@@ -76,7 +76,7 @@ class PayProClient:
             though another system may have made it. By default a person looks first.
         environment: A name for the platform behind *base_url*, kept when its address changes. By default the host.
         allow_plain_http: Allow plain http to another machine.
-        max_connections: Connections at most, and so requests at one time.
+        max_connections: Requests at one time. Other payouts wait unannounced; in vain, they are a PoolTimeoutError.
         proxy: The URL of a proxy; by default the environment's ``HTTPS_PROXY``.
         ssl_context: For an own CA or a client certificate (mTLS).
         transport: ``"httpx"``, ``"aiohttp"`` (fast, extra ``aiohttp``), ``"httpx2"`` (extra ``httpx2``), or an own

@@ -143,7 +143,10 @@ class PaidMeanwhileError(NotSentError):
 
 
 class PoolTimeoutError(NotSentError):
-    """Every connection stayed busy. Nothing was sent; raise ``max_connections`` or lower the concurrency."""
+    """Every connection was busy until no reply could come in time any more, as long as replies have lately taken.
+
+    Nothing was sent. Call again with the same trade_no; raise ``max_connections`` or ``timeout``, or pay fewer at once.
+    """
 
 
 class LedgerUnavailableError(NotSentError):
