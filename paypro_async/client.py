@@ -1,6 +1,5 @@
 """``PayProClient``: what users open, pay with and close."""
 
-import os
 import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -34,7 +33,7 @@ from paypro_async.errors import ConfigurationError
 from paypro_async.ledger import Account, Ledger, open_ledger, warn_of_no_name
 from paypro_async.ledger.patience import answer_within
 from paypro_async.runtime import Runtime, SystemRuntime
-from paypro_async.settings import ClientSettings, settings_from
+from paypro_async.settings import ClientSettings, settings_from_environment
 from paypro_async.transport import Transport, TransportName, TransportSettings, check_transport, open_transport
 
 __all__ = ["PayProClient"]
@@ -162,7 +161,7 @@ class PayProClient:
         Raises:
             ConfigurationError: If something is missing or cannot be read.
         """
-        return cls(**settings_from(os.environ, settings))
+        return cls(**settings_from_environment(settings))
 
     async def __aenter__(self) -> Self:
         await self.open()

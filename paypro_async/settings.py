@@ -1,5 +1,7 @@
 """Settings from the environment, for ``PayProClient.from_env()`` and the command line."""
 
+import os
+import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,12 +14,22 @@ from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import Region
 from paypro_async._core.secret import HiddenFields, HiddenText
 from paypro_async._core.signing import Md5Signer, Signer
-from paypro_async.errors import ConfigurationError
+from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.ledger import Ledger
 from paypro_async.runtime import Runtime
 from paypro_async.transport import Transport, TransportName
 
-__all__ = ["CODE_VARIABLES", "KNOWN", "VARIABLES", "ClientSettings", "nearest", "settings_from", "signer_from", "slips"]
+__all__ = [
+    "CODE_VARIABLES",
+    "KNOWN",
+    "VARIABLES",
+    "ClientSettings",
+    "nearest",
+    "settings_from",
+    "settings_from_environment",
+    "signer_from",
+    "slips",
+]
 
 
 class ClientSettings(TypedDict, total=False):
@@ -102,6 +114,18 @@ def slips(environ: Mapping[str, str]) -> str:
     names = sorted(name for name in environ if name.upper().startswith("PAYPRO_") and name not in KNOWN)
     near = [(name, meant) for name in names if (meant := nearest(name)) is not None and not environ.get(meant)]
     return "".join(f" {name} is set and means nothing: is it {meant}?" for name, meant in near)
+
+
+def settings_from_environment(given: Mapping[str, Any]) -> dict[str, Any]:
+    """As :func:`settings_from`, of this process; a variable that is probably misspelt warns whoever makes the client.
+
+    Raises:
+        ConfigurationError: If something is missing or cannot be read.
+    """
+    settings = settings_from(os.environ, given)
+    if told := slips(os.environ):
+        warnings.warn(told.strip(), PayProWarning, stacklevel=3)
+    return settings
 
 
 def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:

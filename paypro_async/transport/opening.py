@@ -19,7 +19,10 @@ def check_transport(transport: str | Transport) -> None:
     """
     known = transport in TRANSPORTS if isinstance(transport, str) else hasattr(transport, "send")
     if not known:
-        raise ConfigurationError("The transport is not understood. Give 'httpx', 'aiohttp', 'httpx2' or a Transport.")
+        raise ConfigurationError(
+            "The transport is not understood. Give 'httpx', 'aiohttp', 'httpx2' or a "
+            "Transport, by transport= or PAYPRO_TRANSPORT."
+        )
 
 
 class _Preparable(Transport, Protocol):

@@ -337,3 +337,12 @@ async def test_a_ledger_that_was_begun_as_local_goes_on_by_that_name(tmp_path: P
         async with PayProClient(**here, environment="local") as client:
             assert (await client.payout(**fields("T1"))).status is PayoutStatus.PROCESSING
         assert len(sandbox.books.bookings) == 1
+
+
+def test_a_misspelt_variable_warns_whoever_makes_the_client(environment):
+    """It would mean nothing without a word: a ledger that is not used, a window that is not kept."""
+    environment.delenv("PAYPRO_LEDGER")
+    environment.setenv("PAYPRO_LEGDER", "payouts.db")
+    with pytest.warns(PayProWarning, match="PAYPRO_LEGDER is set and means nothing: is it PAYPRO_LEDGER") as told:
+        PayProClient.from_env()
+    assert told[0].filename == __file__
