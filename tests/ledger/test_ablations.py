@@ -121,6 +121,7 @@ class Frozen(HttpxTransport):
 
     def __init__(self, *, deadline: bool) -> None:
         super().__init__(TransportSettings(runtime=VirtualRuntime()))
+        self.keeps_time = True  # A frozen process has nobody who would end it in time.
         self.thawed = asyncio.Event()
         self._deadline = deadline
 
