@@ -74,9 +74,9 @@ class Wire:
         self.reader = reader
         self.gate = gate
         self.lane: Lane | None = None
-        self.clean = False  # whether a whole reply was read, and nothing behind it
+        self.clean: bool = False  # whether a whole reply was read, and nothing behind it
         self.dialled: Any = None  # the stream, if a connection was made for this request
-        self.connecting = ""  # the step of connecting that was begun last
+        self.connecting: str = ""  # the step of connecting that was begun last
 
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         """See one step of httpcore."""
@@ -120,7 +120,7 @@ class Gate:
 
     def __init__(self) -> None:
         self.reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.opened = asyncio.Event()
+        self.opened: asyncio.Event = asyncio.Event()
 
     async def pass_through(self) -> None:
         """Wait until it is open."""
