@@ -84,8 +84,8 @@ def watch_commits(ledger: DyingLedger) -> None:
         return engine
 
     def commit(connection: Connection) -> None:
-        if not ledger.committing:
-            return
+        if not ledger.committing or not connection.get_execution_options().get("paypro_write"):
+            return  # A look at the database before the group's own transaction holds nothing.
         at(f"before the {ledger.committing}'s commit")
         if the_end[0] == f"in the {ledger.committing}'s commit" and connection.dialect.name == "postgresql":
             # Asked for, and the answer never read.
