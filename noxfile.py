@@ -36,12 +36,9 @@ EXTRAS = ".[cli,httpx2,postgres]"  # all of them, since [cli] brings [fast] and 
 MEET_DEPENDENCIES = [
     "tests/core/test_codec.py",
     "tests/core/test_errors.py",
-    "tests/core/test_models.py",
     "tests/transport",
     "tests/sandbox",
-    "tests/ledger/test_changes.py",
     "tests/ledger/test_move.py",
-    "tests/cli/batch/test_command.py",
     "tests/cli/batch/test_paid_before.py",
     "tests/test_public_api.py",
 ]
@@ -66,7 +63,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def trials(session: nox.Session) -> None:
-    """Run what takes long: trials, and every property again with ten times the examples; arguments as for tests."""
+    """Run what takes long: trials, and every property again with four times the examples; arguments as for tests."""
     _install_for_tests(session)
     _pytest(session, "-n", "3", "-m", "trial or hypothesis", "--hypothesis-profile=trials")
 
