@@ -81,9 +81,11 @@ def test_each_defect_is_found(name: str):
 
 
 @pytest.mark.trial
-@pytest.mark.parametrize("name", MUTATIONS)
+@pytest.mark.parametrize("name", [name for name in MUTATIONS if FOUND_AT.get(name, 0) < 100])
 def test_each_defect_is_found_by_a_search(name: str):
-    """The first finding of a search that knows nothing is one of those that the defect leads to."""
+    """The first finding of a search that knows nothing is one of those that the defect leads to. The searches for the
+    others take up to a minute each; that their worlds find them is tested above.
+    """
     with MUTATIONS[name].planted():
         found = run_range(0, SEARCHED, stop=True).found
     assert found, f"not found in {SEARCHED} worlds: {name}"
