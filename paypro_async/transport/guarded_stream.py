@@ -2,21 +2,21 @@
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import anyio
 import anyio.abc
 
 from paypro_async.transport.connections.sockets import Found, look_at
+from paypro_async.transport.stream_above import StreamAbove
 
 __all__ = ["GuardedStream"]
 
 _WHOLE = 1 << 20  # bytes; more than the loop reads at one time
 
 
-class GuardedStream(anyio.abc.ByteStream):
+class GuardedStream(StreamAbove):
     """A TCP stream of a transport whose requests must not leave late.
 
     Between an HTTP library's "now it is written" and the write lie a hundred microseconds of Python. A busy process
@@ -34,7 +34,7 @@ class GuardedStream(anyio.abc.ByteStream):
     """
 
     def __init__(self, stream: anyio.abc.ByteStream, guard: Callable[[], Callable[[], None] | None]) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self._guard = guard
         self.given_up: bool = False
         self.socket: socket.socket = stream.extra(anyio.abc.SocketAttribute.raw_socket)  # noqa: S610  no query
@@ -72,16 +72,3 @@ class GuardedStream(anyio.abc.ByteStream):
         self.given_up = True
         with suppress(OSError):  # gone already
             self.socket.shutdown(socket.SHUT_RDWR)
-
-    async def send_eof(self) -> None:
-        """Say that nothing more comes."""
-        await self._stream.send_eof()
-
-    async def aclose(self) -> None:
-        """Close the stream beneath."""
-        await self._stream.aclose()
-
-    @property
-    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        """Those of the stream beneath."""
-        return self._stream.extra_attributes

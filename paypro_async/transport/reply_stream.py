@@ -1,17 +1,15 @@
 """A stream that hands what it reads to the reader of replies first, and lets nothing more through than that wants."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import anyio
 import anyio.abc
 
 from paypro_async.transport.reading import ReplyReader
+from paypro_async.transport.stream_above import StreamAbove
 
 __all__ = ["ReplyStream"]
 
 
-class ReplyStream(anyio.abc.ByteStream):
+class ReplyStream(StreamAbove):
     """A stream, of TCP or of TLS, from which an HTTP library reads replies.
 
     Args:
@@ -22,7 +20,7 @@ class ReplyStream(anyio.abc.ByteStream):
     """
 
     def __init__(self, stream: anyio.abc.ByteStream) -> None:
-        self._stream = stream
+        super().__init__(stream)
         self.reader: ReplyReader | None = None
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
@@ -45,20 +43,3 @@ class ReplyStream(anyio.abc.ByteStream):
         if not reader.feed(data):
             raise anyio.BrokenResourceError
         return data[: len(data) - reader.behind]
-
-    async def send(self, item: bytes) -> None:
-        """Write *item* to the stream beneath."""
-        await self._stream.send(item)
-
-    async def send_eof(self) -> None:
-        """Say that nothing more comes."""
-        await self._stream.send_eof()
-
-    async def aclose(self) -> None:
-        """Close the stream beneath."""
-        await self._stream.aclose()
-
-    @property
-    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        """Those of the stream beneath."""
-        return self._stream.extra_attributes
