@@ -81,13 +81,16 @@ async def test_a_second_signal_ends_at_once(terminal: Terminal, sandbox: Sandbox
     assert booked_exactly(sandbox, terminal.result())
 
 
-Meanwhile = Callable[[asyncio.subprocess.Process, int], Awaitable[object]]
+Meanwhile = Callable[[asyncio.subprocess.Process, Callable[[], Awaitable[None]]], Awaitable[object]]
 
 
 async def on_a_terminal(
     terminal: Terminal, *arguments: str, env: dict[str, str] | None = None, meanwhile: Meanwhile | None = None
 ) -> tuple[int, str]:
-    """Run with standard error on a pseudo-terminal; the exit code and what appeared there."""
+    """Run with standard error on a pseudo-terminal; the exit code and what appeared there.
+
+    *meanwhile* is given the process, and what types a ``^C``.
+    """
     ours, theirs = pty.openpty()
     process = await terminal.start(
         *arguments, env={"TERM": "xterm-256color", "COLUMNS": "80"} | (env or {}), stderr=theirs
@@ -105,9 +108,15 @@ async def on_a_terminal(
             loop.remove_reader(ours)
             ended.set()
 
+    async def type_ctrl_c() -> None:
+        os.write(ours, b"\x03")
+        # A terminal throws away what it has not shown yet when it meets one, which it does when it comes round to it.
+        while b"^C" not in shown:  # noqa: ASYNC110 - a terminal sends no events
+            await asyncio.sleep(0.002)
+
     loop.add_reader(ours, read)
     if meanwhile:
-        await meanwhile(process, ours)
+        await meanwhile(process, type_ctrl_c)
     await process.communicate()
     await ended.wait()
     os.close(ours)
@@ -148,10 +157,10 @@ async def test_a_bar_leaves_the_terminal_in_order_when_interrupted(terminal: Ter
     """The cursor is shown again before anything else is said."""
     terminal.file(40)
 
-    async def interrupt(process: asyncio.subprocess.Process, screen: int) -> None:
+    async def interrupt(process: asyncio.subprocess.Process, type_ctrl_c: Callable[[], Awaitable[None]]) -> None:
         async with asyncio.timeout(20):
             await until(sandbox, 8)
-        os.write(screen, b"\x03")  # the terminal shows it, and sends the signal to its own processes alone
+            await type_ctrl_c()  # the terminal shows it, and sends the signal to its own processes alone
         process.send_signal(signal.SIGINT)
 
     code, shown = await on_a_terminal(terminal, "batch", "payouts.csv", "--rate", "40", meanwhile=interrupt)
