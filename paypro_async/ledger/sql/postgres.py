@@ -25,7 +25,10 @@ __all__ = ["PostgresDatabase"]
 
 
 _SCHEMA_LOCK = 0x706179  # "pay"
-_SCHEMA_OF_TABLES = text("SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('meta')")
+_SCHEMA_OF_TABLES = text(
+    "SELECT nspname::text FROM pg_namespace JOIN pg_class ON relnamespace = pg_namespace.oid "
+    "WHERE pg_class.oid = to_regclass('meta')"
+)
 # In what SQLAlchemy keeps beside a connection: what each of its transactions sets.
 _SETTINGS = "paypro_settings"
 # As often as psycopg does by itself, before a statement is prepared in the server.

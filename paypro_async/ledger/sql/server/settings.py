@@ -191,7 +191,9 @@ class Look:
 def _first(path: str) -> str | None:
     """The first schema that a search path names; None if it names none, or the one that is called as the user is."""
     quoted = _QUOTED.match(path)
-    first = quoted[1].replace('""', '"') if quoted else path.split(",", maxsplit=1)[0].strip().lower()
+    # The server puts a name without quotes into small letters as bytes know them: those of ASCII.
+    plain = path.split(",", maxsplit=1)[0].strip().encode().lower().decode()
+    first = quoted[1].replace('""', '"') if quoted else plain
     return None if first in ("", "$user") else first
 
 

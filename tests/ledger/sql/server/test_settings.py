@@ -4,9 +4,11 @@ import asyncio
 import itertools
 import time
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import Connection, event, text
 
 from paypro_async import ConfigurationError
@@ -188,3 +190,20 @@ async def test_tables_that_lie_in_another_schema(server: Server, make: Make):
         assert connection.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'meta'").fetchall() == [
             ("public",)
         ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [("Pay Ments", '"Pay Ments"'), ("100%", "100%"), ("Änne", "Änne"), ('a"b,c', '"a""b,c"'), ("pay", "PAY")],
+)
+async def test_a_schema_of_any_name_is_migrated_again(server: Server, make: Make, schema: str, path: str):
+    """With each release, whether its name needs quotes in SQL or not."""
+    url = server.database()
+    with psycopg.connect(url) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+    named = f"{url}&{urlencode({'search_path': path})}"
+    assert await make(named).migrate() is None
+    assert await make(named).migrate() is not None
+    ledger = make(named)
+    await ledger.open(ACCOUNT)
+    assert await ledger.write(lambda connection: connection.execute(text("SELECT current_schema()")).scalar()) == schema
