@@ -45,15 +45,9 @@ class Pooler:
         configuration = self._folder / "pgbouncer.ini"
         configuration.write_text("\n".join([databases, "[pgbouncer]", *lines, ""]))
         configuration.chmod(0o644)  # whatever the umask is
-        with (self._folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [_PROGRAM, configuration], stdout=log, stderr=log, user=server.user, cwd=self._folder
-            )
-        try:
-            self._wait(self._folder / f".s.PGSQL.{everything['listen_port']}")
-        except BaseException:
-            self.close()
-            raise
+        self._socket = self._folder / f".s.PGSQL.{everything['listen_port']}"
+        self._user = server.user
+        self._start()
 
     def __enter__(self) -> Self:
         return self
@@ -68,14 +62,31 @@ class Pooler:
         database = server_url.partition("@/")[2].partition("?")[0]
         return f"postgresql://postgres@/{database}?{urlencode({'host': self._folder, 'port': 6432, **query})}"
 
+    def restart(self) -> None:
+        """Crash, and come back."""
+        self._process.kill()
+        self._process.wait()
+        self._socket.unlink()
+        self._start()
+
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
         shutil.rmtree(self._folder)
 
-    def _wait(self, socket: Path) -> None:
+    def _start(self) -> None:
+        command = [str(_PROGRAM), self._folder / "pgbouncer.ini"]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, user=self._user, cwd=self._folder)
+        try:
+            self._wait()
+        except BaseException:
+            self.close()
+            raise
+
+    def _wait(self) -> None:
         until = time.monotonic() + _STARTS_WITHIN
-        while not socket.exists():
+        while not self._socket.exists():
             assert self._process.poll() is None, (self._folder / "log").read_text()
             assert time.monotonic() < until, "PgBouncer does not start"
             time.sleep(0.005)

@@ -125,6 +125,8 @@ class PostgresDatabase(Database):
             "postgresql+psycopg://",
             creator=open_one,
             poolclass=NullPool,
+            # What is given up is closed, which ends its transaction too; a lost connection takes no ROLLBACK.
+            pool_reset_on_return=None,
             use_native_hstore=False,
             **QUIET,
         )

@@ -17,10 +17,12 @@ _NO_SOCKET = "no socket"
 _NO_POSTGRES = "no PostgreSQL"
 _SILENT = "silent"
 UNKNOWN_HOST: str = "unknown host"
+_NO_LOOKUP = "no look-up"
 _TLS = "not trusted"
 _NO_TLS = "no TLS"
 _PARAMETER = "parameter"
 _STATEMENT_MODE = "statement mode"
+_NO_SIMPLE_QUERY = "no simple query"
 _POOLER_WAITS = "pooler waits"
 _POOLER_LOGIN = "pooler login"
 _LOGIN = "login"
@@ -40,6 +42,7 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ("had ended before its commit", _ENDED),
         ("unsupported startup parameter", _PARAMETER),
         ("in statement pooling mode", _STATEMENT_MODE),
+        ("PQexec disallowed", _NO_SIMPLE_QUERY),
         ("query_wait_timeout|client_login_timeout|cannot connect to server", _POOLER_WAITS),
         ("server login (has been failing|failed)|server_login_retry", _POOLER_LOGIN),
         (
@@ -55,16 +58,27 @@ _LINES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"permission denied for database", "42501"),
         (r"too many (clients|connections)|connection slots are reserved|no more connections allowed", "53300"),
         (r"starting up|not (yet )?accepting connections|in recovery mode|not yet reached", "57P03"),
-        (r"shutting down|terminating connection due to administrator", "57P01"),
+        (r"shutting down|terminating connection due to administrator|conn crashed|forced disconnect", "57P01"),
+        (r"(client_idle|idle_transaction|query)_timeout", "57P01"),
+        # TLS tells so that the other side is gone, or that a record was spoilt; that is no question of trust.
+        ("SSL error: (unexpected eof|decryption failed|bad (length|record))", _UNREACHABLE),
         (r"certificate|unknown ca|SSL error", _TLS),
-        (r"does not support SSL|SSL (is )?required|SSL off|SSL encryption", _NO_TLS),
+        (
+            r"does not support SSL|(SSL|TLS)( connections?)?( is)? required|requires (SSL|TLS)|SSL off|SSL encryption",
+            _NO_TLS,
+        ),
         (r"not in hot standby|not read-only", _NO_STANDBY),
         (r"read-only|hot standby mode|during recovery", _ONLY_READS),
         (r"unrecognized configuration parameter|invalid value for parameter|cannot be (set|changed)", _OPTION),
+        ("Temporary failure in name resolution", _NO_LOOKUP),
         (r"could not translate host name|failed to resolve host|Name or service not known", UNKNOWN_HOST),
         (r"on socket .* failed: (No such file|Connection refused|Permission denied)", _NO_SOCKET),
         (r"timeout expired|timed out|no answer within", _SILENT),
-        (r"refused|reset|closed|no route|unreachable|terminated|abort|consuming input|lost|broken pipe", _UNREACHABLE),
+        (
+            r"(?i)refused|reset|closed|no (route|connection) to|unreachable|terminated|abort|lost|broken pipe",
+            _UNREACHABLE,
+        ),
+        ("consuming input", _UNREACHABLE),
     )
 )
 
@@ -78,6 +92,7 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
         _NO_POSTGRES: "what listens there is no PostgreSQL; mend host and port in the URL",
         _SILENT: "the server does not answer; look whether it, a pooler or a firewall before it stands still",
         UNKNOWN_HOST: "there is no host of that name; mend the host in the URL",
+        _NO_LOOKUP: "the host's name cannot be looked up just now; look at this machine's network and its DNS",
         _TLS: (
             "the server's certificate is not trusted for that host, or ours is missing; set sslrootcert in the URL to "
             "the file of the authority that signed it, and name the host as the certificate does"
@@ -92,6 +107,7 @@ _MESSAGES: Mapping[str, str] = MappingProxyType(
             "the pooler is in statement mode, which has no transactions; set pool_mode = transaction (or session) for "
             "this database"
         ),
+        _NO_SIMPLE_QUERY: "the pooler lets no simple query through, as BEGIN is one; set disable_pqexec = 0 there",
         _POOLER_WAITS: (
             "the pooler had no connection to the server in time; look whether the server is up, or raise the pooler's "
             "default_pool_size"
@@ -156,12 +172,13 @@ _PASSING = (
     _UNREACHABLE,
     _NO_SOCKET,
     _SILENT,
+    _NO_LOOKUP,
     _POOLER_WAITS,
     _POOLER_LOGIN,
     _ENDED,
     _ONLY_READS,  # of several hosts one takes over soon
 )
-_HOPELESS = (_TLS, _NO_TLS, _PARAMETER, _STATEMENT_MODE, _OPTION, _LOGIN, _NO_STANDBY, "URL")
+_HOPELESS = (_TLS, _NO_TLS, _PARAMETER, _STATEMENT_MODE, _NO_SIMPLE_QUERY, _OPTION, _LOGIN, _NO_STANDBY, "URL")
 # Classes whose messages name tables, users and settings, and no value of a statement.
 _TOLD = ("08", "22023", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX")
 _LONGEST = 200

@@ -111,10 +111,10 @@ async def test_a_schema_that_is_not_there_is_no_reason_to_take_another(pooler: P
 
 
 LEFT = """
-    SET search_path = elsewhere; SET synchronous_commit = off; SET statement_timeout = 1; SET lock_timeout = 0;
+    SET search_path = elsewhere; SET synchronous_commit = off; SET lock_timeout = 0;
     SET default_transaction_isolation = 'serializable'; SET default_transaction_read_only = on;
     SET extra_float_digits = -10; SET client_min_messages = error; SET DateStyle = 'SQL, DMY';
-    SET TimeZone = 'Asia/Kolkata'; SET ROLE stranger
+    SET TimeZone = 'Asia/Kolkata'; SET ROLE stranger; SET statement_timeout = 1
 """
 
 

@@ -4,6 +4,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -50,7 +51,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "a role without a schema": (as_role("pathless"), r"names no schema.*Grant USAGE"),
     "nothing listens": (instead(f"postgresql://u:{PASSWORD}@127.0.0.1:1/x"), r"start it, or mend host and port"),
     "none of several listens": (instead(f"postgresql://u:{PASSWORD}@127.0.0.1:1,127.0.0.1:2/x"), r"start it, or mend"),
-    "no such host": (instead(f"postgresql://u:{PASSWORD}@nosuch.invalid/x"), r"no host of that name; mend the host"),
+    "no such host": (instead(f"postgresql://u:{PASSWORD}@nosuch.invalid/x"), r"mend the host in the URL|its DNS"),
     "no such socket": (instead("postgresql:///x?host=/nowhere"), r"no server listens on that socket.*No such file"),
     "a host that is a folder": (instead("postgresql://%2Fnowhere/x"), r'socket "/nowhere/.s.PGSQL'),
     "no such service": (instead("postgresql://?service=nosuch"), r"not understood; mend it.*nosuch"),
@@ -182,24 +183,22 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def listening(server: Server, keys: Path) -> Iterator[str]:
-    """Where something listens that wants TLS and a password."""
+@contextmanager
+def over_tls(server: Server, keys: Path, **settings: str) -> Iterator[tuple[Pooler, str]]:
+    """A pooler that wants TLS, and where it listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with Pooler(
-        server,
-        files=keys,
-        listen_addr="127.0.0.1",
-        listen_port=port,
-        client_tls_sslmode="require",
-        client_tls_key_file="key",
-        client_tls_cert_file="certificate",
-        auth_type="scram-sha-256",
-        auth_file="users",
-    ):
-        yield f"localhost:{port}/postgres"
+    tls = {"client_tls_sslmode": "require", "client_tls_key_file": "key", "client_tls_cert_file": "certificate"}
+    with Pooler(server, files=keys, listen_addr="127.0.0.1", listen_port=port, **tls, **settings) as pooler:
+        yield pooler, f"localhost:{port}"
+
+
+@pytest.fixture(scope="module")
+def listening(server: Server, keys: Path) -> Iterator[str]:
+    """Where something listens that wants TLS and a password."""
+    with over_tls(server, keys, auth_type="scram-sha-256", auth_file="users") as (_, where):
+        yield f"{where}/postgres"
 
 
 TRUST = {
@@ -231,6 +230,18 @@ async def test_who_is_trusted(listening: str, keys: Path, make: Make, what: str)
     assert PASSWORD not in text
 
 
+@needs_pgbouncer
+async def test_a_crash_behind_tls_is_no_question_of_trust(server: Server, keys: Path, make: Make):
+    """TLS has a word of its own for an end that nobody announced; what met it is written over another connection."""
+    direct = await server.ledger()
+    with over_tls(server, keys, pool_mode="transaction") as (pooler, where):
+        database = direct.partition("@/")[2].partition("?")[0]
+        ledger = make(f"postgresql://postgres@{where}/{database}?sslmode=verify-full&sslrootcert={keys}/authority.pem")
+        await ledger.open(ACCOUNT)
+        pooler.restart()
+        assert (await ledger.claim(intent("T1"))).done
+
+
 NOT_PROVOKED: dict[str, tuple[str, bool]] = {
     "connection failed: FATAL:  the database system is starting up": ("is starting", True),
     "connection failed: FATAL:  the database system is not yet accepting connections": ("is starting", True),
@@ -245,6 +256,14 @@ NOT_PROVOKED: dict[str, tuple[str, bool]] = {
     "connection timeout expired": ("does not answer", True),
     "the transaction had ended before its commit": ("ended a transaction before its commit; look", True),
     "server closed the connection unexpectedly": ("cannot be reached", True),
+    "consuming input failed: SSL error: unexpected eof while reading": ("cannot be reached", True),
+    "connection failed: No route to host": ("cannot be reached", True),
+    "connection failed: SSL error: tlsv1 alert unknown ca": ("not trusted", False),
+    "connection failed: SSL connection is required": ("mend sslmode", False),
+    "connection failed: failed to resolve host 'h': [Errno -3] Temporary failure in name resolution": ("its DNS", True),
+    "server conn crashed?": ("has ended this connection", True),
+    "query_timeout": ("has ended this connection", True),
+    "PQexec disallowed": ("set disable_pqexec = 0", False),
     "connection failed: Zeitüberschreitung": ("the server refused (the answer was: Zeitüberschreitung)", True),
 }
 
