@@ -231,7 +231,8 @@ class ReplyUnreadableError(OutcomeUnknownError):
 class ReviewRequiredError(OutcomeUnknownError):
     """The payout waits for a person: what the platform says cannot be brought together with what was sent.
 
-    Money may have moved. Look the order up in PayPro's dashboard; nothing more is sent for this trade_no.
+    Money may have moved. Look the order up in PayPro's dashboard and say what it shows with ``paypro ledger decide`` or
+    :func:`decide`; until then nothing is sent for this trade_no.
     """
 
 

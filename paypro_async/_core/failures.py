@@ -21,7 +21,7 @@ from paypro_async._core.models import OutcomeNotRecordedError
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.wire import Fault
 
-__all__ = ["not_recorded", "unconnected", "unsettled"]
+__all__ = ["not_recorded", "unconnected", "unsettled", "unsigned"]
 
 # Gateways answer so too, and some do when the platform has the request already.
 _BUSY = (
@@ -46,6 +46,21 @@ def unconnected(trade_no: str, why: str, *, elapsed: float) -> PoolTimeoutError:
         trade_no=trade_no,
         attempts=0,
         elapsed=elapsed,
+    )
+
+
+def unsigned(trade_no: str, kind: str, *, attempts: int) -> NotSentError:
+    """The error for a payout that its signer did not sign.
+
+    Args:
+        kind: Of the signer's error; its text may hold anything.
+        attempts: With the one that was announced for it, if one was.
+    """
+    return NotSentError(
+        f"Payout {trade_no} could not be signed ({kind}), so nothing was sent. Mend the signer and call again with the "
+        "same trade_no.",
+        trade_no=trade_no,
+        attempts=attempts,
     )
 
 
@@ -87,8 +102,8 @@ def _unsettled(
     if entry.state is State.REVIEW:
         return ReviewRequiredError(
             f"Payout {entry.trade_no} waits for a person: what the platform says{_told(_code(entry.code))} does not "
-            "settle what became of it. Money may have moved. Look the order up in PayPro's dashboard; nothing more is "
-            "sent for this trade_no.",
+            "settle what became of it. Money may have moved. Look the order up in PayPro's dashboard and say what it "
+            "shows with 'paypro ledger decide' (or decide()); until then nothing is sent for this trade_no.",
             **about,
         )
     kind, what = _unknown(entry, last)

@@ -42,7 +42,7 @@ _MEANINGS = {
     Exit.USAGE: "Wrong usage or settings.",
     Exit.NOT_VALID: "The file is not valid; nothing was sent.",
     Exit.SOME_FAILED: "Some payouts failed, were not sent, or are not known.",
-    Exit.UNKNOWN_LEFT: "Some outcomes are unknown; run the same command again.",
+    Exit.UNKNOWN_LEFT: "Some outcomes are unknown, or wait for a person; run the same command again.",
     Exit.INTERRUPTED: "Interrupted; run the same command again.",
 }
 

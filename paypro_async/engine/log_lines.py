@@ -9,7 +9,7 @@ WARNING   an outcome that is unknown, with what happens next; a ledger that coul
 ========  ===========================================================================================================
 """
 
-from paypro_async._core.lifecycle import Entry
+from paypro_async._core.lifecycle import Entry, State
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.outcome import Outcome
 from paypro_async._core.retry import Step
@@ -60,6 +60,9 @@ def tell_unknown(entry: Entry, error: PayProError, *, window: float) -> None:
         error: What the caller is told.
         window: Seconds after the last attempt within which "no such order" proves nothing.
     """
+    if entry.state is State.REVIEW:
+        logger.warning("%s What happens next: it stays so until a person has decided, whoever asks PayPro.", error)
+        return
     logger.warning(
         "%s What happens next: the ledger keeps it, and PayPro is asked at the next call with this trade_no, by the "
         "same batch again, or by reconcile(); that there is no such order is believed from %.0f s after attempt %d.",

@@ -9,7 +9,7 @@ import logging
 
 from attrs import frozen
 
-from paypro_async._core.failures import unsettled
+from paypro_async._core.failures import unsettled, unsigned
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Reply, State
 from paypro_async._core.models import PayoutResult
@@ -25,7 +25,6 @@ from paypro_async.engine.recording import Recording
 from paypro_async.engine.session import Session
 from paypro_async.errors import (
     LedgerUnavailableError,
-    NotSentError,
     OutcomeNotRecordedError,
     OutcomeUnknownError,
     PayProError,
@@ -161,7 +160,7 @@ class Engine:
         except Exception as error:
             # Whatever broke: an error must not let a payout that may be out look unsent.
             trade_no = flight.entry.trade_no
-            if flight.entry.state is State.SENDING:
+            if flight.entry.uncertain:
                 unknown = OutcomeUnknownError(
                     f"Payout {trade_no} may have been made, and a {type(error).__name__} came while that was being "
                     "found out. Money may have moved. Mend the cause and call again with the same trade_no; never use "
@@ -339,12 +338,7 @@ class Engine:
             await self.recording.store(flight, lambda newest: after_attempt(newest, not_signed, sent=entry.attempt))
             if isinstance(error, PayProError):
                 raise
-            raise NotSentError(
-                f"Payout {entry.trade_no} could not be signed ({type(error).__name__}), so nothing was sent. Mend the "
-                "signer and call again with the same trade_no.",
-                trade_no=entry.trade_no,
-                attempts=entry.attempt,
-            ) from error
+            raise unsigned(entry.trade_no, type(error).__name__, attempts=entry.attempt) from error
 
     async def _ask(self, flight: Flight) -> None:
         if flight.sends == 0:

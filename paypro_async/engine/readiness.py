@@ -7,7 +7,7 @@ import math
 
 from attrs import define, evolve
 
-from paypro_async._core.failures import unconnected
+from paypro_async._core.failures import unconnected, unsigned
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Entry
 from paypro_async._core.wire import Connection, Exchange, Waiting, WireRequest
@@ -68,11 +68,8 @@ async def get_ready(session: Session, payee: Intent | Entry, limits: Limits, *, 
     except PayProError:
         raise
     except Exception as error:
-        raise NotSentError(
-            f"Payout {payee.trade_no} could not be signed ({type(error).__name__}), so nothing was sent. Mend the "
-            "signer and call again with the same trade_no.",
-            trade_no=payee.trade_no,
-        ) from error
+        attempts = payee.attempt if isinstance(payee, Entry) else 0
+        raise unsigned(payee.trade_no, type(error).__name__, attempts=attempts) from error
     ready = Ready(rate, began, request, waiting)
     connection = await session.platform.connect(request, timeout=patience)
     now = runtime.steady()

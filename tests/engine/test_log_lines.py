@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from paypro_async import NotSentError, OutcomeUnknownError, StopRules
+from paypro_async import NotSentError, OutcomeUnknownError, ReviewRequiredError, StopRules
 from paypro_async._core.wire import Exchange, Fault, Phase
 from tests.support.merchant import PERSONAL, fields, scripted_client
 from tests.support.scripted import ABSENT, LOST, NOT_SENT, PAID, PROCESSING, Scripted, order, refusal
@@ -63,6 +63,18 @@ async def test_unknown_outcome_warns_once_and_says_what_happens_next(told):
     assert "What happens next: the ledger keeps it, and PayPro is asked at the next call with this trade_no" in warning
     assert "from 60 s after attempt 1" in warning
     assert lines(told, logging.INFO) == []
+
+
+@virtual_time
+async def test_payout_that_waits_for_a_person_is_not_said_to_be_asked_about(told):
+    """Nothing that PayPro answers decides over it any more: the warning names the command that does."""
+    async with scripted_client(Scripted(order("0001"))) as client:
+        with pytest.raises(ReviewRequiredError, match="paypro ledger decide"):
+            await client.payout(**fields())
+    (warning,) = lines(told, logging.WARNING)
+    assert "paypro ledger decide" in warning
+    assert "What happens next: it stays so until a person has decided" in warning
+    assert "PayPro is asked" not in warning
 
 
 @virtual_time

@@ -8,6 +8,7 @@ import pytest
 from paypro_async import (
     ConfigurationError,
     HmacSha256Signer,
+    ItemStatus,
     NotSentError,
     OutcomeUnknownError,
     PayProError,
@@ -16,7 +17,7 @@ from paypro_async import (
 )
 from paypro_async._core.wire import Exchange, WireRequest
 from tests.support.merchant import MERCHANT_NO, SIGNER, bookings, client_of, fields, scripted_client, virtual_sandbox
-from tests.support.scripted import LOST, PROCESSING, Scripted
+from tests.support.scripted import ABSENT, LOST, PROCESSING, Scripted
 from tests.support.virtual_time import now, virtual_time
 
 
@@ -91,6 +92,27 @@ async def test_a_signer_that_fails_at_the_question_leaves_the_payout_unknown():
         assert (await client.ledger.get(MERCHANT_NO, "T1")).state is State.SENDING
     assert caught.value.trade_no == "T1"
     assert transport.kinds == ["payout"]
+
+
+@pytest.mark.parametrize("rate", [None, 5])
+@virtual_time
+async def test_a_signer_that_fails_at_the_second_attempt_proves_nothing_of_the_first(rate: float | None):
+    """What was sent once, and believed not to have arrived, is unknown to the caller as it is in the ledger."""
+
+    class SignsOnePayout(Vault):
+        async def sign(self, fields: Mapping[str, str]) -> str:
+            if "amount" in fields and self.calls:
+                raise RuntimeError("sealed")
+            self.calls += "amount" in fields
+            return SIGNER.sign(fields)
+
+    async with scripted_client(Scripted(LOST, ABSENT), signer=SignsOnePayout()) as client:
+        for _ in range(2):
+            report = await client.batch_payout([fields()], rate=rate)
+            assert report.counts == {ItemStatus.UNKNOWN: 1}
+            assert report.failures[0].error.money_may_have_moved
+        with pytest.raises(OutcomeUnknownError, match="Money may have moved"):
+            await client.payout(**fields(), timeout=200)
 
 
 @pytest.mark.parametrize("question", ["query", "balance"])

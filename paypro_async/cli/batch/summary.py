@@ -20,7 +20,7 @@ _ADVICE = {
     ItemStatus.FAILED: "mend the cause (paypro_code) and pay these rows from a file of their own",
     ItemStatus.UNKNOWN: "run the same command again to ask, never pay these anew",
     ItemStatus.MISSING: "look these up in PayPro's dashboard, never pay these anew",
-    ItemStatus.REVIEW: "look these up in PayPro's dashboard",
+    ItemStatus.REVIEW: "look these up in PayPro's dashboard, then 'paypro ledger decide'",
     ItemStatus.NOT_SENT: "run the same command again",
 }
 
@@ -130,7 +130,7 @@ class Summary:
             if self.tally.counts[status]
         ]
         if self.whole.codes:
-            codes = ", ".join(f"{code} ({rows:,} rows)" for code, rows in self.whole.codes.most_common(10))
+            codes = ", ".join(f"{code} ({_rows(rows)})" for code, rows in self.whole.codes.most_common(10))
             lines.append(f"Codes of what was not accepted: {codes}")
         lines += [f"{_rows(rows)}: {in_options(why)}" for why, rows in self.whole.reasons.most_common(_SHOWN_REASONS)]
         if elsewhere := self.report.codes.get(PaidMeanwhileError.__name__, 0):
