@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 
-from paypro_async._core.masking import mask_name
-from paypro_async._core.platform_text import shown
+from paypro_async._core.masking import mask_account, mask_email, mask_mobile, mask_name
+from paypro_async._core.platform_text import CUT, shown
 from paypro_async._core.regions import REGIONS
 
-__all__ = ["BENEFICIARY_FIELDS", "beneficiary_of", "without_personal_values"]
+__all__ = ["BENEFICIARY_FIELDS", "beneficiary_of", "names_payee", "without_personal_values"]
 
 BENEFICIARY_FIELDS: tuple[str, ...] = tuple(dict.fromkeys(one.name for spec in REGIONS.values() for one in spec.fields))
 """Every field that a payout of any region has, by the model's names."""
@@ -41,22 +41,34 @@ def without_personal_values(text: str | None, region: str, content: Mapping[str,
     lowered = text.lower()
     # The longest first: a name may stand within an address.
     for value in sorted(hidden, key=len, reverse=True):
-        if len(value) >= _SHORTEST and (value.lower() in lowered or text.endswith(_CUT)):
+        if len(value) >= _SHORTEST and (value.lower() in lowered or text.endswith(CUT)):
             text = _without(text, value, hidden[value](value))
     return text
 
 
+_OF_PERSONS = frozenset({mask_account, mask_email, mask_mobile, mask_name})
+
+
+def names_payee(number: str, region: str, content: Mapping[str, str]) -> bool:
+    """Whether what stands where a number should is, or holds, the payee's name, account or address as a whole."""
+    spec = REGIONS.get(region)
+    values = (content.get(one.wire, "") for one in spec.fields if one.mask in _OF_PERSONS) if spec else ()
+    folded = number.lower()
+    # A short name may stand in a number by chance.
+    return any(value.lower() in folded for value in values if len(value) >= _SURE or 0 < len(value) == len(number))
+
+
+_SURE = 6  # characters
 _SHORTEST = 3  # characters; what is shorter stands in many words
-_CUT = "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _without(text: str, value: str, mask: str) -> str:
     text = re.sub(re.escape(value), lambda _: mask, text, flags=re.IGNORECASE)
-    if not text.endswith(_CUT):
+    if not text.endswith(CUT):
         return text
     # The words were cut, perhaps in the midst of it.
-    kept = text.removesuffix(_CUT)
+    kept = text.removesuffix(CUT)
     for length in range(len(value) - 1, _SHORTEST - 1, -1):
         if kept.lower().endswith(value[:length].lower()):
-            return kept[:-length] + mask + _CUT
+            return kept[:-length] + mask + CUT
     return text

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["put_whole"]
+__all__ = ["put_whole", "refuse_unwritable"]
 
 
 @contextmanager
@@ -24,12 +24,7 @@ def put_whole(path: Path, *, replace: bool = False) -> Iterator[Path]:
         FileExistsError: If a file is there, and *replace* is not set. It is left as it is.
         OSError: If the file cannot be written.
     """
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=".part")
-    if hasattr(os, "fchmod"):
-        with suppress(OSError):  # A file system that knows no owners.
-            os.fchmod(handle, 0o600)  # A umask may have taken away what its owner needs.
-    os.close(handle)
-    part = Path(name)
+    part = _new_part(path)
     try:
         yield part
         with part.open("r+b") as written:
@@ -37,6 +32,27 @@ def put_whole(path: Path, *, replace: bool = False) -> Iterator[Path]:
         _put(part, path, replace=replace)
     finally:
         part.unlink(missing_ok=True)
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Make an empty file in the folder of *path* and take it away again: permissions alone do not tell.
+
+    Raises:
+        OSError: If that fails, or no file can have such a name.
+    """
+    with suppress(FileNotFoundError):
+        path.stat()
+    _new_part(path).unlink()
+
+
+def _new_part(path: Path) -> Path:
+    # Without the file's own name, which may be as long as a name can be.
+    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=".paypro-", suffix=".part")
+    if hasattr(os, "fchmod"):
+        with suppress(OSError):  # A file system that knows no owners.
+            os.fchmod(handle, 0o600)  # A umask may have taken away what its owner needs.
+    os.close(handle)
+    return Path(name)
 
 
 def _put(part: Path, path: Path, *, replace: bool) -> None:

@@ -12,11 +12,11 @@ _USUAL_HANDLERS = (signal.SIG_DFL, signal.default_int_handler)
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
-    hold_streams()
     if (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == _USUAL_HANDLERS:
         # Ended in order, like Ctrl-C, also where no command waits for a signal.
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
+        hold_streams()
         from paypro_async.cli.app import run  # noqa: PLC0415  the extra may not be installed
     except KeyboardInterrupt:
         if "--json" in sys.argv:

@@ -30,6 +30,7 @@ class Answer:
         self.wanted: bool = "--json" in (words[: words.index("--")] if "--" in words else words)
         self._found: dict[str, Any] = {}
         self._held = False
+        self._listed: int | None = None
         self._printed = False
 
     def hold(self, found: Mapping[str, Any]) -> None:
@@ -37,29 +38,38 @@ class Answer:
         self._found |= found
         self._held = True
 
-    def print_by_parts(self) -> None:
-        """The command prints an object itself, part by part, and ends it with :meth:`ending`."""
-        self._printed = True
+    def begin_list(self, name: str, found: Mapping[str, Any]) -> None:
+        """Begin the object with a list, for more than memory holds; *found* is said behind it if nothing else is."""
+        click.echo(f"{{{json.dumps(name)}: [", nl=False)
+        self._listed = 0
+        self.hold(found)
+
+    def add(self, one: Mapping[str, Any]) -> None:
+        """Print one object of the list."""
+        click.echo(f"{',' if self._listed else ''}\n  {json.dumps(one)}", nl=False)
+        self._listed = (self._listed or 0) + 1
 
     def end(self, code: int, message: str | None = None) -> None:
         """Print the object, unless the command has done so itself or nobody wants one."""
         if self._printed or not (self._held or (self.wanted and code)):
             return
         self._printed = True
-        told = ending(code, message)
+        told = _ending(code, message)
         if message is None and "message" in self._found:
             told.pop("message", None)
-        click.echo(_as_text(self._found | told))
+        text = _as_text(self._found | told)
+        click.echo(text if self._listed is None else f"\n],{text[1:]}")
 
     def end_at_once(self, code: int, message: str) -> None:
         """The same where the process is about to end in a signal's handler, past all buffers."""
         if self.wanted and not self._printed:
             self._printed = True
+            text = json.dumps(self._found | _ending(code, message), default=str)
             with suppress(OSError):
-                os.write(_STANDARD_OUTPUT, f"{json.dumps(self._found | ending(code, message), default=str)}\n".encode())
+                os.write(_STANDARD_OUTPUT, f"{text}\n".encode())
 
 
-def ending(code: int, message: str | None = None) -> dict[str, Any]:
+def _ending(code: int, message: str | None = None) -> dict[str, Any]:
     """What is said of an end with *code*; nothing of 0."""
     if code == Exit.OK:
         return {}

@@ -1,6 +1,7 @@
 """The group of commands, and how an error of any of them is said."""
 
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
@@ -17,6 +18,7 @@ from paypro_async.cli.log_output import logging_as_asked
 from paypro_async.cli.output import note, warnings_as_notes
 from paypro_async.cli.sandbox import sandbox
 from paypro_async.cli.sign import sign
+from paypro_async.cli.signals import hear_no_more
 from paypro_async.cli.streams import failed_with
 
 __all__ = ["paypro", "run"]
@@ -45,10 +47,16 @@ for _command in (demo, doctor, batch, query, balance, ledger, sandbox, sign):
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command; the exit code.
+
+    Args:
+        arguments: By default those of this process, which then has nothing else to do and hears no signal any more.
+    """
     words = sys.argv[1:] if arguments is None else arguments
     answer = Answer(words)
-    code, message = _ended(words, answer)
+    ended = hear_no_more if arguments is None else _nothing
+    code, message = _ended(words, answer, ended)
+    ended()
     answer.end(Exit.OK if code is None else code, message)
     sys.stdout.flush()
     error = failed_with(sys.stdout)
@@ -59,8 +67,12 @@ def run(arguments: list[str] | None = None) -> int:
     return code or Exit.OK
 
 
-def _ended(words: list[str], answer: Answer) -> tuple[int | None, str | None]:
-    """Run one command: its exit code, if it has one, and why it ended."""
+def _nothing() -> None:
+    """The process goes on."""
+
+
+def _ended(words: list[str], answer: Answer, ended: Callable[[], None]) -> tuple[int | None, str | None]:
+    """Run one command: its exit code, if it has one, and why it ended; at once after an interrupt *ended* is called."""
     try:
         with warnings_as_notes(), logging_as_asked():
             outcome: Any = paypro.main(words, prog_name="paypro", standalone_mode=False, obj=answer)
@@ -68,6 +80,7 @@ def _ended(words: list[str], answer: Answer) -> tuple[int | None, str | None]:
         error.show()
         return error.exit_code, error.format_message()
     except (click.Abort, KeyboardInterrupt):
+        ended()
         note("Interrupted.")
         return Exit.INTERRUPTED, None
     except Exception as error:  # noqa: BLE001  no other caller could say it in words

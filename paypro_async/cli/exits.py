@@ -59,7 +59,8 @@ def explain(error: Exception) -> str:
     if isinstance(error, PayProError):
         return f"Error: {in_options(str(error))}"
     if isinstance(error, OSError) and error.strerror:
-        about = f": {error.filename}" if error.filename else ""
+        name = str(error.filename or "")
+        about = f": {name if name.isprintable() else repr(name)}" if name else ""
         return f"Error: {error.strerror}{about}"
     frames = "".join(traceback.format_tb(error.__traceback__))
     return (

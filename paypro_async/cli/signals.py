@@ -9,9 +9,15 @@ from typing import Any, Self
 from paypro_async.cli.answer import current_answer
 from paypro_async.cli.exits import Exit
 
-__all__ = ["Stop"]
+__all__ = ["Stop", "hear_no_more"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def hear_no_more() -> None:
+    """The command has ended: a signal that comes late cuts nothing of what is left to say, and changes no exit code."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Stop:

@@ -8,12 +8,13 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from paypro_async._core.beneficiary import without_personal_values
+from paypro_async._core.beneficiary import names_payee, without_personal_values
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Entry
 from paypro_async._core.models import Balance
 from paypro_async._core.outcome import Outcome, Verdict, classify_balance, classify_payout, classify_query
 from paypro_async._core.platform_codes import Codes
+from paypro_async._core.platform_text import CUT
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.signing import Signer
@@ -76,14 +77,23 @@ async def _in_time(sending: Awaitable[Exchange], timeout: float) -> Exchange:
         return Exchange(phase=Phase.MAYBE_SENT, cause=f"{error}".replace("The", "the", 1))
 
 
+_SAID = ("message", "code", "cause", "utr", "success_time")
+
+
 def _without_personal_values(outcome: Outcome, entry: Entry) -> Outcome:
     """The platform repeats what it was sent, and what it says goes into logs, errors and result files."""
+    region, content = entry.region, entry.content
+    said = {name: text for name in _SAID if (text := getattr(outcome, name)) is not None}
+    together = "\n".join(said.values())
     hidden: dict[str, Any] = {}
-    for name in ("message", "code", "cause", "utr", "success_time"):
-        text = getattr(outcome, name)
-        if text is not None:
-            hidden[name] = without_personal_values(text, entry.region, entry.content)
-    return evolve(outcome, **hidden)
+    # One look at all of it, since each payout takes this step; of words that were cut, the end is looked at alone.
+    if CUT in together or without_personal_values(together, region, content) != together:
+        hidden = {name: without_personal_values(text, region, content) for name, text in said.items()}
+    number = outcome.platform_trade_no
+    if number is not None and names_payee(number, region, content):
+        # Numbers are compared as they are, so it cannot be masked; and a payee is no number of an order.
+        hidden["platform_trade_no"] = None
+    return evolve(outcome, **hidden) if hidden else outcome
 
 
 async def _answered(asking: Awaitable[Exchange], timeout: float) -> Exchange:
@@ -196,9 +206,7 @@ class Platform:
         exchange = await (sending if self._keeps_time else _in_time(sending, timeout))
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
-        message = without_personal_values(outcome.message, entry.region, entry.content)
-        if message != outcome.message or outcome.verdict is Verdict.UNKNOWN:
-            outcome = _without_personal_values(outcome, entry)
+        outcome = _without_personal_values(outcome, entry)
         # The remark that a caller gives may be that of all rows; an order's number the ledger has once.
         named = outcome.echoed and self.spec.echo not in entry.content
         numbered = outcome.verdict in _ACCEPTED and outcome.platform_trade_no is not None

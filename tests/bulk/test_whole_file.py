@@ -21,6 +21,13 @@ def test_it_stands_there_when_the_block_has_ended(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_its_name_may_be_as_long_as_a_name_can_be(tmp_path) -> None:
+    """What is written first has another one."""
+    with put_whole(tmp_path / ("f" * 255)) as part:
+        part.write_text("x")
+    assert [len(one.name) for one in tmp_path.iterdir()] == [255]
+
+
 def test_its_owner_may_read_it_whatever_the_umask_says(tmp_path) -> None:
     """And nobody else."""
     before = os.umask(0o777)

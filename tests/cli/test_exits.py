@@ -2,10 +2,14 @@
 
 import asyncio
 import csv
+import fcntl
 import json
 import os
 import signal
 import socket
+import sys
+import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +96,50 @@ async def test_names_that_are_not_utf_8(terminal: Terminal) -> None:
     assert (await terminal.run("ledger", "show", *ledger, "--json")).summary["batches"][0]["source"].endswith("/p.csv")
 
 
+async def test_names_that_steer_a_terminal(terminal: Terminal) -> None:
+    """A file that somebody has sent is called as they like: the name gives no orders and fakes no line."""
+    name = "p\x1b]0;paid\x07\n 30 rows  all paid\u202e\x9b2J.csv"
+    file = one_of_two_fails(terminal.folder, name)
+    write_file(terminal.folder / f"wrong{name}", [payout(1, amount="x")])
+    runs = [
+        ("batch", file),
+        ("batch", "p.csv", "--result", file),
+        ("batch", f"wrong{name}"),
+        ("ledger", "export", file),
+        ("ledger", "export", f"new{file}"),
+        ("ledger", "backup", f"backup{file}"),
+    ]
+    one_of_two_fails(terminal.folder)
+    for words in runs:
+        done = await terminal.run(*words)
+        said = done.out + done.err
+        assert "all paid" in said
+        assert not [line for line in said.splitlines() if line.startswith(" 30 rows") or not line.isprintable()], words
+
+
+async def test_a_result_where_the_command_prints(terminal: Terminal) -> None:
+    """A file that was put there would take the place of ``/dev/stdout`` for every program; refused before it pays."""
+    terminal.file(2)
+    streams = terminal.folder / "streams"
+    streams.symlink_to("/proc/self/fd")
+    (terminal.folder / "link").symlink_to("/proc/self/fd/1")
+    out = {"out": str(terminal.folder / "out.csv")}
+    for place in ("out.csv", "link", "streams/1", "streams/77"):
+        done = await terminal.run("batch", "payouts.csv", "--result", place, streams=out)
+        assert done.code == 2, done.err
+        assert "cannot be written" in done.err
+        assert not (terminal.folder / "payouts.db").exists()
+    rows = (terminal.folder / "payouts.csv").read_bytes()
+    done = await terminal.run(
+        "batch", "-", "--result", "payouts.csv", streams={"in": str(terminal.folder / "payouts.csv")}
+    )
+    assert (done.code, (terminal.folder / "payouts.csv").read_bytes()) == (2, rows)
+    long = "r" * 255
+    assert (await terminal.run("batch", "payouts.csv", "--result", f"{long}r")).code == 2
+    assert (await terminal.run("batch", "payouts.csv", "--result", long)).code == 0
+    assert len(terminal.result(long)) == 2
+
+
 async def test_the_result_on_standard_output(terminal: Terminal) -> None:
     """Alone, while the summary goes to standard error; that it took not all of it is no success."""
     terminal.file(2)
@@ -160,6 +208,33 @@ async def test_json_at_a_signal_to_a_question(terminal: Terminal, number: signal
     told = json.loads(child.output)
     assert (told["exit_code"], told["kind"]) == (130, "interrupted")
     assert child.errors.strip() == "Interrupted."
+
+
+async def test_what_is_left_to_say_is_said_whatever_signal_comes(terminal: Terminal) -> None:
+    """A reader that is slow, and a person who is not: one object, and the exit code of the command."""
+    terminal.file(20)
+    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    os.mkfifo(terminal.folder / "slow")
+    reader = os.open(terminal.folder / "slow", os.O_RDWR | os.O_NONBLOCK)
+    size = fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    child = terminal.begin(
+        "ledger", "show", "--state", "processing", "--json", streams={"out": str(terminal.folder / "slow")}
+    )
+    while int.from_bytes(fcntl.ioctl(reader, termios.FIONREAD, bytes(4)), sys.byteorder) < size:  # noqa: ASYNC110  a pipe tells nobody
+        await asyncio.sleep(0.005)
+    said = b""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        child.signal(number)
+        await asyncio.sleep(0.005)
+    while child.poll() is None:
+        with suppress(BlockingIOError):
+            said += os.read(reader, size)
+        await asyncio.sleep(0.001)
+    with suppress(BlockingIOError):
+        said += os.read(reader, size)
+    os.close(reader)
+    assert (child.code, child.errors) == (0, "")
+    assert len(json.loads(said)["payouts"]) == 20
 
 
 async def test_json_at_a_signal_to_a_batch(terminal: Terminal, sandbox: Sandbox) -> None:

@@ -72,6 +72,22 @@ async def test_no_text_of_a_reply_does_harm(what: str, caplog: pytest.LogCapture
     assert max(len(record.getMessage()) for record in caplog.records) < 3_000
 
 
+@pytest.mark.parametrize("value", [*PERSONAL, PERSONAL[0].upper()])
+@pytest.mark.parametrize("member", ["platFormTradeNo", "serialNumber", "utr", "successTime", "desc"])
+@virtual_time
+async def test_a_payee_in_the_place_of_a_number_is_not_shown(member: str, value: str):
+    """Of a payout that was paid, in its result, in what the ledger holds of it, and when it is asked about."""
+    numbers = {} if member == "serialNumber" else {"platFormTradeNo": "P-1"}
+    said = reply({"status": "0000", "tradeNo": "T1", **numbers, member: value})
+    ledger = MemoryLedger(runtime=VirtualRuntime())
+    async with scripted_client(Scripted(said, said), ledger=ledger) as client:
+        paid, asked = await client.payout(**fields("T1")), await client.query("T1")
+    assert paid.status == asked.status == "succeeded"
+    assert (
+        value not in f"{paid} {asked} {await ledger.get(MERCHANT_NO, 'T1')} {await ledger.history(MERCHANT_NO, 'T1')}"
+    )
+
+
 async def test_no_text_of_a_reply_reaches_a_terminal_as_it_is(tmp_path, fork_server: ForkServer):
     """Nor JSON, nor a result file, nor the ledger on the disk."""
     body = REPLIES["paid"].body

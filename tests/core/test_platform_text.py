@@ -1,5 +1,7 @@
 """What the platform says is shown without harm, in bounds, and without what it repeats of a person."""
 
+# ruff: noqa: RUF001  letters of another width are what it is about
+
 import json
 import unicodedata
 from typing import Any
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async._core.beneficiary import without_personal_values
+from paypro_async._core.beneficiary import names_payee, without_personal_values
 from paypro_async._core.outcome import Outcome, Verdict, classify_balance, classify_payout, classify_query
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.platform_text import SHORT, WORDS_LENGTH, is_exact, shown, words
@@ -50,6 +52,7 @@ def test_nothing_that_is_shown_steers_a_terminal(text: str):
         ("\u202edap lla", r"\u202edap lla"),
         ("a\u200bb\u2028c\x9bd", r"a\u200bb\u2028c\x9bd"),
         ("full\u3000width", "full width"),
+        ("１００９４０３８２９２ ａｓｈａ＠ｇｍａｉｌ．ｃｏｍ，余额", "••••92 ••••@gmail.com,余额"),
         ("account 10094038292 is closed", "account ••••92 is closed"),
         ("1009 4038 292", "••••92"),
         ("call +918234567890", "call +••••90"),
@@ -90,6 +93,22 @@ def test_the_name_of_the_payee_is_masked_in_any_case(text: str):
 def test_an_order_number_is_shown_as_it_is(number: str):
     """It is compared exactly, so it is never changed."""
     assert is_exact(number)
+
+
+@pytest.mark.parametrize(
+    ("number", "is_payee"),
+    [
+        *(("P-1", False), ("20261127000000012345", False), ("IDFB0043121", False), ("", False), ("rao", False)),
+        *((value, True) for value in CONTENT.values()),
+        *(("ASHA RAO", True), ('{"a": "10094038292"}', True), ("+918234567890", True), ("10094038292/1", True)),
+    ],
+)
+def test_a_payee_is_no_number_of_an_order(number: str, is_payee: bool):
+    """Its name, account or address as a whole; a part of a name may stand in a number by chance."""
+    assert names_payee(number, "india", CONTENT) is is_payee
+    assert names_payee(number, "india", {}) is False
+    assert names_payee("Li", "india", {"name": "Li"}) is True
+    assert names_payee("LI2026", "india", {"name": "Li"}) is False
 
 
 @pytest.mark.parametrize("number", ["a" * (SHORT + 1), "P\x1b1", "P\n1", "P\u200b1", "P\u202e1"])

@@ -99,9 +99,17 @@ class Terminal:
         self._started.append(process)
         return process
 
-    def begin(self, *arguments: str, env: Mapping[str, str | None] | None = None) -> Child:
+    def begin(
+        self,
+        *arguments: str,
+        env: Mapping[str, str | None] | None = None,
+        streams: Mapping[str, str] | None = None,
+    ) -> Child:
         """Fork a command and let it run, for a test that ends it or runs another one beside it."""
-        return self._fork_server.start(PROGRAM, *arguments, folder=self.folder, environment=self._environment(env))
+        environment = self._environment(env)
+        return self._fork_server.start(
+            PROGRAM, *arguments, folder=self.folder, environment=environment, streams=streams
+        )
 
     async def run(
         self,

@@ -25,7 +25,7 @@ from paypro_async.cli.options import (
     ledger_url,
     payout_options,
 )
-from paypro_async.cli.output import note
+from paypro_async.cli.output import note, readable
 from paypro_async.cli.places import refuse_path
 from paypro_async.client import PayProClient
 from paypro_async.ledger.opening import LedgerUrl
@@ -224,7 +224,7 @@ def _lines(lines: tuple[int, ...]) -> str:
 
 
 def _name(path: Path) -> str:
-    return "<standard input>" if str(path) == "-" else str(path)
+    return "<standard input>" if str(path) == "-" else readable(path)
 
 
 def _ledger(given: str | None) -> LedgerUrl:

@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from paypro_async.bulk import PayoutFile
 from paypro_async.cli.batch.result_file import results_before, sent_in, sent_of
-from paypro_async.cli.output import note
+from paypro_async.cli.output import note, readable
 from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = ["EarlierRuns"]
@@ -77,12 +77,12 @@ class EarlierRuns:
             while page := list(islice(numbers or (), _PAGE)):
                 known = await ledger.known_numbers(self.merchant_no, page)
                 if missing := [one for one in page if one not in known]:
-                    raise _refused(name, ledger.name, "is new" if new else f"does not know {missing[0]}")
+                    raise _refused(name, ledger.name, "is new" if new else f"does not know {readable(missing[0])}")
 
     def _told(self) -> Iterator[tuple[str, Iterator[str] | None]]:
         """By the name of each file: the numbers that it says were sent, or None if it is not understood."""
         for path in self.results:
-            yield str(path), sent_in(path)
+            yield readable(path), sent_in(path)
         if self.file is not None:
             cells = (row.cells for row in self.file.rows())
             sent = sent_of(self.file.columns.names, cells)

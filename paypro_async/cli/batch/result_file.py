@@ -12,6 +12,7 @@ from paypro_async._core.report import ItemStatus
 from paypro_async.bulk.formulas import original
 from paypro_async.bulk.plan import Plan
 from paypro_async.cli.batch.questions import agreed
+from paypro_async.cli.output import readable
 
 __all__ = ["ResultPlace", "result_beside", "results_before", "sent_in", "sent_of"]
 
@@ -71,11 +72,11 @@ class ResultPlace:
         kind = (
             "is no result file" if _numbers(self.path) is None else "is the result of another file, or of another run"
         )
-        if ask and agreed(f"{self.path} {kind}. Replace it?"):
+        if ask and agreed(f"{readable(self.path)} {kind}. Replace it?"):
             return
         raise click.UsageError(
-            f"{self.path} is there, and {kind}; it was not replaced. Nothing was sent. Name another one with --result, "
-            "move it away, or say --replace-result."
+            f"{readable(self.path)} is there, and {kind}; it was not replaced. Nothing was sent. Name another one with "
+            "--result, move it away, or say --replace-result."
         )
 
     def taken_meanwhile(self) -> bool:

@@ -20,7 +20,7 @@ from paypro_async.cli.batch.refusal import as_data, counted, refuse, refuse_befo
 from paypro_async.cli.batch.result_file import ResultPlace
 from paypro_async.cli.batch.summary import Summary
 from paypro_async.cli.exits import Exit, explain
-from paypro_async.cli.output import note, print_json
+from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.signals import Stop
 from paypro_async.cli.streams import failed_with, raw_text
 from paypro_async.client import PayProClient
@@ -246,8 +246,8 @@ async def _report(run: Run) -> tuple[FileReport, bool]:
     """Count every row, and write it to the result file if one is wanted; whether nothing went wrong with that."""
     if run.place is not None and run.place.taken_meanwhile():
         note(
-            f"The result file was not written, since another program has put another file at {run.result} meanwhile. "
-            "The ledger has it all; run the command again with another --result."
+            "The result file was not written, since another program has put another file at "
+            f"{readable(run.result)} meanwhile. The ledger has it all; run the command again with another --result."
         )
         return await run.disbursement.report(), False
     try:

@@ -11,6 +11,7 @@ from paypro_async._core.report import BatchReport, ItemStatus
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import FileReport, PaidRows
 from paypro_async.cli.exits import Exit, in_options
+from paypro_async.cli.output import readable
 from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
 
 __all__ = ["Summary"]
@@ -145,7 +146,7 @@ class Summary:
             )
         lines.append(f"{self.report.elapsed:,.1f} seconds, {self.report.rate:,.0f} rows a second.")
         if self.result:
-            lines.append(f"Result file: {self.result}")
+            lines.append(f"Result file: {readable(self.result)}")
         return "\n".join(lines)
 
     def _news(self) -> str:

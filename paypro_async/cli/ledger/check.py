@@ -1,12 +1,11 @@
 """``paypro ledger check``: whether all that a ledger holds fits together."""
 
 import asyncio
-import json
 
 import click
 from attrs import asdict
 
-from paypro_async.cli.answer import current_answer, ending
+from paypro_async.cli.answer import current_answer
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import json_option, open_to
 from paypro_async.cli.options import ledger_option
@@ -44,14 +43,10 @@ async def _check(url: str | None, *, as_json: bool) -> int:
 
 async def _print_json(ledger: SqlLedger) -> int:
     """Each finding at once, since there may be more than memory holds; how many they were."""
-    current_answer().print_by_parts()
-    click.echo('{"findings": [', nl=False)
-    count, end = 0, {"sound": None} | ending(Exit.UNEXPECTED, "The ledger could not be read to its end.")
-    try:
-        async for found in findings(ledger):
-            click.echo(f"{',' if count else ''}\n  {json.dumps(asdict(found))}", nl=False)
-            count += 1
-        end = {"sound": count == 0} | ending(Exit.UNEXPECTED if count else Exit.OK, f"{count:,} findings.")
-    finally:
-        click.echo(f"\n], {json.dumps(end)[1:]}")
+    answer, count = current_answer(), 0
+    answer.begin_list("findings", {"sound": None})
+    async for found in findings(ledger):
+        answer.add(asdict(found))
+        count += 1
+    answer.hold({"sound": count == 0} | ({"message": f"{count:,} findings."} if count else {}))
     return count

@@ -25,7 +25,7 @@ from paypro_async.cli.ledger.options import (
     the_merchant,
 )
 from paypro_async.cli.options import ledger_files, ledger_option
-from paypro_async.cli.output import note, print_json
+from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.places import new_file
 from paypro_async.cli.streams import failed_with, raw_text
 from paypro_async.ledger.admin.records import COLUMNS, Which, records, shown_state
@@ -89,7 +89,7 @@ async def _export(
     if as_json:
         print_json({"file": str(file), "payouts": count})
     else:
-        note(f"{count:,} payouts in {file}.")
+        note(f"{count:,} payouts in {readable(file)}.")
     return Exit.OK
 
 

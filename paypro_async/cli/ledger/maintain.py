@@ -182,5 +182,5 @@ async def _backup(file: Path, url: str | None, *, as_json: bool) -> int:
     if as_json:
         print_json({"ledger": ledger.name, "file": str(file)})
     else:
-        click.echo(f"The ledger {ledger.name} was copied to {file}.")
+        click.echo(f"The ledger {ledger.name} was copied to {readable(file)}.")
     return Exit.OK

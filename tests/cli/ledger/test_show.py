@@ -6,11 +6,13 @@ import csv
 import json
 import stat
 import tracemalloc
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from paypro_async.ledger.admin.check import Finding
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.commands import PERSONAL, Commands
 from tests.support.intents import ACCOUNT, MERCHANT, OTHER_MERCHANT, intent
@@ -176,6 +178,24 @@ async def test_a_large_ledger_is_shown_and_exported_in_little_memory(
         assert sum(1 for _ in csv.reader(text)) == 8_001
     assert (found["states"][0]["payouts"], found["states"][0]["amount"]) == (8_000, "2400000")
     assert peak < 16_000_000
+
+
+@ON_A_FILE
+@pytest.mark.parametrize("found", [0, 1])
+async def test_an_interrupt_ends_the_object_of_findings(
+    used: str, ledger_command: Commands, monkeypatch: pytest.MonkeyPatch, found: int
+):
+    """With the exit code that the process has, and not with that of a ledger that does not fit together."""
+
+    async def interrupted(_: object) -> AsyncIterator[Finding]:
+        for number in range(found):
+            yield Finding(merchant_no=MERCHANT, trade_no=f"T{number}", code="X", message="x")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paypro_async.cli.ledger.check.findings", interrupted)
+    told = await ledger_command.json("check", code=130)
+    assert (len(told["findings"]), told["sound"]) == (found, None)
+    assert (told["exit_code"], told["kind"]) == (130, "interrupted")
 
 
 async def test_findings_are_listed_by_number(used: str, ledger_command: Commands):
