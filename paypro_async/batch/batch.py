@@ -78,7 +78,7 @@ class Batch:
             source,
             Job,
             concurrency=options.concurrency,
-            limited=options.limits.rate.limited,
+            rate=options.limits.rate,
             watch=self._watch,
             runtime=engine.session.runtime,
         )

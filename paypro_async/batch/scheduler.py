@@ -21,13 +21,13 @@ import anyio
 
 from paypro_async._core.stopping import Watch
 from paypro_async.batch.source import END, NOTHING, Source, SourceReader
+from paypro_async.engine.rate import NoRate, Rate
 from paypro_async.runtime import Runtime
 
 __all__ = ["Scheduler"]
 
 T = TypeVar("T")
 _MOST_WAITING = 10_000
-_MOST_SEEKING = 4
 
 
 class Scheduler(Generic[T]):
@@ -37,7 +37,7 @@ class Scheduler(Generic[T]):
         source: Where items come from.
         make: A job of an item's position and the item.
         concurrency: How many slots there are.
-        limited: Whether there is a rate to keep.
+        rate: The rate to keep.
         watch: Says when the batch begins no more.
         runtime: The clock.
     """
@@ -48,7 +48,7 @@ class Scheduler(Generic[T]):
         make: Callable[[int, Any], T],
         *,
         concurrency: int,
-        limited: bool,
+        rate: Rate | NoRate,
         watch: Watch,
         runtime: Runtime,
     ) -> None:
@@ -66,7 +66,7 @@ class Scheduler(Generic[T]):
         """What has ended and waits to be read, if the caller reads the results one by one."""
         self._make = make
         self._concurrency = concurrency
-        self._limited = limited
+        self._rate = rate
         self._watch = watch
         self._runtime = runtime
         self._positions = itertools.count()
@@ -165,7 +165,7 @@ class Scheduler(Generic[T]):
         # While nothing gets through, those that wait are the probes, and more of them would only press harder.
         hopeless = self._watch.unsent_in_a_row >= self._concurrency and (self._waiting or self.active)
         # A process that takes turns in the rate far ahead keeps them from others, and wastes them in a crash.
-        ahead = self._unbegun or (self._limited and len(self._seeking) >= _MOST_SEEKING)
+        ahead = self._unbegun or len(self._seeking) >= self._rate.seekers
         full = len(self._waiting) >= _MOST_WAITING
         # A slow reader of the results holds the batch back, or they would pile up.
         piled_up = self.results is not None and self.results.qsize() >= self._concurrency

@@ -28,6 +28,7 @@ _LATE = 0.03
 _AHEAD = 0.1
 """Seconds of the rate that a process takes at once: what a crash wastes, and how rarely the ledger is asked."""
 _LONGEST_LEAD = 5.0
+_SEEKERS = 4
 _FORGOTTEN = 0.05
 """The part of what has lately taken long that each one which was quicker takes off."""
 
@@ -36,6 +37,7 @@ class NoRate:
     """No rate to keep: each payout's turn is now."""
 
     limited: ClassVar[bool] = False
+    seekers: ClassVar[float] = math.inf
 
     async def turn(self, *, within: float | None = None) -> float | None:  # noqa: ARG002  as a rate has it
         """None: there is nothing to wait for."""
@@ -96,6 +98,11 @@ class Rate:
     def lead(self) -> float:
         """How many seconds before a turn a payout has to be got ready for it."""
         return min(_LONGEST_LEAD, self._preparing + (self._storing or 0.0) + self._asking)
+
+    @property
+    def seekers(self) -> int:
+        """How many payouts may look for their turn at one time: where the ledger is slow, few would not fill a rate."""
+        return _SEEKERS + int(self.per_second * self.lead)
 
     async def turn(self, *, within: float | None = None) -> float:
         """The next turn for which no payout is got ready yet: a moment of the steady clock.

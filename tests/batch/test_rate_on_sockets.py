@@ -28,7 +28,13 @@ class SlowSigner:
 
 
 class SlowLedger(MemoryLedger):
-    """One whose commits take a third of a second, its turns among them."""
+    """One whose commits take a third of a second, its turns among them, and whose readings wait for a commit."""
+
+    answers_at_once = False
+
+    async def get(self, merchant_no, trade_no):
+        await asyncio.sleep(0.3)
+        return await super().get(merchant_no, trade_no)
 
     async def claim(self, intent):
         await asyncio.sleep(0.3)
@@ -99,6 +105,19 @@ async def test_slow_commits_waste_no_turns_of_a_slow_rate(rate: float):
     assert report.ok
     assert most_within(max(1.0, 1 / rate), arrivals) <= max(1, rate)
     assert 11 / (arrivals[-1] - arrivals[0]) >= 0.85 * rate
+
+
+@virtual_time
+async def test_slow_commits_leave_a_fast_rate_fast():
+    """So many payouts are looked up at one time as the rate needs."""
+    arrivals: list[float] = []
+    async with Server(platform(arrivals)) as server:
+        ledger = SlowLedger(runtime=VirtualRuntime())
+        async with client(server, transport="aiohttp", ledger=ledger) as payer:
+            report = await payer.batch_payout(payouts(80), rate=20)
+    assert report.ok
+    assert most_within(1.0, arrivals) <= 20
+    assert 79 / (arrivals[-1] - arrivals[0]) >= 0.85 * 20
 
 
 @virtual_time
