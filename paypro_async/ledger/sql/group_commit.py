@@ -49,6 +49,7 @@ class GroupCommit:
         name: Of the thread.
         worth_waiting_for: Called in the thread with the size of a group that nothing more waits for; whether the group
             should wait a little for more.
+        at_end: Called in the thread when it has done everything, also where nobody waits for that any more.
     """
 
     def __init__(
@@ -57,9 +58,12 @@ class GroupCommit:
         *,
         name: str,
         worth_waiting_for: Callable[[int], bool] = lambda _: False,
+        at_end: Callable[[], object] = lambda: None,
     ) -> None:
         self._work = work
         self._worth_waiting_for = worth_waiting_for
+        self._at_end = at_end
+        self._failure: Exception | None = None  # of the end
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._closing = False
@@ -109,7 +113,12 @@ class GroupCommit:
         finally:
             if not ended.done():
                 self._give_up(loop)
-        return ended.done()
+        if not ended.done():
+            return False
+        self._thread.join()  # It is as good as gone.
+        if self._failure is not None:
+            raise self._failure
+        return True
 
     def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
         # Nobody shall wait for the rest of a deadline for a thread that is left behind.
@@ -121,6 +130,10 @@ class GroupCommit:
         try:
             self._take_jobs()
         finally:
+            try:
+                self._at_end()
+            except Exception as error:  # noqa: BLE001  whatever it is, whoever closes hears of it
+                self._failure = error
             with self._lock:
                 self._ended = True
             for loop, ended in self._closers:

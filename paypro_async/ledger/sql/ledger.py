@@ -293,12 +293,11 @@ class SqlLedger:
         if not self._database.was_connected:
             self._given_up.set()  # There is nothing to be written, and nobody waits for it to open.
         if not await self._writer.aclose(within=_CLOSING_SECONDS):
-            # The thread still has the connection, so this object is not opened again; it ends with the process.
+            # The thread still has the connection, so this object is not opened again; both end when it answers.
             logger.warning(
                 "The ledger %s does not answer; what it was last told to write may not be stored.", self.name
             )
             return
-        await anyio.to_thread.run_sync(self._database.close)  # it may flush what the log holds
         self._writer = None
 
     def _start(self, purpose: Purpose) -> None:
@@ -306,7 +305,8 @@ class SqlLedger:
             self._opened_by = this_process()
             self._database.purpose = purpose
             self._given_up.clear()
-            self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=self._in_flight.wanted)
+            wanted, close = self._in_flight.wanted, self._database.close  # which may flush what the log holds
+            self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=wanted, at_end=close)
 
     def _warn_of_others(self) -> None:
         if (why := self._database.open_to_others) is not None:

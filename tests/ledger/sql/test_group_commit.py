@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,14 @@ from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.intents import ACCOUNT, MERCHANT, intent
 
 NAME = "writer-of-a-test"
+
+
+def open_files() -> list[str]:
+    files = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # the one that lists them
+            files.append(str(descriptor.readlink()))
+    return files
 
 
 def threads(name: str = NAME) -> list[threading.Thread]:
@@ -245,3 +255,31 @@ async def test_a_ledger_whose_closing_is_cancelled_can_still_be_closed(
     await asyncio.wait({closing})
     await durable.aclose()
     assert set(threads("paypro-ledger")) <= set(of_others)
+
+
+async def test_a_ledger_that_nobody_waits_for_any_more_is_closed_when_it_answers(
+    of_others: list[threading.Thread], durable: SqlLedger
+):
+    """Its thread ends by itself and leaves no file open."""
+    go_on = threading.Event()
+    held = asyncio.create_task(durable.read(lambda _: go_on.wait(10)))
+    await asyncio.sleep(0.01)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(durable.aclose(), 0.01)
+    go_on.set()
+    await asyncio.wait({held})
+    for thread in set(threads("paypro-ledger")) - set(of_others):
+        await asyncio.to_thread(thread.join, 10)
+    assert [path for path in open_files() if path.startswith(durable.name)] == []
+
+
+async def test_whoever_closes_hears_why_that_failed():
+    """The thread ends all the same."""
+
+    def fail() -> None:
+        raise OSError("the disk is full")
+
+    writer = GroupCommit(Work(), name=NAME, at_end=fail)
+    with pytest.raises(OSError, match="the disk is full"):
+        await writer.aclose()
+    assert threads() == []
