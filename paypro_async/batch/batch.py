@@ -73,6 +73,7 @@ class Batch:
         self._tally = BatchTally()
         self._numbers = Numbers()
         self._twin_told = False
+        self._not_stored = False  # of the last payout
         self._watch = Watch(rules=options.stop, codes=engine.session.platform.codes)
         self._scheduler: Scheduler[Job] = Scheduler(
             source,
@@ -136,7 +137,7 @@ class Batch:
             return
         self._scheduler.cancel()
         times = self._session.times
-        drain = min(times.drain, self._options.limits.timeout + RECORDING_SECONDS)
+        drain = times.drain_of(self._options.limits.timeout)
         with anyio.CancelScope(shield=True):
             await asyncio.wait([runner], timeout=drain)
             await end_task(runner, who="A batch", within=_ENDING_SECONDS)
@@ -205,8 +206,17 @@ class Batch:
         self._tell_end()
         if self._scheduler.cancelled and not beginning.done():
             beginning.cancel()  # The ledger does not answer, and nobody waits for it.
-        elif await beginning:
+        elif await beginning and not self._tell_not_noted():
             await self._record(within=RECORDING_SECONDS, ended=True, whole=source.failure is None)
+
+    def _tell_not_noted(self) -> bool:
+        """Whether the ledger has failed the last payout: nobody waits once more for it then, to note the end."""
+        if self._not_stored:
+            logger.warning(
+                "Batch %s is not noted in the ledger as ended, since the ledger could not store its last payout.",
+                self._options.batch_id,
+            )
+        return self._not_stored
 
     def _tell_end(self) -> None:
         stopped, report = self._scheduler.stopped, self.report
@@ -279,6 +289,7 @@ class Batch:
         flight = job.flight
         sent = flight is not None and flight.sends > 0
         left = sent and item.status is not ItemStatus.NOT_SENT  # What was only tried was not sent.
+        self._not_stored = _is_not_stored(item.error)
         self._tally.add(item, job.intent.amount if job.intent else None, sent=left)
         if (
             why := self._watch.item(item, sent=sent, silence=flight.silence if flight is not None else None)
@@ -306,6 +317,10 @@ class Batch:
         except BaseException as error:  # noqa: BLE001  the program shall end: in order, and then the caller hears of it
             self._failure = self._failure or error
             self._scheduler.cancel()
+
+
+def _is_not_stored(error: BaseException | None) -> bool:
+    return error is not None and any(isinstance(one, LedgerUnavailableError) for one in (error, error.__cause__))
 
 
 def _of_source(error: BaseException) -> BaseException:

@@ -30,7 +30,7 @@ from paypro_async.engine.intake import CheckedPayout, Intake
 from paypro_async.errors import ConfigurationError, PayProError
 from paypro_async.ledger import BatchRecord, Ledger
 from paypro_async.ledger.file import belongs_to, real_path
-from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
+from paypro_async.ledger.patience import answer_within
 
 __all__ = ["BatchSettings", "Disbursement"]
 
@@ -98,6 +98,7 @@ class Disbursement:
         self._client = client
         self._intake: Intake = client._intake  # noqa: SLF001  rows are checked as the client checks any payout
         self._path = Path(source) if isinstance(source, str | os.PathLike) else None
+        self._patience: float = client._timing.timeout  # noqa: SLF001  the ledger has it for each page
         self._left_out: Mapping[int, Repeat] = {}
         # A name that is not UTF-8, as any file may have, could be neither stored nor printed.
         self.name: str = (name or str(self._path or _name_of(source))).encode("utf-8", "backslashreplace").decode()
@@ -140,6 +141,7 @@ class Disbursement:
             ledger=self._ledger(),
             merchant_no=self._intake.merchant_no,
             within=paid_within,
+            patience=self._patience,
         )
         return await before.run(self._rows())
 
@@ -191,7 +193,7 @@ class Disbursement:
         if not needed:
             return Funds(needed=needed, currency=currency)
         try:
-            balance = await self._client.balance(timeout=_BALANCE_SECONDS, max_attempts=2)
+            balance = await self._client.balance(timeout=min(_BALANCE_SECONDS, self._patience), max_attempts=2)
         except PayProError as error:
             return Funds(needed=needed, currency=currency, unknown=str(error))
         return Funds(needed=needed, currency=currency, available=balance.available)
@@ -225,7 +227,7 @@ class Disbursement:
         # So that `paypro ledger show` can name the file.
         record = BatchRecord(merchant_no=self._intake.merchant_no, batch_id=self.plan.batch_id, source=self.name)
         ledger = self._ledger()
-        await answer_within(PAGE_SECONDS, ledger, ledger.record_batch(record))
+        await answer_within(self._patience, ledger, ledger.record_batch(record))
         return batch
 
     @property
@@ -240,7 +242,8 @@ class Disbursement:
             LedgerUnavailableError: If the ledger cannot be read.
         """
         left_out = {row: repeat.trade_no for row, repeat in self._left_out.items()}
-        return row_outcomes(self._rows(), self._ledger(), self._intake.merchant_no, left_out=left_out)
+        merchant_no, patience = self._intake.merchant_no, self._patience
+        return row_outcomes(self._rows(), self._ledger(), merchant_no, left_out=left_out, patience=patience)
 
     async def report(self, path: str | os.PathLike[str] | TextIO | None = None) -> FileReport:
         """Count the rows by what became of them, and write each into a result file if *path* names one or is one.

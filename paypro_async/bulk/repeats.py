@@ -75,6 +75,7 @@ class LookBack:
         ledger: Where to look.
         merchant_no: Whose payouts.
         within: How old a payment of a run that has ended may be and still speak against a row.
+        patience: Seconds that the ledger has for each page.
     """
 
     plan: Plan
@@ -82,6 +83,7 @@ class LookBack:
     ledger: Ledger
     merchant_no: str
     within: timedelta = PAID_WITHIN
+    patience: float = PAGE_SECONDS
     _known: int = field(default=0, init=False)
     _unpaid: Decimal = field(default=Decimal(0), init=False)
     _paid: _Paid = field(factory=_Paid, init=False)
@@ -137,14 +139,14 @@ class LookBack:
         await self._look_for_numbers(new)
 
     async def _entries(self, numbers: Sequence[str]) -> dict[str, Entry]:
-        return await answer_within(PAGE_SECONDS, self.ledger, self.ledger.get_many(self.merchant_no, numbers))
+        return await answer_within(self.patience, self.ledger, self.ledger.get_many(self.merchant_no, numbers))
 
     async def _look_for_payments(self, rows: Sequence[Planned]) -> None:
         keys = [payment_key(intent.region, intent.content) for _, intent in rows]
         wanted = sorted({key for key in keys if key})
         if not wanted:
             return
-        same = await answer_within(PAGE_SECONDS, self.ledger, self.ledger.same_payments(self.merchant_no, wanted))
+        same = await answer_within(self.patience, self.ledger, self.ledger.same_payments(self.merchant_no, wanted))
         paid = {key: [one for one in found if one.state not in PAID_NOTHING] for key, found in same.items()}
         await self._learn_batches(one.batch_id for payments in paid.values() for one in payments)
         for (row, intent), key in zip(rows, keys, strict=True):
@@ -231,7 +233,9 @@ class LookBack:
     async def _learn_batches(self, names: Iterable[str | None]) -> None:
         unknown = sorted({name for name in names if name and name not in self._batches})
         for page in pages(iter(unknown)):
-            self._batches |= await answer_within(PAGE_SECONDS, self.ledger, self.ledger.batches(self.merchant_no, page))
+            self._batches |= await answer_within(
+                self.patience, self.ledger, self.ledger.batches(self.merchant_no, page)
+            )
 
     async def _sources(self, names: Iterable[str]) -> tuple[str, ...]:
         await self._learn_batches(names)

@@ -44,7 +44,12 @@ class RowOutcome:
 
 
 async def row_outcomes(
-    rows: Iterator[Planned], ledger: Ledger, merchant_no: str, *, left_out: Mapping[int, str] = _NOTHING
+    rows: Iterator[Planned],
+    ledger: Ledger,
+    merchant_no: str,
+    *,
+    left_out: Mapping[int, str] = _NOTHING,
+    patience: float = PAGE_SECONDS,
 ) -> AsyncIterator[RowOutcome]:
     """Every row in the order of the file.
 
@@ -53,6 +58,7 @@ async def row_outcomes(
         ledger: What knows of them.
         merchant_no: Whose they are.
         left_out: The numbers of rows that were left out since they were paid before, and the trade number of that.
+        patience: Seconds that the ledger has for each page.
 
     Raises:
         LedgerUnavailableError: If the ledger cannot be read.
@@ -60,7 +66,7 @@ async def row_outcomes(
     for page in pages(rows):
         others = [left_out[row.number] for row, _ in page if row.number in left_out]
         looking = ledger.get_many(merchant_no, [*(intent.trade_no for _, intent in page), *others])
-        entries = await answer_within(PAGE_SECONDS, ledger, looking)
+        entries = await answer_within(patience, ledger, looking)
         for row, intent in page:
             entry = entries.get(intent.trade_no)
             status = ItemStatus.of_entry(entry) if entry else ItemStatus.NOT_SENT

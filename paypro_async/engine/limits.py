@@ -11,6 +11,9 @@ __all__ = ["RECORDING_SECONDS", "Limits", "Timing", "check_count", "check_second
 RECORDING_SECONDS = 5.0
 """How long a call goes on trying to store what it has learned, at least: its deadline is for what it has not."""
 
+_ENDING_SECONDS = 0.3
+"""Who has used up all of that comes to the end: cut off just then, it would try once more to store what it learned."""
+
 _BATCH_ATTEMPTS = 10
 _NO_RATE = NoRate()
 
@@ -58,7 +61,11 @@ class Timing:
     @property
     def drain(self) -> float:
         """Seconds that what is under way has when its client is closed: for one exchange, and for recording it."""
-        return min(self.request_timeout, self.timeout) + RECORDING_SECONDS
+        return self.drain_of(self.timeout)
+
+    def drain_of(self, timeout: float) -> float:
+        """The same for calls that take so many seconds."""
+        return min(self.request_timeout, self.timeout, timeout) + RECORDING_SECONDS + _ENDING_SECONDS
 
     @_usual.default
     def _(self) -> Limits:

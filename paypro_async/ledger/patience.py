@@ -18,7 +18,7 @@ _NOTHING_SENT = (
 )
 
 PAGE_SECONDS = 60.0
-"""How long a ledger may look for one page of a file: it may be cold, but not silent."""
+"""How long a ledger may look for one page of a file, where no client says it: it may be cold, but not silent."""
 
 
 async def answer_within(seconds: float, ledger: Ledger, answer: Awaitable[T]) -> T:

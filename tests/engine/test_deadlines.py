@@ -1,6 +1,7 @@
 """Every public call ends in time, although the ledger, the transport or the signer never returns."""
 
 import asyncio
+import io
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from paypro_async import (
+    ItemStatus,
     LedgerUnavailableError,
     MemoryLedger,
     NotSentError,
@@ -19,10 +21,13 @@ from paypro_async import (
     QuestionFailedError,
     State,
 )
+from paypro_async.bulk import Disbursement
 from paypro_async.engine.rate import Rate
 from paypro_async.runtime import NoAnswerError, answer_of
 from tests.support.merchant import MERCHANT_NO, SIGNER, fields, scripted_client
+from tests.support.payout_files import csv_text, rows
 from tests.support.scripted import LOST, PAID, PROCESSING, Scripted
+from tests.support.valid import SHARED
 from tests.support.virtual_time import VirtualRuntime, now, virtual_time
 
 IN_TIME = 2.5
@@ -129,6 +134,69 @@ async def test_a_ledger_that_never_answers(name: str, waits: Callable[[], Awaita
         else:
             assert isinstance(result, LedgerUnavailableError | OutcomeUnknownError)
     assert len(transport.payouts) == 1
+
+
+FILES: dict[str, Callable[[Disbursement], Awaitable[Any]]] = {
+    "look back": lambda file: file.look_back(),
+    "pay": lambda file: file.pay(),
+    "report": lambda file: file.report(),
+}
+
+
+@WAITS
+@pytest.mark.parametrize("name", FILES)
+@virtual_time
+async def test_a_file_over_a_ledger_that_never_answers(name: str, waits: Callable[[], Awaitable[None]]):
+    """It is waited for as long as one call of the client takes."""
+    ledger = Stuck(waits)
+    async with scripted_client(Scripted(), ledger=ledger, timeout=2, **SHARED) as client:
+        with Disbursement(client, io.BytesIO(csv_text(rows(3)).encode())) as file:
+            ledger.stuck = True
+            assert isinstance(await _ends(FILES[name](file), IN_TIME), LedgerUnavailableError)
+            ledger.stuck = False
+
+
+@virtual_time
+async def test_the_balance_before_a_file_is_not_waited_for_longer_than_a_call():
+    """It is only worth a warning."""
+    mute = Mute(never)
+    async with scripted_client(mute, timeout=2, **SHARED) as client:
+        with Disbursement(client, io.BytesIO(csv_text(rows(3)).encode())) as file:
+            funds = await _ends(file.funds(await file.look_back()), IN_TIME)
+    assert funds.unknown is not None
+
+
+@WAITS
+@virtual_time
+async def test_a_batch_whose_ledger_falls_silent_has_five_seconds_more_and_not_ten(
+    waits: Callable[[], Awaitable[None]], caplog: pytest.LogCaptureFixture
+):
+    """A ledger that has just failed the last payout is not waited for once more, to note that the batch has ended."""
+    ledger = Stuck(waits)
+    async with scripted_client(Scripted(LOST, takes=1.5), ledger=ledger, timeout=2) as client:
+        batch = client.batch_payout([fields("B1"), fields("B2")], timeout=2)
+        asyncio.get_running_loop().call_later(1, setattr, ledger, "stuck", True)
+        report = await _ends(batch, IN_TIME + LEARNED)
+        ledger.stuck = False
+    assert report.counts == {ItemStatus.UNKNOWN: 2}
+    assert any("not noted in the ledger as ended" in message for message in caplog.messages)
+
+
+@WAITS
+@virtual_time
+async def test_closing_over_a_ledger_that_falls_silent_lets_its_payouts_come_to_their_end(
+    waits: Callable[[], Awaitable[None]],
+):
+    """Nothing is cut off in the moment in which it ends, to try once more for five seconds."""
+    ledger = Stuck(waits, "move")
+    async with scripted_client(Scripted(LOST, takes=2), ledger=ledger, timeout=2) as client:
+        batch = asyncio.ensure_future(_report(client, rate=None))
+        await asyncio.sleep(0)
+        ledger.stuck = True
+        await asyncio.sleep(0.1)
+        _, report = await _ends(asyncio.gather(client.aclose(), batch), IN_TIME + LEARNED)
+        ledger.stuck = False
+        assert report.counts[ItemStatus.UNKNOWN] > 0
 
 
 @WAITS
