@@ -77,6 +77,18 @@ async def _in_time(sending: Awaitable[Exchange], timeout: float) -> Exchange:
         return Exchange(phase=Phase.MAYBE_SENT, cause=f"{error}".replace("The", "the", 1))
 
 
+async def _answered(asking: Awaitable[Exchange], timeout: float) -> Exchange:
+    """The same for a question, which an own transport that raises leaves unanswered."""
+    try:
+        return await _in_time(asking, timeout)
+    except PayProError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever another's transport raises
+        # Not the traceback, which is another's, with whatever it holds.
+        logger.warning("A question to the platform could not be sent (%s).", type(error).__name__)
+        return Exchange(phase=Phase.MAYBE_SENT, cause=f"the transport failed ({type(error).__name__})")
+
+
 _SAID = ("message", "code", "cause", "utr", "success_time")
 
 
@@ -94,18 +106,6 @@ def _without_personal_values(outcome: Outcome, entry: Entry) -> Outcome:
         # Numbers are compared as they are, so it cannot be masked; and a payee is no number of an order.
         hidden["platform_trade_no"] = None
     return evolve(outcome, **hidden) if hidden else outcome
-
-
-async def _answered(asking: Awaitable[Exchange], timeout: float) -> Exchange:
-    """The same for a question, which an own transport that raises leaves unanswered."""
-    try:
-        return await _in_time(asking, timeout)
-    except PayProError:
-        raise
-    except Exception as error:  # noqa: BLE001  whatever another's transport raises
-        # Not the traceback, which is another's, with whatever it holds.
-        logger.warning("A question to the platform could not be sent (%s).", type(error).__name__)
-        return Exchange(phase=Phase.MAYBE_SENT, cause=f"the transport failed ({type(error).__name__})")
 
 
 @frozen(kw_only=True, eq=False)
@@ -127,17 +127,17 @@ class Platform:
     opened_by: ProcessId = field(factory=this_process, init=False)
     check_echo: bool = True
     _echoes: _Echoes = field(factory=_Echoes, init=False)
-    connections: int = field(init=False)
     _keeps_time: bool = field(init=False)
-
-    @connections.default
-    def _(self) -> int:
-        # Whoever else cuts off what takes longer than its time-out would cut off what only waits.
-        return getattr(self.transport, "max_connections", 0) if getattr(self.transport, "keeps_time", False) else 0
+    connections: int = field(init=False)
 
     @_keeps_time.default
     def _(self) -> bool:
         return bool(getattr(self.transport, "keeps_time", False))
+
+    @connections.default
+    def _(self) -> int:
+        # Whoever else cuts off what takes longer than its time-out would cut off what only waits.
+        return getattr(self.transport, "max_connections", 0) if self._keeps_time else 0
 
     async def sign_payout(
         self, entry: Entry | Intent, *, timeout: float, send_by: float | None, waiting: Waiting | None = None

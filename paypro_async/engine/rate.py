@@ -167,12 +167,12 @@ class Rate:
         while True:
             self._drop_missed()
             now = self.runtime.steady()
-            for place, turn in enumerate(self._due):
+            for index, turn in enumerate(self._due):
                 if turn > until:
                     return None
                 if turn + self._late >= now + after:
-                    del self._due[place]
-                    self._awaited -= place < self._awaited
+                    del self._due[index]
+                    self._awaited -= index < self._awaited
                     return turn
             if now >= until:
                 return None

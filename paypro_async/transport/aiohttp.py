@@ -377,11 +377,11 @@ def _origin(url: str, context: ssl.SSLContext | None, proxy: Proxy | None) -> _O
 def _step(error: Exception, route: Route, *, begun: bool) -> Step:
     """Where a request stood when *error* came."""
     status = error.status if isinstance(error, aiohttp.ClientHttpProxyError) else None
-    at_proxy = tls = None
+    at_proxy = None
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
         there = f"[{error.host}]:{error.port}" if ":" in error.host else f"{error.host}:{error.port}"
         at_proxy = route.proxy is not None and there == route.proxy.address
-    return Step(begun=begun, at_proxy=at_proxy, tls=tls, status=status)
+    return Step(begun=begun, at_proxy=at_proxy, status=status)
 
 
 @lru_cache(maxsize=64)  # a platform has three URLs, and of one merchant the headers are the same for every request

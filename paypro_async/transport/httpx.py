@@ -29,8 +29,7 @@ from paypro_async.transport.causes import GIVEN_UP, HTTPX_CAUSES, SPOKEN_ON
 from paypro_async.transport.connections.resting import REST_SECONDS, RestingConnections
 from paypro_async.transport.connections.slots import Slots
 from paypro_async.transport.diagnosis import diagnosed
-from paypro_async.transport.lane import Gate, HeldLane, Lane, Paused, SpokenOnError
-from paypro_async.transport.lane import Wire as _Wire
+from paypro_async.transport.lane import Gate, HeldLane, Lane, Paused, SpokenOnError, Wire
 from paypro_async.transport.progress import DROP_UNSENT, Progress, TooLateError
 from paypro_async.transport.proxies import Proxy, origin, proxy_to
 from paypro_async.transport.reading import ReplyReader
@@ -143,7 +142,7 @@ class HttpxTransport:
             return HeldLane(self._slots, resting, rest)
         # httpx connects for a request alone: this one stops in front of its first byte, and goes on in ``send``.
         gate = Gate()
-        wire = _Wire(progress, ReplyReader(self._settings.max_reply_bytes), gate)
+        wire = Wire(progress, ReplyReader(self._settings.max_reply_bytes), gate)
         lane = await self._unused_lane(request.url)
         paused = asyncio.ensure_future(self._over(lane, request, wire))
         await self._or_left(paused, gate.reached)
@@ -161,7 +160,7 @@ class HttpxTransport:
                 return held.paused.task.result()
             held.paused.end()
         lane = lane or resting.take(room=self._slots.free) or await self._unused_lane(request.url)
-        return await self._over(lane, request, _Wire(progress, ReplyReader(self._settings.max_reply_bytes)))
+        return await self._over(lane, request, Wire(progress, ReplyReader(self._settings.max_reply_bytes)))
 
     async def _or_left(self, task: "asyncio.Task[Exchange]", *others: "asyncio.Future[Any]") -> None:
         """Wait for *task*, or one of the *others*; whoever is cancelled meanwhile ends it."""
@@ -180,7 +179,7 @@ class HttpxTransport:
     async def _unused_lane(self, url: str) -> Lane:
         return self._prepared.pop(origin(url), None) or await self._new_lane(url)
 
-    async def _over(self, lane: Lane, request: WireRequest, wire: _Wire) -> Exchange:
+    async def _over(self, lane: Lane, request: WireRequest, wire: Wire) -> Exchange:
         """Send *request* over *lane*."""
         lane.progress, wire.lane = wire.progress, lane
         try:
@@ -205,7 +204,7 @@ class HttpxTransport:
             return wire.progress.broken(GIVEN_UP)
         return wire.reader.exchange
 
-    async def _speak(self, lane: Lane, request: WireRequest, wire: _Wire) -> None:
+    async def _speak(self, lane: Lane, request: WireRequest, wire: Wire) -> None:
         """Send *request*; what comes back goes to the reader of *wire*."""
         response = await lane.inner.handle_async_request(
             self._httpx.Request(

@@ -101,9 +101,9 @@ def test_every_blank_and_every_mark_that_is_not_seen_is_known():
 def test_a_long_cell_takes_no_longer_than_its_length():
     """A cell of nothing but separators and blanks, as large as the format allows."""
     cells = [one * (131_000 // len(one)) for one in ("\t", ";", " ", "'", ";'", "\t=", ",\n")]
-    began = time.perf_counter()
+    began = time.process_time()  # what other processes take is not the function's fault
     assert [original(defused(cell)) for cell in cells] == cells
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 async def result_of(file: PayoutFile, path) -> str:

@@ -91,6 +91,8 @@ def test_the_settle_window_is_longer_than_what_must_fit_into_it(settle_after: fl
 
 def test_plain_http_to_another_machine_must_be_asked_for_by_name():
     """Loopback may be plain; anything else only with allow_plain_http."""
+    with pytest.raises(ConfigurationError, match="allow_plain_http"):
+        PayProClient(**(GOOD | {"base_url": "http://paypro.example"}))
     PayProClient(**(GOOD | {"base_url": "http://paypro.example"}), allow_plain_http=True)
     for loopback in ("http://127.0.0.1:8080", "http://localhost", "http://[::1]:1"):
         PayProClient(**(GOOD | {"base_url": loopback}))

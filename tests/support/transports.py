@@ -43,7 +43,7 @@ async def good(transport: Transport, url: str, count: int) -> None:
     await asyncio.gather(*(worker() for _ in range(8)))
 
 
-async def until(condition: Callable[[], bool], *, within: float = 2.0) -> None:
+async def until(condition: Callable[[], bool], *, within: float = 10.0) -> None:
     """Wait for what other tasks or the kernel are about to do; fail when they do not."""
     give_up = time.monotonic() + within
     while not condition():

@@ -111,7 +111,7 @@ class DyingTransport(HttpxTransport):
         return exchange
 
 
-class DyingWire(httpx_transport._Wire):
+class DyingWire(httpx_transport.Wire):
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith(".connect_tcp.complete"):
             at("after connecting")
@@ -151,7 +151,7 @@ async def pay_many(base_url: str, ledger: DyingLedger, payouts: list[dict[str, s
 async def main(base_url: str, ledger_url: str, point: str, passes: int, number: int, trade_nos: list[str]) -> None:
     global the_end  # noqa: PLW0603  a process has one
     the_end = point, passes, number
-    httpx_transport._Wire = DyingWire  # type: ignore[misc]  # the only way to stand between a write and its reply
+    httpx_transport.Wire = DyingWire  # type: ignore[misc]  # the only way to stand between a write and its reply
     paypro_async.ledger.sql.database.migrate = dying_migration
     ledger = DyingLedger(ledger_url)
     watch_commits(ledger)

@@ -165,7 +165,7 @@ async def test_connections_that_the_platform_closed_do_not_stay_half_open(new_tr
         await asyncio.gather(*(transport.send(request(server.url, number), timeout=5) for number in range(20)))
         assert sockets() > before
         told.set()
-        await until(lambda: sockets() == before, within=1.0)
+        await until(lambda: sockets() == before)
         await transport.aclose()
 
 
