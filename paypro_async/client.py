@@ -113,7 +113,7 @@ class PayProClient:
         transport: TransportName | Transport = "httpx",
         runtime: Runtime | None = None,
     ) -> None:
-        ledger, proxy = hidden(ledger), hidden(proxy)  # A traceback may show them.
+        base_url, ledger, proxy = hidden(base_url), hidden(ledger), hidden(proxy)  # A traceback may show them.
         check_merchant_no(merchant_no)
         check_signer(signer)
         check_count("max_connections", max_connections)

@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from attrs import frozen
 
 from paypro_async._core.errors import ConfigurationError
+from paypro_async._core.secret import hidden
 
 __all__ = ["LOCAL", "Endpoint", "check_merchant_no", "is_loopback", "read_endpoint"]
 
@@ -57,31 +58,39 @@ def read_endpoint(base_url: str, *, environment: str | None, allow_plain_http: b
     Raises:
         ConfigurationError: If it cannot be used, or would send secrets and names in the clear.
     """
+    # Who has written a password into it finds it in no traceback, nor what it was split into.
+    base_url = hidden(base_url)
+    if (wrong := _wrong(base_url, allow_plain_http=allow_plain_http)) is not None:
+        raise ConfigurationError(wrong)
+    host = urlsplit(base_url.strip()).hostname or ""
+    return Endpoint(base_url.strip().rstrip("/"), environment or (LOCAL if is_loopback(host) else host))
+
+
+def _wrong(base_url: str, *, allow_plain_http: bool) -> str | None:
     url = _split(base_url)
     host = url.hostname if url else None
     if url is None or not host:
-        raise ConfigurationError(
+        return (
             "base_url is not an absolute http or https URL. Give the one of your region from PayPro, such as "
             "https://sandbox-api.paypro.tech/… ."
         )
     if _ENDPOINT.search(unquote(url.path)) is not None:
-        raise ConfigurationError(
+        return (
             "base_url ends in the path of an endpoint, which the client adds itself. Nothing was sent. Give only what "
             f"stands before '/v1/paypro/…': {url.scheme}://{url.netloc.rpartition('@')[2]} and, if your region has one,"
             " its own path."
         )
     if "?" in base_url or "#" in base_url or "@" in url.netloc:
-        raise ConfigurationError(
+        return (
             "base_url must not hold a query, a fragment or credentials. Nothing was sent. Give host and path only; the "
             "merchant number and the signer are arguments of their own."
         )
-    loopback = is_loopback(host)
-    if url.scheme == "http" and not loopback and not allow_plain_http:
-        raise ConfigurationError(
+    if url.scheme == "http" and not is_loopback(host) and not allow_plain_http:
+        return (
             "base_url is plain http, which would send names and account numbers in the clear. Use https, or say "
             "allow_plain_http=True if the network in between is yours."
         )
-    return Endpoint(base_url.strip().rstrip("/"), environment or (LOCAL if loopback else host))
+    return None
 
 
 def check_merchant_no(merchant_no: object) -> None:

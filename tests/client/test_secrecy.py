@@ -130,11 +130,12 @@ async def test_proxies_that_fail(transport: str):
             assert found(shown + said.getvalue()) == []
 
 
-async def test_ledger_that_cannot_be_reached():
-    """The password of a ledger's URL is in no error, and reached from no attribute."""
+@pytest.mark.parametrize("more", ["", f"?sslpassword={DATABASE}", f"?sslpassword={DATABASE}&sslmode=nonsense"])
+async def test_ledger_that_cannot_be_reached(more: str):
+    """The passwords of a ledger's URL are in no error, and reached from no attribute."""
     port = unused_url().split(":")[2].partition("/")[0]
     with everything_logged() as said:
-        ledger = SqlLedger(f"postgresql://user:{DATABASE}@127.0.0.1:{port}/payouts", patience=0.0)
+        ledger = SqlLedger(f"postgresql://user:{DATABASE}@127.0.0.1:{port}/payouts{more}", patience=0.0)
         payer = client(Scripted(), ledger=ledger)
         assert found(held_by(payer), NOWHERE[4:]) == []
         shown = await failing(payer.open())

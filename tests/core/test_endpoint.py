@@ -4,8 +4,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from paypro_async import Md5Signer, PayProClient
 from paypro_async._core.endpoint import Endpoint, is_loopback, read_endpoint
 from paypro_async.errors import ConfigurationError
+from tests.support.secrecy import shown_by
 
 
 def read(base_url: Any, *, environment: str | None = None, allow_plain_http: bool = False) -> Endpoint:
@@ -58,6 +60,20 @@ def test_what_is_no_absolute_url_is_a_configuration_error(base_url: Any):
     """Before anything is sent anywhere."""
     with pytest.raises(ConfigurationError, match="base_url is not an absolute http or https URL"):
         read(base_url)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        *("https://user:hunter2@h.example", "https://hunter2@h.example/v1/paypro", "https://h.example/?token=hunter2"),
+        *("http://user:hunter2@h.example", "https://user:hunter2@[h", "https://user:hunter2@h.example:port"),
+    ],
+)
+def test_a_traceback_shows_no_credentials(base_url: str):
+    """Of the address that is refused, with the variables of the frames."""
+    with pytest.raises(ConfigurationError) as refused:
+        PayProClient(base_url=base_url, merchant_no="1", signer=Md5Signer("kept-to-itself-4711"), ledger="memory")
+    assert "hunter2" not in shown_by(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,8 @@ class PostgresDatabase(Database):
             logger.warning("The ledger's server runs with fsync off: after a power loss it may have forgotten payouts.")
 
     def _message(self, error: exc.SQLAlchemyError) -> str:
-        password = self._address.password
-        return message_of(getattr(error, "orig", None) or error, secrets=[password.reveal()] if password else ())
+        secrets = [one.reveal() for one in self._address.secrets.values()]
+        return message_of(getattr(error, "orig", None) or error, secrets=secrets)
 
     def _lock_schema(self, connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _SCHEMA_LOCK})

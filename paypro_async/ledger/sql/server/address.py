@@ -19,6 +19,7 @@ from paypro_async.errors import ConfigurationError
 
 __all__ = ["ServerAddress", "settings_in"]
 
+_SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 _HOW = "Give ledger='postgresql://user@host/database'."
 # The words of PostgreSQL's own command line: blanks part them, and a backslash takes a blank into one.
 _WORD = re.compile(r"(?:[^\s\\]|\\.)+")
@@ -33,15 +34,15 @@ class ServerAddress:
     Args:
         name: What a user calls it; never a password.
         mark: The name under which a mark of the ledger is kept.
-        public: What libpq is given, by its own names, but for the password.
-        password: The password, if the URL holds one.
+        public: What libpq is given, by its own names, but for the secrets.
+        secrets: The passwords that the URL holds, by libpq's names, that of a client's key among them.
         settings: What the URL wants to be set, by name.
     """
 
     name: str
     mark: str
     public: Mapping[str, str] = field(repr=False)
-    password: Secret[str] | None
+    secrets: Mapping[str, Secret[str]]
     settings: Mapping[str, str] = field(repr=False)
 
     @classmethod
@@ -60,16 +61,13 @@ class ServerAddress:
         host = parameters.get("host")
         mark = f"{host or 'localhost'}/{database}"
         name = f"service {service}" if service and not host else mark
-        password = Secret(parameters.pop("password")) if "password" in parameters else None
-        return cls(name, mark, parameters, password, settings)
+        secrets = {name: Secret(parameters.pop(name)) for name in _SECRETS if name in parameters}
+        return cls(name, mark, parameters, secrets, settings)
 
     @property
     def parameters(self) -> HiddenFields[str, str]:
-        """What libpq is given, by its own names, the password with it."""
-        found = HiddenFields(self.public)
-        if self.password is not None:
-            found["password"] = self.password.reveal()
-        return found
+        """What libpq is given, by its own names, the secrets with it."""
+        return HiddenFields(self.public, **{name: one.reveal() for name, one in self.secrets.items()})
 
 
 def settings_in(options: str, *, source: str) -> dict[str, str]:

@@ -215,7 +215,7 @@ def line_of(error: BaseException | None, *, secrets: Iterable[str] = ()) -> str:
     if state and not state.startswith(_TOLD):
         return f"SQLSTATE {state}"
     line = _first_line(error)
-    for secret in secrets:
+    for secret in filter(None, secrets):
         line = line.replace(secret, "•••")
     if len(line) > _LONGEST:
         line = f"{line[:_LONGEST]}…"
