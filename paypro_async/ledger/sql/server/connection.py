@@ -70,7 +70,9 @@ def open_connection(address: ServerAddress, *, writes: bool, hurried: bool) -> "
         "fallback_application_name": "paypro-async",
         **_KEEPALIVE,
     }
-    if writes and "," in address.public.get("host", "") and psycopg.pq.version() >= _HAS_PRIMARY:
+    # Where the URL names no host, PGHOST or a service does, and each may name several.
+    several = "," in address.public.get("host", ",")
+    if writes and several and psycopg.pq.version() >= _HAS_PRIMARY:
         # Else the first that answers is taken, and after a fail-over that is the old primary.
         defaults["target_session_attrs"] = "primary"
     # Text is text, whatever the environment and the role say.

@@ -78,7 +78,7 @@ async def test_waiting_for_a_server_is_said(make: Make, caplog: pytest.LogCaptur
     assert "It is tried again, for up to 1 seconds." in caplog.text
 
 
-async def test_a_standby_is_read_from_and_not_paid_from(own: Server, make: Make):
+async def test_a_standby_is_read_from_and_not_paid_from(own: Server, make: Make, monkeypatch: pytest.MonkeyPatch):
     """The text says which server is wanted."""
     url = await own.ledger()
     own.stop("fast")
@@ -92,6 +92,9 @@ async def test_a_standby_is_read_from_and_not_paid_from(own: Server, make: Make)
         both = f"{url}&port=5432,5432".replace("host=", f"host={own.folder},")
         with pytest.raises(LedgerUnavailableError, match=r"only reads.*hot standby mode"):
             await make(both, patience=0).open(ACCOUNT)
+        monkeypatch.setenv("PGHOST", f"{own.folder},{own.folder}")
+        with pytest.raises(LedgerUnavailableError, match=r"only reads.*hot standby mode"):
+            await make(url.partition("?")[0], patience=0).open(ACCOUNT)
     finally:
         own.stop("fast")
         (own.folder / "standby.signal").unlink()
