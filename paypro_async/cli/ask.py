@@ -69,8 +69,8 @@ def _known_ledger(given: str | None) -> str:
     """The ledger that is there; a question makes none."""
     url = ledger_url(given)
     if url is None:
-        if "PAYPRO_LEDGER" in (slip := slips(os.environ)):
-            note(f"No ledger is named; asking without one.{slip}")
+        if "PAYPRO_LEDGER" in slips(os.environ):
+            note("No ledger is named; asking without one.")
         return "memory"
     if url.file is not None and not url.file.exists():
         note(f"The ledger {url.file} does not exist; asking without one.")

@@ -10,7 +10,7 @@ import click
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.opening import LedgerUrl, open_ledger
 from paypro_async.ledger.sql.ledger import SqlLedger
-from paypro_async.settings import settings_from, slips
+from paypro_async.settings import settings_from_environment, slips
 
 __all__ = [
     "LEDGER_EXAMPLE",
@@ -80,7 +80,7 @@ def client_settings(**given: Any) -> dict[str, Any]:
         missing.append("PAYPRO_SECRET (or PAYPRO_SECRET_FILE)")
     if missing:
         raise ConfigurationError(f"Not set: {', '.join(missing)}.{slips(os.environ)}")
-    return settings_from(os.environ, arguments)
+    return settings_from_environment(arguments)
 
 
 def ledger_url(given: str | None) -> LedgerUrl | None:

@@ -86,6 +86,19 @@ def test_query_of_an_unknown_order_and_the_balance(local: str, capsys: pytest.Ca
     assert not list(Path().iterdir())
 
 
+def test_a_variable_that_is_misspelt_is_said_by_every_command_that_asks_or_pays(
+    local: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A settle window that was meant to be longer would be as short as ever, and nobody would know."""
+    monkeypatch.delenv("PAYPRO_SETTLE_AFTER", raising=False)
+    monkeypatch.setenv("PAYPRO_SETLE_AFTER", "120")
+    write_file(Path("p.csv"), [payout(1)])
+    for words in (["balance"], ["query", "T0"], ["batch", "p.csv", "--dry-run"], ["batch", "p.csv"]):
+        run(words)
+        said = capsys.readouterr().err
+        assert said.count("Note: PAYPRO_SETLE_AFTER is set and means nothing: is it PAYPRO_SETTLE_AFTER?") == 1, words
+
+
 def test_a_question_that_gets_no_answer_is_an_error_in_a_sentence(
     local: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
