@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trustme
 
-from paypro_async.cli.doctor import connection, passage
+from paypro_async.cli.doctor import connection, network_checks
 from paypro_async.cli.doctor.connection import Seen, look_at
 from paypro_async.cli.doctor.evidence import Evidence, LedgerFacts
 from paypro_async.cli.doctor.finding import Finding
@@ -51,7 +51,7 @@ def answering(*headers: str, tls: ssl.SSLContext | None = None) -> Server:
 
 async def seen_by(url: str, proxy: str | None = None) -> dict[str, Any]:
     seen = await look_at(url, TransportSettings(proxy=proxy).proxy)
-    checks = (passage.proxy, passage.tls, passage.clock, passage.hops)
+    checks = (network_checks.proxy, network_checks.tls, network_checks.clock, network_checks.hops)
     found = [check(evidence(url, seen)) for check in checks]
     return {one.name: one for one in found if isinstance(one, Finding)}
 
