@@ -10,6 +10,9 @@ from paypro_async._core.wire import Fault
 
 __all__ = ["StopRules", "Watch"]
 
+_ATTEMPTS = 50
+"""So many attempts in a row at least are an outage, and no bad moment of the network."""
+_TROUBLE = 3
 _FORBIDDEN = 5
 _LASTING = 5
 
@@ -26,7 +29,9 @@ class StopRules:
         insufficient_funds: Stop when the platform says that the balance is too low.
         ledger_unavailable: Stop when the ledger cannot be written.
         unknown_in_a_row: Stop after so many attempts in a row without a reply that could be used; None for never.
-        not_sent_in_a_row: Stop after so many payouts in a row that could not be sent at all; None for never.
+        not_sent_in_a_row: Stop after so many payouts in a row that could not be sent at all; None for never. As soon as
+            one has used up its tries, so many attempts in a row count as well, from 50 on: those that wait hold back
+            all others meanwhile, which would take many minutes.
         wrong_setting: Stop after five payouts in a row that could not be sent, or asked about, for a cause that lasts
             until somebody has mended a setting: a certificate that is not trusted, a proxy that refuses.
         low_balance: Do not begin to pay a file if the balance is lower than the sum that is still to be paid. A batch
@@ -65,11 +70,13 @@ class Watch:
         rules: The rules.
         codes: Which codes mean what.
         unsent_in_a_row: Attempts in a row that the platform did not take, in whatever way.
+        trouble: Why the last ones did not get through, and what mends that; None once one did.
     """
 
     rules: StopRules
     codes: Codes
     unsent_in_a_row: int = field(default=0, init=False)
+    trouble: str | None = field(default=None, init=False)
     _unknown: int = field(default=0, init=False)
     _not_sent: int = field(default=0, init=False)
     _forbidden: int = field(default=0, init=False)
@@ -96,6 +103,8 @@ class Watch:
             return "wrong_setting"
         unsent = verdict in (Verdict.NOT_SENT, Verdict.RATE_LIMITED)
         self.unsent_in_a_row = self.unsent_in_a_row + 1 if unsent else 0
+        in_trouble = unsent and self.unsent_in_a_row >= _TROUBLE
+        self.trouble = str(outcome.fault or outcome.cause or "the platform is too busy") if in_trouble else None
         self._unknown = self._unknown + 1 if verdict is Verdict.UNKNOWN else 0
         return "unknown_in_a_row" if _reached(self._unknown, self.rules.unknown_in_a_row) else None
 
@@ -124,7 +133,12 @@ class Watch:
         empty = sent and item.status is ItemStatus.FAILED and item.code in self.codes.insufficient_funds
         if self.rules.insufficient_funds and empty:
             return "insufficient_funds"
-        return "not_sent_in_a_row" if _reached(self._not_sent, self.rules.not_sent_in_a_row) else None
+        return "not_sent_in_a_row" if self._nothing_is_sent() else None
+
+    def _nothing_is_sent(self) -> bool:
+        most = self.rules.not_sent_in_a_row
+        tried = self.unsent_in_a_row if self._not_sent else 0
+        return most is not None and (self._not_sent >= most or tried >= max(most, _ATTEMPTS))
 
 
 def _reached(count: int, most: int | None) -> bool:

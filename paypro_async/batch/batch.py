@@ -115,6 +115,11 @@ class Batch:
         elapsed = self._elapsed if self._elapsed is not None else self._session.runtime.steady() - self._began
         return self._tally.report(elapsed=elapsed, stopped=self._scheduler.stopped)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why the last attempts were not sent, and what mends that; None as long as some get through."""
+        return self._watch.trouble
+
     def __await__(self) -> Generator[Any, None, BatchReport]:
         return self._wait().__await__()
 

@@ -7,6 +7,7 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from paypro_async._core.intent import Intent
+from paypro_async._core.lifecycle import State
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.money import AmountTypeError
 from paypro_async._core.report import BatchItem
@@ -120,7 +121,9 @@ class Worker:
         if flight.announced_at is not None:
             return False  # It still goes out: unsent, it would be unknown for a settle window.
         # What was only asked about is not under way.
-        unsent = action is Action.SEND and flight.sends == 0
+        # Nor is what waits to be tried again where nothing gets through.
+        in_vain = self.scheduler.stopped == "not_sent_in_a_row" and flight.entry.state is State.NEW
+        unsent = action is Action.SEND and (flight.sends == 0 or in_vain)
         return unsent or self.scheduler.cancelled
 
     async def _begin(self, job: Job) -> Flight | None:
@@ -173,7 +176,12 @@ class Worker:
         """The attempt has its answer, or none: before that is stored, so that a batch that must stop begins no more."""
         last = flight.last
         if last is not None and not (last.pool_timeout or last.late):
-            why = self.watch.attempt(last)
+            before, why = self.watch.trouble, self.watch.attempt(last)
+            if before is None and self.watch.trouble is not None:
+                logger.warning(
+                    "Batch %s: %d attempts in a row were not sent: %s. No money moved by them. They are tried again.",
+                    *(self.batch_id, self.watch.unsent_in_a_row, self.watch.trouble.removesuffix(".")),
+                )
             if why is not None:
                 self.scheduler.stop(why)
         self.scheduler.give_back(job)

@@ -1,5 +1,7 @@
 """Stop rules: when a batch begins no more payouts, and how each rule is turned off."""
 
+import asyncio
+
 import pytest
 
 from paypro_async import Codes, ItemStatus, LedgerUnavailableError, Md5Signer, MemoryLedger, State, StopRules
@@ -101,6 +103,36 @@ async def test_payouts_that_cannot_be_sent_in_a_row_stop_a_batch():
         assert 5 <= report.total <= 100
         assert report.counts == {ItemStatus.NOT_SENT: report.total}
         assert (await client.ledger.get(MERCHANT_NO, "T0")).state is State.NEW
+
+
+@pytest.mark.parametrize(("concurrency", "most", "seconds"), [(1, 6, 300), (2, 7, 200), (20, 21, 60), (100, 101, 100)])
+@virtual_time
+async def test_a_batch_that_nobody_can_be_reached_for_stops_soon_and_says_so_meanwhile(
+    concurrency: int, most: int, seconds: float, caplog: pytest.LogCaptureFixture
+):
+    """A dead proxy, an unknown host: those under way use up their tries, and the others are not begun one by one."""
+    transport = Scripted(NOT_SENT)
+    async with scripted_client(transport) as client:
+        began, batch = now(), client.batch_payout(payouts(500), concurrency=concurrency)
+        loop, told = asyncio.get_running_loop(), []
+        loop.call_later(5, lambda: told.append(batch.trouble))
+        report = await batch
+    assert (report.stopped, report.counts) == ("not_sent_in_a_row", {ItemStatus.NOT_SENT: report.total})
+    assert report.total <= most
+    assert now() - began < seconds
+    assert told == ["no connection could be made"]
+    assert [message for message in caplog.messages if "attempts in a row were not sent: no connection" in message]
+
+
+@virtual_time
+async def test_a_short_outage_stops_no_batch():
+    """What waits is sent when the network is back, and the trouble is over."""
+    back = 10.0
+    transport = Scripted(lambda _: NOT_SENT if now() < back else PROCESSING)
+    async with scripted_client(transport) as client:
+        batch = client.batch_payout(payouts(100))
+        report = await batch
+    assert (report.stopped, report.accepted, batch.trouble) == (None, 100, None)
 
 
 OFF = {

@@ -27,6 +27,9 @@ class Watcher:
     def __init__(self, total: int) -> None:
         self.total = total
         self.latest: BatchProgress = _NOTHING
+        self.trouble: Callable[[], str | None] = lambda: None
+        """Asks why nothing is sent just now."""
+        self._told: str | None = None
 
     def __call__(self, progress: BatchProgress) -> None:
         """The batch calls this after each item."""
@@ -41,6 +44,13 @@ class Watcher:
         failed = self.latest.done - accepted - unknown - unsent
         numbers = {"accepted": accepted, "failed": failed, "unknown": unknown, "waiting": self.latest.waiting}
         return numbers | ({"not sent": unsent} if unsent else {})
+
+    def news(self) -> str | None:
+        """What to say of a trouble that has just begun; None if there is none, or it was said."""
+        before, self._told = self._told, self.trouble()
+        if self._told is None or self._told == before:
+            return None
+        return f"Nothing is sent just now: {self._told.removesuffix('.')}. It is tried again; Ctrl-C ends it in order."
 
     def line(self) -> str:
         """One line that says it all."""
@@ -79,6 +89,8 @@ class _Lines:
         self._watcher = watcher
 
     def show(self) -> None:
+        if (news := self._watcher.news()) is not None:
+            note(news)
         note(self._watcher.line())
 
     def end(self) -> None:
@@ -121,6 +133,8 @@ class _Bar:
     def show(self) -> None:
         if self._ended:
             return
+        if (trouble := self._watcher.news()) is not None:
+            self._progress.console.print(trouble, markup=False, highlight=False)
         numbers = self._watcher.numbers()
         news = " ".join(f"[{_COLOURS[word]}]{count:,} {word}[/]" for word, count in numbers.items())
         news += f" {self._watcher.rate:,.0f}/s"

@@ -220,6 +220,7 @@ async def _pay(run: Run, before: Before, stop: Stop) -> BatchReport:
     async with watching(watcher, quiet=run.quiet) as hide:
         settings = run.settings | BatchSettings(on_progress=watcher)
         batch = await run.disbursement.start(before, pay_again=run.pay_again, skip_paid=run.skip_paid, **settings)
+        watcher.trouble = lambda: batch.trouble
         await _until_done(batch, stop, hide)
     return batch.report
 
