@@ -1,10 +1,13 @@
 """Settings from the environment, for ``PayProClient.from_env()`` and the command line."""
 
+import math
 import os
+import re
+import select
+import time
 import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
-from pathlib import Path
 from ssl import SSLContext
 from typing import Any, Literal, TypedDict
 
@@ -98,7 +101,11 @@ KNOWN: frozenset[str] = frozenset(
 )
 """Every variable of this package that has a meaning."""
 
-_NEAR = 0.75
+_PREFIX = "PAYPRO_"
+_NEAR = 0.7
+_CODE = re.compile(r"[0-9A-Za-z_-]+")
+# A secret is short, and a pipe that a vault writes to (a shell's <(…)) is waited for as long.
+_SECRET_BYTES, _SECRET_SECONDS = 64 * 1024, 10.0
 _TRUTHS = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
 _POSITION = "PAYPRO_SECRET_POSITION"
 _SECONDS = ("timeout", "settle_after", "request_timeout")
@@ -106,12 +113,15 @@ _SECONDS = ("timeout", "settle_after", "request_timeout")
 
 def nearest(name: str) -> str | None:
     """The variable that was probably meant by a name that means nothing; None if none is near."""
-    return next(iter(get_close_matches(name.upper(), KNOWN, n=1, cutoff=_NEAR)), None)
+    # What all have in common would make them all alike.
+    known = [one.removeprefix(_PREFIX) for one in KNOWN]
+    found = get_close_matches(name.upper().removeprefix(_PREFIX), known, n=1, cutoff=_NEAR)
+    return f"{_PREFIX}{found[0]}" if found else None
 
 
 def slips(environ: Mapping[str, str]) -> str:
     """A sentence, behind a blank, about variables that look like one that is not set; empty if there is none."""
-    names = sorted(name for name in environ if name.upper().startswith("PAYPRO_") and name not in KNOWN)
+    names = sorted(name for name in environ if name.upper().startswith(_PREFIX) and name not in KNOWN)
     near = [(name, meant) for name in names if (meant := nearest(name)) is not None and not environ.get(meant)]
     return "".join(f" {name} is set and means nothing: is it {meant}?" for name, meant in near)
 
@@ -151,26 +161,36 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[
         missing.append("PAYPRO_SECRET (or PAYPRO_SECRET_FILE)")
     if missing:
         raise ConfigurationError(
-            f"Not set: {', '.join(missing)}. Set them in the environment or give the arguments.{slips(environ)}"
+            f"Not set: {', '.join(missing)}. Nothing was sent. Set them in the environment or give the arguments."
+            f"{slips(environ)}"
         )
     for name in _SECONDS:
         if isinstance(settings.get(name), str):
             settings[name] = _seconds(name, settings[name])
     if isinstance(check_echo := settings.get("check_echo"), str):
         if check_echo.lower() not in _TRUTHS:
-            raise ConfigurationError("PAYPRO_CHECK_ECHO is neither yes nor no.")
+            raise ConfigurationError("PAYPRO_CHECK_ECHO is neither yes nor no. Nothing was sent; set one of these two.")
         settings["check_echo"] = _TRUTHS[check_echo.lower()]
     return settings
 
 
 def _added_codes(environ: Mapping[str, str]) -> Codes | None:
-    known = Codes()
-    added = {
-        name: getattr(known, name) | {code.strip() for code in text.split(",") if code.strip()}
-        for variable, name in CODE_VARIABLES.items()
-        if (text := environ.get(variable))
-    }
-    return evolve(known, **added) if added else None
+    known, added = Codes(), dict[str, frozenset[str]]()
+    listed = [variable for variable in CODE_VARIABLES if environ.get(variable)]
+    for variable in listed:
+        codes = {code.strip() for code in environ[variable].split(",") if code.strip()}
+        if not all(map(_CODE.fullmatch, codes)):
+            raise ConfigurationError(
+                f"{variable} is no list of codes, of letters and digits with commas between them, as in 7001,7002. "
+                "Nothing was sent; mend it."
+            )
+        name = CODE_VARIABLES[variable]
+        added[name] = getattr(known, name) | codes
+    try:
+        return evolve(known, **added) if added else None
+    except ConfigurationError as error:
+        # The words are for a program that makes them itself.
+        raise ConfigurationError(str(error).replace("Codes(…) lists", f"{' and '.join(listed)} list")) from None
 
 
 def signer_from(environ: Mapping[str, str]) -> Md5Signer | None:
@@ -197,32 +217,75 @@ def _secret(environ: Mapping[str, str]) -> HiddenText | None:
     path = environ.get("PAYPRO_SECRET_FILE")
     if environ.get("PAYPRO_SECRET"):
         if path:
-            raise ConfigurationError("Both PAYPRO_SECRET and PAYPRO_SECRET_FILE are set. Keep one of them.")
+            raise ConfigurationError(
+                "Both PAYPRO_SECRET and PAYPRO_SECRET_FILE are set. Nothing was sent. Keep one of them."
+            )
         return HiddenText(environ["PAYPRO_SECRET"])
     if not path:
         return None
     try:
         # Editors end a file with a line break, which is no part of the secret.
-        secret = HiddenText(Path(path).read_text(encoding="utf-8").rstrip("\r\n"))
+        secret = HiddenText(_content(path).decode("utf-8").rstrip("\r\n"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else None
     else:
         if secret:
             return secret
-        raise ConfigurationError("The file that PAYPRO_SECRET_FILE names is empty. Write the app secret into it.")
+        raise ConfigurationError(
+            "The file that PAYPRO_SECRET_FILE names is empty. Nothing was sent. Write the app secret into it."
+        )
     # Out here, since the error about the text would hold it. The path is not shown: it may be the secret by mistake.
     if reason is None:
         raise ConfigurationError(
-            "PAYPRO_SECRET_FILE cannot be read: it is not UTF-8 text. Save the file that it names as UTF-8."
+            "PAYPRO_SECRET_FILE cannot be read: it is not UTF-8 text. Nothing was sent. Save the file that it names as "
+            "UTF-8."
         )
     raise ConfigurationError(
-        f"PAYPRO_SECRET_FILE cannot be read: {reason}. It is the path of a file that this user may read, seen from "
-        "the folder of the call unless it begins at the root; the secret itself belongs into PAYPRO_SECRET."
+        f"PAYPRO_SECRET_FILE cannot be read: {reason}. Nothing was sent. It is the path of a file that this user may "
+        "read, seen from the folder of the call unless it begins at the root; the secret itself belongs into "
+        "PAYPRO_SECRET."
     )
+
+
+def _content(path: str) -> bytes:
+    """What a file holds, or what is written to a pipe in some seconds.
+
+    Raises:
+        OSError: If it cannot be read, or is no secret's: it does not end, or nothing comes.
+    """
+    found, until = b"", time.monotonic() + _SECRET_SECONDS
+    path = os.path.expanduser(path)  # noqa: PTH111  pathlib raises for a user that is not there
+    with open(path, "rb", buffering=0, opener=_opened) as file:
+        while len(found) <= _SECRET_BYTES:
+            if not _has_more(file.fileno(), until - time.monotonic()):
+                raise OSError(f"nothing came out of it in {_SECRET_SECONDS:.0f} seconds")
+            part = file.read(_SECRET_BYTES)
+            if not part:
+                return found
+            found += part
+    raise OSError("it is larger than a secret can be")
+
+
+def _opened(path: str, flags: int) -> int:
+    # Opening a pipe that nobody writes to would wait for ever.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _has_more(file: int, seconds: float) -> bool:
+    if os.name != "posix":
+        return True
+    waiting = select.poll()
+    waiting.register(file, select.POLLIN)
+    return bool(waiting.poll(max(0.0, seconds) * 1000))
 
 
 def _seconds(name: str, text: str) -> float:
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise ConfigurationError(f"PAYPRO_{name.upper()} is not a number of seconds.") from None
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise ConfigurationError(
+            f"PAYPRO_{name.upper()} is not a number of seconds above 0. Nothing was sent; set one such as 30 or 2.5."
+        )
+    return seconds

@@ -47,9 +47,10 @@ def _split(base_url: object) -> SplitResult | None:
     try:
         url = urlsplit(base_url.strip())
         usable = url.scheme in ("http", "https") and url.port != 0 and len(base_url.split()) == 1
+        (url.hostname or "").encode("idna")  # No name has an empty part, or one of more than 63 letters.
     except ValueError:
         return None
-    return url if usable else None
+    return url if usable and "\\" not in base_url else None
 
 
 def read_endpoint(base_url: str, *, environment: str | None, allow_plain_http: bool) -> Endpoint:
@@ -62,6 +63,12 @@ def read_endpoint(base_url: str, *, environment: str | None, allow_plain_http: b
     base_url = hidden(base_url)
     if (wrong := _wrong(base_url, allow_plain_http=allow_plain_http)) is not None:
         raise ConfigurationError(wrong)
+    if environment and (environment != environment.strip() or not environment.isprintable()):
+        # Another name than it looks like: the ledger would take the same platform for another one.
+        raise ConfigurationError(
+            "environment= (PAYPRO_ENVIRONMENT) begins or ends with a blank, or holds what cannot be seen. Nothing was "
+            "sent. Take it out."
+        )
     host = urlsplit(base_url.strip()).hostname or ""
     return Endpoint(base_url.strip().rstrip("/"), environment or (LOCAL if is_loopback(host) else host))
 
@@ -71,8 +78,13 @@ def _wrong(base_url: str, *, allow_plain_http: bool) -> str | None:
     host = url.hostname if url else None
     if url is None or not host:
         return (
-            "base_url is not an absolute http or https URL. Give the one of your region from PayPro, such as "
-            "https://sandbox-api.paypro.tech/… ."
+            "base_url is not an absolute http or https URL. Nothing was sent. Give the one of your region from PayPro, "
+            "such as https://sandbox-api.paypro.tech/… , without quotes or other signs around it."
+        )
+    if "…" in base_url or "..." in base_url:
+        return (
+            "base_url holds the dots of an example, which stand for what PayPro writes there. Nothing was sent. Give "
+            "the whole one of your region from PayPro."
         )
     if _ENDPOINT.search(unquote(url.path)) is not None:
         return (
@@ -87,8 +99,8 @@ def _wrong(base_url: str, *, allow_plain_http: bool) -> str | None:
         )
     if url.scheme == "http" and not is_loopback(host) and not allow_plain_http:
         return (
-            "base_url is plain http, which would send names and account numbers in the clear. Use https, or say "
-            "allow_plain_http=True if the network in between is yours."
+            "base_url is plain http, which would send names and account numbers in the clear. Nothing was sent. Use "
+            "https, or say allow_plain_http=True if the network in between is yours."
         )
     return None
 
@@ -100,8 +112,11 @@ def check_merchant_no(merchant_no: object) -> None:
         ConfigurationError: If it is not text of letters and digits.
     """
     if isinstance(merchant_no, str) and merchant_no != merchant_no.strip() and merchant_no.strip().isalnum():
-        raise ConfigurationError("merchant_no begins or ends with a blank or a line break. Take it off.")
+        raise ConfigurationError(
+            "merchant_no begins or ends with a blank or a line break. Nothing was sent. Take it off."
+        )
     if not isinstance(merchant_no, str) or not merchant_no.isascii() or not merchant_no.isalnum():
         raise ConfigurationError(
-            "merchant_no must be text of letters and digits, as PayPro writes it; a number would lose its zeros."
+            "merchant_no must be text of letters and digits, as PayPro writes it, without quotes or other signs; a "
+            "number would lose its zeros. Nothing was sent."
         )

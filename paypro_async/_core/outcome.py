@@ -23,6 +23,7 @@ from attrs import evolve, frozen
 
 from paypro_async._core.codec import ReadingError
 from paypro_async._core.models import Balance
+from paypro_async._core.other_servers import TOO_MANY, answered_by_another
 from paypro_async._core.platform_codes import ACCEPTED, NO_REFUSAL, PARTIAL, PROCESSING, Codes
 from paypro_async._core.platform_text import (
     MAYBE_PERSONAL,
@@ -48,13 +49,7 @@ from paypro_async._core.wire import (
 )
 from paypro_async._core.words import speaks_of_doubt, speaks_of_trouble
 
-__all__ = [
-    "Outcome",
-    "Verdict",
-    "classify_balance",
-    "classify_payout",
-    "classify_query",
-]
+__all__ = ["Outcome", "Verdict", "classify_balance", "classify_payout", "classify_query"]
 
 
 @frozen(kw_only=True)
@@ -265,11 +260,14 @@ def _before_the_envelope(exchange: Exchange, codes: Codes) -> Outcome | Envelope
         return Outcome(
             verdict=Verdict.RATE_LIMITED,
             http_status=status,
-            cause="the platform answered HTTP 429",
+            cause=TOO_MANY,
+            fault=answered_by_another(TOO_MANY, status),
             retry_after=_seconds(exchange.retry_after),
         )
     if envelope is None or why:
-        return _unknown(exchange, why if 200 <= status < 300 else f"HTTP {status}: {why}")
+        cause = why if 200 <= status < 300 else f"HTTP {status}: {why}"
+        other = answered_by_another(cause, status) if envelope is None else None
+        return evolve(_unknown(exchange, cause), fault=other)
     # An error status over an accepting envelope, or a server error over any, contradicts itself or proves nothing.
     if not 200 <= status < 300 and (not 400 <= status < 500 or envelope.code == ACCEPTED):
         return _unknown(exchange, f"HTTP {status}", envelope)

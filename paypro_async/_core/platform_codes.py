@@ -34,6 +34,10 @@ def _frozenset(codes: str | Iterable[str]) -> frozenset[str]:
     return found
 
 
+def _said(codes: Iterable[str]) -> str:
+    return ", ".join(sorted(codes))
+
+
 def _can_be_one(code: object) -> bool:
     return isinstance(code, str) and code != "" and code == code.strip() and is_exact(code)
 
@@ -61,6 +65,20 @@ class Codes:
     credentials: frozenset[str] = field(default=frozenset(), converter=_frozenset)
     insufficient_funds: frozenset[str] = field(default=frozenset({"60019"}), converter=_frozenset)
     _known: frozenset[str] = field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        listed = frozenset().union(*(getattr(self, one.name) for one in fields(type(self)) if one.init))
+        if listed & NO_REFUSAL:
+            # An order that is paid would count as failed or as never made, and be paid once more.
+            raise ConfigurationError(
+                f"Codes(…) lists {_said(listed & NO_REFUSAL)}, by which PayPro says that it has taken a payout or a "
+                "question. Nothing was sent. Take it out: what it means is known, also of an order that does not exist."
+            )
+        if both := self.no_such_order & self.system:
+            raise ConfigurationError(
+                f"Codes(…) lists {_said(both)} as no_such_order and as system, which proves nothing. Nothing was sent. "
+                "Take it out of no_such_order: a payout that PayPro may have taken would be sent again."
+            )
 
     @_known.default
     def _(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ UTF-8 bytes. That the secret comes last is inferred (reference 1.2), so it is on
 
 import hashlib
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol, get_args, runtime_checkable
 
@@ -62,6 +63,8 @@ def verify(received: str, fields: Mapping[str, object], signers: "Sequence[Md5Si
 
 _MARKS = ("\ufeff", "\ufffe", "\xef\xbb\xbf")
 _UNSEEN = "\x00\u200b\u200c\u200d\u2060"
+# As a shell, a file of Windows or a template has it.
+_UNFILLED = re.compile(r"\$\{?[A-Za-z_][A-Za-z_0-9]*\}?|%[A-Za-z_]\w*%|\{\{.*\}\}|<[A-Za-z_ -]+>")
 _QUOTES = {"'": "'", '"': '"', "`": "`", "\u2018": "\u2019", "\u201c": "\u201d", "\xab": "\xbb"}
 
 # What comes along when a secret is copied, looked for before anything is signed with it: the platform's refusal of such
@@ -83,6 +86,14 @@ _WRONG: Sequence[tuple[Callable[[str], bool], str]] = (
     (
         lambda secret: secret.upper().startswith(("PAYPRO_SECRET=", "EXPORT ")),
         "begins with the name of its variable. Give what stands behind the equals sign alone.",
+    ),
+    (
+        lambda secret: _UNFILLED.fullmatch(secret) is not None,
+        "is the name of a variable that nothing has filled in. Give the app secret from PayPro's dashboard.",
+    ),
+    (
+        lambda secret: " #" in secret,
+        "goes on with a blank and a '#', as a remark in a file does. Give the secret alone.",
     ),
     (
         lambda secret: not secret.isascii() or not secret.isprintable(),
@@ -130,9 +141,11 @@ class Md5Signer:
         del secret  # A traceback may show the variables of this frame.
         self.__attrs_init__(hidden, secret_position=secret_position)  # first, so that a traceback can show it
         if wrong is not None:
-            raise ConfigurationError(f"The secret {wrong}")
+            raise ConfigurationError(f"The secret {wrong} Nothing was sent.")
         if secret_position not in get_args(SecretPosition):
-            raise ConfigurationError("secret_position is neither 'suffix' nor 'prefix'. Use 'suffix' unless told.")
+            raise ConfigurationError(
+                "secret_position is neither 'suffix' nor 'prefix'. Nothing was sent. Use 'suffix' unless told."
+            )
 
     def with_secret_as(self, position: SecretPosition) -> "Md5Signer":
         """The same signer with its secret at that end."""
@@ -166,7 +179,7 @@ class HmacSha256Signer:
         del secret  # A traceback may show the variables of this frame.
         self.__attrs_init__(hidden)
         if wrong is not None:
-            raise ConfigurationError(f"The secret {wrong}")
+            raise ConfigurationError(f"The secret {wrong} Nothing was sent.")
 
     def sign(self, fields: Mapping[str, object]) -> str:
         """Return the signature as 64 lower-case hexadecimal characters."""

@@ -79,7 +79,7 @@ def client_settings(**given: Any) -> dict[str, Any]:
     if not (os.environ.get("PAYPRO_SECRET") or os.environ.get("PAYPRO_SECRET_FILE")):
         missing.append("PAYPRO_SECRET (or PAYPRO_SECRET_FILE)")
     if missing:
-        raise ConfigurationError(f"Not set: {', '.join(missing)}.{slips(os.environ)}")
+        raise ConfigurationError(f"Not set: {', '.join(missing)}. Nothing was sent.{slips(os.environ)}")
     return settings_from_environment(arguments)
 
 

@@ -18,9 +18,9 @@ from paypro_async._core.platform_text import CUT
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.signing import Signer
-from paypro_async._core.wire import Connection, Exchange, Phase, Waiting, WireRequest, request_body
+from paypro_async._core.wire import Connection, Exchange, Fault, Phase, Waiting, WireRequest, request_body
 from paypro_async.engine.log_lines import tell_attempt, tell_question
-from paypro_async.errors import ConfigurationError, PayProError, PayProWarning
+from paypro_async.errors import ConfigurationError, OutcomeUnknownError, PayProError, PayProWarning
 from paypro_async.log import logger
 from paypro_async.process import ProcessId, refuse_forked, this_process
 from paypro_async.runtime import NoAnswerError, Runtime, answer_of
@@ -30,6 +30,7 @@ __all__ = ["Platform"]
 
 
 _SAID_AFTER = 3
+_MEND_TRANSPORT = "Mend the transport: for whatever keeps a reply away it returns an Exchange that says so."
 _TRANSPORT_FIRST = 0.1
 _ACCEPTED = (Verdict.PAID, Verdict.PROCESSING)
 _SHOWN = (*_ACCEPTED, Verdict.PARTIAL, Verdict.FAILED, Verdict.UNLISTED, Verdict.FOREIGN)
@@ -86,7 +87,8 @@ async def _answered(asking: Awaitable[Exchange], timeout: float) -> Exchange:
     except Exception as error:  # noqa: BLE001  whatever another's transport raises
         # Not the traceback, which is another's, with whatever it holds.
         logger.warning("A question to the platform could not be sent (%s).", type(error).__name__)
-        return Exchange(phase=Phase.MAYBE_SENT, cause=f"the transport failed ({type(error).__name__})")
+        fault = Fault(cause=f"transport.send() raised {type(error).__name__}", mend=_MEND_TRANSPORT)
+        return Exchange(phase=Phase.MAYBE_SENT, cause=fault.cause, fault=fault)
 
 
 _SAID = ("message", "code", "cause", "utr", "success_time")
@@ -105,6 +107,8 @@ def _without_personal_values(outcome: Outcome, entry: Entry) -> Outcome:
     if number is not None and names_payee(number, region, content):
         # Numbers are compared as they are, so it cannot be masked; and a payee is no number of an order.
         hidden["platform_trade_no"] = None
+    if outcome.fault is not None and "cause" in hidden:
+        hidden["fault"] = evolve(outcome.fault, cause=hidden["cause"])
     return evolve(outcome, **hidden) if hidden else outcome
 
 
@@ -203,7 +207,17 @@ class Platform:
         refuse_forked(self.opened_by, "The client")
         began = self.runtime.steady() if (telling := logger.isEnabledFor(logging.DEBUG)) else 0.0
         sending = self.transport.send(request, timeout=timeout)
-        exchange = await (sending if self._keeps_time else _in_time(sending, timeout))
+        try:
+            exchange = await (sending if self._keeps_time else _in_time(sending, timeout))
+        except PayProError:
+            raise
+        except Exception as error:
+            raise OutcomeUnknownError(
+                f"Payout {entry.trade_no} may have been made: transport.send() raised {type(error).__name__}. Money "
+                f"may have moved. {_MEND_TRANSPORT} Then call again with the same trade_no; never use a new one.",
+                trade_no=entry.trade_no,
+                attempts=entry.attempt,
+            ) from error
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
         outcome = _without_personal_values(outcome, entry)

@@ -38,7 +38,7 @@ from paypro_async.transport.diagnosis import Step, diagnosed
 from paypro_async.transport.progress import DROP_UNSENT, Progress, TooLateError
 from paypro_async.transport.proxies import Proxy, origin, proxy_to
 from paypro_async.transport.reading import HEAD_LIMIT, ReplyReader
-from paypro_async.transport.route import Route
+from paypro_async.transport.route import Route, mended, unanswered
 
 __all__ = ["AiohttpTransport"]
 
@@ -317,14 +317,14 @@ class AiohttpTransport:
                 keeper.add(handler, keep_alive=reader.keep_alive)
             elif handler is not None:
                 handler.drop()
-        return reader.exchange
+        return mended(reader.exchange, lambda: Route.to(request.url, self._settings))
 
     def _failed(self, error: Exception, request: WireRequest, progress: Progress) -> Exchange:
         if isinstance(error, TooLateError):
             return progress.too_late()
-        if isinstance(error, _NoReplyError):
-            return progress.broken(str(error))
         route = Route.to(request.url, self._settings)
+        if isinstance(error, _NoReplyError):
+            return progress.failed(unanswered(str(error), route))
         return progress.failed(diagnosed(error, AIOHTTP_CAUSES, route, _step(error, route, begun=progress.begun)))
 
     async def _dial(self, to: _Origin) -> _Handler:

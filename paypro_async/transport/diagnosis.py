@@ -16,13 +16,13 @@ from attrs import evolve, frozen
 from paypro_async._core.wire import Fault
 from paypro_async.transport.causes import message
 from paypro_async.transport.cleaned import cleaned
-from paypro_async.transport.route import Route
+from paypro_async.transport.proxies import GIVEN
+from paypro_async.transport.route import NETWORK, Route, unanswered
 
-__all__ = ["Step", "diagnosed", "slow"]
+__all__ = ["Step", "diagnosed"]
 
 _SYSTEM = ("builtins", "ssl", "socket")
 _OF_SOCKS = ("ProxyError", "ProtocolError", "SOCKSError")
-_NETWORK = "Check the network of this machine, its routes and its firewall, and whether a proxy is needed (HTTPS_PROXY)"
 
 
 @frozen(kw_only=True)
@@ -63,16 +63,7 @@ def diagnosed(error: Exception, causes: Mapping[str, str], route: Route, step: S
         )
     else:
         found = _found(error, route, step)
-    return evolve(found or Fault(cause=words), error=cleaned(error, words, hidden=route.hidden()))
-
-
-def slow(route: Route, seconds: float) -> Fault:
-    """No connection was there in time, and nobody has refused it."""
-    through = f" through {route.first}" if route.proxy is not None else ""
-    return Fault(
-        cause=f"no connection to {route.platform}{through} stood within {seconds:.3g} s",
-        mend=f"{_NETWORK}: packets that a firewall drops look so.",
-    )
+    return evolve(found or unanswered(words, route), error=cleaned(error, words, hidden=route.hidden()))
 
 
 @frozen(kw_only=True)
@@ -139,20 +130,23 @@ def _refused_by_proxy(route: Route, status: int) -> Fault:
             lasting=True,
         )
     if status in (401, 403, 405, 451):
+        # One that is given is used for everything.
+        without = "take it out" if setting == GIVEN else "name its host in NO_PROXY"
         return Fault(
             cause=f"{proxy} does not allow a connection to {route.platform} (HTTP {status})",
-            mend=f"Ask who runs the proxy to allow {route.platform}, or name its host in NO_PROXY if it can be reached "
-            "without.",
+            mend=f"Ask who runs the proxy to allow {route.platform}, or {without} if it can be reached without it. A "
+            "web server that is no proxy may answer so too.",
             lasting=True,
         )
-    return Fault(
-        cause=f"{proxy} could make no connection to {route.platform} (HTTP {status})",
-        mend=f"The proxy itself can be reached; check {route.platform} (base_url), and the proxy's own network.",
-    )
+    mend = f"The proxy itself can be reached; check {route.platform} (base_url), and the proxy's own network."
+    if status < 502:
+        mend = f"Check that a proxy for HTTP listens there that allows CONNECT ({setting}): a web server answers so."
+    return Fault(cause=f"{proxy} could make no connection to {route.platform} (HTTP {status})", mend=mend)
 
 
 _EXPIRED, _NOT_YET = 10, 9
 _WRONG_NAME = (62, 64)
+_NO_ISSUER = (20, 21)
 
 
 def _untrusted(case: _Case) -> Fault | None:
@@ -177,10 +171,13 @@ def _untrusted(case: _Case) -> Fault | None:
         "the ssl_context that is given" if case.route.own_context else "a file that SSL_CERT_FILE names, in PEM form"
     )
     why = getattr(error, "verify_message", "") or "not verified"
+    chain = (
+        " If the server does not send its whole chain, only who runs it can mend that." if code in _NO_ISSUER else ""
+    )
     return Fault(
         cause=f"{certificate} is not trusted: by {case.route.authorities}, {why}",
         mend=f"If an own authority has signed it (a company's proxy may do so), add its certificate to {given}"
-        f"{'' if case.route.own_context else ', or give ssl_context='}; never switch verification off.",
+        f"{'' if case.route.own_context else ', or give ssl_context='}; never switch verification off.{chain}",
         lasting=True,
     )
 
@@ -220,7 +217,7 @@ def _no_tls(case: _Case) -> Fault | None:
     if reason in _NO_TLS:
         return Fault(
             cause=f"no TLS is spoken at {case.peer} ({reason})",
-            mend=f"Check the port, and whether {case.setting} should begin with http:// there.",
+            mend=f"Check the port, and whether {case.setting} should begin with http:// there{_or_proxy(case)}.",
             lasting=True,
         )
     if any(part in reason for part in _VERSIONS):
@@ -231,6 +228,13 @@ def _no_tls(case: _Case) -> Fault | None:
             lasting=True,
         )
     return None
+
+
+def _or_proxy(case: _Case) -> str:
+    """What stands between may be the cause of what seems to be the platform's."""
+    if case.at_proxy or case.route.proxy is None:
+        return ""
+    return f"; or {case.route.first} does not lead there: check that it is a proxy for HTTP that allows CONNECT"
 
 
 _HOST_UNKNOWN = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
@@ -244,10 +248,12 @@ def _unknown_host(case: _Case) -> Fault | None:
         return _NO_FILE
     host = case.peer if case.at_proxy else case.route.platform.rpartition(":")[0]
     if error.errno in _HOST_UNKNOWN:
+        proxy = (
+            "" if case.at_proxy else ", and whether a proxy alone knows the names of the internet here (HTTPS_PROXY)"
+        )
         return Fault(
             cause=f"the name of {host} is not known to DNS",
-            mend=f"Check {case.setting} for a slip; if it is right, check the DNS settings of this machine, and "
-            "whether a proxy alone knows the names of the internet here (HTTPS_PROXY).",
+            mend=f"Check {case.setting} for a slip; if it is right, check the DNS settings of this machine{proxy}.",
         )
     return Fault(
         cause=f"the name of {host} could not be looked up: DNS gave no answer",
@@ -281,7 +287,7 @@ def _by_number(case: _Case) -> Fault | None:
         )
         return Fault(cause=f"{case.peer} refused the connection: nothing listens there", mend=mend)
     if number == errno.ETIMEDOUT:
-        return Fault(cause=f"{case.peer} did not answer when a connection was made", mend=f"{_NETWORK}.")
+        return Fault(cause=f"{case.peer} did not answer when a connection was made", mend=f"{NETWORK}.")
     if number == errno.EADDRNOTAVAIL:
         return Fault(
             cause=f"this machine has no free port or no address for a connection to {case.peer}",
@@ -300,9 +306,9 @@ def _no_way(case: _Case) -> Fault:
     if _VERSION_6.search(texts) and not _VERSION_4.search(texts):
         return Fault(
             cause=f"there is no way to {case.peer}, which has addresses of IPv6 alone",
-            mend=f"Give this machine IPv6, or a proxy that has it. {_NETWORK}.",
+            mend=f"Give this machine IPv6, or a proxy that has it. {NETWORK}.",
         )
-    return Fault(cause=f"there is no way through the network to {case.peer}", mend=f"{_NETWORK}.")
+    return Fault(cause=f"there is no way through the network to {case.peer}", mend=f"{NETWORK}.")
 
 
 _ENDED = (
@@ -326,14 +332,14 @@ def _closed(case: _Case) -> Fault | None:
         return Fault(
             cause=f"{case.peer} closed the connection while TLS was being set up",
             mend="If it stays so, check the port: a server that speaks no TLS there, or another version of it, or "
-            "wants a client certificate, does so.",
+            f"wants a client certificate, does so{_or_proxy(case)}.",
         )
     if case.at_proxy:
         return Fault(
             cause=f"{case.peer} led nowhere: it closed the connection, or answered what is no HTTP",
             mend=f"Check that it is a proxy for HTTP that allows CONNECT, and {case.setting}.",
         )
-    return Fault(cause=f"{case.peer} closed the connection while it was being made")
+    return unanswered(f"{case.peer} closed the connection while it was being made", route)
 
 
 def _no_file_left() -> bool:

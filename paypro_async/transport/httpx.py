@@ -33,7 +33,7 @@ from paypro_async.transport.lane import Gate, HeldLane, Lane, Paused, SpokenOnEr
 from paypro_async.transport.progress import DROP_UNSENT, Progress, TooLateError
 from paypro_async.transport.proxies import Proxy, origin, proxy_to
 from paypro_async.transport.reading import ReplyReader
-from paypro_async.transport.route import Route
+from paypro_async.transport.route import Route, mended, unanswered
 
 __all__ = ["HttpxTransport"]
 
@@ -187,7 +187,7 @@ class HttpxTransport:
         except TooLateError:
             return wire.progress.too_late()
         except SpokenOnError:
-            return wire.progress.broken(SPOKEN_ON)
+            return wire.progress.failed(unanswered(SPOKEN_ON, self._route(request)))
         except self._faults as error:
             if not wire.reader.is_over:
                 return wire.progress.failed(diagnosed(error, HTTPX_CAUSES, self._route(request), wire.step(error)))
@@ -202,7 +202,7 @@ class HttpxTransport:
                     await self._close(wire.dialled)
         if lane.stream is not None and lane.stream.given_up:
             return wire.progress.broken(GIVEN_UP)
-        return wire.reader.exchange
+        return mended(wire.reader.exchange, lambda: self._route(request))
 
     async def _speak(self, lane: Lane, request: WireRequest, wire: Wire) -> None:
         """Send *request*; what comes back goes to the reader of *wire*."""

@@ -17,8 +17,7 @@ from attrs import define, field
 
 from paypro_async._core.wire import Exchange, Fault, Phase, Waiting, WireRequest
 from paypro_async.runtime import Runtime
-from paypro_async.transport.diagnosis import slow
-from paypro_async.transport.route import Route
+from paypro_async.transport.route import Route, silent, slow
 
 __all__ = ["DROP_UNSENT", "Progress", "TooLateError"]
 
@@ -127,8 +126,4 @@ class Progress:
             return self._in_vain(self.waiting)
         if not self.has_slot:
             return Exchange(phase=Phase.NOT_SENT, cause="every connection was busy", pool_timeout=True)
-        return (
-            self.broken(f"no whole reply came within {timeout:.3g} s")
-            if self.begun
-            else self.failed(slow(route, timeout))
-        )
+        return self.failed(silent(timeout) if self.begun else slow(route, timeout))

@@ -62,7 +62,10 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         ({"PAYPRO_SECRET": f'"{SECRET}"'}, "Give it without them"),
         ({"PAYPRO_SECRET_POSITION": "front"}, "PAYPRO_SECRET_POSITION is neither 'suffix' nor 'prefix'"),
         ({"PAYPRO_SECRET": None, "PAYPRO_SECRET_FILE": SECRET}, "the secret itself belongs into PAYPRO_SECRET"),
-        ({"PAYPRO_SECRET": None, "PAYPRO_SECRET_FILE": os.devnull}, "names is empty. Write the app secret into it"),
+        (
+            {"PAYPRO_SECRET": None, "PAYPRO_SECRET_FILE": os.devnull},
+            "names is empty. Nothing was sent. Write the app secret into it",
+        ),
         ({"PAYPRO_BASE_URL": "https://pay.example/v1/paypro/payout"}, "stands before '/v1/paypro/…': https://pay.ex"),
         ({"PAYPRO_BASE_URL": f"https://pay.example/?key={SECRET}"}, "Give host and path only"),
         ({"PAYPRO_BASE_URL": "api.paypro.tech"}, "PAYPRO_BASE_URL (or --base-url) is not an absolute http or https"),
@@ -176,7 +179,7 @@ async def test_the_doctor_tells_what_answers_instead(command: Command) -> None:
     async with Server(replies(page)) as server:
         code, said = await asyncio.to_thread(command, "doctor", PAYPRO_BASE_URL=server.base_url)
     assert code == 1
-    assert "not as PayPro does: compare the address with the one that PayPro gave" in said
+    assert "compare PAYPRO_BASE_URL (or --base-url) with the address that PayPro gave" in said
     assert "Check the network" not in said
 
 

@@ -1,5 +1,6 @@
 """Settings: each that cannot work is refused when the client is made, in words."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from paypro_async import ConfigurationError, Md5Signer, MemoryLedger, PayoutStatus, PayProClient, PayProWarning
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Sandbox
+from paypro_async.settings import nearest
 from tests.support.merchant import MERCHANT_NO, SIGNER, bookings, fields, scripted_client, virtual_sandbox
 from tests.support.scripted import Scripted
 from tests.support.virtual_time import virtual_time
@@ -261,6 +263,45 @@ def test_a_secret_file_that_cannot_be_read_says_so(environment, tmp_path: Path, 
     environment.setenv("PAYPRO_SECRET_FILE", str(file))
     with pytest.raises(ConfigurationError, match="PAYPRO_SECRET_FILE"):
         PayProClient.from_env()
+
+
+def test_a_secret_file_that_does_not_end_or_speak_is_given_up(environment, tmp_path: Path):
+    """A pipe that nobody writes to, a device; and what a vault writes into a pipe is read."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    environment.setattr("paypro_async.settings._SECRET_SECONDS", 0.02)
+    environment.delenv("PAYPRO_SECRET")
+    for path, why in ((pipe, "nothing came out of it"), ("/dev/zero", "larger than a secret"), (tmp_path, "directory")):
+        environment.setenv("PAYPRO_SECRET_FILE", str(path))
+        with pytest.raises(ConfigurationError, match=f"(?i)PAYPRO_SECRET_FILE cannot be read: .*{why}"):
+            PayProClient.from_env()
+    reading, writing = os.pipe()
+    os.write(writing, b"from-vault\n")
+    os.close(writing)
+    environment.setenv("PAYPRO_SECRET_FILE", f"/dev/fd/{reading}")
+    assert PayProClient.from_env()._signer == Md5Signer("from-vault", secret_position="prefix")
+    os.close(reading)
+
+
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [
+        ("0000", "PAYPRO_NO_SUCH_ORDER_CODES list 0000"),
+        ("7001;7002", "PAYPRO_NO_SUCH_ORDER_CODES is no list of codes"),
+        ("'7001'", "PAYPRO_NO_SUCH_ORDER_CODES is no list of codes"),
+    ],
+)
+def test_codes_of_the_environment_that_cannot_be_meant(environment, codes: str, said: str):
+    """By the variable's name."""
+    environment.setenv("PAYPRO_NO_SUCH_ORDER_CODES", codes)
+    with pytest.raises(ConfigurationError, match=said):
+        PayProClient.from_env()
+
+
+@pytest.mark.parametrize(("name", "meant"), [("PAYPRO_URL", None), ("PAYPRO_SCRET", "PAYPRO_SECRET")])
+def test_a_name_is_near_by_what_is_its_own(name: str, meant: str | None):
+    """All of them begin alike."""
+    assert nearest(name) == meant
 
 
 @pytest.mark.parametrize("name", ["PAYPRO_TIMEOUT", "PAYPRO_SETTLE_AFTER", "PAYPRO_REQUEST_TIMEOUT"])

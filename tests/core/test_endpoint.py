@@ -34,6 +34,20 @@ def test_a_base_url_is_a_place_and_an_environment(base_url: str, endpoint: Endpo
     assert read(base_url) == endpoint
 
 
+@pytest.mark.parametrize("base_url", ["https://sandbox-api.paypro.tech/…", "https://h.example/..."])
+def test_the_dots_of_an_example_are_no_path(base_url: str):
+    """They stand for what PayPro writes there."""
+    with pytest.raises(ConfigurationError, match="holds the dots of an example"):
+        read(base_url)
+
+
+@pytest.mark.parametrize("name", ["production ", " ", "a\nb", "\ufeffsandbox"])
+def test_an_environment_is_what_it_looks_like(name: str):
+    """The ledger would take the same platform for another one."""
+    with pytest.raises(ConfigurationError, match="PAYPRO_ENVIRONMENT"):
+        read("https://h.example", environment=name)
+
+
 def test_an_environment_can_be_named():
     """So that a ledger survives a move of the platform to another host."""
     assert read("https://new.example", environment="old.example").environment == "old.example"
@@ -52,6 +66,7 @@ def test_an_environment_can_be_named():
             "https://[x]",
             "ws://h",
         ),
+        *("https://a..example", f"https://{'a' * 64}.example", "https://h.example\\v1", '"https://h.example"'),
         *("https://h.example/a b", "https://pay\npro.tech", "https://h.example\t/x", "file:///etc/passwd"),
         *(None, 7, b"https://h.example", ["https://h.example"]),
     ],

@@ -96,6 +96,44 @@ def test_a_code_that_can_be_none_is_refused(code: object):
         Codes(credentials=[code])
 
 
+@pytest.mark.parametrize("code", ["0000", "0015", "0001"])
+@pytest.mark.parametrize("name", LISTS)
+def test_a_code_of_what_was_taken_is_in_no_list(name: str, code: str):
+    """A paid order would be none, or failed, and be paid once more."""
+    with pytest.raises(ConfigurationError, match=f"lists {code}, by which"):
+        Codes(**{name: code})
+
+
+def test_a_fault_of_the_platform_is_no_missing_order():
+    """Whoever wants it so takes it out of the faults."""
+    with pytest.raises(ConfigurationError, match="lists 5000 as no_such_order and as system"):
+        Codes(no_such_order="5000")
+    assert Codes(no_such_order="5000", system=()).no_such_order == {"5000"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "mend"),
+    [
+        (200, b"<html>", "another server than PayPro's answers there"),
+        (404, b'{"error": "no"}', "compare base_url with the address that PayPro gave"),
+        (302, b"", "wants a login first"),
+        (401, b"<html>", "ask PayPro whether the address of this machine is on its list"),
+        (403, b"", "ask PayPro whether the address of this machine is on its list"),
+        (429, b"<html>", "more slowly"),
+        (503, b"<html>", "A gateway answers so"),
+        (400, b"<h1>The plain HTTP request was sent to HTTPS port</h1>", "Begin base_url with https://"),
+    ],
+)
+def test_what_another_server_answers_is_told_with_its_mend(status: int, body: bytes, mend: str):
+    """A wrong address, a login page, a gateway: the text of the error alone says where to look."""
+    exchange = Exchange(phase=Phase.ANSWERED, status=status, body=body)
+    for classify in (classify_payout, classify_query):
+        found = classify(exchange, Codes(), trade_no=TRADE_NO)
+        assert found.fault is not None
+        assert mend in str(found.fault)
+        assert not found.lasting
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_a_code_that_the_user_lists_may_have_any_form(name: str):
     """Listed, it is one of the platform's; else the same reply is somebody else's."""

@@ -143,8 +143,26 @@ async def test_a_transport_that_raises_leaves_a_question_unanswered(question: st
         if question == "reconcile":
             assert (await client.reconcile()).unanswered == 1
             return
-        with pytest.raises(QuestionFailedError, match=r"the transport failed \(OSError\)"):
+        with pytest.raises(QuestionFailedError, match=r"transport\.send\(\) raised OSError\. Mend the transport"):
             await (client.query("T1") if question == "query" else client.balance())
+
+
+@virtual_time
+async def test_a_transport_that_raises_is_named():
+    """Of a payout it is not known how far it got; whose fault it is, the error says."""
+
+    class Raising(Scripted):
+        keeps_time = False
+
+        async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
+            raise KeyError(request.body.decode())
+
+    async with scripted_client(Raising()) as client:
+        with pytest.raises(
+            OutcomeUnknownError, match=r"transport\.send\(\) raised KeyError\. Money may have"
+        ) as caught:
+            await client.payout(**fields(), timeout=1)
+    assert fields()["name"] not in str(caught.value)
 
 
 @virtual_time

@@ -120,6 +120,39 @@ async def test_what_is_no_proxy(new_transport, ours, answer: bytes):
         assert words.startswith(f"the proxy 127.0.0.1:{proxy.port} (proxy= or PAYPRO_PROXY) led nowhere")
 
 
+@pytest.mark.parametrize(
+    ("status", "mend"), [(404, "a web server answers so"), (405, "A web server that is no proxy"), (504, "own network")]
+)
+async def test_web_server_in_a_proxys_place(new_transport, ours, status: int, mend: str):
+    """What knows no CONNECT is told from a proxy that cannot reach the platform."""
+
+    async def refuse(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.write(b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status)
+
+    async with Server(refuse) as proxy:
+        transport = new_transport(ssl_context=ours, proxy=f"http://127.0.0.1:{proxy.port}")
+        exchange = await transport.send(request(PAYOUTS), timeout=5)
+    assert exchange.fault is not None
+    assert mend in str(exchange.fault)
+    assert "NO_PROXY" not in str(exchange.fault)  # It does not count where a proxy is given.
+
+
+@pytest.mark.parametrize("answer", [b"", b"-ERR unknown command\r\n", b"\x15\x03\x01\x00\x02\x02\x46"])
+async def test_another_service_at_base_url(new_transport, answer: bytes):
+    """What closes, or speaks otherwise, may be a port of TLS: so the error says, and not the doctor alone."""
+
+    async def other(peer: Peer) -> None:
+        await peer.read_request()
+        await peer.write(answer)
+
+    async with Server(other) as server:
+        exchange = await new_transport().send(request(server.url), timeout=5)
+    assert exchange.phase is Phase.MAYBE_SENT
+    assert exchange.fault is not None
+    assert "begins with https://" in (exchange.fault.mend or "")
+
+
 async def test_platform_that_closes_behind_the_tunnel(new_transport, ours):
     """The tunnel stands and TLS does not: it is the platform's end that closed."""
 
