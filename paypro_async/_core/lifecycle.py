@@ -288,7 +288,8 @@ def changed(entry: Entry, change: Change, now: datetime | None, *, age: float | 
         age: How old the attempt is now, by the clock that announced it. By default as old as *entry* says.
     """
     begins = change.begins
-    # A restored ledger does not know when the last attempt was announced; later than now it cannot have been.
+    # A restored ledger does not know when the last attempt was announced; later than now it cannot have been. Nor
+    # whether the attempt that was refused for the caller's sake was the last one.
     restarts = begins or change.cause is Cause.RESTORE
     # Not evolve(), which looks at every field by name and costs as much as all the rest.
     return Entry(
@@ -305,7 +306,7 @@ def changed(entry: Entry, change: Change, now: datetime | None, *, age: float | 
         age=0.0 if restarts else entry.age if age is None else age,
         doubt=entry.doubt if change.doubt is None else change.doubt,
         phase=None if begins else change.phase or entry.phase,
-        reply=None if begins else change.reply or entry.reply,
+        reply=None if begins or (restarts and entry.reply is Reply.CALLER) else change.reply or entry.reply,
         code=entry.code if change.code is None else change.code,
         # The words belong to their code: those of an older one must not stand beside a new one.
         message=change.message if change.code is not None else _message(entry, change),

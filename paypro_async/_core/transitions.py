@@ -59,6 +59,10 @@ def next_attempt(entry: Entry, *, settle_after: float | None = None) -> Change:
     Args:
         settle_after: Seconds within which "no such order" will prove nothing of it, as its sender has it.
     """
+    doubt = True if entry.state is State.SENDING else None
+    if entry.state is State.NEW and entry.reply is Reply.CALLER:
+        # It was in doubt for the caller's sake alone, and the platform, asked once more, has known no such order.
+        doubt = False
     return Change(
         merchant_no=entry.merchant_no,
         trade_no=entry.trade_no,
@@ -67,7 +71,7 @@ def next_attempt(entry: Entry, *, settle_after: float | None = None) -> Change:
         to=State.SENDING,
         cause=Cause.ATTEMPT,
         begins=True,
-        doubt=True if entry.state is State.SENDING else None,
+        doubt=doubt,
         settle_after=settle_after,
     )
 

@@ -134,7 +134,7 @@ async def test_a_durable_ledger_keeps_the_window_of_the_service(database_url: st
     async with Sandbox(faults=LATE, booking_lag=3, deduplicate=False) as sandbox:
         async with real_client(sandbox, database_url, settle_after=8) as service:
             with pytest.raises(OutcomeUnknownError):
-                await service.payout(**fields(), timeout=0.3)
+                await service.payout(**fields(), timeout=1)
         async with real_client(sandbox, database_url, settle_after=1) as operator:
             if by == "batch":
                 report = await operator.batch_payout([fields()])
@@ -153,7 +153,7 @@ async def test_a_durable_ledger_keeps_that_nobody_sends_again(database_url: str,
     async with Sandbox(faults=LOST, deduplicate=False) as sandbox:
         async with real_client(sandbox, database_url, settle_after=1, resend="never") as service:
             with pytest.raises(OutcomeUnknownError):
-                await service.payout(**fields(), timeout=0.3)
+                await service.payout(**fields(), timeout=1)
         await asyncio.sleep(1)
         async with real_client(sandbox, database_url, settle_after=1) as operator:
             if by == "batch":

@@ -17,7 +17,7 @@ from paypro_async import (
 from paypro_async._core.lifecycle import Reply
 from paypro_async._core.wire import Exchange
 from tests.support.merchant import MERCHANT_NO, fields, scripted_client
-from tests.support.scripted import ABSENT, LOST, PROCESSING, Answer, Scripted, order, page, refusal, reply
+from tests.support.scripted import ABSENT, LOST, NOT_SENT, PROCESSING, Answer, Scripted, order, page, refusal, reply
 from tests.support.virtual_time import now, virtual_time
 
 X, Y = refusal("1010"), refusal("4004")
@@ -138,6 +138,41 @@ async def test_a_caller_who_was_shut_out_is_let_in_again():
         assert (await client.payout(**fields())).status is PayoutStatus.PROCESSING
     assert transport.kinds[-2:] == ["query", "payout"]
     assert len(transport.payouts) == 2
+
+
+@virtual_time
+@pytest.mark.parametrize(
+    ("second", "ends", "attempts"),
+    [
+        (NOT_SENT, PayoutStatus.PROCESSING, 3),
+        (LIMITED, PayoutStatus.PROCESSING, 3),
+        (refusal("1020", "amount too low"), PayoutStatus.FAILED, 2),
+        (LOST, OutcomeUnknownError, 2),
+    ],
+)
+async def test_what_was_refused_for_the_callers_sake_alone_is_in_doubt_no_more(
+    second: Exchange, ends: Any, attempts: int
+):
+    """Let in again, and told that there is no such order: whatever becomes of the next attempt, the first one is out
+    of the question, also on a platform that answers unknown orders with a code that no page lists.
+    """
+    shut = {"out": True}
+
+    def paid(_: dict[str, Any]) -> Exchange:
+        return X if shut["out"] else second if len(transport.payouts) == 2 else PROCESSING
+
+    transport = Scripted(paid, lambda _: X if shut["out"] else Y, lambda _: X if shut["out"] else BALANCE)
+    async with scripted_client(transport, timeout=200) as client:
+        with pytest.raises(CredentialsRefusedError, match="1010"):
+            await client.payout(**fields())
+        shut["out"] = False
+        if isinstance(ends, PayoutStatus):
+            result = await client.payout(**fields())
+            assert (result.status, result.attempts) == (ends, attempts)
+        else:
+            with pytest.raises(ends):
+                await client.payout(**fields())
+    assert len(transport.payouts) == attempts
 
 
 @virtual_time

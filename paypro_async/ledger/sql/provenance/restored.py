@@ -9,9 +9,9 @@ window. A person ends that, when nothing that was forgotten can come back.
 import warnings
 
 from attrs import define, field
-from sqlalchemy import BigInteger, Connection, String, bindparam, insert, literal, literal_column, null, select
+from sqlalchemy import BigInteger, Connection, String, bindparam, case, insert, literal, literal_column, null, select
 
-from paypro_async._core.lifecycle import Cause, State
+from paypro_async._core.lifecycle import Cause, Reply, State
 from paypro_async.errors import PayProWarning
 from paypro_async.ledger.sql.rows import announced
 from paypro_async.ledger.sql.schema import clock, event, meta, payout
@@ -95,6 +95,8 @@ class Restored:
             .values(
                 state=State.SENDING.value,
                 doubt=True,
+                # The attempt that was refused for the caller's sake was perhaps not the last one.
+                reply=case((payout.c.reply != Reply.CALLER.value, payout.c.reply)),
                 sent_at=now,
                 sent_boot=boot,
                 sent_steady=sent_steady,

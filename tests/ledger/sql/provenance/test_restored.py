@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from paypro_async import ConfigurationError, Md5Signer, PayoutStatus, PayProClient, PayProWarning
-from paypro_async._core.lifecycle import Cause, State
+from paypro_async._core.lifecycle import Cause, Reply, State
 from paypro_async.ledger.file import place_of
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.provenance import watermark as mark_module
@@ -103,9 +103,11 @@ async def test_what_was_unsent_in_the_backup_may_be_out_and_is_unknown(path: Pat
     """Open entries become unknown anew, with the restore as the cause in their history; final ones stay."""
     ledger = make(f"sqlite:///{path}")
     await ledger.open(ACCOUNT)
-    for trade_no in ("UNSENT", "SENDING", "DONE"):
+    for trade_no in ("UNSENT", "SHUT-OUT", "SENDING", "DONE"):
         await ledger.claim(intent(trade_no))
     await ledger.move(change(State.NEW, "UNSENT"))
+    await ledger.move(change(State.NEW, "SHUT-OUT", doubt=True, reply=Reply.CALLER))
+    await ledger.move(change(State.SENDING, "SENDING", cause=Cause.QUERY, reply=Reply.DUPLICATE))
     await ledger.move(change(State.SUCCEEDED, "DONE"))
     await ledger.aclose()
     path.with_name(f"{path.name}-mark").unlink()
@@ -113,11 +115,12 @@ async def test_what_was_unsent_in_the_backup_may_be_out_and_is_unknown(path: Pat
     restored = make(f"sqlite:///{path}")
     with pytest.warns(PayProWarning, match="mark file is missing"):
         await restored.open(ACCOUNT)
-    found = await restored.get_many(MERCHANT, ["UNSENT", "SENDING", "DONE"])
-    assert {number: (one.state, one.doubt) for number, one in found.items()} == {
-        "UNSENT": (State.SENDING, True),
-        "SENDING": (State.SENDING, True),
-        "DONE": (State.SUCCEEDED, False),
+    found = await restored.get_many(MERCHANT, ["UNSENT", "SHUT-OUT", "SENDING", "DONE"])
+    assert {number: (one.state, one.doubt, one.reply) for number, one in found.items()} == {
+        "UNSENT": (State.SENDING, True, None),
+        "SHUT-OUT": (State.SENDING, True, None),
+        "SENDING": (State.SENDING, True, Reply.DUPLICATE),
+        "DONE": (State.SUCCEEDED, False, None),
     }
     assert found["UNSENT"].age < 1
     last = (await restored.history(MERCHANT, "UNSENT"))[-1]
