@@ -15,7 +15,7 @@ import pytest
 from paypro_async import LedgerUnavailableError, OutcomeUnknownError, PayProClient, PayProError
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.merchant import MERCHANT_NO, SIGNER, fields
-from tests.support.servers import OK, Peer, Server, unused_url
+from tests.support.servers import OK, Peer, Server, drip, unused_url
 
 pytestmark = pytest.mark.trial
 
@@ -58,19 +58,11 @@ async def is_deaf(peer: Peer) -> None:
 
 
 async def drips(peer: Peer) -> None:
-    await peer.read_request()
-    await peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
-    while True:
-        await peer.write(b" ")
-        await asyncio.sleep(0.05)
+    await drip(peer, b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b" ")
 
 
 async def drips_headers(peer: Peer) -> None:
-    await peer.read_request()
-    await peer.write(b"HTTP/1.1 200 OK\r\nX: ")
-    while True:
-        await peer.write(b"x")
-        await asyncio.sleep(0.05)
+    await drip(peer, b"HTTP/1.1 200 OK\r\nX: ", b"x")
 
 
 async def resets(peer: Peer) -> None:

@@ -204,6 +204,15 @@ class Server:
         task.add_done_callback(self._tasks.discard)
 
 
+async def drip(peer: Peer, begin: bytes, piece: bytes, *, every: float = 0.05) -> None:
+    """Answer with *begin*, and then a *piece* *every* so many seconds, for ever."""
+    await peer.read_request()
+    await peer.write(begin)
+    while True:
+        await peer.write(piece)
+        await asyncio.sleep(every)
+
+
 async def answer(peer: Peer) -> None:
     """Answer every request with an empty object and keep the connection."""
     while True:

@@ -4,12 +4,13 @@ import asyncio
 import gzip
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from paypro_async._core.wire import Phase
-from tests.support.servers import CONTINUE, OK, Peer, Server, answer
+from tests.support.servers import CONTINUE, OK, Peer, Server, answer, drip
 from tests.support.transports import good, request, until
 
 CONNECTIONS = 20
@@ -113,15 +114,8 @@ async def test_what_is_poured_on_resting_connections_is_not_kept(new_transport):
 
 async def test_slow_drip_ends_in_time(transport):
     """A reply that comes a byte at a time is waited for no longer than one that does not come."""
-
-    async def drip(peer: Peer) -> None:
-        await peer.read_request()
-        await peer.write(b"HTTP/1.1 200 OK\r\n")
-        while True:
-            await peer.write(b"A: b\r\n")
-            await asyncio.sleep(0.002)
-
-    async with Server(drip) as server:
+    script = partial(drip, begin=b"HTTP/1.1 200 OK\r\n", piece=b"A: b\r\n", every=0.002)
+    async with Server(script) as server:
         began = time.monotonic()
         exchange = await transport.send(request(server.url), timeout=0.2)
         assert time.monotonic() - began < 5.0  # a busy machine may be late, and the drip never ends
