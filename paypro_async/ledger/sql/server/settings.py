@@ -166,7 +166,7 @@ class Look:
             raise ConfigurationError(
                 f"The ledger {name} cannot be used: there is no schema {first!r}, which search_path names first, or "
                 "the user may not use it. Nothing was sent. Make it with CREATE SCHEMA, grant USAGE on it, or mend "
-                "search_path."
+                "search_path in the URL, in PGOPTIONS or in a service file."
             )
         if not self.schemas:
             raise ConfigurationError(
