@@ -117,7 +117,7 @@ async def test_no_request_leaves_before_its_intent_is_on_the_disk(
     transport.leaving = departures.leaving
     await pay(sandbox.base_url, closed, transport=transport)
 
-    assert max(departures.attempts.values()) == 2
+    assert max(departures.attempts.values()) >= 2  # more where a busy machine lets a reply come too late
     assert departures.before_a_sync() == []
     assert departures.unknown_after_a_power_loss(tmp_path) == []
     await agree(sandbox, closed, NUMBERS)
