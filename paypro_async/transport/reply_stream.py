@@ -1,4 +1,8 @@
-"""A stream that hands what it reads to the reader of replies first, and lets nothing more through than that wants."""
+"""A stream that gives what it reads to the reader of replies, and to the library no more than that the reply is over.
+
+So the library has nothing to understand in another way, and nothing of a reply to log: httpcore logs every header, and
+a platform may repeat in them what it was sent.
+"""
 
 import anyio
 import anyio.abc
@@ -7,6 +11,8 @@ from paypro_async.transport.reading import ReplyReader
 from paypro_async.transport.stream_above import StreamAbove
 
 __all__ = ["ReplyStream"]
+
+_OVER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class ReplyStream(StreamAbove):
@@ -24,10 +30,10 @@ class ReplyStream(StreamAbove):
         self.reader: ReplyReader | None = None
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
-        """The next bytes of the reply.
+        """A reply without headers or a body, once the reader has the whole one.
 
         Raises:
-            anyio.EndOfStream: If the reply is whole: what the library waits for would be no part of it.
+            anyio.EndOfStream: If the library waits for more, or the connection ended before the reply.
             anyio.BrokenResourceError: If the reply is refused.
         """
         reader = self.reader
@@ -35,11 +41,19 @@ class ReplyStream(StreamAbove):
             return await self._stream.receive(max_bytes)
         if reader.is_over:
             raise anyio.EndOfStream
+        while not await self._read(reader, max_bytes):
+            pass
+        return _OVER
+
+    async def _read(self, reader: ReplyReader, max_bytes: int) -> bool:
+        """Give *reader* what comes next; whether it has the whole reply."""
         try:
             data = await self._stream.receive(max_bytes)
         except anyio.EndOfStream:
             reader.end()
-            raise
+            if not reader.is_whole:
+                raise
+            return True
         if not reader.feed(data):
             raise anyio.BrokenResourceError
-        return data[: len(data) - reader.behind]
+        return reader.is_whole

@@ -130,6 +130,27 @@ async def test_proxies_that_fail(transport: str):
             assert found(shown + said.getvalue()) == []
 
 
+@pytest.mark.parametrize("transport", ["httpx", "httpx2", "aiohttp"])
+@pytest.mark.parametrize("status", [200, 302, 429, 502])
+async def test_replies_that_repeat_it_in_their_head(transport: str, status: int):
+    """A library that logs every header logs none of a reply, nor its reason."""
+    said = " ".join(PERSONAL)
+    fields_of_head = [f"{name}: {said}" for name in ("X-Echo", "Location", "Set-Cookie", "Retry-After", "Content-Type")]
+    head = "\r\n".join([f"HTTP/1.1 {status} {said}", *fields_of_head, "Content-Length: 2", "\r\n{}"]).encode()
+
+    async def repeat(peer: Peer) -> None:
+        while True:
+            await peer.read_request()
+            await peer.write(head)
+
+    async with Server(repeat) as server:
+        with everything_logged() as log:
+            async with client(transport, base_url=server.base_url, environment="sandbox") as payer:
+                shown = await failing(payer.payout(**fields(), timeout=0.3)) + await failing(payer.balance(timeout=0.3))
+    assert len(server.requests) > 1
+    assert found(shown + log.getvalue()) == []
+
+
 @pytest.mark.parametrize("more", ["", f"?sslpassword={DATABASE}", f"?sslpassword={DATABASE}&sslmode=nonsense"])
 async def test_ledger_that_cannot_be_reached(more: str):
     """The passwords of a ledger's URL are in no error, and reached from no attribute."""
