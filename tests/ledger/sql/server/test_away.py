@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from paypro_async import LedgerUnavailableError
 from paypro_async._core.lifecycle import State
+from paypro_async.ledger.sql import ledger as ledger_module
 from paypro_async.ledger.sql.server import connection as connection_module
 from tests.support.intents import ACCOUNT, MERCHANT, change, intent
 from tests.support.machine_faults import Make
@@ -70,8 +71,11 @@ async def test_who_gives_up_opening_does_not_wait_for_the_server(make: Make):
     assert time.monotonic() - begun < 3
 
 
-async def test_waiting_for_a_server_is_said(make: Make, caplog: pytest.LogCaptureFixture):
+async def test_waiting_for_a_server_is_said(
+    make: Make, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
     """Who looks at the log knows what a program waits for."""
+    monkeypatch.setattr(ledger_module, "_TELLING_SECONDS", 0.05)  # also on a busy machine within its patience
     with pytest.raises(LedgerUnavailableError):
         await make("postgresql://payer@127.0.0.1:1/payments", patience=1.2).open(ACCOUNT)
     assert "start it, or mend host and port in the URL" in caplog.text
