@@ -121,6 +121,9 @@ class Progress:
 
     def out_of_time(self, timeout: float, route: Route) -> Exchange:
         """The exchange over *route* that took longer than its *timeout* in seconds."""
+        if timeout <= 0 and not self.begun:
+            # Something else has used it up (a slow ledger, a signer): neither the network nor the connections are slow.
+            return Exchange(phase=Phase.NOT_SENT, cause="no time of the call was left to send it", late=True)
         if not self.has_slot and self.waiting is not None:
             self.waiting.seconds += self.runtime.steady() - self._since
             return self._in_vain(self.waiting)

@@ -29,6 +29,14 @@ def test_until_it_begins_nothing_was_sent(clock: Clock):
     )
 
 
+@pytest.mark.parametrize("has_slot", [True, False])
+def test_where_no_time_was_left_nobody_blames_the_network(clock: Clock, has_slot: bool):
+    """The ledger or the signer has used it up, so no connection was tried."""
+    exchange = Progress(None, clock, has_slot=has_slot).out_of_time(0.0, ROUTE)
+    assert (exchange.phase, exchange.late, exchange.pool_timeout) == (Phase.NOT_SENT, True, False)
+    assert (exchange.cause, exchange.fault) == ("no time of the call was left to send it", None)
+
+
 def test_what_is_late_does_not_begin(clock: Clock):
     """It is said to be late, which no other request without a reply is."""
     progress = Progress(clock.at + 1, clock, has_slot=True)
