@@ -1,6 +1,7 @@
 """Who has only the text of an error mends each of these set-ups: it names the setting, the file or the command."""
 
 import asyncio
+import json
 import os
 import sqlite3
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import pytest
 
 from paypro_async import LedgerUnavailableError, PayProClient
 from paypro_async.cli.app import run
+from paypro_async.ledger.sql.held import is_held
+from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.servers import Peer, Server, replies, unused_url
 
 SECRET, PASSWORD = "not-for-any-screen-91", "nor-is-this-77"
@@ -181,6 +184,84 @@ async def test_the_doctor_tells_what_answers_instead(command: Command) -> None:
     assert code == 1
     assert "compare PAYPRO_BASE_URL (or --base-url) with the address that PayPro gave" in said
     assert "Check the network" not in said
+
+
+def _circle(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _taken_away(path: Path) -> None:
+    path.with_name(f"{path.name}-mark").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("make", "line", "mend"),
+    [
+        (_circle, "disk", "Mend it, or name the file itself"),
+        (_taken_away, "ledger", "was taken away"),
+        (_folder, "disk", "Name a file for the ledger"),
+    ],
+)
+def test_the_doctor_is_not_content_with_such_a_ledger(
+    command: Command, make: Callable[[Path], None], line: str, mend: str
+) -> None:
+    """What a batch would be refused for, or would have to ask about, is a line with its own mend."""
+    make(Path("payouts.db"))
+    code, said = command("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(said)["checks"]}
+    assert code == 1
+    assert not checks[line]["ok"]
+    assert mend in f"{checks[line]['found']} {checks[line]['advice']}"
+
+
+@pytest.mark.parametrize(
+    ("broken", "line", "said"),
+    [
+        ({"PAYPRO_IP_ADDRESS": "localhost"}, "settings", "PAYPRO_IP_ADDRESS (or --ip-address) must be an IP address"),
+        ({"PAYPRO_NOTIFY_URL": "merchant.example"}, "settings", "PAYPRO_NOTIFY_URL (or --notify-url) must be an"),
+        ({"PAYPRO_LEDGER_MARK": "nowhere"}, "mark", "make the folder"),
+        ({"PAYPRO_LEDGER": "payouts"}, "ledger", "--ledger='sqlite:///payouts.db'"),
+    ],
+)
+def test_the_doctor_refuses_what_a_batch_refuses(
+    command: Command, broken: dict[str, str], line: str, said: str
+) -> None:
+    """In the words of the command line."""
+    code, out = command("doctor", "--json", **broken)
+    checks = {check["name"]: check for check in json.loads(out)["checks"]}
+    assert (code, checks[line]["ok"]) == (1, False)
+    assert said in f"{checks[line]['found']} {checks[line]['advice']}"
+
+
+async def test_a_ledger_that_is_held_is_not_ready(
+    command: Command, path: Path, account: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line, and the exit code, say so."""
+    async with client(str(path)):
+        pass
+    monkeypatch.setattr("paypro_async.ledger.sql.held.is_held", lambda path, seconds: True)
+    code, said = await asyncio.to_thread(command, "doctor", "--json", PAYPRO_LEDGER=str(path))
+    found = next(check for check in json.loads(said)["checks"] if check["name"] == "database")
+    assert (code, found["level"]) == (1, "problem")
+    assert "holds it for writing" in found["found"]
+
+
+async def test_another_process_that_holds_the_ledger_is_seen(path: Path, account: None) -> None:
+    """By a lock that is taken and given back; nothing is written."""
+    async with client(str(path)):
+        pass
+    holder = sqlite3.connect(path, isolation_level=None)
+    reader = SqlLedger(f"sqlite:///{path}")
+    await reader.open_to_read()
+    try:
+        assert (await reader.describe())["held"] == "no"
+        holder.execute("BEGIN IMMEDIATE")
+        assert is_held(path, seconds=0.01)
+        holder.execute("ROLLBACK")
+        assert not is_held(path, seconds=0.01)
+    finally:
+        holder.close()
+        await reader.aclose()
 
 
 def client(ledger: str, **others: float) -> PayProClient:

@@ -19,7 +19,7 @@ from paypro_async.cli.batch.questions import agreed
 from paypro_async.cli.batch.refusal import as_data, counted, refuse, refuse_before, show_alike, show_repeats
 from paypro_async.cli.batch.result_file import ResultPlace
 from paypro_async.cli.batch.summary import Summary
-from paypro_async.cli.exits import Exit, explain
+from paypro_async.cli.exits import Exit, explain, in_options
 from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.signals import Stop
 from paypro_async.cli.streams import failed_with, raw_text
@@ -126,7 +126,7 @@ class Run:
             return None
         funds = await asking
         if funds.unknown is not None or funds.low:
-            note(str(funds))
+            note(in_options(str(funds)))
         if not funds.low:
             return None
         note("Nothing was sent. Fill the account and run this again, or say --ignore-balance.")
@@ -175,7 +175,7 @@ async def preview(run: Run, *, look_back: bool) -> int:
         known = f"{before.known:,} of them {'is' if before.known == 1 else 'are'} in the ledger"
     run.print(f"{counted(plan.rows, 'payout')}, {plan.total:,.2f} {plan.currency} in all; {known}.")
     if funds is not None:
-        note(str(funds))
+        note(in_options(str(funds)))
     note("The file is valid. Nothing was sent.")
     return Exit.OK
 

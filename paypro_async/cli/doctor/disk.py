@@ -7,8 +7,9 @@ from pathlib import Path
 
 from attrs import frozen
 
+from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.file import open_to_others, real_path, second_name, writable_by_all
-from paypro_async.ledger.sql.provenance.watermark import mark_beside
+from paypro_async.ledger.sql.provenance.watermark import mark_beside, mark_elsewhere
 
 __all__ = ["Disk", "is_network", "is_passing", "look_at_disk"]
 
@@ -94,7 +95,9 @@ def _wrong(path: Path) -> str | None:
         if _is_there(path) and not os.access(path, os.R_OK | os.W_OK):
             return f"{path} may not be read and written by this user"
         if _is_there(path) and not path.is_file():
-            return f"{path} is no file"
+            return f"{path} is no file. Name a file for the ledger"
+        if not _is_there(path) and path.is_symlink():
+            return f"{path} is a link that leads nowhere. Mend it, or name the file itself"
         return second_name(path, path.stat().st_nlink) if _is_there(path) else None
     except OSError as error:
         return f"{folder} cannot be looked at: {error.strerror}"
@@ -151,10 +154,8 @@ def _shared(folder: Path) -> bool:
 
 def _mark_wrong(where: str) -> str | None:
     path = Path(where).expanduser().absolute()
-    folder = path if path.is_dir() else path.parent
     try:
-        if not folder.is_dir():
-            return f"its folder {folder} is not there"
-    except OSError as error:
-        return f"{folder} cannot be looked at: {error.strerror}"
+        folder = mark_elsewhere(path, where).parent
+    except ConfigurationError:
+        return f"there is no folder {path}, or this user may not look into it"
     return None if os.access(folder, os.W_OK | os.X_OK) else f"its folder {folder} may not be written by this user"

@@ -258,7 +258,7 @@ async def _ledger(given: str | None, account: Account | None, code: str | None) 
         url = LedgerUrl.read(given)
         ledger = open_ledger(url.url)
     except PayProError as error:
-        return LedgerFacts(durable=True, exists=True, wrong=str(error))
+        return LedgerFacts(durable=True, exists=True, wrong=explain(error).removeprefix("Error: "))
     if not isinstance(ledger, SqlLedger):
         return LedgerFacts(name=url.url)
     disk = None if url.file is None else await _disk(url.file)
@@ -273,7 +273,7 @@ async def _ledger(given: str | None, account: Account | None, code: str | None) 
     except TimeoutError:
         return evolve(facts, wrong=f"The ledger {facts.name} did not answer within {_LEDGER_SECONDS:.0f} seconds.")
     except (PayProError, OSError) as error:
-        return evolve(facts, wrong=str(error))
+        return evolve(facts, wrong=explain(error).removeprefix("Error: "))
 
 
 async def _disk(file: Path) -> Disk:

@@ -1,7 +1,7 @@
 """What ``paypro doctor`` makes of the ledger: one small check for each line. No I/O."""
 
 from paypro_async.cli.doctor.disk import Disk, is_network, is_passing
-from paypro_async.cli.doctor.evidence import Evidence
+from paypro_async.cli.doctor.evidence import Evidence, LedgerFacts
 from paypro_async.cli.doctor.finding import Finding, Level
 
 __all__ = ["disk", "ledger", "mark", "pooler", "readers", "server"]
@@ -18,11 +18,7 @@ def ledger(evidence: Evidence) -> Finding:
         advice = "Set PAYPRO_LEDGER=sqlite:///payouts.db (or --ledger): it keeps payouts from being paid twice."
         return Finding(name="ledger", found=text, advice=advice)
     if not found.exists:
-        return Finding(
-            name="ledger",
-            found=f"{found.name} is new: it is made with the first payout and knows of none. If this account has paid "
-            "before, its ledger lies elsewhere.",
-        )
+        return _absent(found)
     if found.wrong is not None:
         return Finding(name="ledger", found=found.wrong, advice="Mend that before anything is paid.")
     if found.suspicion is not None:
@@ -48,13 +44,30 @@ def ledger(evidence: Evidence) -> Finding:
     return Finding(name="ledger", found=f"{found.name} holds payouts of this merchant on {here.environment}.")
 
 
+def _absent(found: LedgerFacts) -> Finding:
+    if found.disk is not None and found.disk.is_marked:
+        return Finding(
+            name="ledger",
+            found=f"{found.name} is not there, and its mark is: a ledger lay there and was taken away. A new one would "
+            "know of no payout that it held.",
+            advice="Put it back, or name the one that is paid from. If it is gone for good, a new one asks about each "
+            "payout before it sends.",
+        )
+    return Finding(
+        name="ledger",
+        found=f"{found.name} is new: it is made with the first payout and knows of none. If this account has paid "
+        "before, its ledger lies elsewhere.",
+    )
+
+
 def disk(evidence: Evidence) -> Finding | None:
     """Whether a file can be kept there, and how long it stays."""
     found = evidence.ledger.disk
     if found is None:
         return None
     if found.wrong is not None:
-        return _disk(f"{found.wrong}.", "Make the folder, or mend the permissions.")
+        what, _, mend = found.wrong.rstrip(".").partition(". ")
+        return _disk(f"{what}.", f"{mend or 'Make the folder, or mend the permissions'}.")
     if is_network(found.kind):
         return _disk(
             f"{found.folder} lies on {found.kind}, which another machine keeps: SQLite's log does not work there.",
@@ -135,8 +148,13 @@ def server(evidence: Evidence) -> Finding | None:
     if found is None:
         return None
     if "server_version" not in found:
+        told = f"SQLite {found.get('version')}, journal mode {found.get('journal_mode')}."
+        if found.get("held") != "yes":
+            return Finding(name="database", found=told)
         return Finding(
-            name="database", found=f"SQLite {found.get('version')}, journal mode {found.get('journal_mode')}."
+            name="database",
+            found=f"{told} Another process holds it for writing, so that no payout can be stored.",
+            advice="End that process, or let it end its transaction: one that pays holds it for moments only.",
         )
     told = (
         f"PostgreSQL {found['server_version']}, fsync {found['fsync']}, synchronous_commit "

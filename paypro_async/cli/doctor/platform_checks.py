@@ -47,14 +47,10 @@ def access(evidence: Evidence) -> Finding:
 
 
 def _no_answer(address: str, why: str, mend: str | None) -> Finding:
-    if mend is None and why.startswith("HTTP "):
-        mend = "Something answers there, but not as PayPro does: compare the address with the one that PayPro gave."
-    elif mend is None and address.startswith("http:"):
-        mend = "Check the network and the proxy, and whether the address should begin with https://."
     return Finding(
         name="access",
-        found=f"No usable answer comes from {address}: {why.rstrip('.')}.",
-        advice=f"{in_options(mend or 'Check the network and the proxy.')} The address stands in PAYPRO_BASE_URL.",
+        found=f"No usable answer comes from {address}: {in_options(why.rstrip('.'))}.",
+        advice=in_options(mend or "Check base_url, the network and the proxy."),
     )
 
 

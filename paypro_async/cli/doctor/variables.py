@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from paypro_async._core.endpoint import Endpoint, check_merchant_no, read_endpoint
 from paypro_async._core.platform_codes import Codes
+from paypro_async._core.regions import region_named
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.signing import Md5Signer
 from paypro_async.cli.exits import explain
@@ -145,8 +146,17 @@ def _rest(
         read = settings_from(environ, {**arguments, **_STANDS_FOR, "ledger": None})
         values |= {name: value for name, value in read.items() if name not in _STANDS_FOR and name != "ledger"}
         PayProClient(**read)
+        _check_shared(read)
     except ConfigurationError as error:
         wrong["settings"] = _said(error)
+
+
+def _check_shared(values: Mapping[str, Any]) -> None:
+    """See that what all payouts share can be paid with: a client refuses it with the first payout."""
+    for one in region_named(values.get("region", "india")).fields:
+        value = values.get(one.name)
+        if isinstance(value, str) and (wrong := one.check.wrong(value)):
+            raise ConfigurationError(f"{one.name} {wrong[1]}. Each payout without one of its own would be refused.")
 
 
 def _said(error: ConfigurationError) -> str:

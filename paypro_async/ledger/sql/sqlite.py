@@ -26,6 +26,7 @@ from paypro_async.ledger.file import (
     writable_by_all,
 )
 from paypro_async.ledger.sql.database import QUIET, Database, Purpose, last_event_of
+from paypro_async.ledger.sql.held import told
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.provenance.backup import backup_made_at, copy_file, forget_backup, merge_log, rewrite_file
 from paypro_async.ledger.sql.provenance.watermark import NOWHERE, Watermark, mark_beside
@@ -94,7 +95,7 @@ class SqliteDatabase(Database):
     def describe(self, connection: Connection, /) -> dict[str, str]:
         """Its release, and how it keeps what is not yet in the file."""
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-        return {"version": sqlite3.sqlite_version, "journal_mode": str(mode)}
+        return {"version": sqlite3.sqlite_version, "journal_mode": str(mode)} | told(self._path)
 
     def passing(self, _error: exc.SQLAlchemyError, /) -> bool:
         """Never: SQLite has waited for the other writer already."""

@@ -144,7 +144,8 @@ def test_missing_settings_are_all_named(here: Here, monkeypatch: pytest.MonkeyPa
     code, _, err = here("batch", "p.csv")
 
     assert code == 2
-    assert err == "Error: Not set: --base-url (or PAYPRO_BASE_URL), PAYPRO_SECRET (or PAYPRO_SECRET_FILE).\n"
+    missing = "--base-url (or PAYPRO_BASE_URL), PAYPRO_SECRET (or PAYPRO_SECRET_FILE)"
+    assert err == f"Error: Not set: {missing}. Nothing was sent.\n"
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(here: Here) -> None:
