@@ -18,7 +18,7 @@ def decoded(body: bytes, encoding: str, *, limit: int) -> bytes:
     Raises:
         UnreadableEncodingError: If the encoding is not known, broken, or cut short.
     """
-    name = encoding.strip().lower()
+    name = encoding.strip("\t ").lower()
     if name in _PLAIN:
         return body
     if name in ("gzip", "x-gzip"):

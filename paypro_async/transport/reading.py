@@ -43,7 +43,7 @@ _FIELD = _TOKEN + rb":" + _TEXT
 _HEAD = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: " + _TEXT + rb")?\r\n((?:" + _FIELD + rb"\r\n)*+)\r\n")
 _TRAILER = re.compile(_FIELD)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[\t ]*+;" + _TEXT + rb")?")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;" + _TEXT + rb")?")
 _BAD_LINE_END = re.compile(rb"(?<!\r)\n|\r[^\n]|\x00")
 _DECIDING = frozenset(
     {b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"retry-after", b"keep-alive"}

@@ -56,6 +56,11 @@ def bare(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+def _flushed(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+
 N = len(PAID)
 _A, _B = PAID[:50], PAID[50:]
 _SAYS = '{"code":"0000","msg":"%s","success":true,"data":{"tradeNo":"T1","platFormTradeNo":"P-1","status":"0000"}}'
@@ -125,6 +130,13 @@ _START = {
     "control in the reason": Raw(sized(PAID, start=b"HTTP/1.1 200 \x1b[2J")),
     "HTTP/1.0": Raw(sized(PAID, start=b"HTTP/1.0 200 OK"), P),
     "HTTP/1.0 until it closes": Raw(head(start=b"HTTP/1.0 200 OK") + PAID, P),
+    "HTTP/1.0 that keeps": Raw(sized(PAID, b"Connection: keep-alive", start=b"HTTP/1.0 200 OK"), P),
+    "version of four digits": Raw(sized(PAID, start=b"HTTP/01.1 200 OK")),
+    "HTTP/1.10": Raw(sized(PAID, start=b"HTTP/1.10 200 OK")),
+    "plus before the status": Raw(sized(PAID, start=b"HTTP/1.1 +200 OK")),
+    "deleted character in the reason": Raw(sized(PAID, start=b"HTTP/1.1 200 O\x7fK")),
+    "opening of HTTP/2": Raw(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    "frame of HTTP/2": Raw(b"\0\0\x06\x04" + bytes(11)),
     "HTTP/1.0 chunks": Raw(chunks(PAID).replace(b"HTTP/1.1", b"HTTP/1.0")),
     "HTTP/0.9": Raw(PAID),
     "HTTP/2": Raw(sized(PAID, start=b"HTTP/2 200 OK")),
@@ -150,6 +162,8 @@ _START = {
     "status 204": Raw(head(start=b"HTTP/1.1 204 No Content")),
     "status 204 with a body": Raw(sized(PAID, start=b"HTTP/1.1 204 No Content")),
     "status 204 with chunks": Raw(chunks(PAID).replace(b"200 OK", b"204 No")),
+    "status 205 with a body": Raw(sized(PAID, start=b"HTTP/1.1 205 Reset"), P),
+    "status 206 and paid": Raw(sized(PAID, b"Content-Range: bytes 0-1/2", start=b"HTTP/1.1 206 Partial"), P),
     "status 304 with a body": Raw(sized(PAID, start=b"HTTP/1.1 304 Not Modified")),
     "status 400 and a refusal": Raw(sized(REFUSED, start=b"HTTP/1.1 400 Bad"), Verdict.REFUSED),
     "status 400 and paid": Raw(sized(PAID, start=b"HTTP/1.1 400 Bad")),
@@ -159,6 +173,13 @@ _START = {
     "redirect 308": Raw(sized(PAID, b"Location: /", start=b"HTTP/1.1 308 Moved")),
     "continue": Raw(head(start=b"HTTP/1.1 100 Continue") + sized(PAID), P),
     "early hints": Raw(head(b"Link: </a>", start=b"HTTP/1.1 103 Early Hints") * 3 + sized(PAID), P),
+    "continue in HTTP/1.0": Raw(head(start=b"HTTP/1.0 100 Continue") + sized(PAID), P),
+    "continue that closes": Raw(head(b"Connection: close", start=b"HTTP/1.1 100 Continue") + sized(PAID), P),
+    "most interim replies": Raw(head(start=b"HTTP/1.1 102 Processing") * 16 + sized(PAID), P),
+    "more interim replies": Raw(head(start=b"HTTP/1.1 103 Early Hints") * 17 + sized(PAID)),
+    "switching behind continue": Raw(
+        head(start=b"HTTP/1.1 100 Continue") + head(b"Upgrade: h2c", start=b"HTTP/1.1 101 Switching") + sized(PAID)
+    ),
     "continue with a length": Raw(head(b"Content-Length: 2", start=b"HTTP/1.1 100 Continue") + sized(PAID)),
     "continue with chunks": Raw(head(b"Transfer-Encoding: chunked", start=b"HTTP/1.1 100 Continue") + sized(PAID)),
     "only continue": Raw(head(start=b"HTTP/1.1 100 Continue")),
@@ -169,6 +190,12 @@ _START = {
     "until it closes": Raw(head(b"Connection: close") + PAID, P),
     "until it closes, cut": Raw(head(b"Connection: close") + _A),
     "unknown upgrade": Raw(sized(PAID, b"Upgrade: h2c", b"Connection: Upgrade"), P),
+    "closes and does not": Raw(sized(PAID, b"Connection: keep-alive", b"Connection: close"), P),
+    "refusal before paid": Raw(sized(REFUSED) + sized(PAID), Verdict.REFUSED),
+    "rests for ever": Raw(sized(PAID, b"Keep-Alive: timeout=" + b"9" * 5000), P),
+    "flood of cookies": Raw(sized(PAID, *[b"Set-Cookie: a=b"] * 1000)),
+    "status 429, cut": Raw(sized(PAID, start=b"HTTP/1.1 429 Slow")[:-1]),
+    "status 429 and paid": Raw(sized(PAID, start=b"HTTP/1.1 429 Slow")),
     "two replies": Raw(sized(PAID) + sized(REFUSED), P),
     "something behind": Raw(sized(PAID) + b"\0\r\n", P),
 }
@@ -198,6 +225,20 @@ _CHUNKED = {
     "size with 0x": Raw(head(b"Transfer-Encoding: chunked") + b"0x%x\r\n%b\r\n0\r\n\r\n" % (N, PAID)),
     "negative size": Raw(head(b"Transfer-Encoding: chunked") + b"-1\r\n\r\n0\r\n\r\n"),
     "no size": Raw(head(b"Transfer-Encoding: chunked") + b"\r\n%b\r\n0\r\n\r\n" % PAID),
+    "blank before an extension": Raw(head(b"Transfer-Encoding: chunked") + b"%x ;a\r\n%b\r\n0\r\n\r\n" % (N, PAID)),
+    "tab before the last extension": Raw(chunks(PAID, last=b"0\t;a\r\n\r\n")),
+    "plus before the size": Raw(head(b"Transfer-Encoding: chunked") + b"+%x\r\n%b\r\n0\r\n\r\n" % (N, PAID)),
+    "underscore in the size": Raw(head(b"Transfer-Encoding: chunked") + b"0_%x\r\n%b\r\n0\r\n\r\n" % (N, PAID)),
+    "size in full-width digits": Raw(
+        head(b"Transfer-Encoding: chunked") + "\uff16".encode() + b"e\r\n%b\r\n0\r\n\r\n" % PAID
+    ),
+    "size of 17 digits": Raw(head(b"Transfer-Encoding: chunked") + b"%017x\r\n%b\r\n0\r\n\r\n" % (N, PAID)),
+    "most chunks": Raw(chunks(*[b" "] * 2046, PAID), P),
+    "more chunks": Raw(chunks(*[b" "] * 2047, PAID)),
+    "most trailers": Raw(chunks(PAID, last=b"0\r\n" + b"X: 1\r\n" * 256 + b"\r\n"), P),
+    "more trailers": Raw(chunks(PAID, last=b"0\r\n" + b"X: 1\r\n" * 257 + b"\r\n")),
+    "coding in the trailers": Raw(chunks(PAID, last=b"0\r\nContent-Encoding: gzip\r\n\r\n"), P),
+    "folded trailer": Raw(chunks(PAID, last=b"0\r\nX: a\r\n b\r\n\r\n")),
     "blank behind the size": Raw(head(b"Transfer-Encoding: chunked") + b"%x  \r\n%b\r\n0\r\n\r\n" % (N, PAID)),
     "huge size": Raw(head(b"Transfer-Encoding: chunked") + b"f" * 30 + b"\r\n" + PAID),
     "size that wraps": Raw(head(b"Transfer-Encoding: chunked") + b"10000000000000%02x\r\n%b\r\n0\r\n\r\n" % (N, PAID)),
@@ -205,6 +246,12 @@ _CHUNKED = {
     "chunked twice": Raw(chunks(PAID, lines=(b"Transfer-Encoding: chunked",))),
     "identity": Raw(head(b"Transfer-Encoding: identity", b"Content-Length: %d" % N) + PAID),
     "identity alone": Raw(head(b"Transfer-Encoding: identity") + PAID),
+    "chunked, chunked": Raw(chunks(PAID).replace(b": chunked", b": chunked, chunked")),
+    "identity, chunked": Raw(chunks(PAID).replace(b": chunked", b": identity, chunked")),
+    "chunked with a parameter": Raw(chunks(PAID).replace(b": chunked", b": chunked;q=1")),
+    "chunked and an empty coding": Raw(chunks(PAID).replace(b": chunked", b": chunked,")),
+    "empty transfer coding": Raw(chunks(PAID).replace(b": chunked", b": ")),
+    "chunked and a hard blank": Raw(chunks(PAID).replace(b": chunked", b": chunked\xa0")),
     "chunked spelt wrong": Raw(chunks(PAID).replace(b": chunked", b": xchunked")),
     "chunked with a tab inside": Raw(chunks(PAID).replace(b": chunked", b": chun\tked")),
 }
@@ -220,6 +267,20 @@ _PACKED = {
     "gzip twice": Raw(packed(gzip.compress(gzip.compress(PAID)), b"gzip, gzip")),
     "gzip in two headers": Raw(sized(gzip.compress(PAID), b"Content-Encoding: gzip", b"Content-Encoding: gzip")),
     "gzip that is none": Raw(packed(PAID, b"gzip")),
+    "gzip behind a hard blank": Raw(packed(gzip.compress(PAID), b"\xa0gzip")),
+    "gzip with a parameter": Raw(packed(gzip.compress(PAID), b"gzip;q=1")),
+    "gzip and an empty coding": Raw(packed(gzip.compress(PAID), b"gzip,")),
+    "gzip without an end": Raw(packed(_flushed(PAID), b"gzip")),
+    "gzip with its optional fields": Raw(
+        packed(b"\x1f\x8b\x08\x08" + bytes(6) + b"name\0" + gzip.compress(PAID)[10:], b"gzip"), P
+    ),
+    "gzip as deflate": Raw(packed(gzip.compress(PAID), b"deflate")),
+    "deflate as gzip": Raw(packed(zlib.compress(PAID), b"gzip")),
+    "deflate that swells": Raw(packed(bare(PAID + b" " * 10_000_000), b"deflate")),
+    "gzip until it closes": Raw(head(b"Content-Encoding: gzip") + gzip.compress(PAID), P),
+    "gzip until it closes, cut": Raw(head(b"Content-Encoding: gzip") + gzip.compress(PAID)[:-1]),
+    "longest unpacked body": Raw(packed(gzip.compress(PAID.ljust(65_536)), b"gzip"), P),
+    "unpacked body longer by one": Raw(packed(gzip.compress(PAID.ljust(65_537)), b"gzip")),
     "gzip without a header": Raw(sized(gzip.compress(PAID))),
     "gzip that swells": Raw(packed(gzip.compress(PAID + b" " * 10_000_000), b"gzip")),
     "gzip of gigabytes, twice": Raw(packed(gzip.compress(gzip.compress(b" " * 50_000_000)), b"gzip, gzip")),
@@ -279,6 +340,20 @@ _TEXT = {
     "deep": Raw(sized(PAID.replace(b'"P-1"', b"[" * 20_000 + b"]" * 20_000))),
     "half a character": Raw(sized(PAID.replace(b"P-1", b"\\ud800"))),
     "half a character in a name": Raw(sized(PAID.replace(b'"msg"', b'"\\udfff":1,"msg"'))),
+    "two halves in the wrong order": Raw(sized(PAID.replace(b"P-1", b"\\ude00\\ud83d"))),
+    "whole of two halves": Raw(sized(PAID.replace(b'"msg":"', b'"msg":"\\ud83d\\ude00')), P),
+    "half a character as UTF-8": Raw(sized(PAID.replace(b"success", b"\xed\xa0\x80", 1))),
+    "UTF-8 that is too long": Raw(sized(PAID.replace(b"success", b"\xc0\xaf", 1))),
+    "UTF-7": Raw(text(_SAYS % "+bRhr9Q-"), P),
+    "something twice inside": Raw(sized(PAID.replace(b'"P-1"', b'"P-1","a":{"b":1,"b":1}'))),
+    "names with a zero or a blank": Raw(sized(PAID.replace(b'{"code"', b'{"code ":"9","code\\u0000":"9","code"')), P),
+    "small number beyond all bounds": Raw(sized(PAID.replace(b'"P-1"', b'"P-1","a":1e-99999999999999999999'))),
+    "comment": Raw(sized(b"/**/" + PAID)),
+    "comma too many": Raw(sized(PAID[:-1] + b",}")),
+    "call around": Raw(sized(b"f(" + PAID + b")")),
+    "hard blank before": Raw(sized(b"\xc2\xa0" + PAID)),
+    "refusal with an order": Raw(sized(REFUSED.replace(b"null", b'{"platFormTradeNo":"P-1"}'))),
+    "refusal and an order in process": Raw(sized(REFUSED.replace(b"null", b'{"status":"0015"}'))),
     "line feed in a text": Raw(sized(PAID.replace(b"success", b"a\nb", 1))),
     "data as text": Raw(sized(PAID[: PAID.index(b'{"tradeNo')] + b'"0000"}')),
     "no data": Raw(sized(b'{"code":"0000","msg":"success","success":true}')),
