@@ -81,7 +81,7 @@ def sandbox(
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        note(f"Error: Port {port} is taken; name another one with --port, or 0 for a free one.")
+        note(f"Error: {error.strerror}; name another one with --port, or 0 for a free one.")
         return Exit.UNEXPECTED
     return Exit.OK
 

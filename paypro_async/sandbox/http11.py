@@ -5,10 +5,11 @@ anyio waits for the sockets and this module owns them, because a true reset need
 
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 import anyio
+import anyio.lowlevel
 import h11
 from attrs import evolve, field, frozen
 
@@ -22,6 +23,7 @@ Answerer = Callable[[Request], Answer]
 BODY_LIMIT = 1024 * 1024  # bytes
 _CHUNK = 64 * 1024
 _SILENCE = 10  # so many times as long as to any other client a connection is held that gets no answer on purpose
+_TWO_LENGTHS = frozenset({"content-length", "transfer-encoding"})  # a proxy might believe the other one
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER with no time left: close() sends a reset
 
 
@@ -35,9 +37,13 @@ class Wire:
         """The next bytes, empty at the end of the stream."""
         while True:
             try:
-                return self.socket.recv(_CHUNK)
+                data = self.socket.recv(_CHUNK)
             except BlockingIOError:
                 await anyio.wait_readable(self.socket)
+                continue
+            if len(data) == _CHUNK:  # from one that writes without a pause, and must not have the loop for itself
+                await anyio.lowlevel.checkpoint()
+            return data
 
     async def send(self, data: bytes) -> None:
         """Send all of the data."""
@@ -89,6 +95,9 @@ class Connection:
         try:
             while await self._exchange():
                 self.http.start_next_cycle()
+                await (
+                    anyio.lowlevel.checkpoint()
+                )  # The next request may be there, and the one behind it, without an end.
         except h11.RemoteProtocolError as error:
             await self._refuse(error.error_status_hint)
         except TimeoutError:
@@ -122,6 +131,9 @@ class Connection:
         head = await self._next_event()
         if not isinstance(head, h11.Request):
             return None
+        headers = _joined(head.headers)
+        if headers.keys() >= _TWO_LENGTHS:
+            raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding", error_status_hint=400)
         body = bytearray()
         while isinstance(part := await self._next_event(), h11.Data):
             body += part.data
@@ -130,7 +142,7 @@ class Connection:
         return Request(
             method=head.method.decode(),
             path=head.target.decode("latin-1").partition("?")[0],
-            headers={name.decode(): value.decode("latin-1") for name, value in head.headers},
+            headers=headers,
             body=bytes(body),
         )
 
@@ -190,6 +202,15 @@ class Connection:
         """Send events in one write."""
         with self._limited():
             await self.wire.send(b"".join(self.http.send(event) or b"" for event in events))
+
+
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """By name; of one that is given twice every value, since none of them is to be believed alone."""
+    joined: dict[str, str] = {}
+    for name, value in headers:
+        text = value.decode("latin-1")
+        joined[name.decode()] = f"{joined[name.decode()]}, {text}" if name.decode() in joined else text
+    return joined
 
 
 def _head(answer: Answer) -> h11.Response:

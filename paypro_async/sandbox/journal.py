@@ -10,6 +10,7 @@ __all__ = ["Journal", "RequestRecord"]
 
 _LONGEST = 256
 _MOST_MEMBERS = 64
+_MOST_TEXT = 100_000_000  # characters, of all records together; a usual one has some hundred
 
 
 @frozen(kw_only=True)
@@ -42,12 +43,14 @@ class Journal:
     """The latest requests, and how many there were in all. Long texts are kept by their beginning.
 
     Args:
-        keep: How many requests are kept at least; about a tenth more before the oldest are dropped.
+        keep: How many requests are kept at least; about a tenth more before the oldest are dropped. Fewer if they are
+            many times as long as usual ones.
     """
 
     def __init__(self, *, keep: int) -> None:
         self._keep = keep
         self._records: list[RequestRecord] = []
+        self._text = 0
         self._faults: Counter[str] = Counter()
         self.count: int = 0
 
@@ -66,9 +69,16 @@ class Journal:
         self.count += 1
         if record.fault is not None:
             self._faults[record.fault] += 1
-        self._records.append(_shortened(record))
+        self._records.append(record := _shortened(record))
+        self._text += _text(record)
         if len(self._records) > self._keep + self._keep // 10:
-            del self._records[: len(self._records) - self._keep]
+            self._drop(len(self._records) - self._keep)
+        elif self._text > _MOST_TEXT:
+            self._drop(len(self._records) // 10 + 1)
+
+    def _drop(self, count: int) -> None:
+        self._text -= sum(map(_text, self._records[:count]))
+        del self._records[:count]
 
 
 def _shortened(record: RequestRecord) -> RequestRecord:
@@ -77,6 +87,11 @@ def _shortened(record: RequestRecord) -> RequestRecord:
         members = {_short(name): _short(value) for name, value in list(members.items())[:_MOST_MEMBERS]}
     trade_no = None if record.trade_no is None else _short(record.trade_no)
     return evolve(record, path=_short(record.path), trade_no=trade_no, members=members)
+
+
+def _text(record: RequestRecord) -> int:
+    members = record.members or {}
+    return len(record.path) + len(record.trade_no or "") + sum(map(len, members)) + sum(map(len, members.values()))
 
 
 def _short(text: str) -> str:

@@ -168,7 +168,7 @@ class Sandbox:
     async def __aenter__(self) -> Self:
         if self._listener is not None:
             raise RuntimeError("The sandbox is open already.")
-        self._listener = _listen(self._port)
+        self._listener = await _listen(self._port)
         self._address = self._listener.getsockname()
         self._connections = OpenConnections(limit=self._max_connections)
         # A task of its own, because fixtures of pytest may open the sandbox in one task and close it in another.
@@ -205,15 +205,24 @@ class Sandbox:
             serving.result()  # a failure of the server itself
 
     async def _serve(self, listener: socket.socket) -> None:
+        failure: OSError | None = None
         async with anyio.create_task_group() as connections:
-            while True:
-                with listener, anyio.CancelScope() as self._accepting:
-                    while True:
-                        await anyio.wait_readable(listener)
-                        await self._accept(listener, connections)
-                # A fault wants connections to be refused: nothing listens for a moment, then the same port again.
-                await anyio.sleep(self._refuse_seconds)
-                listener = self._listener = _listen(self._address[1])
+            failure = await self._accept_until_it_fails(listener, connections)
+            connections.cancel_scope.cancel()
+        if failure is not None:
+            raise failure  # outside of the group, which would wrap it
+
+    async def _accept_until_it_fails(self, listener: socket.socket, connections: anyio.abc.TaskGroup) -> OSError:
+        while True:
+            with listener, anyio.CancelScope() as self._accepting:
+                while True:
+                    await anyio.wait_readable(listener)
+                    await self._accept(listener, connections)
+            # A fault wants connections to be refused: nothing listens for a moment, then the same port again.
+            try:
+                listener = self._listener = await _listen(self._address[1], after=self._refuse_seconds)
+            except OSError as error:
+                return error
 
     async def _accept(self, listener: socket.socket, connections: anyio.abc.TaskGroup) -> None:
         """Accept all clients that wait."""
@@ -255,14 +264,19 @@ class Sandbox:
                 logger.exception("A connection to the sandbox failed")
 
 
-def _listen(port: int) -> socket.socket:
+async def _listen(port: int, *, after: float = 0) -> socket.socket:
+    """Listen on *port* after so many seconds, in which connections are refused."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((_HOST, port))
-        listener.listen(_BACKLOG)
         listener.settimeout(0)
-    except BaseException:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((_HOST, port))  # before the wait, in which another program might take the port
+        if after:
+            await anyio.sleep(after)
+        listener.listen(_BACKLOG)
+    except BaseException as error:
         listener.close()
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise OSError(error.errno, f"Port {port} is taken") from None
         raise
     return listener

@@ -7,7 +7,6 @@ Both show in what the browser says of a request: the name in ``Host``, and the s
 import ipaddress
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 from attrs import evolve
 
@@ -19,7 +18,8 @@ __all__ = ["turned_away"]
 # No public name is without a dot, so no foreign site has the second one.
 _NAMES = frozenset({"localhost", "sandbox"})
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]]+)(?::[0-9]*)?")
-_ELSEWHERE = frozenset({"cross-site", "same-site"})
+_ABSOLUTE = re.compile(r"[a-zA-Z]+://(?P<host>[^/?#]*)")
+_OWN_SITES = frozenset({"same-origin", "none"})
 
 
 def turned_away(request: Request) -> Answer | None:
@@ -28,7 +28,7 @@ def turned_away(request: Request) -> Answer | None:
     host = headers.get("host")
     if host is not None and not _is_here(host):
         return _refusal("this sandbox is known as localhost and 127.0.0.1, and not by the name in the header Host")
-    if request.path[:1] != "/" and not _is_here(urlsplit(request.path).netloc):
+    if request.path[:1] != "/" and ((found := _ABSOLUTE.match(request.path)) is None or not _is_here(found["host"])):
         return _refusal("the request is meant for another host")
     if _is_foreign(headers, host):
         return _refusal("the request was made by a page of another site, as the header Origin or Sec-Fetch-Site says")
@@ -36,7 +36,7 @@ def turned_away(request: Request) -> Answer | None:
 
 
 def _is_here(authority: str) -> bool:
-    found = _AUTHORITY.fullmatch(authority.strip())
+    found = _AUTHORITY.fullmatch(authority)
     if found is None:
         return False
     name = found["host"].lower().strip("[]").removesuffix(".")
@@ -48,9 +48,9 @@ def _is_here(authority: str) -> bool:
 
 def _is_foreign(headers: Mapping[str, str], host: str | None) -> bool:
     origin = headers.get("origin")
-    if origin is not None and (host is None or origin.lower() != f"http://{host.strip().lower()}"):
+    if origin is not None and (host is None or origin.lower() != f"http://{host.lower()}"):
         return True
-    return headers.get("sec-fetch-site", "").lower() in _ELSEWHERE
+    return headers.get("sec-fetch-site", "none").lower() not in _OWN_SITES
 
 
 def _refusal(why: str) -> Answer:

@@ -75,7 +75,7 @@ async def test_a_port_in_use_is_an_error():
     """It is refused when opening, and another port still works."""
     async with Sandbox() as sandbox:
         port = int(sandbox.base_url.rpartition(":")[2])
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(OSError, match=f"Port {port} is taken"):
             await Sandbox(port=port).__aenter__()
 
 
