@@ -40,13 +40,13 @@ class Payer:
             if process.returncode is not None:
                 return None
             process.kill()
-            await said
+            await asyncio.shield(said)
         return booked()
 
     async def run(self) -> tuple[int, str]:
         """Pay until the process ends by itself; its exit code, and all that it said."""
         async with self._started() as (process, said):
-            output, _ = await said
+            output, _ = await asyncio.shield(said)  # the end of the process is waited for after a Ctrl-C, too
         return process.returncode or 0, output.decode(errors="replace")
 
     @asynccontextmanager
