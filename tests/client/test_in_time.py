@@ -178,7 +178,10 @@ async def test_every_call_ends_in_its_time(transport: str, faults: list[tuple[st
 
     async def trial(name: str, platform: str, does: str) -> str | None:
         async with few:
-            return await _too_long(name, urls[platform], does, transport, tmp_path / f"{name}-{platform}-{does}")
+            folder = tmp_path / f"{name}-{platform}-{does}"
+            late = await _too_long(name, urls[platform], does, transport, folder)
+            # What is late is so each time; what a busy machine has held up once is not.
+            return late and await _too_long(name, urls[platform], does, transport, folder.with_name(f"{folder.name}-2"))
 
     async with AsyncExitStack() as stack:
         urls = {"refuses": unused_url(path="")}
