@@ -145,13 +145,13 @@ class Rate:
 
     async def go(self, turn: float | None, *, until: float) -> bool:
         """Wait for the *turn*, or for another one if it was missed; False if there is none *until* then."""
-        due = turn if turn is not None else await self._next(after=0.0, until=until)
+        due = turn if turn is not None else await self._another(until)
         while due is not None:
             if (delay := due - self.runtime.steady()) > 0:
                 await self.runtime.sleep(delay)
             if not self.missed(due):
                 return True
-            due = await self._next(after=0.0, until=until)
+            due = await self._another(until)
         return False
 
     def prepared(self, seconds: float) -> None:
@@ -161,6 +161,13 @@ class Rate:
     def stored(self, seconds: float) -> None:
         """It took so long to store an announcement."""
         self._storing = _recent(self._storing or 0.0, seconds)
+
+    async def _another(self, until: float) -> float | None:
+        try:
+            return await self._next(after=0.0, until=until)
+        except LedgerUnavailableError:
+            # What waits is announced, so this must not end as an error: it is not sent, which is certain, and stored.
+            return None
 
     async def _next(self, *, after: float, until: float) -> float | None:
         """The first turn that can be met *after* so many seconds; no other payout has it then."""

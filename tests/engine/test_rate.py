@@ -10,8 +10,13 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async import MemoryLedger
+from paypro_async import LedgerUnavailableError, MemoryLedger, State
+from paypro_async._core.intent import Intent
 from paypro_async.engine.rate import Rate
+from paypro_async.ledger import Written
+from paypro_async.ledger.base import Turns
+from tests.support.merchant import MERCHANT_NO, fields, scripted_client
+from tests.support.scripted import PROCESSING, Scripted
 from tests.support.virtual_time import VirtualLoop, VirtualRuntime, freeze, now, virtual_time
 
 
@@ -170,3 +175,39 @@ async def test_a_turn_past_the_deadline_is_left_to_others():
     began = now()
     assert await rate.take(math.inf) is not None
     assert now() - began <= 10.4
+
+
+class Broken(MemoryLedger):
+    """Hands out turns once, and then none any more."""
+
+    def __init__(self, *, hangs: bool) -> None:
+        super().__init__(runtime=VirtualRuntime())
+        self._hangs, self._asked = hangs, 0
+
+    async def reserve(self, pace: str, *, spacing: float, count: int) -> Turns:
+        self._asked += 1
+        if self._asked == 1:
+            return await super().reserve(pace, spacing=spacing, count=count)
+        if self._hangs:
+            await asyncio.sleep(math.inf)
+        raise LedgerUnavailableError("the disk is full")
+
+
+class SlowToStore(Broken):
+    """So slow with the first claim that its turn is missed."""
+
+    async def claim(self, intent: Intent) -> Written:
+        await asyncio.sleep(0.5)
+        return await super().claim(intent)
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+@virtual_time
+async def test_what_was_announced_and_is_given_no_turn_is_not_sent_and_not_unknown(hangs: bool):
+    """Its turn was missed while it was stored, and the ledger hands out no other one: nothing left, and it says so."""
+    transport = Scripted(PROCESSING)
+    async with scripted_client(transport, ledger=SlowToStore(hangs=hangs), timeout=20) as client:
+        (item,) = (await client.batch_payout([fields()], rate=10)).failures
+        entry = await client.ledger.get(MERCHANT_NO, "T1")
+    assert not item.error.money_may_have_moved
+    assert (entry.state, entry.attempt, transport.payouts) == (State.NEW, 1, [])

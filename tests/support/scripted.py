@@ -14,6 +14,7 @@ from paypro_async._core.wire import Exchange, Phase, WireRequest
 Answer = Exchange | Callable[[dict[str, Any]], "Exchange | Awaitable[Exchange]"]
 
 NOT_SENT = Exchange(phase=Phase.NOT_SENT, cause="no connection could be made")
+TOO_LATE = Exchange(phase=Phase.NOT_SENT, cause="its send deadline passed before it was written", late=True)
 LOST = Exchange(phase=Phase.MAYBE_SENT, cause="the connection broke while waiting for the reply")
 
 
@@ -98,6 +99,8 @@ class Scripted:
         return [sent.kind for sent in self.log]
 
     async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
+        if request.send_by is not None and asyncio.get_running_loop().time() >= request.send_by:
+            return TOO_LATE
         kind = {"payout": "payout", "queryPayOutResult": "query", "queryBalance": "balance"}[request.url.split("/")[-1]]
         fields = json.loads(request.body)
         self.log.append(Sent(kind, asyncio.get_running_loop().time(), fields))
