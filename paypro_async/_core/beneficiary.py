@@ -52,10 +52,14 @@ _OF_PERSONS = frozenset({mask_account, mask_email, mask_mobile, mask_name})
 def names_payee(number: str, region: str, content: Mapping[str, str]) -> bool:
     """Whether what stands where a number should is, or holds, the payee's name, account or address as a whole."""
     spec = REGIONS.get(region)
-    values = (content.get(one.wire, "") for one in spec.fields if one.mask in _OF_PERSONS) if spec else ()
     folded = number.lower()
-    # A short name may stand in a number by chance.
-    return any(value.lower() in folded for value in values if len(value) >= _SURE or 0 < len(value) == len(number))
+    for one in spec.fields if spec else ():
+        value = content.get(one.wire, "")
+        # A short name may stand in a number by chance.
+        sure = len(value) >= _SURE or 0 < len(value) == len(number)
+        if sure and one.mask in _OF_PERSONS and value.lower() in folded:
+            return True
+    return False
 
 
 _SURE = 6  # characters

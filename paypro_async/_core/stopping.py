@@ -122,7 +122,8 @@ class Watch:
         """
         if isinstance(item.error, PaidMeanwhileError):
             return None  # Another run pays it, which says nothing of the network.
-        self._not_sent = self._not_sent + 1 if item.status is ItemStatus.NOT_SENT else 0
+        status = item.status
+        self._not_sent = self._not_sent + 1 if status is ItemStatus.NOT_SENT else 0
         if self.rules.bad_credentials and isinstance(item.error, CredentialsRefusedError):
             return "bad_credentials"
         if self.rules.ledger_unavailable and isinstance(item.error, LedgerUnavailableError):
@@ -130,15 +131,14 @@ class Watch:
         self._unasked = self._unasked + 1 if silence is not None and silence.lasting else 0
         if self.rules.wrong_setting and self._unasked >= _LASTING:
             return "wrong_setting"
-        empty = sent and item.status is ItemStatus.FAILED and item.code in self.codes.insufficient_funds
+        empty = sent and status is ItemStatus.FAILED and item.code in self.codes.insufficient_funds
         if self.rules.insufficient_funds and empty:
             return "insufficient_funds"
-        return "not_sent_in_a_row" if self._nothing_is_sent() else None
+        return "not_sent_in_a_row" if self._not_sent and self._nothing_is_sent() else None
 
     def _nothing_is_sent(self) -> bool:
         most = self.rules.not_sent_in_a_row
-        tried = self.unsent_in_a_row if self._not_sent else 0
-        return most is not None and (self._not_sent >= most or tried >= max(most, _ATTEMPTS))
+        return most is not None and (self._not_sent >= most or self.unsent_in_a_row >= max(most, _ATTEMPTS))
 
 
 def _reached(count: int, most: int | None) -> bool:

@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Awaitable, Mapping
 from inspect import isawaitable
+from operator import attrgetter
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -92,17 +93,20 @@ async def _answered(asking: Awaitable[Exchange], timeout: float) -> Exchange:
 
 
 _SAID = ("message", "code", "cause", "utr", "success_time")
+_said = attrgetter(*_SAID)
 
 
 def _without_personal_values(outcome: Outcome, entry: Entry) -> Outcome:
     """The platform repeats what it was sent, and what it says goes into logs, errors and result files."""
     region, content = entry.region, entry.content
-    said = {name: text for name in _SAID if (text := getattr(outcome, name)) is not None}
-    together = "\n".join(said.values())
+    said: tuple[str | None, ...] = _said(outcome)
+    together = "\n".join(filter(None, said))
     hidden: dict[str, Any] = {}
     # One look at all of it, since each payout takes this step; of words that were cut, the end is looked at alone.
-    if CUT in together or without_personal_values(together, region, content) != together:
-        hidden = {name: without_personal_values(text, region, content) for name, text in said.items()}
+    repeats = CUT in together or without_personal_values(together, region, content) != together
+    # What was not sent was repeated by nobody: those words are ours, and name addresses.
+    if repeats and outcome.phase is not Phase.NOT_SENT:
+        hidden = {name: without_personal_values(text, region, content) for name, text in zip(_SAID, said, strict=True)}
     number = outcome.platform_trade_no
     if number is not None and names_payee(number, region, content):
         # Numbers are compared as they are, so it cannot be masked; and a payee is no number of an order.
