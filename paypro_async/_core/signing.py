@@ -63,8 +63,9 @@ def verify(received: str, fields: Mapping[str, object], signers: "Sequence[Md5Si
 
 _MARKS = ("\ufeff", "\ufffe", "\xef\xbb\xbf")
 _UNSEEN = "\x00\u200b\u200c\u200d\u2060"
-# As a shell, a file of Windows or a template has it.
-_UNFILLED = re.compile(r"\$\{?[A-Za-z_][A-Za-z_0-9]*\}?|%[A-Za-z_]\w*%|\{\{.*\}\}|<[A-Za-z_ -]+>")
+# As a shell, a file of Windows or a template has it. A secret may begin with a dollar: without braces it must look like
+# the name of a variable, which are written in capitals.
+_UNFILLED = re.compile(r"\$\{[A-Za-z_]\w*\}|\$[A-Z_][A-Z_0-9]{3,}|%[A-Za-z_]\w*%|\{\{.*\}\}|<[A-Za-z_ -]+>")
 _QUOTES = {"'": "'", '"': '"', "`": "`", "\u2018": "\u2019", "\u201c": "\u201d", "\xab": "\xbb"}
 
 # What comes along when a secret is copied, looked for before anything is signed with it: the platform's refusal of such
