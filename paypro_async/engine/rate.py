@@ -102,7 +102,7 @@ class Rate:
     @property
     def seekers(self) -> int:
         """How many payouts may look for their turn at one time: where the ledger is slow, few would not fill a rate."""
-        return _SEEKERS + int(self.per_second * self.lead)
+        return max(_SEEKERS, 1 + int(self.per_second * self.lead))
 
     async def turn(self, *, within: float | None = None) -> float:
         """The next turn for which no payout is got ready yet: a moment of the steady clock.
