@@ -11,6 +11,7 @@ import types
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,13 +19,16 @@ from uuid import uuid4
 
 import pytest
 from attrs import evolve
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 
 import paypro_async
 from benchmarks.null import REPLY, ForgetfulLedger, NullTransport
-from paypro_async import PayProClient
+from paypro_async import PayProClient, State
 from paypro_async._core.wire import Exchange, WireRequest
+from paypro_async.ledger.sql.group import Claim, Move
+from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.fork_server import ForkServer
+from tests.support.intents import ACCOUNT, change, intent
 from tests.support.merchant import MERCHANT_NO, SIGNER, fields
 from tests.support.servers import OK, Peer, Server
 
@@ -45,6 +49,10 @@ MOST = MappingProxyType(
         "tasks, a batch without items": 3,  # it runs, reads its source, and is noted in the ledger beside its payouts
         # The goals.
         "commits, 1,000 payouts, 128 at a time": 100,
+        # Exactly what was counted: begin, a look whether it is the same ledger, one for each table, commit. At each of
+        # them Python gives its lock away.
+        "statements, a group of any size": 5,
+        "statements that read payouts back": 0,
         # One lost object of the smallest kind for each item would be more.
         "bytes kept, 1,000 items": 8_000,
         "bytes more at the peak of 4,000 items than of 1,000": 64_000,
@@ -220,6 +228,34 @@ async def test_payouts_at_one_time_share_their_commits(tmp_path: Path) -> None:
             event.remove(Engine, "commit", count)
     assert commits > 0
     at_most("commits, 1,000 payouts, 128 at a time", commits)
+
+
+@pytest.mark.parametrize("size", [1, 30, 64])
+async def test_a_group_costs_as_many_statements_as_one_payout(tmp_path: Path, size: int) -> None:
+    """And what this process itself has under way is not read back."""
+    ledger = SqlLedger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("first"))
+    statements: list[str] = []
+
+    def watch(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.set_trace_callback(statements.append)
+
+    await ledger.read(watch)
+    for work in (
+        [Claim(intent(f"T{number}")) for number in range(size)],
+        [Move(change(State.PROCESSING, f"T{number}")) for number in range(size)],
+    ):
+        statements.clear()
+        answers = await asyncio.to_thread(ledger._work, work)
+        assert all(answer.done for answer in answers)
+        # What a trigger looks at is told as the statement once more.
+        told = [text for text, _ in groupby(statements)]
+        at_most("statements, a group of any size", len(told))
+        read = [text for text in told if text.startswith("SELECT") and "payout" in text]
+        at_most("statements that read payouts back", len(read))
+    await ledger.aclose()
 
 
 @pytest.mark.parametrize("transport", ["aiohttp", "httpx"])

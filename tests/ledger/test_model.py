@@ -241,6 +241,7 @@ class SqlMachine(LedgerMachine):
 
     def make(self) -> Ledger:
         self.url = self.empty()
+        self.other: Ledger | None = None
         return SqlLedger(self.url)
 
     def empty(self) -> str:
@@ -254,7 +255,15 @@ class SqlMachine(LedgerMachine):
         self.ledger = SqlLedger(self.url)
         self.open()
 
+    @rule()
+    def change_places(self) -> None:
+        """Another process goes on, and what the first one knew of its payouts gets old."""
+        self.ledger, self.other = self.other or SqlLedger(self.url), self.ledger
+        self.open()
+
     def teardown(self) -> None:
+        if self.other is not None:
+            self.runner.run(self.other.aclose())
         super().teardown()
         self.directory.cleanup()
 

@@ -12,7 +12,7 @@ What a kind of database does at its moments are the hooks of :class:`Hooks`, in 
                 │                 _replaced             the failed connection is let go
                 ├ each time ───── _check                is it still what other processes open?
                 │      └ reading or writing: the work
-                ├ each time ───── _is_same              in the transaction; if not, it is looked back once more
+                ├ each time ───── _glance               in the transaction: is it the same? if not, it is looked back
                 └ on an error ─── _replace
 
     migrate     ─ _before_connecting, _make_engine
@@ -44,7 +44,7 @@ from paypro_async.ledger.sql.schema import event, meta
 from paypro_async.ledger.sql.triggers import missing_triggers
 from paypro_async.log import logger
 
-__all__ = ["QUIET", "Database", "Purpose", "last_event_of"]
+__all__ = ["QUIET", "Database", "Purpose", "StaleError", "last_event_of"]
 
 QUIET: Mapping[str, Any] = MappingProxyType({"hide_parameters": True, "logging_name": "paypro_async"})
 """How every engine is made, so that neither SQLAlchemy's errors nor its log print what is paid to whom."""
@@ -65,6 +65,10 @@ class Purpose(Enum):
     """It is changed as it is, and not made."""
     READ = "read"
     """Nothing is written, not even that it looks like a restored backup."""
+
+
+class StaleError(Exception):
+    """An entry is not what this process knew of it; nothing that hangs on that was written."""
 
 
 class Hooks:
@@ -131,6 +135,8 @@ class Database(Hooks, ABC):
         self.purpose = Purpose.PAY
         self.restored: Restored = Restored(name)
         self.ledger_id: str = ""
+        self.began: float = 0.0
+        """The database's clock, as it was read at the beginning of a transaction that may write."""
         # Whether its opening has ended: what is noticed later has no caller to tell, and stands in the log alone.
         self.in_use: bool = False
         self._migrates_itself = migrates_itself
@@ -167,12 +173,16 @@ class Database(Hooks, ABC):
             for _ in range(_LOOKS):
                 with connection.execution_options(paypro_write=write).begin() as begun:
                     # In the same transaction, so that nothing is put in the ledger's place in between.
-                    if self.purpose is Purpose.READ or self._is_same(connection):
+                    now = 0.0 if self.purpose is Purpose.READ else self._glance(connection)
+                    if now is not None:
+                        self.began = now
                         yield connection
                         return
                     begun.rollback()
                 self._look_back(connection)
             self._refuse_changing()
+        except StaleError:
+            raise  # It has been rolled back, and nothing is wrong with the connection.
         except BaseException:
             # Whatever state the connection is in, a new one is in a known state.
             self._replace()
@@ -311,9 +321,9 @@ class Database(Hooks, ABC):
             with connection.execution_options(paypro_write=True).begin():
                 self._identity_noted(connection)
 
-    def _is_same(self, connection: Connection) -> bool:
-        """Whether the ledger is still what was looked at; what may be another is looked at again."""
-        return self.restored.is_known(connection)
+    def _glance(self, connection: Connection) -> float | None:
+        """The database's clock; None if the ledger may be another than what was looked at, which is looked at again."""
+        return self.restored.glance(connection)
 
     def _write_marks(self, connection: Connection) -> None:
         if self._marks_wait:

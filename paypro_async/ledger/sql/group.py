@@ -1,31 +1,49 @@
 """The requests of one transaction, decided one after the other and written together.
 
-One SELECT finds every entry that the group speaks of, the core's lifecycle says what becomes of it, and one INSERT and
-one UPDATE per kind write it. The order in which rows are locked is the same in every process (rows that are there, by
-number; then new ones, by number; then the rates), so that two groups never wait for each other in a circle. Before all
-of them come the payments that a claim must not share with another process (``queries.Payments``).
+The core's lifecycle says what becomes of each entry, and one UPDATE and one INSERT write it for all, with one INSERT of
+the history. Of a payout that is under way here the entry is known: this process wrote it last, so it is not read, and
+the UPDATE finds none where another process has written since. What turns out to be otherwise than it was known is
+rolled back, and the group is decided once more from what is read.
+
+The order in which rows are locked is the same in every process (rows that are there, by number; then new ones, by
+number; then the rates), so that two groups never wait for each other in a circle. Before all of them come the payments
+that a claim must not share with another process (``queries.Payments``).
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 from sqlalchemy import Connection, Select, String, bindparam, exc, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, applies, changed, claim_of, event_of, first_entry
 from paypro_async.errors import PaidMeanwhileError
 from paypro_async.ledger.base import OrderNumberTakenError, Written, paid_meanwhile
+from paypro_async.ledger.sql.database import StaleError
 from paypro_async.ledger.sql.group_commit import Request
 from paypro_async.ledger.sql.queries import Payments
-from paypro_async.ledger.sql.rows import MUTABLE, Stamp, announced, entry_of, event_row, fixed, mutable
-from paypro_async.ledger.sql.schema import clock, event, payout
-from paypro_async.ledger.sql.statements import Statement
+from paypro_async.ledger.sql.rows import (
+    EVENT,
+    FIXED,
+    MUTABLE,
+    SEEN,
+    Stamp,
+    age_of,
+    announced,
+    entry_of,
+    event_row,
+    fixed,
+    mutable,
+    seen_of,
+)
+from paypro_async.ledger.sql.schema import CLOCK, clock, payout
+from paypro_async.ledger.sql.statements import Insert, Statement, Update
 
-__all__ = ["SELECT_ENTRY", "Answer", "Claim", "Group", "Key", "Move", "Work", "find"]
+__all__ = ["SELECT_ENTRY", "Answer", "Claim", "Group", "Key", "Known", "Move", "Work", "find"]
 
 T = TypeVar("T")
 
@@ -52,42 +70,47 @@ class Work(Request[T], Generic[T]):
 
 @frozen
 class Claim(Request[Written]):
-    """A payout to store as attempt 1, unless its number is there.
-
-    Args:
-        intent: The payout.
-        owner: The name under which this claim is known, should its commit be in doubt and it be done once more.
-    """
+    """A payout to store as attempt 1, unless its number is there."""
 
     intent: Intent
-    owner: str
-    key: Key = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "key", (self.intent.merchant_no, self.intent.trade_no))
+    @property
+    def key(self) -> Key:
+        """The payout's."""
+        return self.intent.merchant_no, self.intent.trade_no
 
 
 @frozen
 class Move(Request[Written]):
-    """A change to carry out, if the entry is still as its writer saw it.
-
-    Args:
-        change: What happens to the entry.
-        owner: The name under which the attempt is known that it announces, if it announces one.
-    """
+    """A change to carry out, if the entry is still as its writer saw it."""
 
     change: Change
-    owner: str
-    key: Key = field(init=False)
 
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "key", (self.change.merchant_no, self.change.trade_no))
+    @property
+    def key(self) -> Key:
+        """The payout's."""
+        return self.change.merchant_no, self.change.trade_no
 
     @property
     def order_number(self) -> Key | None:
         """The merchant number and the platform's number of the order, if the change holds one."""
         number = self.change.platform_trade_no
         return None if number is None else (self.change.merchant_no, number)
+
+
+@frozen
+class Known:
+    """An entry as its row holds it.
+
+    Args:
+        entry: The entry.
+        stamp: By whom and when its attempt was announced.
+        seen: The row's values of ``SEEN``.
+    """
+
+    entry: Entry
+    stamp: Stamp
+    seen: tuple[Any, ...]
 
 
 SELECT_ENTRY: Select[Any] = select(payout, clock().label("clock"))
@@ -99,34 +122,15 @@ _KEYS = {
 }
 _SELECT_KEYS = Statement(_KEYS)
 _LOCK_KEYS = Statement({name: one.order_by(payout.c.trade_no).with_for_update() for name, one in _KEYS.items()})
-_INSERT_PAYOUT = Statement(
-    {
-        "sqlite": sqlite.insert(payout).on_conflict_do_nothing(),
-        "postgresql": postgresql.insert(payout).on_conflict_do_nothing(),
-    }
-)
-_INSERT_EVENT = Statement.everywhere(
-    event.insert().values({column.name: bindparam(column.name) for column in event.c if column.name != "id"})
-)
-_UPDATE_PAYOUT = Statement.everywhere(
-    payout.update()
-    .where(
-        payout.c.merchant_no == bindparam("key_merchant"),
-        payout.c.trade_no == bindparam("key_trade"),
-        # The database refuses what is no longer so: another process may be writing.
-        payout.c.state == bindparam("seen_state"),
-        payout.c.attempt == bindparam("seen_attempt"),
-    )
-    .values({name: bindparam(f"new_{name}") for name in MUTABLE})
-)
 _NOW = Statement.everywhere(select(clock()))
-_LAST_EVENT = Statement({"sqlite": text("SELECT last_insert_rowid()"), "postgresql": text("SELECT lastval()")})
-
-
-@frozen
-class _Row:
-    entry: Entry
-    stamp: Stamp
+_ONCE = "WHERE true ON CONFLICT DO NOTHING"
+_INSERT_PAYOUT = Insert((*FIXED, *MUTABLE), {"sqlite": _ONCE, "postgresql": _ONCE})
+_INSERT_EVENT = Insert(EVENT, {"postgresql": f"RETURNING id, {CLOCK['postgresql']}"})
+# The database refuses what is no longer so: another process may be writing.
+_UPDATE_PAYOUT = Update(MUTABLE, (payout.c.merchant_no, payout.c.trade_no, *SEEN))
+# Seconds. A group that decided by what it knew, and waited so long for others' locks, would write a time from before.
+_PROMPT = 0.2
+_NOTHING: Mapping[Key, Known] = MappingProxyType({})
 
 
 def find(connection: Connection, keys: Iterable[Key], *, lock: bool = False) -> dict[Key, Entry]:
@@ -134,14 +138,14 @@ def find(connection: Connection, keys: Iterable[Key], *, lock: bool = False) -> 
     return {key: row.entry for key, row in _find(connection, keys, lock=lock).items()}
 
 
-def _find(connection: Connection, keys: Iterable[Key], *, lock: bool) -> dict[Key, _Row]:
+def _find(connection: Connection, keys: Iterable[Key], *, lock: bool) -> dict[Key, Known]:
     by_merchant: dict[str, list[str]] = {}
     for merchant_no, trade_no in sorted(keys):
         by_merchant.setdefault(merchant_no, []).append(trade_no)
     query = _LOCK_KEYS if lock else _SELECT_KEYS
     as_text = connection.dialect.name == "sqlite"
     return {
-        (row.merchant_no, row.trade_no): _Row(entry_of(row), (row.owner, row.sent_boot, row.sent_steady))
+        (row.merchant_no, row.trade_no): Known(entry_of(row), (row.owner, row.sent_boot, row.sent_steady), seen_of(row))
         for merchant_no, numbers in by_merchant.items()
         for row in query.run(connection, merchant=merchant_no, numbers=json.dumps(numbers) if as_text else numbers)
     }
@@ -152,10 +156,15 @@ class Group:
 
     Args:
         requests: Claims and changes, in the order in which they were asked for.
-        restored_since: Since when the ledger is known to be a restored backup, in seconds since 1970; else None.
+        owner: The name under which what the group announces is known, with a number for each request, should its
+            commit be in doubt and it be done once more.
+        began: The database's clock, read in this transaction, in seconds since 1970.
+        restored_since: Since when the ledger is known to be a restored backup, on the same clock; else None.
+        known: What this process wrote last of payouts under way, and by which it decides; None to read all first.
         look_first: Whether to look who has the platform's order numbers, since one that is taken has failed the group.
 
     Attributes:
+        rows: What stands in the ledger now, of the payouts that the group speaks of.
         last_event: After ``carry_out``, the number of the last step of history that it wrote; None if it wrote none.
     """
 
@@ -163,48 +172,68 @@ class Group:
         self,
         connection: Connection,
         requests: Sequence[Claim | Move],
-        restored_since: float | None,
         *,
+        owner: str,
+        began: float,
+        restored_since: float | None = None,
+        known: Mapping[Key, Known] | None = None,
         look_first: bool = False,
     ) -> None:
         self._connection = connection
         self._requests = requests
+        self._owner = owner
+        self._now = datetime.fromtimestamp(began, UTC)
         self._restored_since = datetime.fromtimestamp(restored_since, UTC) if restored_since else None
+        self._trusting = known is not None
+        self._known = known or _NOTHING
         self._look_first = look_first
         self._numbers: dict[Key, str] = {}
         self._shared = connection.dialect.name != "sqlite"
-        self._rows: dict[Key, _Row] = {}
-        self._inserts: dict[Key, dict[str, Any]] = {}
-        self._updates: list[dict[str, Any]] = []
-        self._events: list[tuple[Key, dict[str, Any]]] = []
-        self._now = datetime.fromtimestamp(0, UTC)
+        self._inserts: dict[Key, tuple[Any, ...]] = {}
+        self._updates: list[dict[Key, tuple[Any, ...]]] = []
+        self._events: list[tuple[Key, tuple[Any, ...]]] = []
         self._payments: Payments | None = None
+        self.rows: dict[Key, Known] = {}
         self.last_event: int | None = None
 
     def carry_out(self) -> list[Answer]:
-        """Do it all, but for the commit; an answer for each request, in their order."""
+        """Do it all, but for the commit; an answer for each request, in their order.
+
+        Raises:
+            StaleError: If something is not as it was *known*.
+        """
         guarded = [one.intent for one in self._requests if isinstance(one, Claim) and one.intent.others is not None]
         if guarded:
             # Before any row is read: what another process claims of them is committed by then, and seen.
             self._payments = Payments(self._connection, guarded)
-        moving = {request.key for request in self._requests if isinstance(request, Move)}
-        claiming = {request.key for request in self._requests if isinstance(request, Claim)} - moving
-        self._rows = _find(self._connection, moving, lock=self._shared) | _find(self._connection, claiming, lock=False)
-        # After the locks: a process that waited for one must not write a time from before.
-        self._now = datetime.fromtimestamp(_NOW.run(self._connection).scalar_one(), UTC)
+        self._read()
         if self._look_first:
             self._numbers = self._find_numbers()
-        answers = [self._decide(request) for request in self._requests]
-        lost = self._insert()
+        answers = [self._decide(request, f"{self._owner}:{number}") for number, request in enumerate(self._requests)]
         self._update()
-        events = [values for key, values in self._events if key not in lost]
-        if events:
-            _INSERT_EVENT.run_many(self._connection, events)
-            self.last_event = _LAST_EVENT.run(self._connection).scalar_one()
+        lost = self._insert()
+        self._add_events(lost)
+        if not lost:
+            return answers
         return [
             Written(lost[request.key], done=False) if request.key in lost else answer
             for request, answer in zip(self._requests, answers, strict=True)
         ]
+
+    def _read(self) -> None:
+        """Find the entries that are not known, and lock those that are to be changed."""
+        moving = {request.key for request in self._requests if isinstance(request, Move)}
+        self.rows = {key: self._known[key] for key in moving if key in self._known}
+        unknown = moving - self.rows.keys()
+        if self._trusting and not unknown:
+            return
+        self.rows |= _find(self._connection, unknown, lock=self._shared)
+        if not self._trusting:
+            claiming = {request.key for request in self._requests if isinstance(request, Claim)} - moving
+            self.rows |= _find(self._connection, claiming, lock=False)
+        if self._shared:
+            # After the locks: a process that waited for one must not write a time from before.
+            self._now = datetime.fromtimestamp(_NOW.first(self._connection)[0], UTC)
 
     def _find_numbers(self) -> dict[Key, str]:
         """The trade number of each order number that the changes hold and the ledger has."""
@@ -220,70 +249,92 @@ class Group:
             found |= {(merchant_no, number): trade_no for number, trade_no in self._connection.execute(query)}
         return found
 
-    def _decide(self, request: Claim | Move) -> Answer:
-        row = self._rows.get(request.key)
+    def _decide(self, request: Claim | Move, owner: str) -> Answer:
+        row = self.rows.get(request.key)
         if isinstance(request, Claim):
+            if row is None:
+                return self._claim(request, owner)
             # Ours already, if the commit of the last try went through and its answer did not.
-            ours = row is not None and row.stamp[0] == request.owner and row.entry.attempt > 0
-            return Written(row.entry, done=ours) if row else self._claim(request)
+            return Written(row.entry, done=row.stamp[0] == owner and row.entry.attempt > 0)
         if row is None:
             return KeyError(request.change.trade_no)
         if not applies(row.entry, request.change):
-            return Written(row.entry, done=request.change.begins and row.stamp[0] == request.owner)
+            if row is self._known.get(request.key):
+                raise StaleError  # Its writer may know of it from another process.
+            return Written(row.entry, done=request.change.begins and row.stamp[0] == owner)
         if self._look_first and request.order_number is not None and row.entry.settle_after is not None:
-            owner = self._numbers.get(request.order_number, request.change.trade_no)
-            if owner != request.change.trade_no:
+            number_of = self._numbers.get(request.order_number, request.change.trade_no)
+            if number_of != request.change.trade_no:
                 return OrderNumberTakenError(request.change.trade_no)
             # One that had another number gives that one up.
             self._numbers.pop((request.change.merchant_no, row.entry.platform_trade_no or ""), None)
-            self._numbers[request.order_number] = owner
-        return self._move(row, request)
+            self._numbers[request.order_number] = number_of
+        return self._move(row, request, owner)
 
-    def _claim(self, claim: Claim) -> Written | PaidMeanwhileError:
+    def _claim(self, claim: Claim, owner: str) -> Written | PaidMeanwhileError:
+        key = claim.key
         if self._payments is not None:
             if (other := self._payments.one_too_many(claim.intent)) is not None:
+                if self._trusting:
+                    raise StaleError  # It may be there already, and be counted itself.
                 return paid_meanwhile(claim.intent, other)
             self._payments.add(claim.intent)
         entry = first_entry(claim.intent, self._now, restored_since=self._restored_since)
         # In a restored ledger nothing is announced, so that no process sends before asking. The owner is kept all the
         # same, to know the row again.
-        stamp = announced(claim.owner, shared=self._shared) if entry.attempt else (claim.owner, None, None)
-        self._rows[claim.key] = _Row(entry, stamp)
-        self._inserts[claim.key] = fixed(entry) | mutable(entry, stamp)
-        self._events.append((claim.key, event_row(entry, claim_of(entry))))
+        stamp = announced(owner, shared=self._shared) if entry.attempt else (owner, None, None)
+        values = mutable(entry, stamp)
+        self.rows[key] = Known(entry, stamp, values[: len(SEEN)])
+        self._inserts[key] = (*fixed(entry), *values)
+        self._events.append((key, event_row(entry, claim_of(entry))))
         return Written(entry, done=entry.attempt > 0)
 
-    def _move(self, row: _Row, move: Move) -> Written:
-        seen, change = row.entry, move.change
-        entry = changed(seen, change, self._now)
-        stamp = announced(move.owner, shared=self._shared) if change.begins else row.stamp
-        self._rows[move.key] = _Row(entry, stamp)
-        self._updates.append(
-            {
-                "key_merchant": entry.merchant_no,
-                "key_trade": entry.trade_no,
-                "seen_state": seen.state.value,
-                "seen_attempt": seen.attempt,
-                **{f"new_{name}": value for name, value in mutable(entry, stamp).items()},
-            }
-        )
-        self._events.append((move.key, event_row(entry, event_of(entry, change))))
+    def _move(self, row: Known, move: Move, owner: str) -> Written:
+        key, change = move.key, move.change
+        age = age_of(row.stamp, row.entry.sent_at.timestamp(), self._now.timestamp())
+        entry = changed(row.entry, change, self._now, age=age)
+        stamp = announced(owner, shared=self._shared) if change.begins else row.stamp
+        values = mutable(entry, stamp)
+        self.rows[key] = Known(entry, stamp, values[: len(SEEN)])
+        if key in self._inserts:
+            self._inserts[key] = (*self._inserts[key][: len(FIXED)], *values)
+        else:
+            # One statement changes a row once.
+            rows = next((rows for rows in self._updates if key not in rows), None)
+            if rows is None:
+                self._updates.append(rows := {})
+            rows[key] = (*values, *key, *row.seen)
+        self._events.append((key, event_row(entry, event_of(entry, change))))
         return Written(entry, done=True)
 
+    def _update(self) -> None:
+        for rows in self._updates:
+            if _UPDATE_PAYOUT.run(self._connection, [rows[key] for key in sorted(rows)]) == len(rows):
+                continue
+            if self._trusting:
+                raise StaleError
+            raise exc.OperationalError("an entry changed under its own transaction", None, Exception("changed"))
+
     def _insert(self) -> Mapping[Key, Entry]:
-        """Write the new payouts; those that another process claimed a moment ago, as it wrote them."""
+        """Write the new payouts; those that were there already, or were claimed elsewhere a moment ago, as they are."""
         if not self._inserts:
             return {}
         rows = [self._inserts[key] for key in sorted(self._inserts)]
-        done = _INSERT_PAYOUT.run_many(self._connection, rows)
-        if not self._shared or done.rowcount == len(rows):
+        if _INSERT_PAYOUT.run(self._connection, rows).rowcount == len(rows):
             return {}
         found = _find(self._connection, self._inserts, lock=False)
-        return {key: row.entry for key, row in found.items() if row.stamp[0] != self._inserts[key]["owner"]}
+        lost = {key: row for key, row in found.items() if row.stamp[0] != self.rows[key].stamp[0]}
+        self.rows |= lost
+        return {key: row.entry for key, row in lost.items()}
 
-    def _update(self) -> None:
-        if not self._updates:
+    def _add_events(self, lost: Mapping[Key, Entry]) -> None:
+        rows = [values for key, values in self._events if key not in lost]
+        if not rows:
             return
-        done = _UPDATE_PAYOUT.run_many(self._connection, self._updates)
-        if done.rowcount != len(self._updates):
-            raise exc.OperationalError("an entry changed under its own transaction", None, Exception("changed"))
+        added = _INSERT_EVENT.run(self._connection, rows)
+        if not self._shared:
+            self.last_event = added.lastrowid
+            return
+        self.last_event, ended = added.fetchall()[-1]
+        if self._trusting and ended - self._now.timestamp() > _PROMPT:
+            raise StaleError

@@ -4,14 +4,13 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio.to_thread
-from attrs import evolve
 from sqlalchemy import Connection, exc, select
 
 from paypro_async._core.intent import Intent
@@ -29,8 +28,8 @@ from paypro_async.ledger.base import (
     Written,
 )
 from paypro_async.ledger.sql import queries
-from paypro_async.ledger.sql.database import Database, Purpose
-from paypro_async.ledger.sql.group import SELECT_ENTRY, Answer, Claim, Group, Move, Work, find
+from paypro_async.ledger.sql.database import Database, Purpose, StaleError
+from paypro_async.ledger.sql.group import SELECT_ENTRY, Answer, Claim, Group, Key, Known, Move, Work, find
 from paypro_async.ledger.sql.group_commit import GroupCommit, Request
 from paypro_async.ledger.sql.identity import announcement_name
 from paypro_async.ledger.sql.in_flight import InFlight
@@ -47,8 +46,6 @@ T = TypeVar("T")
 
 # A server that took a query and never answers would keep the thread, and the caller that closes, for good.
 _CLOSING_SECONDS = 40.0
-# A request is named by the writer, when it is carried out for the first time.
-_NOT_NAMED = ""
 _DAY = 86_400.0
 # A pause that a person would notice.
 _TELLING_SECONDS = 1.0
@@ -174,11 +171,11 @@ class SqlLedger:
 
     async def claim(self, intent: Intent) -> Written:
         """Store *intent* as attempt 1, unless its trade number is there already."""
-        return await self._submit(Claim(intent, owner=_NOT_NAMED))
+        return await self._submit(Claim(intent))
 
     async def move(self, change: Change) -> Written:
         """Carry out *change* if the entry is still as its writer saw it."""
-        return await self._submit(Move(change, owner=_NOT_NAMED))
+        return await self._submit(Move(change))
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
         """The entry, or None."""
@@ -338,9 +335,19 @@ class SqlLedger:
     # What follows runs in the writer thread. A group is of all kinds, so here alone an answer is of any type.
 
     def _work(self, requests: Sequence[Request[Any]]) -> list[Any]:
-        name = announcement_name()  # the same for each try
-        requests = [_named(request, f"{name}:{number}") for number, request in enumerate(requests)]
-        return self._patiently(lambda conflicts: self._carry_out(requests, look_first=conflicts > 0))
+        owner = announcement_name()  # the same for each try
+        trusts = True
+
+        def do(conflicts: int) -> list[Any]:
+            nonlocal trusts
+            # Once: a commit that is in doubt may have gone through, and then what is known is old.
+            known, trusts = self._in_flight.known if trusts else None, False
+            try:
+                return self._carry_out(requests, owner=owner, known=known, look_first=conflicts > 0)
+            except StaleError:
+                return self._carry_out(requests, owner=owner, known=None, look_first=False)
+
+        return self._patiently(do)
 
     def _patiently(self, do: Callable[[int], T]) -> T:
         """``do(conflicts)``, again and again while the server restarts, and when another writer came first."""
@@ -373,27 +380,34 @@ class SqlLedger:
                 told = True
                 logger.warning("%s It is tried again, for up to %.0f seconds.", unavailable, self._database.patience)
 
-    def _carry_out(self, requests: Sequence[Request[Any]], *, look_first: bool) -> list[Any]:
+    def _carry_out(
+        self, requests: Sequence[Request[Any]], *, owner: str, known: Mapping[Key, Known] | None, look_first: bool
+    ) -> list[Any]:
         payouts = [request for request in requests if isinstance(request, Claim | Move)]
         works = [request for request in requests if isinstance(request, Work)]
         writes = bool(payouts) or any(work.writes for work in works)
         database = self._database
-        last_event: int | None = None
+        group: Group | None = None
+        answers: list[Answer] = []
         with database.transaction(write=writes) as connection:
-            answers: list[Answer] = []
             if payouts:
-                group = Group(connection, payouts, database.restored.since, look_first=look_first)
+                since = database.restored.since
+                group = Group(
+                    connection,
+                    payouts,
+                    owner=owner,
+                    began=database.began,
+                    restored_since=since,
+                    # Who found it restored has changed what is open.
+                    known=known if since is None else None,
+                    look_first=look_first,
+                )
                 answers = group.carry_out()
-                last_event = group.last_event
             # Readings come last, so that they see what the group wrote.
             in_order = iter(answers)
             results = [request.run(connection) if isinstance(request, Work) else next(in_order) for request in requests]
-        if last_event is not None:
-            database.committed(last_event)
-        if payouts:
-            self._in_flight.note(payouts, answers)
+        if group is not None:
+            if group.last_event is not None:
+                database.committed(group.last_event)
+            self._in_flight.note(payouts, answers, group.rows)
         return results
-
-
-def _named(request: Request[Any], owner: str) -> Request[Any]:
-    return evolve(request, owner=owner) if isinstance(request, Claim | Move) else request

@@ -197,8 +197,8 @@ class PostgresDatabase(Database):
         connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value}))
         self._origin = Origin.note(connection)
 
-    def _is_same(self, connection: Connection) -> bool:
-        return self._origin is not None and self._origin.is_same(connection, self.restored)
+    def _glance(self, connection: Connection) -> float | None:
+        return self._origin.glance(connection, self.restored) if self._origin is not None else None
 
     def _migrate(self, connection: Connection) -> bool:
         version = schema_version(connection)

@@ -1,15 +1,16 @@
 """Between an entry or a step of history and its row.
 
-Every payout comes through here several times, so the fields stand here one by one: a loop over their names costs twice
-as much. A column that is forgotten fails the first insert.
+Every payout comes through here several times, so a row to be written is a tuple, whose values stand here one by one in
+the order of the columns that are named above them: a loop over their names costs twice as much.
 """
 
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Column, Row
 
 from paypro_async._core.codec import json_bytes
 from paypro_async._core.lifecycle import Cause, Entry, Event, Reply, State
@@ -18,15 +19,52 @@ from paypro_async._core.payment_key import payment_key
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.wire import Phase
 from paypro_async.ledger.sql.identity import boot_id, steady
-from paypro_async.ledger.sql.schema import FIXED, payout
+from paypro_async.ledger.sql.schema import event, payout
 
-__all__ = ["MUTABLE", "Stamp", "announced", "entry_of", "event_of_row", "event_row", "fixed", "mutable"]
+__all__ = [
+    "EVENT",
+    "FIXED",
+    "MUTABLE",
+    "SEEN",
+    "Stamp",
+    "age_of",
+    "announced",
+    "entry_of",
+    "event_of_row",
+    "event_row",
+    "fixed",
+    "mutable",
+    "seen_of",
+]
 
 Stamp = tuple[str | None, str | None, float | None]
 """By whom an attempt was announced; and when, on the machine's steady clock, and which start of it that counts from."""
 
-MUTABLE: tuple[str, ...] = tuple(column.name for column in payout.c if FIXED not in column.info)
-"""The columns of a payout that change."""
+_Columns = tuple[Column[Any], ...]
+
+
+def _columns(table: Any, names: str) -> _Columns:
+    return tuple(table.c[name] for name in names.split())
+
+
+FIXED: _Columns = _columns(
+    payout,
+    "merchant_no trade_no region fingerprint amount currency content batch_id position payment_key resend created_at",
+)
+"""The columns of a payout that never change, as :func:`fixed` has them."""
+MUTABLE: _Columns = _columns(
+    payout,
+    "state attempt owner doubt phase reply code message platform_trade_no utr"
+    " sent_at sent_boot sent_steady settle_after updated_at",
+)
+"""Those that do, as :func:`mutable` has them."""
+SEEN: _Columns = MUTABLE[:10]
+"""Those of them by which a change is told that another process has made: each but the times."""
+EVENT: _Columns = _columns(event, "merchant_no trade_no at from_state to_state cause attempt code phase person note")
+"""The columns of a step of history, as :func:`event_row` has them."""
+
+seen_of = attrgetter(*(column.name for column in SEEN))
+"""The values of ``SEEN`` in a row of ``payout``."""
 
 
 def entry_of(row: Row[Any]) -> Entry:
@@ -42,7 +80,7 @@ def entry_of(row: Row[Any]) -> Entry:
         state=State(row.state),
         attempt=row.attempt,
         sent_at=_utc(row.sent_at),
-        age=_age(row),
+        age=age_of((row.owner, row.sent_boot, row.sent_steady), row.sent_at, row.clock),
         doubt=bool(row.doubt),
         phase=Phase(row.phase) if row.phase else None,
         reply=Reply(row.reply) if row.reply else None,
@@ -59,68 +97,70 @@ def entry_of(row: Row[Any]) -> Entry:
     )
 
 
-def _age(row: Row[Any]) -> float:
+def age_of(stamp: Stamp, sent_at: float, clock: float) -> float:
+    """Seconds since the attempt was announced, *clock* being the database's time now."""
+    _, sent_boot, sent_steady = stamp
     # On the machine that announced the attempt, and since it was started, a clock that cannot be set.
-    if row.sent_boot is not None and row.sent_boot == boot_id():
-        return float(steady() - row.sent_steady)
-    return float(row.clock - row.sent_at)
+    if sent_boot is not None and sent_steady is not None and sent_boot == boot_id():
+        return steady() - sent_steady
+    return clock - sent_at
 
 
-def fixed(entry: Entry) -> dict[str, Any]:
-    """The columns that never change."""
-    return {
-        "merchant_no": entry.merchant_no,
-        "trade_no": entry.trade_no,
-        "region": entry.region,
-        "fingerprint": entry.fingerprint,
-        "amount": amount_text(entry.amount),
-        "currency": entry.currency,
-        "content": json_bytes(dict(entry.content)).decode(),
-        "batch_id": entry.batch_id,
-        "position": entry.position,
-        "payment_key": payment_key(entry.region, entry.content),
-        "resend": entry.resend,
-        "created_at": entry.created_at.timestamp(),
-    }
+def fixed(entry: Entry) -> tuple[Any, ...]:
+    """The values of ``FIXED``."""
+    return (
+        entry.merchant_no,
+        entry.trade_no,
+        entry.region,
+        entry.fingerprint,
+        amount_text(entry.amount),
+        entry.currency,
+        json_bytes(dict(entry.content)).decode(),
+        entry.batch_id,
+        entry.position,
+        payment_key(entry.region, entry.content),
+        entry.resend,
+        entry.created_at.timestamp(),
+    )
 
 
-def mutable(entry: Entry, stamp: Stamp) -> dict[str, Any]:
-    """The columns of ``MUTABLE``; *stamp* is by whom and when the attempt was announced."""
+def mutable(entry: Entry, stamp: Stamp) -> tuple[Any, ...]:
+    """The values of ``MUTABLE``; *stamp* is by whom and when the attempt was announced."""
     owner, sent_boot, sent_steady = stamp
-    return {
-        "state": entry.state.value,
-        "attempt": entry.attempt,
-        "sent_at": entry.sent_at.timestamp(),
-        "sent_boot": sent_boot,
-        "sent_steady": sent_steady,
-        "owner": owner,
-        "doubt": entry.doubt,
-        "phase": entry.phase.value if entry.phase else None,
-        "reply": entry.reply.value if entry.reply else None,
-        "code": _storable(entry.code),
-        "message": _storable(entry.message),
-        "platform_trade_no": _storable(entry.platform_trade_no),
-        "utr": _storable(entry.utr),
-        "settle_after": entry.settle_after,
-        "updated_at": entry.updated_at.timestamp(),
-    }
+    return (
+        entry.state.value,
+        entry.attempt,
+        owner,
+        entry.doubt,
+        entry.phase.value if entry.phase else None,
+        entry.reply.value if entry.reply else None,
+        _storable(entry.code),
+        _storable(entry.message),
+        _storable(entry.platform_trade_no),
+        _storable(entry.utr),
+        entry.sent_at.timestamp(),
+        sent_boot,
+        sent_steady,
+        entry.settle_after,
+        entry.updated_at.timestamp(),
+    )
 
 
-def event_row(entry: Entry, event: Event) -> dict[str, Any]:
-    """The row of one step of an entry's history."""
-    return {
-        "merchant_no": entry.merchant_no,
-        "trade_no": entry.trade_no,
-        "at": event.at.timestamp(),
-        "from_state": event.before.value if event.before else None,
-        "to_state": event.to.value,
-        "cause": event.cause.value,
-        "attempt": event.attempt,
-        "code": _storable(event.code),
-        "phase": event.phase.value if event.phase else None,
-        "person": _storable(event.by),
-        "note": _storable(event.note),
-    }
+def event_row(entry: Entry, event: Event) -> tuple[Any, ...]:
+    """The values of ``EVENT`` of one step of an entry's history."""
+    return (
+        entry.merchant_no,
+        entry.trade_no,
+        event.at.timestamp(),
+        event.before.value if event.before else None,
+        event.to.value,
+        event.cause.value,
+        event.attempt,
+        _storable(event.code),
+        event.phase.value if event.phase else None,
+        _storable(event.by),
+        _storable(event.note),
+    )
 
 
 def event_of_row(row: Row[Any]) -> Event:

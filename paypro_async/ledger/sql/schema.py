@@ -1,5 +1,7 @@
 """The tables of a ledger and the database's own clock."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
@@ -20,7 +22,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from paypro_async._core.lifecycle import FINAL, Reply, State
 
-__all__ = ["FIXED", "account", "batch", "clock", "event", "meta", "metadata", "pace", "payout"]
+__all__ = ["CLOCK", "account", "batch", "clock", "event", "meta", "metadata", "pace", "payout"]
 
 metadata: MetaData = MetaData()
 
@@ -49,21 +51,17 @@ batch: Table = Table(
     PrimaryKeyConstraint("merchant_no", "batch_id"),
 )
 
-FIXED = "fixed"
-"""In the ``info`` of a payout's column: it is written with the claim and does not change with the payout's state."""
-_FIXED = {FIXED: True}
-
 # Times are seconds since 1970 UTC on the database's clock; amounts are text, since no binary number holds them.
 payout: Table = Table(
     "payout",
     metadata,
-    Column("merchant_no", String, nullable=False, info=_FIXED),
-    Column("trade_no", String, nullable=False, info=_FIXED),
-    Column("region", String, nullable=False, info=_FIXED),
-    Column("fingerprint", String, nullable=False, info=_FIXED),
-    Column("amount", String, nullable=False, info=_FIXED),
-    Column("currency", String, nullable=False, info=_FIXED),
-    Column("content", Text, nullable=False, info=_FIXED),
+    Column("merchant_no", String, nullable=False),
+    Column("trade_no", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("amount", String, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("content", Text, nullable=False),
     Column("state", String, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("sent_at", Double, nullable=False),
@@ -73,10 +71,10 @@ payout: Table = Table(
     Column("message", String),
     Column("platform_trade_no", String),
     Column("utr", String),
-    Column("created_at", Double, nullable=False, info=_FIXED),
+    Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
-    Column("batch_id", String, info=_FIXED),
-    Column("position", BigInteger, info=_FIXED),
+    Column("batch_id", String),
+    Column("position", BigInteger),
     Column("phase", String),
     # Who announced the last attempt: machine, process and a number of its own for each announcement.
     Column("owner", String),
@@ -84,11 +82,11 @@ payout: Table = Table(
     Column("sent_boot", String),
     Column("sent_steady", Double),
     # Who is paid how much: what tells an edited row from another payout. Rows of one key may be wanted, as wages are.
-    Column("payment_key", String, info=_FIXED),
+    Column("payment_key", String),
     # Seconds after the last attempt within which "no such order" proves nothing; and whether the caller that claimed it
     # allows that it is sent again by itself. Both are empty in rows of releases that did not store them.
     Column("settle_after", Double),
-    Column("resend", Boolean, info=_FIXED),
+    Column("resend", Boolean),
     PrimaryKeyConstraint("merchant_no", "trade_no"),
 )
 
@@ -143,6 +141,16 @@ pace: Table = Table(
 )
 
 
+CLOCK: Mapping[str, str] = MappingProxyType(
+    {
+        "sqlite": "((julianday('now') - 2440587.5) * 86400.0)",
+        # Not now(): that is when the transaction began, which may have waited for a lock.
+        "postgresql": "extract(epoch from clock_timestamp())::float8",
+    }
+)
+"""What ``clock`` is in each database."""
+
+
 class clock(FunctionElement[float]):  # noqa: N801  it reads as an SQL function
     """Seconds since 1970 UTC, on the database's clock: no process' own clock decides how old an attempt is."""
 
@@ -150,12 +158,6 @@ class clock(FunctionElement[float]):  # noqa: N801  it reads as an SQL function
     inherit_cache: bool | None = True
 
 
-@compiles(clock, "sqlite")
-def _sqlite_clock(_element: clock, _compiler: Any, **_: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
-
-
-@compiles(clock, "postgresql")
-def _postgresql_clock(_element: clock, _compiler: Any, **_: Any) -> str:
-    # Not now(): that is when the transaction began, which may have waited for a lock.
-    return "extract(epoch from clock_timestamp())::float8"
+@compiles(clock)
+def _clock(_element: clock, compiler: Any, **_: Any) -> str:
+    return CLOCK[compiler.dialect.name]

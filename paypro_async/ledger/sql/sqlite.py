@@ -30,6 +30,7 @@ from paypro_async.ledger.sql.held import told
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.provenance.backup import backup_made_at, copy_file, forget_backup, merge_log, rewrite_file
 from paypro_async.ledger.sql.provenance.watermark import NOWHERE, Watermark, mark_beside
+from paypro_async.ledger.sql.statements import driven
 from paypro_async.process import OPEN_FILES, FileId
 
 __all__ = ["SqliteDatabase"]
@@ -396,4 +397,4 @@ def _begin(connection: Connection) -> None:
     write = connection.get_execution_options().get("paypro_write", True)
     if write is None:
         return  # What SQLite does only outside of a transaction.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    driven(connection, "BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,20 +1,44 @@
-"""Statements of the ledger's busiest way, compiled once for each database.
+"""Statements of the ledger's busiest way: their text is made once, and the driver itself executes them.
 
-SQLAlchemy makes each statement's text and the order of its values anew for every group; here that is done once, and a
-group hands over rows. What is sent is what Core compiles: one source for both databases.
+SQLAlchemy makes each statement's text and the order of its values anew, and describes each result, for every group;
+here that is done once, and a group hands over rows. Many rows are one statement: Python gives its lock away once for
+all of them and not at each, so that the database works while the event loop does.
 """
 
+import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, CursorResult, Dialect
+from sqlalchemy import Column, Connection, CursorResult, Dialect, exc
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.expression import ClauseElement
 
-__all__ = ["Statement"]
+__all__ = ["Insert", "Statement", "Update", "driven"]
 
-Row = Mapping[str, Any]
+_POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+# An older one takes no rows for an UPDATE.
+_UPDATES_FROM_ROWS = sqlite3.sqlite_version_info >= (3, 33)
+
+
+def driven(connection: Connection, text: str, values: Any = None, *, many: bool = False) -> Any:
+    """Execute *text* with these values, or once for each row of *many*, in the driver itself; its cursor.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: Whatever the driver raises.
+    """
+    driver: Any = connection.connection.driver_connection
+    errors = connection.dialect.loaded_dbapi.Error
+    try:
+        return (driver.executemany if many else driver.execute)(*(text,) if values is None else (text, values))
+    except errors as error:
+        lost = connection.dialect.is_disconnect(error, driver, None)
+        raise exc.DBAPIError.instance(
+            text, None, error, errors, hide_parameters=True, connection_invalidated=lost, dialect=connection.dialect
+        ) from error
 
 
 @frozen(eq=False)
@@ -37,12 +61,12 @@ class Statement:
         text, order = _compiled(self, connection.dialect)
         return connection.exec_driver_sql(text, tuple(values[name] for name in order) if order else values)
 
-    def run_many(self, connection: Connection, rows: Sequence[Row]) -> CursorResult[Any]:
-        """Execute it for each row, by the names of its columns."""
+    def first(self, connection: Connection, **values: Any) -> tuple[Any, ...]:
+        """The one row that it finds, without the names of its columns."""
         text, order = _compiled(self, connection.dialect)
-        if order:
-            return connection.exec_driver_sql(text, [tuple([row[name] for name in order]) for row in rows])
-        return connection.exec_driver_sql(text, [dict(row) for row in rows])
+        given = [values[name] for name in order] if order else values
+        row: tuple[Any, ...] = driven(connection, text, given or None).fetchone()
+        return row
 
 
 @lru_cache(maxsize=64)
@@ -50,3 +74,87 @@ def _compiled(statement: Statement, dialect: Dialect) -> tuple[str, tuple[str, .
     compiled = statement.clauses[dialect.name].compile(dialect=dialect)
     # SQLite counts its values, PostgreSQL names them.
     return str(compiled), tuple(getattr(compiled, "positiontup", None) or ())
+
+
+@frozen(eq=False)
+class Insert:
+    """Rows to add.
+
+    Args:
+        columns: Of one table, in the order of a row's values.
+        end: What stands behind the rows, by the name of the dialect.
+    """
+
+    columns: Sequence[Column[Any]]
+    end: Mapping[str, str] = MappingProxyType({})
+
+    def run(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> Any:
+        """Add them; the cursor."""
+        text = _insert(self, connection.dialect.name, _size(connection, rows))
+        return driven(connection, text, _values(connection, rows))
+
+
+@frozen(eq=False)
+class Update:
+    """Rows to change.
+
+    Args:
+        sets: The columns that get the first values of a row.
+        where: The columns that must hold the values behind them, be they null.
+    """
+
+    sets: Sequence[Column[Any]]
+    where: Sequence[Column[Any]]
+
+    def run(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> int:
+        """Change them; how many were as they had to be."""
+        if connection.dialect.name == "sqlite" and not _UPDATES_FROM_ROWS:
+            done = driven(connection, _update(self, "sqlite", 0), rows, many=True)
+        else:
+            text = _update(self, connection.dialect.name, _size(connection, rows))
+            done = driven(connection, text, _values(connection, rows))
+        changed: int = done.rowcount
+        return changed
+
+
+def _size(connection: Connection, rows: Sequence[Sequence[Any]]) -> int:
+    # In PostgreSQL they are one value, so that the text is the same however many there are.
+    return len(rows) if connection.dialect.name == "sqlite" else 1
+
+
+def _values(connection: Connection, rows: Sequence[Sequence[Any]]) -> list[Any]:
+    if connection.dialect.name == "sqlite":
+        return [value for row in rows for value in row]
+    return [json.dumps(rows)]
+
+
+@lru_cache(maxsize=256)
+def _insert(statement: Insert, dialect: str, count: int) -> str:
+    source, values = _rows(statement.columns, dialect, count)
+    names = ", ".join(column.name for column in statement.columns)
+    table, end = statement.columns[0].table.name, statement.end.get(dialect, "")
+    return f"INSERT INTO {table} ({names}) SELECT {', '.join(values)} FROM {source} {end}"  # noqa: S608  names of the schema
+
+
+@lru_cache(maxsize=256)
+def _update(statement: Update, dialect: str, count: int) -> str:
+    source, values = _rows([*statement.sets, *statement.where], dialect, count)
+    same = "IS" if dialect == "sqlite" else "IS NOT DISTINCT FROM"
+    table = statement.sets[0].table.name
+    sets = ", ".join(f"{column.name} = {value}" for column, value in zip(statement.sets, values, strict=False))
+    held = zip(statement.where, values[len(statement.sets) :], strict=True)
+    where = " AND ".join(f"{table}.{one.name} {same if one.nullable else '='} {value}" for one, value in held)
+    return f"UPDATE {table} SET {sets}{f' FROM {source}' if source else ''} WHERE {where}"  # noqa: S608  as above
+
+
+def _rows(columns: Sequence[Column[Any]], dialect: str, count: int) -> tuple[str, list[str]]:
+    """What a statement reads *count* rows from, and their values there; for one row at a time the values alone."""
+    if not count:
+        return "", ["?"] * len(columns)
+    if dialect == "sqlite":
+        row = f"({', '.join('?' * len(columns))})"
+        return f"(VALUES {', '.join([row] * count)}) AS new", [f"new.column{n}" for n in range(1, len(columns) + 1)]
+    types = [column.type.compile(dialect=_POSTGRESQL) for column in columns]
+    return "jsonb_array_elements(%s::jsonb) AS new(value)", [
+        f"(new.value ->> {n})::{one}" for n, one in enumerate(types)
+    ]

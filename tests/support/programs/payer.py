@@ -19,7 +19,7 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change
 from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.ledger import Written
-from paypro_async.ledger.sql.group import Claim
+from paypro_async.ledger.sql.group import Claim, Move
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.migrations import migrate
 from paypro_async.transport import TransportSettings
@@ -68,7 +68,7 @@ class DyingLedger(SqlLedger):
         return moved
 
     def _carry_out(self, requests: Sequence[Any], **how: Any) -> list[Any]:
-        claims = [isinstance(one, Claim) for one in requests if hasattr(one, "owner")]
+        claims = [isinstance(one, Claim) for one in requests if isinstance(one, Claim | Move)]
         self.committing = ("intent" if any(claims) else "outcome") if claims else ""
         return super()._carry_out(requests, **how)
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql
 
 from paypro_async.ledger.sql.provenance.restored import Restored
-from paypro_async.ledger.sql.schema import meta
+from paypro_async.ledger.sql.schema import CLOCK, meta
 from paypro_async.ledger.sql.statements import Statement
 
 __all__ = ["Origin"]
@@ -42,7 +42,8 @@ _GLANCE = Statement(
             " (SELECT xmin::text FROM meta WHERE key = 'tables'),"
             " (SELECT xmin::text FROM event WHERE id = :witness),"
             " (SELECT value FROM meta WHERE key = 'forgetful_since'),"
-            " (SELECT id FROM event WHERE id = :last)"
+            " (SELECT id FROM event WHERE id = :last),"
+            f" {CLOCK['postgresql']}"
         )
     }
 )
@@ -125,12 +126,13 @@ class Origin:
             return "its tables were emptied or written anew, as with TRUNCATE and a dump"
         return None
 
-    def is_same(self, connection: Connection, restored: Restored) -> bool:
-        """Whether a glance at the ledger shows the same, and nothing that *restored* does not know."""
+    def glance(self, connection: Connection, restored: Restored) -> float | None:
+        """The database's clock; None if a glance shows other tables, or something that *restored* does not know."""
         if restored.last_event and not self.has_witness:
-            return False  # The first step of its history is there to be a witness.
-        *found, since, last = tuple(_GLANCE.run(connection, witness=self._step, last=restored.last_event).one())
-        return found == [self.tables, self.files, self.noted_by, self.witness] and restored.agrees(since, last)
+            return None  # The first step of its history is there to be a witness.
+        *found, since, last, now = _GLANCE.first(connection, witness=self._step, last=restored.last_event)
+        same = found == [self.tables, self.files, self.noted_by, self.witness]
+        return now if same and restored.agrees(since, last) else None
 
     @property
     def _step(self) -> int:

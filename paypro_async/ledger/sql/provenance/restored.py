@@ -27,6 +27,7 @@ _GLANCE = Statement.everywhere(
     select(
         select(meta.c.value).where(meta.c.key == literal_column(f"'{_KEY}'")).scalar_subquery().label("noted"),
         _LAST.scalar_subquery().label("last"),
+        clock(),
     )
 )
 
@@ -60,10 +61,10 @@ class Restored:
         """Whether the last step that this process wrote or saw is not there any more."""
         return not self.agrees(self._noted, connection.execute(_LAST, {"last": self.last_event}).scalar())
 
-    def is_known(self, connection: Connection) -> bool:
-        """Whether nothing was lost, and no other process has found the ledger restored meanwhile, or ended that."""
-        found = _GLANCE.run(connection, last=self.last_event).one()
-        return self.agrees(found.noted, found.last)
+    def glance(self, connection: Connection) -> float | None:
+        """The database's clock; None if something was lost, or another process has found that, or ended it."""
+        noted, last, now = _GLANCE.first(connection, last=self.last_event)
+        return now if self.agrees(noted, last) else None
 
     def agrees(self, noted: str | None, last_event: int | None) -> bool:
         """The same, of what was read."""

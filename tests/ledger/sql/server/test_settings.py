@@ -13,6 +13,7 @@ from sqlalchemy import Connection, event, text
 
 from paypro_async import ConfigurationError
 from paypro_async._core.lifecycle import State
+from paypro_async.ledger.sql import statements
 from tests.support.intents import ACCOUNT, MERCHANT, change, intent
 from tests.support.machine_faults import Make
 from tests.support.postgres import Server
@@ -135,7 +136,7 @@ async def test_what_was_set_is_looked_at(server: Server, make: Make, monkeypatch
         await ledger.open(ACCOUNT)
 
 
-async def test_one_message_begins_a_transaction(server: Server, make: Make):
+async def test_one_message_begins_a_transaction(server: Server, make: Make, monkeypatch: pytest.MonkeyPatch):
     """What is set for each transaction costs no way to the server; preparing the connection is done once."""
     ledger = make(await server.ledger())
     await ledger.open(ACCOUNT)
@@ -143,15 +144,23 @@ async def test_one_message_begins_a_transaction(server: Server, make: Make):
     engine = ledger._database._engine
     assert engine is not None
     event.listen(engine, "before_cursor_execute", lambda *arguments: sent.append(arguments[2]))
+    really = statements.driven
 
-    await ledger.claim(intent("T1"))
-    await ledger.move(change(State.SUCCEEDED, "T1"))
+    def driven(connection: Connection, text: str, *values: Any, **more: Any) -> Any:
+        sent.append(text)
+        return really(connection, text, *values, **more)
+
+    monkeypatch.setattr(statements, "driven", driven)
+
+    await ledger.claim(intent("T0"))  # the first step of its history is noted once
     sent.clear()
-    await ledger.claim(intent("T2"))
-
-    # Begin; is it the same ledger; is the number there; the clock; the payout; its step; the number of the step.
-    assert len(sent) == 7
+    await ledger.claim(intent("T1"))
+    # Begin; is it the same ledger, and the clock; the payout; its step.
+    assert [text.partition(" ")[0] for text in sent] == ["BEGIN", "SELECT", "INSERT", "INSERT"]
     assert sent[0].startswith("BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL")
+    sent.clear()
+    await ledger.move(change(State.SUCCEEDED, "T1"))
+    assert [text.partition(" ")[0] for text in sent] == ["BEGIN", "SELECT", "UPDATE", "INSERT"]
 
 
 @pytest.mark.parametrize("ends", ["ROLLBACK", "COMMIT", "SELECT 1/0"])
