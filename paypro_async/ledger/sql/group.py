@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from attrs import frozen
-from sqlalchemy import Connection, Select, String, bindparam, exc, select, text
+from sqlalchemy import Connection, String, bindparam, exc, select, text
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, applies, changed, claim_of, event_of, first_entry
@@ -31,6 +31,7 @@ from paypro_async.ledger.sql.rows import (
     FIXED,
     MUTABLE,
     SEEN,
+    SELECT_ENTRY,
     Stamp,
     age_of,
     announced,
@@ -43,7 +44,7 @@ from paypro_async.ledger.sql.rows import (
 from paypro_async.ledger.sql.schema import CLOCK, clock, payout
 from paypro_async.ledger.sql.statements import Insert, Statement, Update
 
-__all__ = ["SELECT_ENTRY", "Answer", "Claim", "Group", "Key", "Known", "Move", "Work", "find"]
+__all__ = ["Answer", "Claim", "Group", "Key", "Known", "Move", "Work", "find"]
 
 T = TypeVar("T")
 
@@ -113,7 +114,6 @@ class Known:
     seen: tuple[Any, ...]
 
 
-SELECT_ENTRY: Select[Any] = select(payout, clock().label("clock"))
 _OF_MERCHANT = SELECT_ENTRY.where(payout.c.merchant_no == bindparam("merchant", type_=String))
 # A list as one value, so that the text is the same however long it is.
 _KEYS = {

@@ -14,7 +14,7 @@ import anyio.to_thread
 from sqlalchemy import Connection, exc, select
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import FINAL, Change, Entry, Event, Reply, State
+from paypro_async._core.lifecycle import Change, Entry, Event
 from paypro_async._core.secret import HiddenText
 from paypro_async.errors import PayProWarning
 from paypro_async.ledger.base import (
@@ -29,13 +29,13 @@ from paypro_async.ledger.base import (
 )
 from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose, StaleError
-from paypro_async.ledger.sql.group import SELECT_ENTRY, Answer, Claim, Group, Key, Known, Move, Work, find
+from paypro_async.ledger.sql.group import Answer, Claim, Group, Key, Known, Move, Work, find
 from paypro_async.ledger.sql.group_commit import GroupCommit, Request
 from paypro_async.ledger.sql.identity import announcement_name
 from paypro_async.ledger.sql.in_flight import InFlight
 from paypro_async.ledger.sql.postgres import PostgresDatabase
-from paypro_async.ledger.sql.rows import entry_of, event_of_row
-from paypro_async.ledger.sql.schema import clock, event, payout
+from paypro_async.ledger.sql.rows import event_of_row
+from paypro_async.ledger.sql.schema import event
 from paypro_async.ledger.sql.sqlite import SqliteDatabase
 from paypro_async.log import logger
 from paypro_async.process import refuse_forked, this_process
@@ -46,7 +46,6 @@ T = TypeVar("T")
 
 # A server that took a query and never answers would keep the thread, and the caller that closes, for good.
 _CLOSING_SECONDS = 40.0
-_DAY = 86_400.0
 # A pause that a person would notice.
 _TELLING_SECONDS = 1.0
 _MOST_CONFLICTS = 3
@@ -192,13 +191,9 @@ class SqlLedger:
 
     async def open_entries(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
         """A page of the entries that are not final, by trade number."""
-        is_open = payout.c.state.not_in(sorted(state.value for state in FINAL))
-        query = (
-            SELECT_ENTRY.where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after, is_open)
-            .order_by(payout.c.trade_no)
-            .limit(limit)
+        return await self._submit(
+            Work(lambda connection: queries.open_entries(connection, merchant_no, after=after, limit=limit))
         )
-        return await self._submit(Work(lambda connection: [entry_of(row) for row in connection.execute(query)]))
 
     async def same_payments(self, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:
         """The payouts that pay the same amount to the same account, by their payment key, oldest first."""
@@ -210,18 +205,9 @@ class SqlLedger:
 
     async def recent_refusals(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
         """A page of the payouts that were refused within the last day and not looked at since, by trade number."""
-        query = (
-            SELECT_ENTRY.where(
-                payout.c.merchant_no == merchant_no,
-                payout.c.trade_no > after,
-                payout.c.state == State.FAILED.value,
-                payout.c.reply == Reply.REFUSED.value,
-                payout.c.updated_at > clock() - _DAY,
-            )
-            .order_by(payout.c.trade_no)
-            .limit(limit)
+        return await self._submit(
+            Work(lambda connection: queries.recent_refusals(connection, merchant_no, after=after, limit=limit))
         )
-        return await self._submit(Work(lambda connection: [entry_of(row) for row in connection.execute(query)]))
 
     async def control_answer(self, merchant_no: str) -> ControlAnswer | None:
         """What the platform answers this merchant about a number that was never used, as it was last kept; or None."""

@@ -7,14 +7,15 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Select, String, Table, bindparam, func, select, text
+from sqlalchemy import ColumnElement, Connection, Select, String, Table, bindparam, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import PAID_NOTHING, State
+from paypro_async._core.lifecycle import FINAL, PAID_NOTHING, Entry, Reply, State
 from paypro_async._core.payment_key import payment_key
 from paypro_async.ledger.base import Account, BatchRecord, ControlAnswer, Payment, refuse_other_environment
+from paypro_async.ledger.sql.rows import SELECT_ENTRY, entry_of
 from paypro_async.ledger.sql.schema import account, batch, clock, pace, payout
 from paypro_async.ledger.sql.statements import Statement
 
@@ -26,6 +27,8 @@ __all__ = [
     "control_answer",
     "holds_payouts",
     "known_numbers",
+    "open_entries",
+    "recent_refusals",
     "record_batch",
     "record_control",
     "reserve",
@@ -61,6 +64,7 @@ _COUNT = Statement(
 )
 # Seconds: a turn that is farther ahead was not taken by this clock.
 _FARTHEST = 60.0
+_DAY = 86_400.0
 
 
 def bind(connection: Connection, given: Account) -> Exception | None:
@@ -107,6 +111,22 @@ def record_control(connection: Connection, merchant_no: str, code: str) -> None:
     """Keep what the platform answers this merchant about a number that was never used."""
     mine = account.update().where(account.c.merchant_no == merchant_no)
     connection.execute(mine.values(control_code=cut(code, LONGEST["code"]), control_at=clock()))
+
+
+def open_entries(connection: Connection, merchant_no: str, *, after: str, limit: int) -> list[Entry]:
+    """A page of the entries that are not final, by trade number."""
+    return _page(connection, merchant_no, after, limit, payout.c.state.not_in(sorted(state.value for state in FINAL)))
+
+
+def recent_refusals(connection: Connection, merchant_no: str, *, after: str, limit: int) -> list[Entry]:
+    """A page of the payouts that were refused within the last day and not looked at since, by trade number."""
+    refused = payout.c.state == State.FAILED.value, payout.c.reply == Reply.REFUSED.value
+    return _page(connection, merchant_no, after, limit, *refused, payout.c.updated_at > clock() - _DAY)
+
+
+def _page(connection: Connection, merchant_no: str, after: str, limit: int, *which: ColumnElement[bool]) -> list[Entry]:
+    query = SELECT_ENTRY.where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after, *which)
+    return [entry_of(row) for row in connection.execute(query.order_by(payout.c.trade_no).limit(limit))]
 
 
 def same_payments(connection: Connection, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:

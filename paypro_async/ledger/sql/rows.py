@@ -10,7 +10,7 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, Row
+from sqlalchemy import Column, Row, Select, select
 
 from paypro_async._core.codec import json_bytes
 from paypro_async._core.lifecycle import Cause, Entry, Event, Reply, State
@@ -19,13 +19,14 @@ from paypro_async._core.payment_key import payment_key
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.wire import Phase
 from paypro_async.ledger.sql.identity import boot_id, steady
-from paypro_async.ledger.sql.schema import event, payout
+from paypro_async.ledger.sql.schema import clock, event, payout
 
 __all__ = [
     "EVENT",
     "FIXED",
     "MUTABLE",
     "SEEN",
+    "SELECT_ENTRY",
     "Stamp",
     "age_of",
     "announced",
@@ -62,6 +63,9 @@ SEEN: _Columns = MUTABLE[:10]
 """Those of them by which a change is told that another process has made: each but the times."""
 EVENT: _Columns = _columns(event, "merchant_no trade_no at from_state to_state cause attempt code phase person note")
 """The columns of a step of history, as :func:`event_row` has them."""
+
+SELECT_ENTRY: Select[Any] = select(payout, clock().label("clock"))
+"""The rows that :func:`entry_of` reads."""
 
 seen_of = attrgetter(*(column.name for column in SEEN))
 """The values of ``SEEN`` in a row of ``payout``."""

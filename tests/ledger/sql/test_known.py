@@ -96,13 +96,14 @@ async def test_one_entry_that_is_otherwise_takes_nothing_from_the_others_of_its_
 async def test_a_ledger_that_another_process_found_restored_is_read(two: Two):
     """From then on the attempt counts as announced when that was found, and no change takes that back."""
     mine, other = two
-    await mine.move(change(State.SENDING, phase=Phase.MAYBE_SENT, doubt=True))
+    await mine.move(change(State.NEW, phase=Phase.NOT_SENT))
+    await mine.move(again(state=State.NEW, doubt=True))
     with pytest.warns(PayProWarning, match="restored backup"):
         await other.mark_restored(why="a test says so")
     since = await other.get(MERCHANT, "T1")
     assert since is not None
 
-    moved = await mine.move(change(State.PROCESSING))
+    moved = await mine.move(change(State.PROCESSING, attempt=2))
 
     assert moved.done
     assert (moved.entry.sent_at, moved.entry.doubt) == (since.sent_at, True)
