@@ -395,6 +395,5 @@ def _write_ahead(cursor: sqlite3.Cursor, until: float) -> Any:
 def _begin(connection: Connection) -> None:
     # IMMEDIATE waits for another writer here; a transaction that turns writer later fails at once instead.
     write = connection.get_execution_options().get("paypro_write", True)
-    if write is None:
-        return  # What SQLite does only outside of a transaction.
-    driven(connection, "BEGIN IMMEDIATE" if write else "BEGIN")
+    if write is not None:  # else it is what SQLite does only outside of a transaction
+        driven(connection, "BEGIN IMMEDIATE" if write else "BEGIN")
