@@ -128,6 +128,7 @@ def prepare(
     defaults: Mapping[str, str],
     settle_after: float | None = None,
     resend: bool = True,
+    place: tuple[str | None, int | None] = (None, None),
 ) -> Intent:
     """Check a payout whole and freeze it.
 
@@ -138,6 +139,7 @@ def prepare(
         trade_no: The payout's own number, or a new one if it has none.
         defaults: The client's values for fields that most payouts share.
         settle_after: Kept with the intent, see :class:`Intent`; and so is *resend*.
+        place: The batch that it belongs to, and its number there.
 
     Raises:
         InvalidPayoutError: With every wrong field.
@@ -160,6 +162,8 @@ def prepare(
         currency=spec.currency,
         content=sent,
         fingerprint=fingerprint_of(spec, sent),
+        batch_id=place[0],
+        position=place[1],
         settle_after=settle_after,
         resend=resend,
         warnings=(Problem("amount", *warning),) if warning else (),

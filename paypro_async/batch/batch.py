@@ -45,7 +45,7 @@ class Batch:
     """A running batch: iterate over it for the items as they end, or await it for the report.
 
     Args:
-        prepare: Makes an intent of one item of *source*; raises for one that is wrong.
+        prepare: Makes an intent of one item of *source* and its place in the batch; raises for one that is wrong.
         running: Where the batch enters itself while it runs.
         check: Raises if the client cannot be used, which may have come about since the batch was made.
 
@@ -60,7 +60,7 @@ class Batch:
         source: Source,
         *,
         engine: Engine,
-        prepare: Callable[[Any], Intent],
+        prepare: Callable[..., Intent],
         options: BatchOptions,
         running: "dict[Batch, None]",
         check: Callable[[], object],

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import State
@@ -59,7 +59,7 @@ class Worker:
 
     Args:
         engine: The client's.
-        prepare: Makes an intent of an item; raises for one that is wrong.
+        prepare: Makes an intent of an item and its place in the batch; raises for one that is wrong.
         batch_id: The batch's name in the ledger.
         limits: The bounds of each payout.
         watch: Is told of each attempt.
@@ -67,7 +67,7 @@ class Worker:
     """
 
     engine: Engine
-    prepare: Callable[[Any], Intent]
+    prepare: Callable[..., Intent]
     batch_id: str
     limits: Limits
     watch: Watch
@@ -167,7 +167,7 @@ class Worker:
 
     def _intent(self, job: Job) -> Intent:
         try:
-            return evolve(self.prepare(job.payout), batch_id=self.batch_id, position=job.position)
+            return self.prepare(job.payout, place=(self.batch_id, job.position))
         except TypeError as error:
             name = "amount" if isinstance(error, AmountTypeError) else "payout"
             raise InvalidPayoutError([Problem(name, "TYPE", "is of a type that cannot be paid")]) from error

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from paypro_async._core.intent import Intent, build_payout, prepare
 from paypro_async._core.regions import RegionSpec
@@ -18,6 +18,7 @@ from paypro_async.runtime import Runtime
 __all__ = ["CheckedPayout", "Intake"]
 
 _LONGEST_NAME = 200
+_NO_PLACE = (None, None)
 _NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -63,17 +64,27 @@ class Intake:
             raise ConfigurationError(f"batch_id must be 1 to {_LONGEST_NAME} printable characters. Nothing was sent.")
         return given
 
-    def intent(self, payout: Any, fields: Mapping[str, Any] = _NO_FIELDS) -> Intent:
-        """Check a payout, or the fields of one, whole and freeze it, under a new number if its own is None."""
+    def intent(
+        self,
+        payout: Any,
+        fields: Mapping[str, Any] = _NO_FIELDS,
+        *,
+        place: tuple[str | None, int | None] = _NO_PLACE,
+    ) -> Intent:
+        """Check a payout, or the fields of one, whole and freeze it, under a new number if its own is None.
+
+        Args:
+            place: The batch that it belongs to, and its number there.
+        """
         if isinstance(payout, CheckedPayout):
-            return payout.intent
+            return evolve(payout.intent, batch_id=place[0], position=place[1])
         if not isinstance(payout, self.spec.model | None):
             # A traceback may show the variables of a frame; what is no mapping is refused below, whatever it is.
             payout = HiddenFields(payout) if isinstance(payout, Mapping) else type(payout)
         payout = self._payout(payout, fields)
         # None alone is no number. An empty one, of a cell or of a variable that was not set, was meant to be one.
         trade_no = self.new_trade_no() if payout.trade_no is None else payout.trade_no
-        intent = self._prepared(payout, trade_no)
+        intent = self._prepared(payout, trade_no, place)
         for problem in intent.warnings:
             # The line that the warning shows is that of the caller of payout().
             warnings.warn(f"{problem.field} {problem.message} [{problem.code}]", PayProWarning, stacklevel=3)
@@ -87,9 +98,9 @@ class Intake:
         """
         fields = HiddenFields(fields, trade_no=trade_no)
         payout = build_payout(self.spec, fields)
-        return self._prepared(payout, trade_no)
+        return self._prepared(payout, trade_no, _NO_PLACE)
 
-    def _prepared(self, payout: Any, trade_no: Any) -> Intent:
+    def _prepared(self, payout: Any, trade_no: Any, place: tuple[str | None, int | None]) -> Intent:
         return prepare(
             self.spec,
             payout,
@@ -98,6 +109,7 @@ class Intake:
             defaults=self.defaults,
             settle_after=self.settle_after,
             resend=self.resend,
+            place=place,
         )
 
     def _payout(self, payout: Any, fields: Mapping[str, Any]) -> Any:
