@@ -5,6 +5,7 @@ the order of the columns that are named above them: a loop over their names cost
 """
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -138,10 +139,7 @@ def mutable(entry: Entry, stamp: Stamp) -> tuple[Any, ...]:
         entry.doubt,
         entry.phase.value if entry.phase else None,
         entry.reply.value if entry.reply else None,
-        _storable(entry.code),
-        _storable(entry.message),
-        _storable(entry.platform_trade_no),
-        _storable(entry.utr),
+        *_storable(entry.code, entry.message, entry.platform_trade_no, entry.utr),
         entry.sent_at.timestamp(),
         sent_boot,
         sent_steady,
@@ -152,6 +150,7 @@ def mutable(entry: Entry, stamp: Stamp) -> tuple[Any, ...]:
 
 def event_row(entry: Entry, event: Event) -> tuple[Any, ...]:
     """The values of ``EVENT`` of one step of an entry's history."""
+    code, person, note = _storable(event.code, event.by, event.note)
     return (
         entry.merchant_no,
         entry.trade_no,
@@ -160,10 +159,10 @@ def event_row(entry: Entry, event: Event) -> tuple[Any, ...]:
         event.to.value,
         event.cause.value,
         event.attempt,
-        _storable(event.code),
+        code,
         event.phase.value if event.phase else None,
-        _storable(event.by),
-        _storable(event.note),
+        person,
+        note,
     )
 
 
@@ -189,9 +188,12 @@ def announced(owner: str, *, shared: bool) -> Stamp:
     return owner, boot, steady() if boot else None
 
 
-def _storable(text: str | None) -> str | None:
+def _storable(*texts: str | None) -> Sequence[str | None]:
+    together = "".join(filter(None, texts))
+    if together.isascii() and "\0" not in together:
+        return texts
     # The platform's texts may hold what no database takes: half of a surrogate pair, or a zero.
-    return text and text.replace("\0", "").encode("utf-8", "replace").decode()
+    return [text and text.replace("\0", "").encode("utf-8", "replace").decode() for text in texts]
 
 
 def _utc(seconds: float) -> datetime:

@@ -30,7 +30,7 @@ def driven(connection: Connection, text: str, values: Any = None, *, many: bool 
     Raises:
         sqlalchemy.exc.DBAPIError: Whatever the driver raises.
     """
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     errors = connection.dialect.loaded_dbapi.Error
     try:
         return (driver.executemany if many else driver.execute)(*(text,) if values is None else (text, values))
