@@ -13,14 +13,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cpu, csv_file, durability, latency, machine, memory, pipeline, throughput
+from benchmarks import cpu, csv_file, durability, latency, ledger, machine, memory, pipeline, throughput
 from benchmarks.constant_server import constant_server, late_server
 from benchmarks.databases import postgres
 from benchmarks.processes import Cores, FailedError, run_python
 from benchmarks.report import PAGE, Report, as_json, as_text, with_figures
 from benchmarks.subject import Found, Measurement, Setting, Subject
 
-SUBJECTS = {one.SUBJECT.name: one.SUBJECT for one in (throughput, latency, durability, pipeline, memory, cpu, csv_file)}
+SUBJECTS = {
+    one.SUBJECT.name: one.SUBJECT for one in (throughput, latency, durability, pipeline, ledger, memory, cpu, csv_file)
+}
 
 
 def main() -> int:
@@ -110,7 +112,7 @@ def _measure(report: Report, subjects: Sequence[Subject], setting: Setting, core
 
 def _run(one: Measurement, setting: Setting, cores: Cores) -> dict[str, Any]:
     run: Callable[[Sequence[str]], dict[str, Any]] = lambda words: run_python(  # noqa: E731  one call, two ways
-        words, core=cores.client, timeout=one.timeout
+        words, core=None if one.both_cores else cores.client, timeout=one.timeout
     )
     if not one.own_folder:
         return run(one.arguments)

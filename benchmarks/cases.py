@@ -129,25 +129,13 @@ def _ledger(target: Target, kind: str) -> tuple[str, Callable[[], dict[str, int]
     """The URL of a new ledger, and what it has counted up to now."""
     if kind == "memory":
         return kind, dict
+    from benchmarks.commits import count_commits
     from benchmarks.syncs import count_syncs
 
     syncs = count_syncs() if kind == "sqlite" else _postgres_syncs(target.postgres)
-    commits = _count_commits()
+    commits = count_commits()
     url = f"sqlite:///{target.folder / 'ledger.db'}" if kind == "sqlite" else target.postgres
     return url, lambda: {"commits": commits()} | ({"fsyncs": syncs()} if syncs else {})
-
-
-def _count_commits() -> Callable[[], int]:
-    from sqlalchemy import Engine, event
-
-    commits = 0
-
-    def count(_: object) -> None:
-        nonlocal commits  # only the ledger's one thread writes it
-        commits += 1
-
-    event.listen(Engine, "commit", count)
-    return lambda: commits
 
 
 def _postgres_syncs(url: str) -> Callable[[], int] | None:

@@ -42,6 +42,7 @@ class Measurement:
         rounds: How often at most, for what takes minutes.
         timeout: Seconds after which it has failed.
         own_folder: Whether a fresh folder is the last argument.
+        both_cores: Whether it may use the server's core too, since it has two threads that work at one time.
     """
 
     row: str
@@ -50,6 +51,7 @@ class Measurement:
     rounds: int = 1000
     timeout: float = 90.0
     own_folder: bool = False
+    both_cores: bool = False
 
     @property
     def cell(self) -> Cell:
@@ -58,9 +60,10 @@ class Measurement:
 
 @frozen
 class Goal:
-    """A figure to judge by; *value* is None if something that it needs could not be measured.
+    """A figure to judge by.
 
     Args:
+        value: By the clock, or neither by the clock nor by CPU; None if it could not be measured, or is of CPU alone.
         by_cpu: The same from CPU seconds instead of the clock: what it would be if nothing else ran on the machine.
         at_least: The goal, if more is better.
         at_most: The goal, if less is better.
@@ -74,10 +77,11 @@ class Goal:
 
     @property
     def met(self) -> bool | None:
-        if self.value is None or (self.at_least is None and self.at_most is None):
+        value = self.by_cpu if self.value is None else self.value
+        if value is None or (self.at_least is None and self.at_most is None):
             return None
-        enough = self.at_least is None or self.value >= self.at_least
-        return enough and (self.at_most is None or self.value <= self.at_most)
+        enough = self.at_least is None or value >= self.at_least
+        return enough and (self.at_most is None or value <= self.at_most)
 
 
 @frozen
