@@ -141,20 +141,25 @@ class Terminal:
         An answer is what is typed, or ``^C``.
         """
         screen, end = pty.openpty()
-        process = await self.start(*arguments, env={"TERM": "dumb"}, stdin=end, stderr=end)
-        os.close(end)
+        name = os.ttyname(end)
+        child = self.begin(*arguments, env={"TERM": "dumb"}, streams={"in": name, "err": name})
         waiting = list(answers)
 
         def answer() -> None:
             if (typed := waiting.pop(0)) == "^C":
-                _wait_until_it_reads(process.pid)
-                process.send_signal(signal.SIGINT)
+                _wait_until_it_reads(child.pid)
+                os.kill(child.pid, signal.SIGINT)
             else:
                 os.write(screen, typed.encode())
 
-        out, shown = await asyncio.gather(process.stdout.read(), asyncio.to_thread(_shown, screen, answer))
+        showing = asyncio.create_task(asyncio.to_thread(_shown, screen, answer))
+        try:
+            code = await child.ended(within=120)
+        finally:
+            os.close(end)  # not before the child has opened it: a terminal that nobody has open is at its end
+            shown = await showing
         assert not waiting, shown
-        return _done(await process.wait(), out.decode(), shown)
+        return _done(code, child.output, shown)
 
     async def aclose(self) -> None:
         """A test that fails half-way leaves no process behind."""

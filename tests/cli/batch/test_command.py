@@ -185,14 +185,13 @@ async def test_a_result_file_that_cannot_be_written_in_the_end_is_said(terminal:
     folder = terminal.folder / "out"
     folder.mkdir()
     command = ("batch", "payouts.csv", "--result", "out/r.csv")
-    process = await terminal.start(*command, "--rate", "10")
+    process = terminal.begin(*command, "--rate", "10")
     await until(sandbox, 1)
     folder.rmdir()
-    out, err = await process.communicate()
 
-    assert process.returncode == 1
-    assert b"result file could not be written" in err
-    assert b"        4 " in out
+    assert await process.ended(within=60) == 1
+    assert "result file could not be written" in process.errors
+    assert "        4 " in process.output
     folder.mkdir()
     assert (await terminal.run(*command)).code == 0
     assert booked_exactly(sandbox, terminal.result("out/r.csv"))

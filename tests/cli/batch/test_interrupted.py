@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from paypro_async.sandbox import FaultPlan, Sandbox
-from tests.support.fork_server import ForkServer
+from tests.support.fork_server import Child, ForkServer
 from tests.support.terminal import SECRET, Terminal, booked_exactly, keeps_quiet, on_screen, until
 
 
@@ -22,10 +22,10 @@ async def test_killed_again_and_again_and_run_to_its_end(tmp_path, fork_server: 
         terminal = Terminal(tmp_path, sandbox.base_url, fork_server)
         terminal.file(60)
         for bookings in (1, 20, 45):
-            process = await terminal.start("batch", "payouts.csv")
+            process = terminal.begin("batch", "payouts.csv")
             await until(sandbox, bookings)
-            process.kill()
-            await process.communicate()
+            process.signal(signal.SIGKILL)
+            await process.ended()
         assert not (tmp_path / "payouts.result.csv").exists()
 
         done = await terminal.run("batch", "payouts.csv")
@@ -81,7 +81,7 @@ async def test_a_second_signal_ends_at_once(terminal: Terminal, sandbox: Sandbox
     assert booked_exactly(sandbox, terminal.result())
 
 
-Meanwhile = Callable[[asyncio.subprocess.Process, Callable[[], Awaitable[None]]], Awaitable[object]]
+Meanwhile = Callable[[Child, Callable[[], Awaitable[None]]], Awaitable[object]]
 
 
 async def on_a_terminal(
@@ -92,10 +92,8 @@ async def on_a_terminal(
     *meanwhile* is given the process, and what types a ``^C``.
     """
     ours, theirs = pty.openpty()
-    process = await terminal.start(
-        *arguments, env={"TERM": "xterm-256color", "COLUMNS": "80"} | (env or {}), stderr=theirs
-    )
-    os.close(theirs)
+    environment = {"TERM": "xterm-256color", "COLUMNS": "80"} | (env or {})
+    process = terminal.begin(*arguments, env=environment, streams={"err": os.ttyname(theirs)})
     loop, shown, ended = asyncio.get_running_loop(), bytearray(), asyncio.Event()
 
     def read() -> None:
@@ -117,11 +115,12 @@ async def on_a_terminal(
     loop.add_reader(ours, read)
     if meanwhile:
         await meanwhile(process, type_ctrl_c)
-    await process.communicate()
+    code = await process.ended(within=120)
+    os.close(theirs)  # not before the process has opened it: a terminal that nobody has open is at its end
     await ended.wait()
     os.close(ours)
     keeps_quiet(shown.decode())
-    return process.returncode or 0, shown.decode()
+    return code, shown.decode()
 
 
 async def test_a_terminal_shows_a_bar(terminal: Terminal) -> None:
@@ -157,11 +156,11 @@ async def test_a_bar_leaves_the_terminal_in_order_when_interrupted(terminal: Ter
     """The cursor is shown again before anything else is said."""
     terminal.file(40)
 
-    async def interrupt(process: asyncio.subprocess.Process, type_ctrl_c: Callable[[], Awaitable[None]]) -> None:
+    async def interrupt(process: Child, type_ctrl_c: Callable[[], Awaitable[None]]) -> None:
         async with asyncio.timeout(20):
             await until(sandbox, 8)
             await type_ctrl_c()  # the terminal shows it, and sends the signal to its own processes alone
-        process.send_signal(signal.SIGINT)
+        process.signal(signal.SIGINT)
 
     code, shown = await on_a_terminal(terminal, "batch", "payouts.csv", "--rate", "40", meanwhile=interrupt)
 

@@ -1,5 +1,7 @@
 """A file that was edited after a part of it was paid is not paid a second time."""
 
+import signal
+
 from paypro_async.sandbox import Sandbox
 from tests.support.terminal import Terminal, booked_exactly, payout, read_file, until, write_file
 
@@ -33,11 +35,10 @@ async def test_the_result_file_is_the_way_to_edit_a_file_that_was_paid_in_part(
 ) -> None:
     """Fed back with a row more, it pays that row and no other."""
     terminal.file(20)
-    process = await terminal.start("batch", "payouts.csv", "--rate", "50", "--concurrency", "2")
+    process = terminal.begin("batch", "payouts.csv", "--rate", "50", "--concurrency", "2")
     await until(sandbox, 5)
-    process.terminate()
-    await process.communicate()
-    assert process.returncode == 130
+    process.signal(signal.SIGTERM)
+    assert await process.ended(within=120) == 130
 
     rows = read_file(terminal.folder / "payouts.result.csv")
     more = dict.fromkeys(rows[0], "") | payout(99)
