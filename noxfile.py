@@ -43,6 +43,9 @@ MEET_DEPENDENCIES = [
     "tests/test_public_api.py",
 ]
 
+# Three processes for each of two cores: much of what the tests take is waiting. Who is done takes tests of the others.
+SIDE_BY_SIDE = ("-n", "6", "--dist", "worksteal")
+
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
 
@@ -58,14 +61,14 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the test-suite but for its trials; arguments after -- replace pytest's."""
     _install_for_tests(session)
-    _pytest(session, "-n", "3")
+    _pytest(session, *SIDE_BY_SIDE)
 
 
 @nox.session
 def trials(session: nox.Session) -> None:
     """Run what takes long: trials, and every property again with four times the examples; arguments as for tests."""
     _install_for_tests(session)
-    _pytest(session, "-n", "3", "-m", "trial or hypothesis", "--hypothesis-profile=trials")
+    _pytest(session, *SIDE_BY_SIDE, "-m", "trial or hypothesis", "--hypothesis-profile=trials")
 
 
 @nox.session
@@ -75,7 +78,7 @@ def lowest(session: nox.Session) -> None:
     session.run("uv", "pip", "install", "--resolution", "lowest-direct", "-e", EXTRAS)
     session.run("uv", "pip", "install", *TEST_TOOLS)  # which leaves what is there as it is, where it can
     session.run("uv", "pip", "list")
-    _pytest(session, "-n", "3", *MEET_DEPENDENCIES)
+    _pytest(session, *SIDE_BY_SIDE, *MEET_DEPENDENCIES)
 
 
 @nox.session
@@ -84,7 +87,7 @@ def coverage(session: nox.Session) -> None:
     _install_for_tests(session)
     # Worlds in virtual time and killed processes: measuring them would make them several times slower.
     slow = ("--ignore=tests/simulation", "--ignore=tests/soak")
-    _pytest(session, "-n", "3", "--cov", "--cov-report=term", *slow)
+    _pytest(session, *SIDE_BY_SIDE, "--cov", "--cov-report=term", *slow)
 
 
 def _install_for_tests(session: nox.Session) -> None:
