@@ -1,9 +1,8 @@
 """The fast transport: aiohttp's connections, without its session and its parser. The only file that imports aiohttp.
 
-A session may send a request a second time, follows redirects and keeps cookies. Here one request is one write of ours,
-on a connection that aiohttp made, and the reply is what :class:`ReplyReader` reads; so the line before the write knows
-whether anything was sent, and looks at the send deadline. Connections rest here and not in aiohttp's pool, which would
-hand them out with whatever came behind a reply. aiohttp's parser reads what a proxy says before it opens a tunnel.
+One request is one write of ours, on a connection that aiohttp made. Connections rest here and not in aiohttp's pool,
+which would hand them out with whatever came behind a reply. aiohttp's parser reads what a proxy says before it opens a
+tunnel.
 
 ``BaseConnector.connect``, ``Connection``, ``ClientRequest`` and ``ResponseHandler`` have public names and little
 documentation; ``_factory`` is private. A connection whose protocol is not ours is refused before anything is written.
@@ -11,48 +10,36 @@ documentation; ``_factory`` is private. A connection whose protocol is not ours 
 
 import asyncio
 import os
-import ssl
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache, partial
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
-from attrs import define
 from yarl import URL
 
 from paypro_async._core.secret import Secret
-from paypro_async._core.wire import Exchange, WireRequest
-from paypro_async.errors import ClientStateError, ConfigurationError
+from paypro_async._core.wire import WireRequest
+from paypro_async.errors import ConfigurationError
 from paypro_async.transport.authorities import TlsContext, default_context
 from paypro_async.transport.base import TransportSettings
-from paypro_async.transport.causes import AIOHTTP_CAUSES, GIVEN_UP, NO_REPLY, SPOKEN_ON
-from paypro_async.transport.connections.held import HeldConnection
-from paypro_async.transport.connections.resting import RestingConnections
-from paypro_async.transport.connections.slots import Slots
+from paypro_async.transport.causes import AIOHTTP_CAUSES, NO_REPLY, SPOKEN_ON
 from paypro_async.transport.connections.sockets import Found, look_at
-from paypro_async.transport.diagnosis import Step, diagnosed
-from paypro_async.transport.progress import DROP_UNSENT, Progress, TooLateError
-from paypro_async.transport.proxies import Proxy, origin, proxy_to
+from paypro_async.transport.diagnosis import Step
+from paypro_async.transport.pool import ConnectionPool, NoReplyError, Origin, Target
+from paypro_async.transport.progress import DROP_UNSENT, Progress
+from paypro_async.transport.proxies import Proxy
 from paypro_async.transport.reading import HEAD_LIMIT, ReplyReader
-from paypro_async.transport.route import Route, mended, unanswered
+from paypro_async.transport.route import Route
 
 __all__ = ["AiohttpTransport"]
 
-T = TypeVar("T")
-
 # The deadline of the whole exchange is one time-out around it.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
-
-
-class _NoReplyError(Exception):
-    """No usable reply can come any more; the text says why."""
-
-
-_FAULTS = (TooLateError, _NoReplyError, aiohttp.ClientError, HttpProcessingError, OSError, ValueError)
 
 
 class _Handler(ResponseHandler):
@@ -71,11 +58,15 @@ class _Handler(ResponseHandler):
         self._reader: ReplyReader | None = None  # None between two requests
         self._waiter: asyncio.Future[None] | None = None
         self._unasked = 0  # bytes that came before any request
+        self._socket: socket.socket | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        # Where bytes go into it as they are; on Windows a socket is no file.
+        self._socket = sock if os.name != "nt" and transport.get_extra_info("sslcontext") is None else None
         with suppress(OSError):  # gone already
-            transport.get_extra_info("socket").setsockopt(*DROP_UNSENT)
+            sock.setsockopt(*DROP_UNSENT)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._reader is not None:
@@ -94,16 +85,24 @@ class _Handler(ResponseHandler):
                 self._abort()  # Nothing more of it is wanted, and its sender may go on for ever.
             self._wake()
 
-    def speak(self, data: bytes, reader: ReplyReader, begin: Callable[[], None]) -> None:
-        """Write a request, unless *begin* raises because it is too late. What comes next is for *reader*."""
+    async def exchange(
+        self, head: Secret[bytes], request: WireRequest, reader: ReplyReader, progress: Progress
+    ) -> None:
+        """Write a request, unless *progress* raises, and wait until the reply is over or none can come."""
+        # Head and body are one write, so that no moment lies between them.
+        self._speak(b"%b%b" % (head.reveal(), request.body), reader, progress.begin)
+        if not reader.is_over and self.transport is not None:
+            self._waiter = self._loop.create_future()
+            await self._waiter
+
+    def _speak(self, data: bytes, reader: ReplyReader, begin: Callable[[], None]) -> None:
         transport = self.transport
         if transport is None:
-            raise _NoReplyError(NO_REPLY)
+            raise NoReplyError(NO_REPLY)
         self._reader = reader
         # Past asyncio, whose own steps lie between a look and the system call: a frozen process wakes in there, too.
-        direct = os.name != "nt" and transport.get_extra_info("sslcontext") is None
-        if direct and not transport.get_write_buffer_size():
-            descriptor = transport.get_extra_info("socket").fileno()
+        if self._socket is not None and not transport.get_write_buffer_size():
+            descriptor = self._socket.fileno()
             begin()
             with suppress(BlockingIOError):
                 data = data[os.write(descriptor, data) :]
@@ -112,17 +111,10 @@ class _Handler(ResponseHandler):
         if data:
             transport.write(data)
 
-    async def reply_is_over(self) -> None:
-        """Wait until the reply is whole, or nothing more can come of it."""
-        reader = self._reader
-        if reader is not None and not reader.is_over and self.transport is not None:
-            self._waiter = self._loop.create_future()
-            await self._waiter
-
-    def rest(self) -> bool:
+    def rest(self, reader: ReplyReader) -> bool:
         """Get ready for the next request, if the reply to the last one was all that came."""
-        transport, reader = self.transport, self._reader
-        if transport is None or transport.is_closing() or reader is None or not reader.keeps:
+        transport = self.transport
+        if transport is None or transport.is_closing() or not reader.keeps:
             return False
         if transport.get_write_buffer_size():
             return False  # The platform answered before it had read all.
@@ -180,29 +172,7 @@ class _Connector(aiohttp.TCPConnector):
         self._factory: Any = partial(_Handler, loop=asyncio.get_running_loop())
 
 
-@define(eq=False)
-class _Origin:
-    """Where connections lead, and those that rest.
-
-    Args:
-        target: What the connector needs to know of a request: the host, the proxy, the TLS context. Never sent.
-        proxy: The one that reads the requests. Over TLS none does.
-        asks_proxy: Whether requests go to a proxy and not through it.
-    """
-
-    target: aiohttp.ClientRequest
-    resting: RestingConnections[_Handler]
-    proxy: Proxy | None = None
-    asks_proxy: bool = False
-
-    def written(self, request: WireRequest) -> bytes:
-        """The bytes of *request*."""
-        headers = (*request.headers, *(self.proxy.headers() if self.proxy is not None else ()))
-        head = _head(request.url, headers, asks_proxy=self.asks_proxy)
-        return b"%b%d\r\n\r\n%b" % (head, len(request.body), request.body)
-
-
-class AiohttpTransport:
+class AiohttpTransport(ConnectionPool[_Handler]):
     """Connections of aiohttp, one request at a time on each.
 
     Args:
@@ -212,125 +182,34 @@ class AiohttpTransport:
     def __init__(self, settings: TransportSettings | None = None) -> None:
         # It ends each request in time; what is made of this class may not.
         self.keeps_time: bool = type(self) is AiohttpTransport
-        self._settings = settings = settings or TransportSettings()
-        self._origins: dict[str, _Origin] = {}
-        self._by_url: dict[str, _Origin] = {}
-        self._slots = Slots(settings.max_connections)
+        settings = settings or TransportSettings()
+        super().__init__(settings, causes=AIOHTTP_CAUSES, faults=(aiohttp.ClientError, HttpProcessingError))
         self._tls = TlsContext(settings.ssl_context, make=default_context)
         self._connector: _Connector | None = None
-        self._closed = False
 
-    @property
-    def max_connections(self) -> int:
-        """How many requests there are at one time; the others wait."""
-        return self._settings.max_connections
+    async def _way(self, url: str, proxy: Proxy | None) -> aiohttp.ClientRequest:
+        """What the connector needs to know of a request. Never sent."""
+        if proxy is not None and proxy.is_socks:
+            raise ConfigurationError(
+                f"The proxy ({proxy.setting}) speaks SOCKS, which the aiohttp transport does not. Nothing was sent; "
+                "use transport='httpx' (PAYPRO_TRANSPORT=httpx) with httpx[socks] installed, or a proxy that speaks "
+                "HTTP."
+            )
+        secure = url.startswith("https:") or (proxy is not None and proxy.scheme == "https")
+        return aiohttp.ClientRequest(
+            "POST",
+            URL(url),
+            loop=asyncio.get_running_loop(),
+            ssl=await self._tls.get() if secure else True,
+            proxy=None if proxy is None else URL(proxy.url.reveal()),
+        )
 
-    async def prepare(self, url: str) -> None:
-        """Make ready for *url*, without connecting, so that wrong settings show before anything is stored.
-
-        Raises:
-            ConfigurationError: If the proxy or the authorities for TLS cannot be used.
-        """
-        with suppress(ValueError):  # a host that is no name: every request will say so
-            await self._new_origin(url)
-
-    async def send(self, request: WireRequest, *, timeout: float) -> Exchange:
-        """Send *request* and read the whole reply within *timeout* seconds in all."""
-        held = request.connection
-        mine = held if isinstance(held, HeldConnection) and held.use() else None
-        return await self._in_slot(request, timeout, partial(self._exchange, held=mine), has_slot=mine is not None)
-
-    async def connect(self, request: WireRequest, *, timeout: float) -> HeldConnection[_Handler] | Exchange:
-        """Hold a connection for *request*, which comes soon; the exchange says why there is none in time."""
-        return await self._in_slot(request, timeout, self._hold)
-
-    async def _in_slot(
-        self,
-        request: WireRequest,
-        timeout: float,
-        work: Callable[[WireRequest, Progress], Awaitable[T]],
-        *,
-        has_slot: bool = False,
-    ) -> T | Exchange:
-        """Do *work* in a slot, and give that back unless it is held on."""
-        if self._closed:
-            raise ClientStateError("The transport is closed. Nothing was sent; open a new client.")
-        progress = Progress.of(request, self._settings.runtime, connections=self.max_connections, has_slot=has_slot)
-        waits, held = not has_slot and self._slots.free <= 0, False
-        try:
-            if timeout > 0:  # else the first wait would come behind the write
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(progress.wait(timeout) if waits else timeout) as limit:
-                        if not has_slot:
-                            await self._slots.take(question=request.is_question)
-                            progress.has_slot = True
-                        if waits and (left := progress.waited(timeout)) is not None:
-                            limit.reschedule(asyncio.get_running_loop().time() + left)
-                        result = await work(request, progress)
-                        held = isinstance(result, HeldConnection)
-                        return result
-        finally:
-            if progress.has_slot and not held:
-                self._slots.give_back()
-        return progress.out_of_time(timeout, Route.to(request.url, self._settings))
-
-    async def aclose(self) -> None:
-        """Close every connection. A request that is under way finishes and then closes its own."""
-        # The connector is left to itself: closing it would cut what is under way, and no connection rests in it.
-        self._closed = True
-        for one in self._origins.values():
-            for handler in one.resting.drop_all():
-                handler.drop()
-
-    async def _hold(self, request: WireRequest, progress: Progress) -> HeldConnection[_Handler] | Exchange:
-        try:
-            to = self._by_url.get(request.url) or await self._new_origin(request.url)
-            rest = to.resting.hold(room=self._slots.free) or to.resting.begin(await self._dial(to))
-        except _FAULTS as error:
-            return self._failed(error, request, progress)
-        return HeldConnection(self._slots, to.resting, rest)
-
-    async def _exchange(
-        self, request: WireRequest, progress: Progress, held: HeldConnection[_Handler] | None
-    ) -> Exchange:
-        handler = keeper = None
-        reader = ReplyReader(self._settings.max_reply_bytes)
-        try:
-            to = self._by_url.get(request.url) or await self._new_origin(request.url)
-            data = Secret(to.written(request))  # A call that is cancelled leaves this frame in a traceback.
-            handler = held.resting.end(held.rest) if held is not None else to.resting.take(room=self._slots.free)
-            if handler is None:
-                handler = await self._dial(to)
-            reader.discard = handler.give_up
-            # Head and body are one write, so that no moment lies between them.
-            handler.speak(data.reveal(), reader, progress.begin)
-            await handler.reply_is_over()
-            if handler.given_up:
-                return progress.broken(GIVEN_UP)
-            if not self._closed and handler.rest():
-                keeper = to.resting
-        except _FAULTS as error:
-            return self._failed(error, request, progress)
-        finally:
-            # Broken, cancelled, or with the rest of a reply in it: such a connection is not used again.
-            if keeper is not None and handler is not None:
-                keeper.add(handler, keep_alive=reader.keep_alive)
-            elif handler is not None:
-                handler.drop()
-        return mended(reader.exchange, lambda: Route.to(request.url, self._settings))
-
-    def _failed(self, error: Exception, request: WireRequest, progress: Progress) -> Exchange:
-        if isinstance(error, TooLateError):
-            return progress.too_late()
-        route = Route.to(request.url, self._settings)
-        if isinstance(error, _NoReplyError):
-            return progress.failed(unanswered(str(error), route))
-        return progress.failed(diagnosed(error, AIOHTTP_CAUSES, route, _step(error, route, begun=progress.begun)))
-
-    async def _dial(self, to: _Origin) -> _Handler:
+    async def _dial(self, to: Origin[_Handler], _: WireRequest, __: Progress) -> _Handler:
+        # The connector is left to itself when the transport is closed: closing it would cut what is under way, and no
+        # connection rests in it.
         if self._connector is None:
             self._connector = _Connector()
-        connection = await self._connector.connect(to.target, [], _NO_TIMEOUT)
+        connection = await self._connector.connect(to.way, [], _NO_TIMEOUT)
         handler = connection.protocol
         if not isinstance(handler, _Handler):
             connection.close()
@@ -340,57 +219,24 @@ class AiohttpTransport:
         handler.connection = connection
         if not handler.is_fresh():
             handler.drop()
-            raise _NoReplyError(SPOKEN_ON)
+            raise NoReplyError(SPOKEN_ON)
         return handler
 
-    async def _new_origin(self, url: str) -> _Origin:
-        proxy = proxy_to(url, self._settings.proxy)
-        if proxy is not None and proxy.is_socks:
-            raise ConfigurationError(
-                f"The proxy ({proxy.setting}) speaks SOCKS, which the aiohttp transport does not. Nothing was sent; "
-                "use transport='httpx' (PAYPRO_TRANSPORT=httpx) with httpx[socks] installed, or a proxy that speaks "
-                "HTTP."
-            )
-        secure = url.startswith("https:")
-        context = await self._tls.get() if secure or (proxy is not None and proxy.scheme == "https") else None
-        one = self._origins.get(origin(url))
-        if one is None:
-            one = self._origins[origin(url)] = _origin(url, context, proxy)
-        self._by_url[url] = one
-        return one
+    async def _drop(self, connection: _Handler) -> None:
+        connection.drop()
 
+    def _drop_soon(self, connection: _Handler) -> None:
+        connection.drop()
 
-def _origin(url: str, context: ssl.SSLContext | None, proxy: Proxy | None) -> _Origin:
-    target = aiohttp.ClientRequest(
-        "POST",
-        URL(url),
-        loop=asyncio.get_running_loop(),
-        ssl=context or True,
-        proxy=None if proxy is None else URL(proxy.url.reveal()),
-    )
-    asks_proxy = proxy is not None and url.startswith("http:")
-    return _Origin(
-        target, RestingConnections(_Handler.drop), asks_proxy=asks_proxy, proxy=proxy if asks_proxy else None
-    )
+    @staticmethod
+    def _target(url: str) -> Target:
+        parsed = URL(url)
+        return Target(str(parsed), parsed.raw_path_qs, parsed.host_port_subcomponent or "")
 
-
-def _step(error: Exception, route: Route, *, begun: bool) -> Step:
-    """Where a request stood when *error* came."""
-    status = error.status if isinstance(error, aiohttp.ClientHttpProxyError) else None
-    at_proxy = None
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
-        there = f"[{error.host}]:{error.port}" if ":" in error.host else f"{error.host}:{error.port}"
-        at_proxy = route.proxy is not None and there == route.proxy.address
-    return Step(begun=begun, at_proxy=at_proxy, status=status)
-
-
-@lru_cache(maxsize=64)  # a platform has three URLs, and of one merchant the headers are the same for every request
-def _head(url: str, headers: tuple[tuple[str, str], ...], *, asks_proxy: bool) -> bytes:
-    """The request up to the length of its body."""
-    parsed = URL(url)
-    path = str(parsed) if asks_proxy else parsed.raw_path_qs
-    lines = [f"POST {path} HTTP/1.1", f"Host: {parsed.host_port_subcomponent}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    if not all(line.isascii() and line.isprintable() for line in lines):
-        raise ValueError("a header holds what HTTP does not allow")
-    return "".join(f"{line}\r\n" for line in lines).encode() + b"Content-Length: "
+    def _step(self, error: Exception, route: Route, progress: Progress) -> Step:
+        status = error.status if isinstance(error, aiohttp.ClientHttpProxyError) else None
+        at_proxy = None
+        if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
+            there = f"[{error.host}]:{error.port}" if ":" in error.host else f"{error.host}:{error.port}"
+            at_proxy = route.proxy is not None and there == route.proxy.address
+        return Step(begun=progress.begun, at_proxy=at_proxy, status=status)

@@ -6,13 +6,13 @@ The errors are named, not imported, so that no library is loaded that is not use
 from collections.abc import Mapping
 from types import MappingProxyType
 
-__all__ = ["AIOHTTP_CAUSES", "GIVEN_UP", "HTTPX_CAUSES", "NO_REPLY", "SPOKEN_ON", "message"]
+__all__ = ["AIOHTTP_CAUSES", "GIVEN_UP", "HTTPX_CAUSES", "NO_HTTP", "NO_REPLY", "SPOKEN_ON", "message"]
 
 _NO_CONNECTION = "no connection could be made"
 NO_REPLY = "the connection was closed without a whole reply"
 SPOKEN_ON = "the connection was closed, or spoken on, before it was used"
 GIVEN_UP = "its connection was closed, since a reply on it belonged to another request"
-_NO_HTTP = "the request could not be written as HTTP"
+NO_HTTP = "the request could not be written as HTTP"
 _UNUSED = "aiohttp reported what this client has no use for"
 _NO_URL = "the URL is neither http nor https"
 
@@ -28,7 +28,7 @@ HTTPX_CAUSES: Mapping[str, str] = MappingProxyType(
         "CloseError": "the connection broke while closing",
         "ProxyError": "the proxy refused",
         "UnsupportedProtocol": _NO_URL,
-        "LocalProtocolError": _NO_HTTP,
+        "LocalProtocolError": NO_HTTP,
         "RemoteProtocolError": NO_REPLY,
         "DecodingError": "the reply's content encoding could not be read",
         "TooManyRedirects": "the platform redirected",
@@ -54,8 +54,8 @@ AIOHTTP_CAUSES: Mapping[str, str] = MappingProxyType(
         "ClientPayloadError": NO_REPLY,
         "ClientResponseError": NO_REPLY,
         "HttpProcessingError": "the reply is not HTTP",
-        "ValueError": _NO_HTTP,
-        "InvalidUrlClientError": _NO_HTTP,
+        "ValueError": NO_HTTP,
+        "InvalidUrlClientError": NO_HTTP,
         "NonHttpUrlClientError": _NO_URL,
         "UnixClientConnectorError": _UNUSED,
         "UploadAbortedError": _UNUSED,

@@ -1,166 +1,152 @@
-"""A lane of httpx: room for one connection, that connection, and the request that has it now."""
+"""A lane: one connection that httpx has made, and how a request goes over it."""
 
-import asyncio
+import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
+import anyio
+import anyio.abc
+import anyio.streams.tls
 from attrs import define
 
-from paypro_async._core.wire import Exchange
-from paypro_async.transport.connections.held import HeldConnection
+from paypro_async._core.secret import Secret
+from paypro_async._core.wire import WireRequest
 from paypro_async.transport.connections.sockets import Found, is_readable
-from paypro_async.transport.diagnosis import Step
 from paypro_async.transport.guarded_stream import GuardedStream
 from paypro_async.transport.progress import Progress
 from paypro_async.transport.reading import ReplyReader
-from paypro_async.transport.reply_stream import ReplyStream
 
-__all__ = ["Gate", "HeldLane", "Lane", "Paused", "SpokenOnError", "Wire"]
+__all__ = ["ConnectedError", "Dial", "Lane"]
 
-_TO_PROXY = ("connection.connect_tcp.started", "connection.start_tls.started", "socks.connect_tcp.started")
 _CONNECTING = (".connect_tcp.started", ".start_tls.started")
 
 
-class SpokenOnError(Exception):
-    """The server spoke before the request was written."""
+class ConnectedError(Exception):
+    """The connection stands. httpx goes no further: what it would write next, we write."""
+
+
+class Dial:
+    """Watches httpx connect, and takes the connection before anything of a request is written on it.
+
+    httpcore calls it at every step (its ``trace`` extension).
+
+    Args:
+        progress: Of the request that needs the connection.
+
+    Attributes:
+        tcp: The connection, once there is one.
+        stream: What requests are written on: *tcp*, or TLS above it.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.tcp: GuardedStream | None = None
+        self.stream: anyio.abc.ByteStream | None = None
+
+    async def __call__(self, event: str, info: dict[str, Any]) -> None:
+        """See one step of httpcore.
+
+        Raises:
+            ConnectedError: In front of the first byte of a request.
+        """
+        if event.endswith(_CONNECTING):
+            self._progress.connecting = event
+        elif event.endswith(".connect_tcp.complete"):
+            made = info["return_value"]
+            self.tcp = GuardedStream(made._stream)  # noqa: SLF001  nowhere public
+            self.stream = made._stream = self.tcp  # noqa: SLF001
+        elif event.endswith(".start_tls.complete"):
+            self.stream = info["return_value"]._stream  # noqa: SLF001
+        elif event.endswith(".send_request_headers.started") and info["request"].method != b"CONNECT":
+            if self.tcp is not None:
+                self.tcp.is_kept = True  # httpcore closes what has failed.
+            raise ConnectedError
+
+    def lane(self, broken: Callable[[str], Exception]) -> "Lane | None":
+        """The connection; None if there is none, or something was said on it already.
+
+        Args:
+            broken: As for :class:`Lane`.
+        """
+        if self.tcp is None or self.stream is None:
+            return None
+        lane = Lane(self.tcp, self.stream, broken)
+        # What TLS says for itself is not that.
+        return lane if lane.is_secure or not is_readable(self.tcp.socket) else None
 
 
 @define(eq=False)
 class Lane:
-    """Room for one connection, that connection, and the request that has it now."""
+    """A connection, and how a request goes over it.
 
-    inner: Any
-    stream: GuardedStream | None = None
-    replies: ReplyStream | None = None
-    is_secure: bool = False
-    progress: Progress | None = None
+    Args:
+        tcp: Its stream of TCP.
+        stream: What requests are written on: the same, or TLS above it.
+        broken: Makes an error of a connection that broke.
+    """
+
+    tcp: GuardedStream
+    stream: anyio.abc.ByteStream
+    broken: Callable[[str], Exception]
+    is_new: bool = True
+
+    @property
+    def given_up(self) -> bool:
+        """Whether a reply on it belonged to another request."""
+        return self.tcp.given_up
+
+    def give_up(self) -> None:
+        """Drop it, because a reply on it belongs to another request, also if a further request waits for its own."""
+        self.tcp.give_up()
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether TLS is spoken on it."""
+        return self.stream is not self.tcp
 
     def look(self) -> Found:
-        """What has become of its connection since it rests."""
-        if self.stream is None:
-            return Found.CLOSED
-        found = self.stream.look()
-        is_new = self.progress is None or not self.progress.begun
-        if found is Found.SPOILED and self.is_secure and is_new and not self.stream.given_up:
+        """What has become of it since it rests."""
+        found = self.tcp.look()
+        if found is Found.SPOILED and self.is_secure and self.is_new and not self.given_up:
             return Found.QUIET  # What TLS says for itself behind its handshake nobody has read yet.
         return found
 
-    def guard(self) -> Callable[[], None] | None:
-        """The look for the request that is being written; none while a proxy or TLS is."""
-        return self.progress.look if self.progress is not None and self.progress.begun else None
+    async def exchange(
+        self, head: Secret[bytes], request: WireRequest, reader: ReplyReader, progress: Progress
+    ) -> None:
+        """Write a request, unless *progress* raises, and wait until the reply is over or none can come."""
+        self.is_new = False
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            # Who closes before it has read all may have answered all the same.
+            await self._write(head.reveal(), progress)
+            # Before the body as well: without it the platform cannot act on the headers.
+            await self._write(request.body, progress)
+        try:
+            while not reader.is_over:
+                reader.feed(await self.stream.receive())
+        except anyio.EndOfStream:
+            reader.end()
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as error:
+            raise self.broken(str(error)) from error
 
-    def watch(self, connection: Any, *, dialled: bool) -> None:
-        """Stand between httpcore and the stream of *connection*: a new one of TCP, or TLS over that."""
-        stream = connection._stream  # noqa: SLF001  nowhere public
-        if dialled:
-            self.stream = stream = GuardedStream(stream, self.guard)
-        self.replies = connection._stream = ReplyStream(stream)  # noqa: SLF001
-        self.is_secure = not dialled
+    async def _write(self, item: bytes, progress: Progress) -> None:
+        progress.begin()
+        self.tcp.look_first = progress.look
+        await self.stream.send(item)
+        self.tcp.look_first = None
 
-    def was_spoken_on(self) -> bool:
-        """Whether something came on a new connection before its first request; what TLS says for itself is not that."""
-        return not self.is_secure and self.stream is not None and is_readable(self.stream.socket)
+    def rest(self, reader: ReplyReader) -> bool:
+        """Get ready for the next request, if the reply to the last one was all that came."""
+        return reader.keeps and (not self.is_secure or self._nothing_in_tls())
 
-    async def aclose(self) -> None:
-        """Close its connection."""
-        await self.inner.aclose()
-
-
-class Wire:
-    """Watches one request being written. httpcore calls it at every step (its ``trace`` extension)."""
-
-    def __init__(self, progress: Progress, reader: ReplyReader, gate: "Gate | None" = None) -> None:
-        self.progress = progress
-        self.reader = reader
-        self.gate = gate
-        self.lane: Lane | None = None
-        self.clean: bool = False  # whether a whole reply was read, and nothing behind it
-        self.dialled: Any = None  # the stream, if a connection was made for this request
-        self.connecting: str = ""  # the step of connecting that was begun last
-
-    async def __call__(self, event: str, info: dict[str, Any]) -> None:
-        """See one step of httpcore."""
-        if event.endswith(_CONNECTING):
-            self.connecting = event
-            return
-        if event.endswith(".connect_tcp.complete"):
-            self.dialled = info["return_value"]
-        if self.lane is not None and event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            self.lane.watch(info["return_value"], dialled=event.endswith(".connect_tcp.complete"))
-        if not event.endswith((".send_request_headers.started", ".send_request_body.started")):
-            return
-        if info["request"].method == b"CONNECT":
-            return  # A proxy's tunnel: nothing of the payout yet.
-        if self.gate is not None:
-            await self.gate.pass_through()
-        lane = self.lane
-        if lane is not None and lane.stream is not None and lane.replies is not None and not self.progress.begun:
-            if self.dialled is not None and lane.was_spoken_on():
-                raise SpokenOnError
-            self.reader.discard = lane.stream.give_up
-            lane.replies.reader = self.reader
-        # Before the body as well: without it the platform cannot act on the headers.
-        self.progress.begin()
-
-    def step(self, error: Exception) -> Step:
-        """Where the request stood when *error* came."""
-        # httpcore's connection is the one to the proxy, if there is one; through it goes what a tunnel adds.
-        at_proxy = self.connecting in _TO_PROXY if self.connecting else None
-        status = str(error)[:3] if type(error).__name__ == "ProxyError" else ""
-        return Step(
-            begun=self.progress.begun,
-            at_proxy=at_proxy,
-            tls=".start_tls" in self.connecting,
-            status=int(status) if status.isdigit() else None,
-        )
-
-
-class Gate:
-    """Where a request waits, all ready, until it is its turn."""
-
-    def __init__(self) -> None:
-        self.reached: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.opened: asyncio.Event = asyncio.Event()
-
-    async def pass_through(self) -> None:
-        """Wait until it is open."""
-        if not self.reached.done():
-            self.reached.set_result(None)
-        await self.opened.wait()
-
-
-@define(eq=False)
-class Paused:
-    """A request in front of its gate."""
-
-    wire: Wire
-    gate: Gate
-    task: "asyncio.Task[Exchange]"
-    leave: Callable[["asyncio.Task[Exchange]"], None]
-
-    def go_on(self, progress: Progress) -> None:
-        """Write it, and go by *progress* from now on."""
-        self.wire.progress = progress
-        if self.wire.lane is not None:
-            self.wire.lane.progress = progress
-        self.gate.opened.set()
-
-    def end(self) -> None:
-        """It is not written."""
-        self.leave(self.task)
-
-
-@define(eq=False)
-class HeldLane(HeldConnection[Lane]):
-    """A lane that is held: one that has rested, or a new one whose first request is paused."""
-
-    paused: Paused | None = None
-
-    async def aclose(self) -> None:
-        """Give back what was not used."""
-        if self.paused is None:
-            await super().aclose()
-        elif self.use():
-            self.slots.give_back()
-            self.resting.forget(self.rest)
-            self.paused.end()
+    def _nothing_in_tls(self) -> bool:
+        """Whether TLS has taken nothing in behind the reply, which would be taken for the answer to the next one."""
+        tls: ssl.SSLObject = self.stream.extra(anyio.streams.tls.TLSAttribute.ssl_object)  # noqa: S610  no query
+        try:
+            tls.read(1)
+        except ssl.SSLWantReadError:
+            return True  # nothing is there, as it should be
+        except ssl.SSLError:
+            return False
+        return False

@@ -44,6 +44,7 @@ class Progress:
         begun: Whether its first byte may have been written.
         waiting: How it may wait for its slot; None if its time-out is for that, too.
         connections: How many slots there are.
+        connecting: The library's name of the step of connecting that was begun last for it, if it tells those.
     """
 
     send_by: float | None
@@ -52,6 +53,7 @@ class Progress:
     begun: bool = False
     waiting: Waiting | None = None
     connections: int = 1
+    connecting: str = field(default="", init=False)
     _since: float = field(default=0.0, init=False)
 
     @classmethod

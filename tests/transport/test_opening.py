@@ -27,9 +27,10 @@ async def test_httpx2_is_httpx2(kind: str):
 
     async with Server(answer) as server:
         transport = await open_transport(kind, server.url)
-        [lane] = transport._prepared.values()
-        assert isinstance(lane.inner, httpx2.AsyncHTTPTransport)
-        assert not isinstance(lane, httpx.AsyncHTTPTransport)
+        [origin] = transport._origins.values()
+        connecting = origin.way()
+        assert isinstance(connecting, httpx2.AsyncHTTPTransport)
+        assert not isinstance(connecting, httpx.AsyncHTTPTransport)
         await transport.aclose()
 
 

@@ -24,6 +24,8 @@ from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.migrations import migrate
 from paypro_async.transport import TransportSettings
 from paypro_async.transport.httpx import HttpxTransport
+from paypro_async.transport.lane import Lane
+from paypro_async.transport.progress import Progress
 from tests.support.clock import Hurried
 from tests.support.intents import FIELDS, MERCHANT
 
@@ -111,15 +113,20 @@ class DyingTransport(HttpxTransport):
         return exchange
 
 
-class DyingWire(httpx_transport.Wire):
+class DyingDial(httpx_transport.Dial):
     async def __call__(self, event: str, info: dict[str, Any]) -> None:
         if event.endswith(".connect_tcp.complete"):
             at("after connecting")
         await super().__call__(event, info)
-        if event.endswith(".send_request_headers.complete"):
-            at("after headers")
-        if event.endswith(".send_request_body.complete"):
-            at("after body")
+
+
+write = Lane._write
+
+
+async def dying_write(lane: Lane, item: bytes, progress: Progress) -> None:
+    is_head = not progress.begun
+    await write(lane, item, progress)
+    at("after headers" if is_head else "after body")
 
 
 def dying_migration(connection: Connection) -> None:
@@ -151,7 +158,8 @@ async def pay_many(base_url: str, ledger: DyingLedger, payouts: list[dict[str, s
 async def main(base_url: str, ledger_url: str, point: str, passes: int, number: int, trade_nos: list[str]) -> None:
     global the_end  # noqa: PLW0603  a process has one
     the_end = point, passes, number
-    httpx_transport.Wire = DyingWire  # type: ignore[misc]  # the only way to stand between a write and its reply
+    httpx_transport.Dial = DyingDial  # type: ignore[misc]  # the only way to stand behind a connection
+    Lane._write = dying_write  # type: ignore[method-assign]  # the only way to stand between a write and its reply
     paypro_async.ledger.sql.database.migrate = dying_migration
     ledger = DyingLedger(ledger_url)
     watch_commits(ledger)
