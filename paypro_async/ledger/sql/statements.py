@@ -20,7 +20,7 @@ from sqlalchemy.sql.expression import ClauseElement
 __all__ = ["Insert", "Statement", "Update", "driven"]
 
 _POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-# An older one takes no rows for an UPDATE.
+# An older SQLite takes no rows for an UPDATE.
 _UPDATES_FROM_ROWS = sqlite3.sqlite_version_info >= (3, 33)
 
 
@@ -33,12 +33,15 @@ def driven(connection: Connection, text: str, values: Any = None, *, many: bool 
     driver: Any = connection.connection.dbapi_connection
     errors = connection.dialect.loaded_dbapi.Error
     try:
-        return (driver.executemany if many else driver.execute)(*(text,) if values is None else (text, values))
+        if not many:
+            return driver.execute(text) if values is None else driver.execute(text, values)
+        (cursor := driver.cursor()).executemany(text, values)
     except errors as error:
         lost = connection.dialect.is_disconnect(error, driver, None)
         raise exc.DBAPIError.instance(
             text, None, error, errors, hide_parameters=True, connection_invalidated=lost, dialect=connection.dialect
         ) from error
+    return cursor
 
 
 @frozen(eq=False)
@@ -108,11 +111,13 @@ class Update:
 
     def run(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> int:
         """Change them; how many were as they had to be."""
-        if connection.dialect.name == "sqlite" and not _UPDATES_FROM_ROWS:
-            done = driven(connection, _update(self, "sqlite", 0), rows, many=True)
+        dialect = connection.dialect.name
+        if dialect == "sqlite" and _UPDATES_FROM_ROWS:
+            done = driven(connection, _update(self, dialect, len(rows)), _values(connection, rows))
         else:
-            text = _update(self, connection.dialect.name, _size(connection, rows))
-            done = driven(connection, text, _values(connection, rows))
+            # PostgreSQL, which knows nothing of a new table's size, would join the rows with all of it; and its driver
+            # sends them without waiting in between.
+            done = driven(connection, _update(self, dialect, 0), rows, many=True)
         changed: int = done.rowcount
         return changed
 
@@ -150,7 +155,7 @@ def _update(statement: Update, dialect: str, count: int) -> str:
 def _rows(columns: Sequence[Column[Any]], dialect: str, count: int) -> tuple[str, list[str]]:
     """What a statement reads *count* rows from, and their values there; for one row at a time the values alone."""
     if not count:
-        return "", ["?"] * len(columns)
+        return "", ["?" if dialect == "sqlite" else "%s"] * len(columns)
     if dialect == "sqlite":
         row = f"({', '.join('?' * len(columns))})"
         return f"(VALUES {', '.join([row] * count)}) AS new", [f"new.column{n}" for n in range(1, len(columns) + 1)]
