@@ -58,13 +58,18 @@ class Check:
 
     Args:
         wrong: Text in; a code and a message, or None, out.
-        certain: A pattern, if there is one: what matches it whole passes the check and has no blanks around it, so a
-            column of a file is checked at once. It matches nothing that JSON would write otherwise, such as a line
-            break or a quote, and never goes back. What it does not match may be right too.
+        certain: A pattern, if there is one: what matches it whole can be sent, passes the check and has no blanks
+            around it, so a payout or a column of a file is checked at once. It matches nothing that JSON would write
+            otherwise, such as a line break or a quote, and never goes back. What it does not match may be right too.
     """
 
     wrong: Callable[[str], Wrong | None]
     certain: str | None = None
+
+    def certainly(self, *, required: bool = True) -> str:
+        """*certain* as a part of a larger pattern, which nothing matches if there is none."""
+        pattern = f"(?:{self.certain or '(?!)'})"
+        return pattern if required else f"{pattern}?+"
 
     @classmethod
     def matching(
@@ -156,10 +161,14 @@ EMAIL = Check.matching(
 )
 """An e-mail address by its form; nothing is looked up."""
 
-IP_ADDRESS = Check(_ip_address)
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+IP_ADDRESS = Check(_ip_address, certain=rf"{_BYTE}(?:\.{_BYTE}){{3}}+")
 """An IPv4 or IPv6 address."""
 
-URL = Check(_url)
+URL = Check(
+    _url,
+    certain=r"https?://[A-Za-z0-9-]{1,63}+(?:\.[A-Za-z0-9-]{1,63}+)*+(?::[1-9][0-9]{0,3}+)?+(?:/[A-Za-z0-9/._~%?&=-]*+)?+",
+)
 """An absolute http or https URL."""
 
 TRADE_NO = Check.matching(

@@ -3,11 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
-from attrs import NOTHING, field, fields_dict, frozen
+from attrs import field, frozen
 
 from paypro_async._core.codec import json_bytes
 from paypro_async._core.errors import InvalidPayoutError, Problem
@@ -16,7 +15,7 @@ from paypro_async._core.money import amount_text, parse_amount
 from paypro_async._core.regions import Field, RegionSpec
 from paypro_async._core.secret import HiddenFields
 
-__all__ = ["Intent", "build_payout", "fingerprint_of", "prepare"]
+__all__ = ["Intent", "fields_of", "fingerprint_of", "prepare"]
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -55,8 +54,10 @@ class Intent:
     warnings: tuple[Problem, ...] = ()
 
 
-def build_payout(spec: RegionSpec, values: Mapping[str, Any], *, defaults: Mapping[str, str] = _NOTHING) -> Any:
-    """Make the region's model from keyword arguments; what is missing is reported by :func:`prepare`.
+def fields_of(
+    spec: RegionSpec, values: Mapping[str, Any], *, defaults: Mapping[str, str] = _NOTHING
+) -> HiddenFields[str, Any]:
+    """All fields of the region's model, from keyword arguments; what is missing is reported by :func:`prepare`.
 
     Args:
         spec: The region.
@@ -67,28 +68,15 @@ def build_payout(spec: RegionSpec, values: Mapping[str, Any], *, defaults: Mappi
         InvalidPayoutError: If a name is not a field of the region's payout; every other wrong field is named too.
         TypeError: If the amount is a float.
     """
-    known, missing = _names(spec)
-    payout: Any = None
-    wrong: TypeError | None = None
-    try:
-        payout = spec.model(**missing | {name: value for name, value in values.items() if name in known})
-    except TypeError as error:
-        wrong = error.with_traceback(None)  # without the frame in which every field is a variable
-    if wrong is not None:
-        raise wrong
-    if unknown := sorted(values.keys() - known.keys()):
-        names = ", ".join(known)
-        problems = [Problem(one, "UNKNOWN_FIELD", f"is not a field of this region; it has {names}") for one in unknown]
-        raise InvalidPayoutError(problems + _problems(spec, payout, spec.content(payout, defaults)))
-    return payout
-
-
-@lru_cache(maxsize=16)  # one for each region
-def _names(spec: RegionSpec) -> tuple[dict[str, None], dict[str, str]]:
-    """The names of the model's fields, and empty texts for those that it wants."""
-    fields = fields_dict(spec.model)
-    # A missing field becomes an empty one, so that it is reported together with all the others.
-    return dict.fromkeys(fields), {name: "" for name, one in fields.items() if one.default is NOTHING}
+    fields: HiddenFields[str, Any] = HiddenFields({**spec.unset, **values})
+    amount = parse_amount(fields["amount"])
+    if amount is not None:
+        fields["amount"] = amount
+    if len(fields) > len(spec.unset):
+        which = f"is not a field of this region; it has {', '.join(spec.unset)}"
+        problems = [Problem(one, "UNKNOWN_FIELD", which) for one in sorted(fields.keys() - spec.unset.keys())]
+        raise InvalidPayoutError(problems + _problems(spec, spec.content(None, fields, defaults)))
+    return fields
 
 
 def _check_trade_no(value: Any) -> tuple[str, str] | None:
@@ -101,10 +89,10 @@ def _check_amount(spec: RegionSpec, value: Any) -> tuple[str, str] | None:
     return amount_problem(parse_amount(value), max_decimals=spec.max_decimals)
 
 
-def _problems(spec: RegionSpec, payout: Any, values: Mapping[str, Any]) -> list[Problem]:
-    amount = _check_amount(spec, payout.amount)
+def _problems(spec: RegionSpec, content: Mapping[str, Any]) -> list[Problem]:
+    amount = _check_amount(spec, content["amount"])
     problems = [Problem("amount", *amount)] if amount else []
-    problems.extend(Problem(one.name, *found) for one in spec.fields if (found := _check_field(one, values[one.name])))
+    problems.extend(Problem(one.name, *found) for one in spec.fields if (found := _check_field(one, content[one.wire])))
     return problems
 
 
@@ -134,7 +122,7 @@ def prepare(
 
     Args:
         spec: The region.
-        payout: The region's ``Payout``.
+        payout: The region's ``Payout``, or what :func:`fields_of` gives.
         merchant_no: The merchant that pays.
         trade_no: The payout's own number, or a new one if it has none.
         defaults: The client's values for fields that most payouts share.
@@ -144,24 +132,27 @@ def prepare(
     Raises:
         InvalidPayoutError: With every wrong field.
     """
-    values = HiddenFields(spec.content(payout, defaults))
-    found = _check_trade_no(trade_no)
-    problems = ([Problem("trade_no", *found)] if found else []) + _problems(spec, payout, values)
-    amount = parse_amount(payout.amount)
-    if problems or amount is None:
-        raise InvalidPayoutError(problems, trade_no=trade_no if isinstance(trade_no, str) else None)
+    content = spec.content(trade_no, payout, defaults)
+    amount = parse_amount(content["amount"])
+    if not spec.is_certain(content | {"amount": str(amount)}) or amount is None:
+        found = _check_trade_no(trade_no)
+        problems = ([Problem("trade_no", *found)] if found else []) + _problems(spec, content)
+        if problems or amount is None:
+            raise InvalidPayoutError(problems, trade_no=trade_no if isinstance(trade_no, str) else None)
 
-    sent: HiddenFields[str, str] = HiddenFields(tradeNo=trade_no, amount=amount_text(amount))
-    sent |= {one.wire: values[one.name] for one in spec.fields if values[one.name]}
-    warning = amount_warning(amount) if spec.warn_decimals else None
+    content["amount"] = amount_text(amount)
+    for one in spec.maybe_absent:
+        if not content[one.wire]:
+            del content[one.wire]
+    warning = amount_warning(amount) if spec.warn_decimals and "." in content["amount"] else None
     return Intent(
         merchant_no=merchant_no,
         trade_no=trade_no,
         region=spec.name,
         amount=amount,
         currency=spec.currency,
-        content=sent,
-        fingerprint=fingerprint_of(spec, sent),
+        content=content,
+        fingerprint=fingerprint_of(spec, content),
         batch_id=place[0],
         position=place[1],
         settle_after=settle_after,
@@ -173,6 +164,5 @@ def prepare(
 def fingerprint_of(spec: RegionSpec, sent: Mapping[str, str]) -> str:
     """What is paid to whom, of a payout whose *sent* fields are known by their wire names."""
     # The order of the pairs and the separators are a contract with every ledger ever written: never change them.
-    names = ["amount", *(one.wire for one in spec.fields if one.identifies)]
-    pairs = [[name, sent[name]] for name in sorted(names) if name in sent]
+    pairs = [(name, sent[name]) for name in spec.identifying if name in sent]
     return hashlib.sha256(json_bytes(["1", spec.name, pairs])).hexdigest()

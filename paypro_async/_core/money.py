@@ -30,15 +30,13 @@ def parse_amount(value: object) -> Decimal | None:
     Raises:
         AmountTypeError: If *value* is a float or a bool.
     """
-    if isinstance(value, float | bool):
-        raise AmountTypeError(type(value))
-    if isinstance(value, int):
-        return Decimal(value)
+    if isinstance(value, str):
+        return Decimal(value) if _PLAIN.fullmatch(value) else None
     if isinstance(value, Decimal):
         return value if value.is_finite() else None
-    if isinstance(value, str) and _PLAIN.fullmatch(value):
-        return Decimal(value)
-    return None
+    if isinstance(value, float | bool):
+        raise AmountTypeError(type(value))
+    return Decimal(value) if isinstance(value, int) else None
 
 
 def decimals(amount: Decimal) -> int:
@@ -60,7 +58,10 @@ def written_decimals(amount: Decimal) -> int:
 
 def amount_text(amount: Decimal) -> str:
     """The canonical text of an amount: no exponent, ``300.00`` as ``300``, ``300.5`` as ``300.50``."""
-    whole, _, cents = f"{amount:f}".partition(".")
+    text = f"{amount:f}"
+    if "." not in text:
+        return text
+    whole, _, cents = text.partition(".")
     cents = cents.rstrip("0")
     return f"{whole}.{cents:0<2}" if cents else whole
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from attrs import field, frozen
 
 from paypro_async._core.codec import json_bytes
-from paypro_async._core.field_checks import TRADE_NO, Check, certain_amount
+from paypro_async._core.field_checks import TEXT, TRADE_NO, Check, certain_amount
 from paypro_async._core.money import amount_text, decimals
 from paypro_async._core.payment_key import PAYMENT_BYTES, beneficiary, folded_field
 from paypro_async._core.regions import RegionSpec
@@ -113,9 +113,8 @@ def _each_as_json(columns: Mapping[str, _Column], *, end: str) -> Iterable[str]:
 
 
 def _test(check: Check, *, required: bool = True) -> Callable[[_Column], bool]:
-    if check.certain is None:
-        return _few_and_right(check)
-    return _each_matches(check.certain if required else f"(?:{check.certain})?+")
+    each, few = _each_matches(check.certainly(required=required)), _few_and_right(check)
+    return lambda column: each(column) or few(column)
 
 
 def _each_matches(pattern: str) -> Callable[[_Column], bool]:
@@ -135,7 +134,9 @@ def _few_and_right(check: Check) -> Callable[[_Column], bool]:
     def test(column: _Column) -> bool:
         texts = {*column}
         return len(texts) <= _FEW and all(
-            text == text.strip() and json_bytes(text) == f'"{text}"'.encode() and check.wrong(text) is None
+            text == text.strip()
+            and (TEXT.wrong(text) or check.wrong(text)) is None
+            and json_bytes(text) == f'"{text}"'.encode()
             for text in texts
         )
 

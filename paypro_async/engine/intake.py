@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from paypro_async._core.intent import Intent, build_payout, prepare
+from paypro_async._core.intent import Intent, fields_of, prepare
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.trade_no import RANDOM_BITS, make_trade_no
@@ -78,13 +78,13 @@ class Intake:
         """
         if isinstance(payout, CheckedPayout):
             return evolve(payout.intent, batch_id=place[0], position=place[1])
-        if not isinstance(payout, self.spec.model | None):
+        if payout is not None and not isinstance(payout, (HiddenFields, self.spec.model)):
             # A traceback may show the variables of a frame; what is no mapping is refused below, whatever it is.
             payout = HiddenFields(payout) if isinstance(payout, Mapping) else type(payout)
-        payout = self._payout(payout, fields)
+        given = self._given(payout, fields)
+        trade_no = given["trade_no"] if isinstance(given, HiddenFields) else given.trade_no
         # None alone is no number. An empty one, of a cell or of a variable that was not set, was meant to be one.
-        trade_no = self.new_trade_no() if payout.trade_no is None else payout.trade_no
-        intent = self._prepared(payout, trade_no, place)
+        intent = self._prepared(given, self.new_trade_no() if trade_no is None else trade_no, place)
         for problem in intent.warnings:
             # The line that the warning shows is that of the caller of payout().
             warnings.warn(f"{problem.field} {problem.message} [{problem.code}]", PayProWarning, stacklevel=3)
@@ -96,9 +96,7 @@ class Intake:
         Raises:
             InvalidPayoutError: With every wrong field.
         """
-        fields = HiddenFields(fields, trade_no=trade_no)
-        payout = build_payout(self.spec, fields)
-        return self._prepared(payout, trade_no, _NO_PLACE)
+        return self._prepared(fields_of(self.spec, HiddenFields(fields, trade_no=trade_no)), trade_no, _NO_PLACE)
 
     def _prepared(self, payout: Any, trade_no: Any, place: tuple[str | None, int | None]) -> Intent:
         return prepare(
@@ -112,13 +110,14 @@ class Intake:
             place=place,
         )
 
-    def _payout(self, payout: Any, fields: Mapping[str, Any]) -> Any:
+    def _given(self, payout: Any, fields: Mapping[str, Any]) -> Any:
+        """The payout as its model or as all fields of that."""
         if payout is None:
-            return build_payout(self.spec, fields, defaults=self.defaults)
+            return fields_of(self.spec, fields, defaults=self.defaults)
         if fields:
             raise TypeError("payout() takes a Payout or keyword arguments, not both")
         if isinstance(payout, self.spec.model):
             return payout
-        if isinstance(payout, Mapping):
-            return build_payout(self.spec, payout, defaults=self.defaults)
+        if isinstance(payout, HiddenFields):
+            return fields_of(self.spec, payout, defaults=self.defaults)
         raise TypeError(f"payout must be a {self.spec.name} Payout or a mapping of its fields")

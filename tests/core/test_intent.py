@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paypro_async._core.errors import Problem
-from paypro_async._core.intent import Intent, build_payout, prepare
+from paypro_async._core.intent import Intent, fields_of, prepare
 from paypro_async._core.regions.india import Payout
 from paypro_async.errors import InvalidPayoutError
 from tests.support.samples import FIELDS, INDIA, TRADE_NO, VECTORS, intent, payout
@@ -106,7 +106,7 @@ def test_more_decimals_than_the_region_has_are_refused_also_where_they_are_zeros
 
 def test_every_missing_field_is_reported_at_once():
     """A payout without anything has all required fields in its error, and not the optional one."""
-    missing = build_payout(INDIA, {})
+    missing = fields_of(INDIA, {})
     assert problems_of(missing) == dict.fromkeys({"amount", *TEXT_FIELDS} - {"remark"}, "REQUIRED")
 
 
@@ -290,7 +290,7 @@ def test_what_is_technical_or_written_differently_is_the_same_fingerprint(name: 
 def test_names_that_are_no_fields_are_reported_with_those_that_are():
     """A typing error in a keyword or a column says what there is."""
     with pytest.raises(InvalidPayoutError) as caught:
-        build_payout(INDIA, FIELDS | {"bank_codee": "S3CR3T", "acount": "S3CR3T"})
+        fields_of(INDIA, FIELDS | {"bank_codee": "S3CR3T", "acount": "S3CR3T"})
     assert [(one.field, one.code) for one in caught.value.problems] == [
         ("acount", "UNKNOWN_FIELD"),
         ("bank_codee", "UNKNOWN_FIELD"),
@@ -301,14 +301,17 @@ def test_names_that_are_no_fields_are_reported_with_those_that_are():
 
 def test_a_payout_is_built_from_its_fields():
     """The same as by its class."""
-    assert build_payout(INDIA, FIELDS) == payout()
+    built = fields_of(INDIA, FIELDS)
+    assert prepare(INDIA, built, merchant_no="1", trade_no="T1", defaults={}) == prepare(
+        INDIA, payout(), merchant_no="1", trade_no="T1", defaults={}
+    )
     assert set(fields_dict(Payout)) == {"amount", "trade_no", *TEXT_FIELDS}
 
 
 def test_a_float_is_a_type_error_when_it_is_written():
     """Not later, with the other fields: it is a mistake in a program, not in a file."""
     with pytest.raises(TypeError, match="cannot hold money exactly"):
-        build_payout(INDIA, FIELDS | {"amount": 300.0})
+        fields_of(INDIA, FIELDS | {"amount": 300.0})
 
 
 def test_personal_values_do_not_appear_in_an_intent():

@@ -4,7 +4,7 @@ from typing import Any
 
 from attrs import evolve
 
-from paypro_async._core.intent import Intent, build_payout, prepare
+from paypro_async._core.intent import Intent, fields_of, prepare
 from paypro_async._core.lifecycle import Cause, Change, Entry, State
 from paypro_async._core.regions import region_named
 from paypro_async.ledger import Account
@@ -18,7 +18,7 @@ PERSONAL = tuple(FIELDS[name] for name in ("name", "mobile", "email", "bank_numb
 
 def intent(trade_no: str = "T1", *, merchant_no: str = MERCHANT, **changes: str) -> Intent:
     spec = region_named("india")
-    payout = build_payout(spec, {**FIELDS, **changes})
+    payout = fields_of(spec, {**FIELDS, **changes})
     return prepare(spec, payout, merchant_no=merchant_no, trade_no=trade_no, defaults={})
 
 

@@ -1,13 +1,17 @@
 """What a region file says about its country: one shape, so that one read teaches all."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import cached_property
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from attrs import field, frozen
 
-from paypro_async._core.field_checks import Check
+from paypro_async._core.field_checks import TRADE_NO, Check, certain_amount
 from paypro_async._core.masking import mask_text
+from paypro_async._core.secret import HiddenFields
 
 __all__ = ["Field", "RegionSpec"]
 
@@ -67,11 +71,58 @@ class RegionSpec:
     fields: tuple[Field, ...]
     model: type[Any] = field(repr=False)
 
-    def content(self, payout: Any, defaults: Mapping[str, str]) -> dict[str, Any]:
-        """The payout's own values by model name, with the client's defaults where it has none."""
-        content: dict[str, Any] = {}
-        for one in self.fields:
-            value = getattr(payout, one.name)
-            absent = value is None or value == ""
-            content[one.name] = defaults.get(one.name) if absent and one.default_by_client else value
+    def content(self, trade_no: Any, payout: Any, defaults: Mapping[str, str]) -> HiddenFields[str, Any]:
+        """A payout's values by the platform's names, with the client's defaults where it has none.
+
+        Args:
+            payout: The model, or all its fields by their names.
+            defaults: By the model's names.
+        """
+        values_of = self._attributes if isinstance(payout, self.model) else self._items
+        content: HiddenFields[str, Any] = HiddenFields(zip(self._wires, (trade_no, *values_of(payout)), strict=True))
+        for one in self.maybe_absent:
+            value = content[one.wire]
+            if value is None or value == "":
+                content[one.wire] = defaults.get(one.name, "") if one.default_by_client else ""
         return content
+
+    def is_certain(self, content: Mapping[str, Any]) -> bool:
+        """Whether all of a payout's *content* is right beyond doubt, at one look. What is not may be right too."""
+        try:
+            return self._certain.fullmatch("\n".join(content.values())) is not None
+        except TypeError:
+            return False  # something of it is no text
+
+    @cached_property
+    def unset(self) -> dict[str, None]:
+        """Every field of the model, without a value."""
+        return dict.fromkeys(["amount", *(one.name for one in self.fields), "trade_no"])
+
+    @cached_property
+    def identifying(self) -> tuple[str, ...]:
+        """The platform's names of what is paid to whom, sorted."""
+        return tuple(sorted(["amount", *(one.wire for one in self.fields if one.identifies)]))
+
+    @cached_property
+    def maybe_absent(self) -> tuple[Field, ...]:
+        """What a payout may leave out."""
+        return tuple(one for one in self.fields if one.default_by_client or not one.required)
+
+    @cached_property
+    def _wires(self) -> tuple[str, ...]:
+        return ("tradeNo", "amount", *(one.wire for one in self.fields))
+
+    @cached_property
+    def _attributes(self) -> Callable[[Any], tuple[Any, ...]]:
+        return attrgetter("amount", *(one.name for one in self.fields))
+
+    @cached_property
+    def _items(self) -> Callable[[Any], tuple[Any, ...]]:
+        return itemgetter("amount", *(one.name for one in self.fields))
+
+    @cached_property
+    def _certain(self) -> re.Pattern[str]:
+        # A line for each; no text that matches has a line break in it, so each meets its own pattern.
+        lines = [TRADE_NO.certainly(), certain_amount(self.max_decimals)]
+        lines += [one.check.certainly(required=one.required) for one in self.fields]
+        return re.compile("\n".join(lines))
