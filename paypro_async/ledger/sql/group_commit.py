@@ -5,9 +5,7 @@ with the disk. The thread is a daemon: a script that fails must end, and an unfi
 """
 
 import asyncio
-import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
@@ -47,8 +45,7 @@ class GroupCommit:
         work: Called in the thread with a group of requests. It returns one result a request, in their order, once all
             are durable; a result that is an exception is raised to that caller alone. What it raises goes to all.
         name: Of the thread.
-        worth_waiting_for: Called in the thread with the size of a group that nothing more waits for; whether the group
-            should wait a little for more.
+        enough: Called in the thread; how many requests a group should wait for a little, if there are fewer.
         at_end: Called in the thread when it has done everything, also where nobody waits for that any more.
     """
 
@@ -57,15 +54,18 @@ class GroupCommit:
         work: Callable[[Sequence[Request[Any]]], Sequence[Any]],
         *,
         name: str,
-        worth_waiting_for: Callable[[int], bool] = lambda _: False,
+        enough: Callable[[], int] = lambda: 1,
         at_end: Callable[[], object] = lambda: None,
     ) -> None:
         self._work = work
-        self._worth_waiting_for = worth_waiting_for
+        self._enough = enough
         self._at_end = at_end
         self._failure: Exception | None = None  # of the end
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: list[_Job] = []
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        # So many wake the thread, or that it shall end: woken by each, it would wait for Python's lock as often.
+        self._awaited = 0
         self._closing = False
         self._ended = False
         self._waiting: set[asyncio.Future[Any]] = set()
@@ -86,7 +86,9 @@ class GroupCommit:
         with self._lock:
             if self._closing:
                 raise LedgerClosedError("The ledger is closed. Nothing was sent; open it again.")
-            self._jobs.put(job)
+            self._jobs.append(job)
+            if len(self._jobs) == self._awaited:
+                self._changed.notify()
         self._waiting.add(job.future)
         try:
             answer: T = await job.future
@@ -104,7 +106,7 @@ class GroupCommit:
         with self._lock:
             if not self._closing:
                 self._closing = True
-                self._jobs.put(None)
+                self._changed.notify()
             if self._ended:
                 return True
             self._closers.append((loop, ended))
@@ -140,34 +142,27 @@ class GroupCommit:
                 _call_soon(loop, _end, ended)
 
     def _take_jobs(self) -> None:
-        while (first := self._jobs.get()) is not None:
-            group, ending = self._gather(first)
+        while group := self._gather():
             try:
                 results = self._work([job.request for job in group])
             except Exception as error:  # noqa: BLE001  whatever it is, each caller must hear of it and the thread go on
                 # Ours can be copied, and a traceback belongs to one task.
                 results = [copy(error) if isinstance(error, PayProError) else error for _ in group]
             _wake(group, results)
-            if ending:
-                return
 
-    def _gather(self, first: _Job) -> tuple[list[_Job], bool]:
-        group = [first]
-        until = time.monotonic() + _LONGEST_WAIT
-        while len(group) < _MOST:
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                if (wait := until - time.monotonic()) <= 0 or not self._worth_waiting_for(len(group)):
-                    break
-                try:
-                    job = self._jobs.get(timeout=wait)
-                except queue.Empty:
-                    break
-            if job is None:
-                return group, True
-            group.append(job)
-        return group, False
+    def _gather(self) -> list[_Job]:
+        """What waits, as soon as that is enough; nothing once all is done and there will be no more."""
+        with self._lock:
+            self._wait_for(1, timeout=None)
+            self._wait_for(min(self._enough(), _MOST), timeout=_LONGEST_WAIT)
+            group = self._jobs[:_MOST]
+            del self._jobs[:_MOST]
+        return group
+
+    def _wait_for(self, count: int, *, timeout: float | None) -> None:
+        self._awaited = count
+        self._changed.wait_for(lambda: len(self._jobs) >= count or self._closing, timeout)
+        self._awaited = 0
 
 
 def _wake(group: Sequence[_Job], results: Sequence[Any]) -> None:

@@ -30,9 +30,9 @@ class InFlight:
         self.known: dict[Key, Known] = {}
         self._since: dict[Key, float] = {}
 
-    def wanted(self, waiting: int) -> bool:
-        """Whether a commit for *waiting* requests should wait a little for more."""
-        return waiting * _SHARE < len(self._since)
+    def enough(self) -> int:
+        """How many requests a commit should wait for a little, if there are fewer."""
+        return -(-len(self._since) // _SHARE)
 
     def note(self, requests: Sequence[Claim | Move], answers: Sequence[Answer], rows: Mapping[Key, Known]) -> None:
         """Take note of what a group did, by its requests, their answers, and the rows as they are now."""

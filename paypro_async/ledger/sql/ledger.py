@@ -288,8 +288,8 @@ class SqlLedger:
             self._opened_by = this_process()
             self._database.purpose = purpose
             self._given_up.clear()
-            wanted, close = self._in_flight.wanted, self._database.close  # which may flush what the log holds
-            self._writer = GroupCommit(self._work, name="paypro-ledger", worth_waiting_for=wanted, at_end=close)
+            enough, close = self._in_flight.enough, self._database.close  # which may flush what the log holds
+            self._writer = GroupCommit(self._work, name="paypro-ledger", enough=enough, at_end=close)
 
     def _warn_of_others(self) -> None:
         if (why := self._database.open_to_others) is not None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from paypro_async import LedgerUnavailableError
+from paypro_async.ledger.sql import group_commit
 from paypro_async.ledger.sql.group_commit import GroupCommit
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.intents import ACCOUNT, MERCHANT, intent
@@ -71,6 +72,28 @@ async def test_what_waits_is_one_group():
     await asyncio.gather(first, *waiting)
     await writer.aclose()
     assert [len(group) for group in work.groups] == [1, 64, 36]
+
+
+async def test_the_thread_is_woken_for_a_group_and_not_for_each_request(monkeypatch: pytest.MonkeyPatch):
+    """By the first one, and once there are enough: each time it takes Python's lock from the event loop."""
+    work = Work()
+    writer = GroupCommit(work, name=NAME, enough=lambda: 40)
+    woken: list[int] = []
+    notify = writer._changed.notify
+
+    def count() -> None:
+        woken.append(len(writer._jobs))
+        notify()
+
+    monkeypatch.setattr(writer._changed, "notify", count)
+    monkeypatch.setattr(group_commit, "_LONGEST_WAIT", 10.0)
+    await asyncio.sleep(0.05)  # until it waits
+    assert await asyncio.gather(*(writer.submit(n) for n in range(40))) == list(range(40))
+    assert [len(group) for group in work.groups] == [40]
+    assert set(woken) <= {1, 40}
+    assert len(woken) <= 2
+    monkeypatch.undo()
+    await writer.aclose()
 
 
 async def test_an_error_in_the_results_is_for_one_caller():

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, event
 
 from paypro_async import ConfigurationError, LedgerUnavailableError
 from paypro_async._core.lifecycle import State
+from paypro_async.ledger.sql import statements
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.intents import ACCOUNT, MERCHANT, change, intent
 from tests.support.machine_faults import Make, execute, numbers, rows
@@ -152,3 +153,12 @@ async def test_a_cancelled_caller_still_has_its_row(durable: SqlLedger):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not (await durable.claim(intent("T1"))).done
+
+
+async def test_an_sqlite_that_takes_no_rows_for_an_update(durable: SqlLedger, monkeypatch: pytest.MonkeyPatch):
+    """Before 3.33: each row is a statement, and what is otherwise than it was known is found just so."""
+    monkeypatch.setattr(statements, "_UPDATES_FROM_ROWS", False)
+    await asyncio.gather(*(durable.claim(intent(f"T{number}")) for number in range(5)))
+    answers = await asyncio.gather(*(durable.move(change(State.PROCESSING, f"T{number}")) for number in range(5)))
+    again = await durable.move(change(State.PROCESSING, "T1"))
+    assert [answer.done for answer in (*answers, again)] == [True] * 5 + [False]
