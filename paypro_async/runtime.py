@@ -1,6 +1,7 @@
 """The clocks, the sleep and the dice that the client uses, in one place, so that tests can hold time still.
 
-And the wait for what others have written: :func:`answer_of` ends in time whatever it waits for.
+And the wait for what others have written: :func:`answer_of` ends in time whatever it waits for; and for what ends when
+it is cancelled, :class:`Deadlines` costs less.
 """
 
 import asyncio
@@ -12,10 +13,11 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 import anyio
+from attrs import define
 
 from paypro_async.log import logger
 
-__all__ = ["NoAnswerError", "Runtime", "SystemRuntime", "answer_of", "end_task"]
+__all__ = ["Deadlines", "NoAnswerError", "Runtime", "SystemRuntime", "answer_of", "end_task"]
 
 T = TypeVar("T")
 
@@ -126,3 +128,60 @@ async def end_task(task: "asyncio.Future[T]", *, who: str, within: float = _ENDI
         if not task.done():
             logger.warning("%s did not end when it was cancelled, and is left behind.", who)
     return task.done()
+
+
+@define(eq=False)
+class _Wait:
+    task: "asyncio.Task[Any]"
+    until: float
+    is_over: bool = False
+
+
+class Deadlines:
+    """Waits in one event loop, each so long and no longer, with one timer for all of them.
+
+    A timer for each would cost as much as what is waited for, which as a rule is there thousands of times sooner.
+    """
+
+    def __init__(self) -> None:
+        self._waits: dict[_Wait, None] = {}
+        self._timer: asyncio.TimerHandle | None = None  # for the first that will be over, or one that has ended since
+
+    async def wait(self, call: Awaitable[T], within: float) -> T:
+        """What *call* answers within so many seconds. As with ``asyncio.timeout`` it is cancelled then.
+
+        Raises:
+            TimeoutError: If there was no answer in time.
+        """
+        loop = asyncio.get_running_loop()
+        task: asyncio.Task[Any] = asyncio.current_task(loop)  # type: ignore[assignment]  # Who awaits is in one.
+        cancelled_before, wait = task.cancelling(), _Wait(task, loop.time() + within)
+        self._waits[wait] = None
+        if self._timer is None or wait.until < self._timer.when():
+            self._wake(wait.until)
+        try:
+            return await call
+        except asyncio.CancelledError as error:
+            # Whoever else has cancelled the task meanwhile means the whole of it.
+            if wait.is_over and task.cancelling() - 1 <= cancelled_before:
+                raise TimeoutError from error
+            raise
+        finally:
+            del self._waits[wait]
+            if wait.is_over:
+                task.uncancel()
+
+    def _wake(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(at, self._end_late)
+
+    def _end_late(self) -> None:
+        now, self._timer = asyncio.get_running_loop().time(), None
+        left = [wait for wait in self._waits if not wait.is_over]
+        for wait in left:
+            if wait.until <= now:
+                wait.is_over = True
+                wait.task.cancel()
+        if moments := [wait.until for wait in left if not wait.is_over]:
+            self._wake(min(moments))

@@ -30,34 +30,38 @@ def without_personal_values(text: str | None, region: str, content: Mapping[str,
     spec = REGIONS.get(region)
     if not text or spec is None or not content:
         return text
+    # Of words that were cut, the end may be the beginning of any value.
+    lowered, is_cut = text.lower(), text.endswith(CUT)
     hidden: dict[str, Callable[[object], str]] = {}
     for one in spec.fields:
         value = content.get(one.wire) or ""
         if not value.isascii():
             value = shown(value) or ""
-        hidden[value] = one.mask
+        if value.lower() in lowered or is_cut:
+            hidden[value] = one.mask
         if one.mask is mask_name:
-            hidden |= dict.fromkeys(value.split(), mask_name)
-    lowered = text.lower()
+            for part in value.split():
+                if part.lower() in lowered or is_cut:
+                    hidden[part] = mask_name
     # The longest first: a name may stand within an address.
     for value in sorted(hidden, key=len, reverse=True):
-        if len(value) >= _SHORTEST and (value.lower() in lowered or text.endswith(CUT)):
+        if len(value) >= _SHORTEST:
             text = _without(text, value, hidden[value](value))
     return text
 
 
 _OF_PERSONS = frozenset({mask_account, mask_email, mask_mobile, mask_name})
+_PERSONAL = {name: [one.wire for one in spec.fields if one.mask in _OF_PERSONS] for name, spec in REGIONS.items()}
 
 
 def names_payee(number: str, region: str, content: Mapping[str, str]) -> bool:
     """Whether what stands where a number should is, or holds, the payee's name, account or address as a whole."""
-    spec = REGIONS.get(region)
     folded = number.lower()
-    for one in spec.fields if spec else ():
-        value = content.get(one.wire, "")
+    for wire in _PERSONAL.get(region, ()):
+        value = content.get(wire, "")
         # A short name may stand in a number by chance.
         sure = len(value) >= _SURE or 0 < len(value) == len(number)
-        if sure and one.mask in _OF_PERSONS and value.lower() in folded:
+        if sure and value.lower() in folded:
             return True
     return False
 

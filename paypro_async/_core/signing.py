@@ -47,7 +47,7 @@ def check_signer(signer: object) -> None:
 def signing_string(fields: Mapping[str, object]) -> str:
     """The text that is signed, without the secret: ``key1=value1key2=value2…``, sorted, empty and absent left out."""
     return "".join(
-        f"{key}={value}" for key, value in sorted(fields.items()) if key != "sign" and value is not None and value != ""
+        [f"{name}={value}" for name in sorted(fields) if name != "sign" and (value := fields[name]) not in (None, "")]
     )
 
 

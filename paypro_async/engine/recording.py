@@ -21,6 +21,7 @@ from paypro_async.ledger.base import LedgerClosedError
 from paypro_async.ledger.changes import apply
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
+from paypro_async.runtime import Deadlines
 
 __all__ = ["Recording"]
 
@@ -44,6 +45,7 @@ class Recording:
     session: Session
     writing: "set[asyncio.Future[Entry]]" = field(factory=set, init=False)
     announced: dict[str, tuple[int, float, float]] = field(factory=dict, init=False)
+    _deadlines: Deadlines = field(factory=Deadlines, init=False)
 
     async def find(self, intent: Intent, *, timeout: float) -> Entry | None:
         """What the ledger holds of a payout that may be new, within *timeout* seconds.
@@ -64,7 +66,7 @@ class Recording:
             IdempotencyConflictError: If the number belongs to another payout.
         """
         try:
-            written = await answer_within(timeout, self.ledger, self.ledger.claim(intent))
+            written = await answer_within(timeout, self.ledger, self.ledger.claim(intent), self._deadlines)
         except LedgerUnavailableError as error:
             raise _not_begun(error, intent) from error
         if written.entry.fingerprint != intent.fingerprint:
@@ -77,7 +79,7 @@ class Recording:
 
     async def announce(self, change: Change, *, timeout: float) -> Written:
         """Store that an attempt is about to leave, within *timeout* seconds: tried once, since nothing is out yet."""
-        return await answer_within(timeout, self.ledger, self.ledger.move(change))
+        return await answer_within(timeout, self.ledger, self.ledger.move(change), self._deadlines)
 
     async def reload(self, entry: Entry, *, timeout: float) -> Entry:
         """The entry as it stands now, within *timeout* seconds."""
@@ -143,7 +145,8 @@ class Recording:
         runtime, tries = self.session.runtime, 0
         while True:
             try:
-                written = await answer_within(give_up - runtime.steady(), self.ledger, self.ledger.move(change))
+                left = give_up - runtime.steady()
+                written = await answer_within(left, self.ledger, self.ledger.move(change), self._deadlines)
             except LedgerUnavailableError as error:
                 delay = self.session.policy.backoff(tries, runtime.chance())
                 closed = isinstance(error, LedgerClosedError) or self.session.closing.ended

@@ -23,7 +23,7 @@ from paypro_async import (
 )
 from paypro_async.bulk import Disbursement
 from paypro_async.engine.rate import Rate
-from paypro_async.runtime import NoAnswerError, answer_of
+from paypro_async.runtime import Deadlines, NoAnswerError, answer_of
 from tests.support.merchant import MERCHANT_NO, SIGNER, fields, scripted_client
 from tests.support.payout_files import csv_text, rows
 from tests.support.scripted import LOST, PAID, PROCESSING, Scripted
@@ -318,3 +318,49 @@ async def test_a_reconciliation_that_has_a_time_says_what_it_did_not_get_to():
         assert 100 <= report.checked <= 600
         rest = await client.reconcile()
         assert (rest.ended, rest.ok) == (True, True)
+
+
+# Many waits with one timer.
+
+
+@virtual_time
+async def test_each_wait_ends_at_its_own_deadline_and_a_later_one_goes_on():
+    """One timer is for all, and a shorter wait that comes later is not held up by it."""
+    deadlines, ended = Deadlines(), {}
+
+    async def wait(within: float) -> None:
+        began = now()
+        with pytest.raises(TimeoutError):
+            await deadlines.wait(never(), within)
+        ended[within] = now() - began
+        assert asyncio.current_task().cancelling() == 0
+
+    assert await deadlines.wait(asyncio.sleep(1, "in time"), 2) == "in time"
+    await asyncio.gather(*map(wait, (3.0, 1.0, 0.0, 2.0)))
+    assert ended == pytest.approx({0.0: 0, 1.0: 1, 2.0: 2, 3.0: 3})
+    assert await deadlines.wait(asyncio.sleep(1, "in time"), 2) == "in time"
+
+
+@virtual_time
+async def test_a_call_that_is_cancelled_just_when_its_time_is_over_is_cancelled():
+    """Who cancels a task means the whole of it, and not what it waits for."""
+    deadlines = Deadlines()
+    task = asyncio.ensure_future(deadlines.wait(never(), 1))
+    asyncio.get_running_loop().call_later(1, task.cancel)
+    await asyncio.wait([task])
+    assert task.cancelled()
+
+
+@virtual_time
+async def test_an_answer_that_comes_in_spite_of_being_cancelled_is_the_answer():
+    """The task is then as if nobody had cancelled it."""
+
+    async def at_the_last_moment() -> int:
+        try:
+            await never()
+        except asyncio.CancelledError:
+            return 7
+        return 0
+
+    assert await Deadlines().wait(at_the_last_moment(), 1) == 7
+    assert asyncio.current_task().cancelling() == 0

@@ -36,7 +36,7 @@ MUTATIONS = {
     "the intent is stored behind the send": Mutation(
         recording.Recording,
         "claim",
-        "await answer_within(timeout, self.ledger, self.ledger.claim(intent))",
+        "await answer_within(timeout, self.ledger, self.ledger.claim(intent), self._deadlines)",
         "await self.ledger.get(intent.merchant_no, intent.trade_no)\n"
         "        if written is None:\n"
         "            late = lambda: asyncio.ensure_future(self.ledger.claim(intent))\n"
