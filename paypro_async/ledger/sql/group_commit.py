@@ -11,7 +11,7 @@ from contextlib import suppress
 from copy import copy
 from typing import Any, Generic, TypeVar
 
-from attrs import define, frozen
+from attrs import frozen
 
 from paypro_async.errors import PayProError
 from paypro_async.ledger.base import LedgerClosedError
@@ -31,11 +31,8 @@ class Request(Generic[T]):
     """Something to do in the thread, whose answer is a *T*."""
 
 
-@define(eq=False)
-class _Job:
-    request: Request[Any]
-    future: "asyncio.Future[Any]"
-    loop: asyncio.AbstractEventLoop
+_Job = tuple[Request[Any], "asyncio.Future[Any]"]
+"""What is to be done, and who waits for it."""
 
 
 class GroupCommit:
@@ -68,7 +65,7 @@ class GroupCommit:
         self._awaited = 0
         self._closing = False
         self._ended = False
-        self._waiting: set[asyncio.Future[Any]] = set()
+        self._group: Sequence[_Job] = ()  # which is being worked on
         self._closers: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -80,21 +77,15 @@ class GroupCommit:
             LedgerClosedError: If the thread has ended.
             LedgerUnavailableError: If the group could not be written.
         """
-        loop = asyncio.get_running_loop()
-        job = _Job(request, loop.create_future(), loop)
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         # The lock orders a submission and the end of the queue: no caller may wait for a thread that has gone.
         with self._lock:
             if self._closing:
                 raise LedgerClosedError("The ledger is closed. Nothing was sent; open it again.")
-            self._jobs.append(job)
+            self._jobs.append((request, future))
             if len(self._jobs) == self._awaited:
                 self._changed.notify()
-        self._waiting.add(job.future)
-        try:
-            answer: T = await job.future
-        finally:
-            self._waiting.discard(job.future)
-        return answer
+        return await future
 
     async def aclose(self, *, within: float | None = None) -> bool:
         """Do what is queued, then end the thread; whether it has ended, *within* so many seconds.
@@ -124,7 +115,9 @@ class GroupCommit:
 
     def _give_up(self, loop: asyncio.AbstractEventLoop) -> None:
         # Nobody shall wait for the rest of a deadline for a thread that is left behind.
-        for future in self._waiting:
+        with self._lock:
+            waiting = [future for _, future in (*self._group, *self._jobs)]
+        for future in waiting:
             if future.get_loop() is loop and not future.done():
                 future.set_exception(LedgerClosedError("The ledger was closed before it had answered."))
 
@@ -144,18 +137,19 @@ class GroupCommit:
     def _take_jobs(self) -> None:
         while group := self._gather():
             try:
-                results = self._work([job.request for job in group])
+                results = self._work([request for request, _ in group])
             except Exception as error:  # noqa: BLE001  whatever it is, each caller must hear of it and the thread go on
                 # Ours can be copied, and a traceback belongs to one task.
                 results = [copy(error) if isinstance(error, PayProError) else error for _ in group]
             _wake(group, results)
+            self._group = ()
 
     def _gather(self) -> list[_Job]:
         """What waits, as soon as that is enough; nothing once all is done and there will be no more."""
         with self._lock:
             self._wait_for(1, timeout=None)
             self._wait_for(min(self._enough(), _MOST), timeout=_LONGEST_WAIT)
-            group = self._jobs[:_MOST]
+            group = self._group = self._jobs[:_MOST]
             del self._jobs[:_MOST]
         return group
 
@@ -167,8 +161,8 @@ class GroupCommit:
 
 def _wake(group: Sequence[_Job], results: Sequence[Any]) -> None:
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Any]]] = {}
-    for job, result in zip(group, results, strict=True):
-        by_loop.setdefault(job.loop, []).append((job.future, result))
+    for (_, future), result in zip(group, results, strict=True):
+        by_loop.setdefault(future.get_loop(), []).append((future, result))
     for loop, pairs in by_loop.items():
         _call_soon(loop, _resolve, pairs)
 
