@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cpu, csv_file, durability, latency, ledger, machine, memory, pipeline, throughput
+from benchmarks import cpu, csv_file, durability, large, latency, ledger, machine, memory, pipeline, throughput
 from benchmarks.constant_server import constant_server, late_server
 from benchmarks.databases import postgres
 from benchmarks.processes import Cores, FailedError, run_python
@@ -21,7 +21,8 @@ from benchmarks.report import PAGE, Report, as_json, as_text, with_figures
 from benchmarks.subject import Found, Measurement, Setting, Subject
 
 SUBJECTS = {
-    one.SUBJECT.name: one.SUBJECT for one in (throughput, latency, durability, pipeline, ledger, memory, cpu, csv_file)
+    one.SUBJECT.name: one.SUBJECT
+    for one in (throughput, latency, durability, pipeline, ledger, large, memory, cpu, csv_file)
 }
 
 
@@ -40,6 +41,7 @@ def main() -> int:
         except FailedError as error:
             report.failures.append(str(error))
     report.about["rounds"] = f"{options.rounds}, each measurement of pace {options.seconds:g} s"
+    report.others.append(machine.busy())
     report.about["load after"] = machine.load()
     report.about["took"] = f"{time.monotonic() - began:.0f} s"
     print(as_text(report))
@@ -55,7 +57,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("subjects", nargs="*", metavar="subject", help=f"what to measure: {', '.join(SUBJECTS)} (all)")
     parser.add_argument("--quick", action="store_true", help="one short round of less: the order of things, no more")
     parser.add_argument("--rounds", type=int, help="rounds through all measurements (5; 1 with --quick)")
-    parser.add_argument("--seconds", type=float, help="how long each measurement of pace counts (0.6)")
+    parser.add_argument("--seconds", type=float, help="how long each measurement of pace counts (0.3)")
     parser.add_argument("--server", choices=["nginx", "asyncio"], help="the constant server (nginx if installed)")
     parser.add_argument("--postgres", metavar="URL", help="a database that may be filled (a server of our own)")
     parser.add_argument("--folder", type=Path, help="where ledgers and files lie; its disk matters (temporary folder)")
@@ -65,7 +67,7 @@ def _options() -> argparse.Namespace:
     if unknown := set(options.subjects) - set(SUBJECTS):
         parser.error(f"no subject: {', '.join(sorted(unknown))}")
     options.rounds = options.rounds or (1 if options.quick else 5)
-    options.seconds = options.seconds or (0.2 if options.quick else 0.6)
+    options.seconds = options.seconds or (0.2 if options.quick else 0.3)
     return options
 
 
@@ -90,23 +92,26 @@ def _servers(folder: Path, cores: Cores, options: argparse.Namespace, report: Re
 
 def _measure(report: Report, subjects: Sequence[Subject], setting: Setting, cores: Cores, rounds: int) -> None:
     plans = {subject.name: list(subject.measurements(setting)) for subject in subjects}
-    # Two subjects that ask for the same share one process a round.
-    wanted = {one.arguments: one for plan in plans.values() for one in plan}
-    figures: dict[tuple[str, ...], list[dict[str, Any]]] = {arguments: [] for arguments in wanted}
-    failed: set[tuple[str, ...]] = set()
-    for number, (at, one) in ((number, each) for number in range(rounds) for each in enumerate(wanted.values(), 1)):
-        if number >= one.rounds or one.arguments in failed:
-            continue
-        _note(f"round {number + 1} of {rounds}, {at} of {len(wanted)}: {one.row}, {one.column:,}")
-        try:
-            figures[one.arguments].append(_run(one, setting, cores))
-        except FailedError as error:
-            failed.add(one.arguments)
-            report.failures.append(f"{one.row} at {one.column}: {error}")
+    wanted = {one.process: one for plan in plans.values() for one in plan}
+    figures: dict[object, list[dict[str, Any]]] = {process: [] for process in wanted}
+    failed: set[object] = set()
+    for number in range(rounds):
+        report.others.append(machine.busy())
+        for at, one in enumerate(wanted.values(), 1):
+            if number >= one.rounds or one.process in failed:
+                continue
+            _note(f"round {number + 1} of {rounds}, {at} of {len(wanted)}: {one.row}, {one.column:,}")
+            try:
+                figures[one.process].append(_run(one, setting, cores))
+            except FailedError as error:
+                failed.add(one.process)
+                report.failures.append(f"{one.row} at {one.column}: {error}")
     _note("")
     for subject in subjects:
-        found = Found({one.cell: figures[one.arguments] for one in plans[subject.name] if figures[one.arguments]})
-        report.sections.append(subject.section(found))
+        found = Found({one.cell: figures[one.process] for one in plans[subject.name] if figures[one.process]})
+        section = subject.section(found)
+        section.noisy = found.noisy
+        report.sections.append(section)
         report.raw[subject.name] = {f"{row}, {column}": each for (row, column), each in found.figures.items()}
 
 

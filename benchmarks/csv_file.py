@@ -27,12 +27,14 @@ def _measurements(setting: Setting) -> Iterator[Measurement]:
     for count in (least, most):
         for row in (READER, PLAN, SPREADSHEET):
             arguments = ("-m", "benchmarks.csv_file", row, str(count), str(setting.folder))
-            yield Measurement(row=row, column=count, arguments=arguments, timeout=300)
+            rounds = 2 if count > 100_000 else 1000
+            yield Measurement(row=row, column=count, arguments=arguments, rounds=rounds, timeout=300)
 
 
 def _section(found: Found) -> Section:
     tables = [
         found.table("Rows a second", "rows", "rate", "{:,.0f}"),
+        found.table("Microseconds of CPU for each row", "rows", "cpu", "{:.2f}", scale=1e6),
         found.table("Peak memory in MiB", "rows", "peak", "{:.1f}", scale=1 / MEBIBYTE),
     ]
     counts = sorted({count for _, count in found.figures})

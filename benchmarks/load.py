@@ -80,7 +80,7 @@ async def full(load: Load, concurrency: int, seconds: float) -> dict[str, float]
 
 async def offered(load: Load, concurrency: int, seconds: float) -> dict[str, float]:
     """Begin calls evenly at 60 % of what the case can do; each counts from the moment at which it was due."""
-    capacity = await full(load, concurrency, min(1.0, seconds))
+    capacity = await full(load, concurrency, min(0.5, seconds))
     loop = asyncio.get_running_loop()
     spacing = 1.0 / (SHARE * capacity["rate"])
     took: list[float] = []
@@ -100,8 +100,8 @@ async def offered(load: Load, concurrency: int, seconds: float) -> dict[str, flo
         running.add(task)
         task.add_done_callback(running.discard)
     await asyncio.gather(*running)
-    rate, busy = total / (loop.time() - began), (time.process_time() - cpu_began) / (loop.time() - began)
-    return {"capacity": capacity["rate"], "rate": rate, "busy": busy, "calls": capacity["calls"], **_latency(took)}
+    rate, cpu_us = total / (loop.time() - began), 1e6 * (time.process_time() - cpu_began) / total
+    return {"capacity": capacity["rate"], "rate": rate, "cpu_us": cpu_us, "calls": capacity["calls"], **_latency(took)}
 
 
 def _latency(took: list[float]) -> dict[str, float]:

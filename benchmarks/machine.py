@@ -10,8 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-__all__ = ["about", "has", "load", "peak_bytes"]
+__all__ = ["about", "busy", "has", "load", "peak_bytes"]
 
+_LOOK_SECONDS = 1.0
 _PACKAGES = ("paypro-async", "httpx", "httpcore", "aiohttp", "stripe", "sqlalchemy", "psycopg", "attrs")
 
 
@@ -43,6 +44,22 @@ def has(package: str) -> bool:
 def load() -> str:
     """How busy the machine was in the last 1, 5 and 15 minutes."""
     return ", ".join(f"{one:.2f}" for one in os.getloadavg()) if hasattr(os, "getloadavg") else "not known"
+
+
+def busy() -> float:
+    """How much of the machine's processors others use, from 0 to 1, while this process waits for a moment."""
+    status = Path("/proc/stat")
+    if not status.exists():
+        cores = os.cpu_count() or 1
+        return min(1.0, os.getloadavg()[0] / cores) if hasattr(os, "getloadavg") else 0.0
+
+    def ticks() -> tuple[int, int]:
+        # user, nice, system, idle, iowait, irq, softirq, steal; a machine whose time is stolen is busy too.
+        each = [int(one) for one in status.read_text(encoding="ascii").split("\n", 1)[0].split()[1:9]]
+        return sum(each), each[3] + each[4]
+
+    (all_before, idle_before), _, (all_after, idle_after) = ticks(), time.sleep(_LOOK_SECONDS), ticks()
+    return 1.0 - (idle_after - idle_before) / max(1, all_after - all_before)
 
 
 def peak_bytes() -> float:

@@ -7,13 +7,15 @@ from typing import Any
 
 from attrs import asdict, define, field
 
-from benchmarks.subject import Goal, Section, Table
+from benchmarks.subject import MOST_SPREAD, Goal, Section, Table
 
 __all__ = ["PAGE", "Report", "as_json", "as_text", "with_figures"]
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 _BEGIN = "<!-- bench {}: begin (python -m benchmarks --write writes this) -->\n"
 _END = "<!-- bench {}: end -->\n"
+MOST_BUSY = 0.1
+"""How much of the machine others may use before the report says so."""
 _MET = {True: "ok", False: "MISSED", None: "not measured"}
 
 
@@ -25,12 +27,32 @@ class Report:
         about: The machine, the versions, and how it was measured.
         raw: The figures of every round, by subject and cell.
         failures: What could not run, and why.
+        others: How much of the machine others used, from 0 to 1, before each round and at the end.
     """
 
     about: dict[str, str]
     sections: list[Section] = field(factory=list)
     raw: dict[str, dict[str, Any]] = field(factory=dict)
     failures: list[str] = field(factory=list)
+    others: list[float] = field(factory=list)
+
+    @property
+    def warning(self) -> str | None:
+        """That the machine was not ours alone."""
+        most = max(self.others, default=0.0)
+        if most <= MOST_BUSY:
+            return None
+        return f"others used up to {most:.0%} of this machine's processors: compare figures by CPU, if at all"
+
+    @property
+    def warnings(self) -> list[str]:
+        """Why the figures are to be doubted; those of a subject are named with it."""
+        noisy = [
+            f"{section.name}: rounds lie more than {MOST_SPREAD:.0%} apart: {'; '.join(section.noisy)}"
+            for section in self.sections
+            if section.noisy
+        ]
+        return [*([self.warning] if self.warning else []), *noisy]
 
 
 def as_text(report: Report) -> str:
@@ -41,7 +63,9 @@ def as_text(report: Report) -> str:
         for table in section.tables:
             lines += ["", table.title, *_text_table(table)]
         if section.goals:
-            lines += ["", f"{'Ratios':54} clock     CPU", *(_text_goal(one) for one in section.goals)]
+            lines += ["", f"{'Ratios':64} clock     CPU", *(_text_goal(one) for one in section.goals)]
+    if report.warnings:
+        lines += ["", "Warnings", *(f"  {warning}" for warning in report.warnings)]
     if report.failures:
         lines += ["", "Could not run", *(f"  {failure}" for failure in report.failures)]
     return "\n".join(lines)
@@ -51,7 +75,16 @@ def as_json(report: Report) -> str:
     """The same with the figures of every round, for a program."""
     goals = [{**asdict(one), "met": one.met} for section in report.sections for one in section.goals]
     return json.dumps(
-        {**report.about, "goals": goals, "figures": report.raw, "failures": report.failures}, indent=2, default=str
+        {
+            **report.about,
+            "others": report.others,
+            "warnings": report.warnings,
+            "goals": goals,
+            "figures": report.raw,
+            "failures": report.failures,
+        },
+        indent=2,
+        default=str,
     )
 
 
@@ -62,7 +95,7 @@ def with_figures(page: str, report: Report) -> str:
         ValueError: If the page has no section for one.
     """
     for section in report.sections:
-        body = [*_markdown_about(report.about), ""]
+        body = [*_markdown_about(report.about), *_markdown_warnings(report, section), ""]
         for table in section.tables:
             body += [f"**{table.title}**", "", *_markdown_table(table), ""]
         if section.goals:
@@ -89,7 +122,7 @@ def _text_table(table: Table) -> list[str]:
 
 def _text_goal(one: Goal) -> str:
     value, by_cpu, goal = _goal_texts(one)
-    line = f"  {one.name:50} {value:>7} {by_cpu:>7}"
+    line = f"  {one.name:60} {value:>7} {by_cpu:>7}"
     return f"{line}   {goal}  {_MET[one.met]}" if goal else line
 
 
@@ -103,6 +136,13 @@ def _goal_texts(one: Goal) -> tuple[str, str, str]:
 def _markdown_about(about: Mapping[str, str]) -> list[str]:
     wanted = ("command", "date", "machine", "python", "versions", "server", "one fsync", "load before", "rounds")
     return [f"- {name}: `{about[name]}`" for name in wanted if name in about]
+
+
+def _markdown_warnings(report: Report, section: Section) -> list[str]:
+    lines = [f"- **busy machine**: {report.warning}"] if report.warning else []
+    if section.noisy:
+        lines.append(f"- **rounds more than {MOST_SPREAD:.0%} apart**: {'; '.join(section.noisy)}")
+    return lines
 
 
 def _markdown_table(table: Table) -> list[str]:

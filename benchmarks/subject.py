@@ -1,6 +1,6 @@
 """What one module of this package tells the others: what it measures, and how it reads what was found."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -8,6 +8,8 @@ from attrs import define, field, frozen
 
 __all__ = ["Cell", "Found", "Goal", "Measurement", "Section", "Setting", "Subject", "Table", "divided"]
 
+MOST_SPREAD = 0.3
+"""How far the rounds of a figure may lie apart, of their median, before the report says so."""
 Cell = tuple[str, int]
 """A row and a column of a table: a case and its concurrency, or what was measured and how many."""
 
@@ -38,7 +40,7 @@ class Measurement:
     """One process, and where its figures belong.
 
     Args:
-        arguments: Of this Python. Two subjects that ask for the same share one process.
+        arguments: Of this Python.
         rounds: How often at most, for what takes minutes.
         timeout: Seconds after which it has failed.
         own_folder: Whether a fresh folder is the last argument.
@@ -56,6 +58,11 @@ class Measurement:
     @property
     def cell(self) -> Cell:
         return self.row, self.column
+
+    @property
+    def process(self) -> tuple[bool, tuple[str, ...]]:
+        """What tells it from others: two subjects that ask for the same share one process a round."""
+        return self.both_cores, self.arguments
 
 
 @frozen
@@ -96,19 +103,29 @@ class Table:
 
 @define
 class Section:
-    """What one subject has to say."""
+    """What one subject has to say.
+
+    Args:
+        noisy: The figures whose rounds lie far apart, as people read them.
+    """
 
     name: str
     title: str
     tables: list[Table] = field(factory=list)
     goals: list[Goal] = field(factory=list)
+    noisy: Sequence[str] = ()
 
 
 @define
 class Found:
-    """The figures of one subject, one for each round."""
+    """The figures of one subject, one for each round.
+
+    Attributes:
+        noisy: Those that a table was made of and whose rounds lie far apart.
+    """
 
     figures: dict[Cell, list[Mapping[str, float]]] = field(factory=dict)
+    noisy: list[str] = field(factory=list)
 
     def all(self, figure: str, row: str, column: int) -> list[float]:
         return [one[figure] for one in self.figures.get((row, column), []) if figure in one]
@@ -132,6 +149,11 @@ class Found:
             middles = [self.median(figure, row, column) for column in columns]
             texts = ["-" if one is None else form.format(scale * one) for one in middles]
             spreads = [self._spread(figure, row, column) for column in columns]
+            self.noisy += [
+                f"{title}: {row}, {column:,} ({spread:.0%})"
+                for column, spread in zip(columns, spreads, strict=True)
+                if spread > MOST_SPREAD
+            ]
             rows[row] = (*texts, f"{max(spreads):.0%}")
         return Table(title, corner, (*(f"{one:,}" for one in columns), "spread"), rows)
 
