@@ -96,12 +96,12 @@ def _groups(numbers: Sequence[str], group: int) -> Iterator[Sequence[str]]:
 
 
 def _claim(trade_no: str) -> Any:
-    from paypro_async._core.intent import build_payout, prepare
+    from paypro_async._core.intent import fields_of, prepare
     from paypro_async._core.regions import region_named
 
     spec = region_named("india")
     # Each pays another person.
-    content = build_payout(spec, {**FIELDS, "bank_number": f"{secrets.randbelow(9 * 10**11) + 10**11}"})
+    content = fields_of(spec, {**FIELDS, "bank_number": f"{secrets.randbelow(9 * 10**11) + 10**11}"})
     return prepare(spec, content, merchant_no=MERCHANT_NO, trade_no=trade_no, defaults={}, settle_after=60.0)
 
 
