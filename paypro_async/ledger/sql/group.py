@@ -129,7 +129,7 @@ _INSERT_EVENT = Insert(EVENT, {"postgresql": f"RETURNING id, {CLOCK['postgresql'
 # The database refuses what is no longer so: another process may be writing.
 _UPDATE_PAYOUT = Update(MUTABLE, (payout.c.merchant_no, payout.c.trade_no, *SEEN))
 # Seconds. A group that decided by what it knew, and waited so long for others' locks, would write a time from before.
-_PROMPT = 0.2
+_PROMPT = 1.0
 _NOTHING: Mapping[Key, Known] = MappingProxyType({})
 
 
@@ -227,7 +227,8 @@ class Group:
         unknown = moving - self.rows.keys()
         if self._trusting and not unknown:
             return
-        self.rows |= _find(self._connection, unknown, lock=self._shared)
+        # All of them where they are locked, since that has its order.
+        self.rows |= _find(self._connection, moving if self._shared else unknown, lock=self._shared)
         if not self._trusting:
             claiming = {request.key for request in self._requests if isinstance(request, Claim)} - moving
             self.rows |= _find(self._connection, claiming, lock=False)
