@@ -4,16 +4,19 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from attrs import evolve
 
 from paypro_async._core.lifecycle import Cause, Reply, State
 from paypro_async._core.wire import Phase
 from paypro_async.errors import PaidMeanwhileError, PayProWarning
+from paypro_async.ledger.sql import group
 from paypro_async.ledger.sql.group import Claim, Group, Move
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.intents import ACCOUNT, MERCHANT, again, ageless, change, intent
 from tests.support.machine_faults import Make
+from tests.support.postgres import Server
 
 Two = tuple[SqlLedger, SqlLedger]
 
@@ -132,3 +135,23 @@ async def test_one_payout_may_occur_in_a_group_more_than_once(two: Two):
 
     assert (claimed.done, moved.done, twice.done) == (True, True, False)
     assert ageless(await mine.get(MERCHANT, "W1")) == ageless(moved.entry)
+
+
+async def test_a_group_that_waited_for_a_lock_writes_no_time_from_before(
+    server: Server, make: Make, monkeypatch: pytest.MonkeyPatch
+):
+    """Its attempt is as old as what it has read last, and not as its question for the lock."""
+    monkeypatch.setattr(group, "_PROMPT", 0.1)
+    url = await server.ledger()
+    ledger = make(url)
+    await ledger.open(ACCOUNT)
+    async with await psycopg.AsyncConnection.connect(url) as other:
+        await other.execute("LOCK TABLE event IN EXCLUSIVE MODE")
+        claiming = asyncio.create_task(ledger.claim(intent("W1")))
+        await asyncio.sleep(0.3)
+        (released,) = await (await other.execute("SELECT extract(epoch from clock_timestamp())::float8")).fetchone()
+        await other.rollback()
+        claimed = await claiming
+
+    assert claimed.entry.sent_at.timestamp() >= released
+    assert len(await ledger.history(MERCHANT, "W1")) == 1
