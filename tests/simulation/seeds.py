@@ -5,8 +5,8 @@ search and no finding: ``python -m tests.simulation --mutation '...'`` says the 
 """
 
 FOUND_AT: dict[str, int] = {
-    "HTTP 429 is sent again without being asked about": 88,
-    "a belief takes back a newer attempt": 2397,
+    "HTTP 429 is sent again without being asked about": 105,
+    "a belief takes back a newer attempt": 131,
     "a cancelled call says that nothing was sent": 597,
     "a contradiction is not noticed": 848,
     "a duplicate is a refusal": 313,
@@ -28,7 +28,7 @@ FOUND_AT: dict[str, int] = {
     "another amount is the same payout": 12,
     "calls that join are not compared": 609,
     "one absence is enough": 39,
-    "reconciling does not wait for the settle window": 39,
+    "reconciling does not wait for the settle window": 107,
     "resend='never' of the entry is ignored": 221,
     "resend='never' sends again": 25,
     "that an attempt is in doubt is forgotten": 1602,

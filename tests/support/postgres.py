@@ -37,8 +37,10 @@ _ITSELF = """
 _names = itertools.count()
 
 
-def _memory() -> str | None:
-    """A folder in memory with room for some hundred databases, or None: a disk makes and removes their files slowly."""
+def memory() -> str | None:
+    """A folder in memory with room for some hundred databases, or None: a disk makes and removes their files slowly,
+    and has a ledger wait for each of its writes.
+    """
     place = Path("/dev/shm")
     roomy = place.is_dir() and os.access(place, os.W_OK) and shutil.disk_usage(place).free > _ROOM
     return str(place) if roomy else None
@@ -53,7 +55,7 @@ class Server:
 
     def __init__(self, *, durable: bool = False) -> None:
         # Not in pytest's folder: the server runs as a user of its own, who may not enter that.
-        self._folder = Path(tempfile.mkdtemp(prefix="paypro-pg-", dir=None if durable else _memory()))
+        self._folder = Path(tempfile.mkdtemp(prefix="paypro-pg-", dir=None if durable else memory()))
         with PostgresServer._lock:  # several processes would make that user at one time
             self._installed = PostgresServer(self._folder, cleanup_mode=None)
             self._installed.ensure_pgdata_inited()
