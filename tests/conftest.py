@@ -15,8 +15,8 @@ from tests.support.postgres import Server, memory
 # What a test copies is not for others to read: of a ledger that is, every user is warned.
 os.umask(0o077)
 
-# Here pytest makes its folders. Whether a disk has what was written shows when the power fails, and no test waits for that:
-# those about power have a disk of their own (tests/support/disk.py).
+# Here pytest makes its folders. Whether a disk has what was written shows when the power fails, and the tests of that
+# have a disk of their own (tests/support/disk.py).
 if (_memory := memory()) is not None:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", _memory)
 

@@ -70,14 +70,15 @@ def test_a_final_state_moves_only_where_the_platform_takes_its_word_back():
     assert LEGAL[State.REVIEW, State.NEW] == {Cause.PERSON}
 
 
-@pytest.mark.parametrize(("state", "to", "cause"), list(product(State, State, Cause)))
-def test_a_change_that_is_not_in_the_table_cannot_be_made(state: State, to: State, cause: Cause):
+@pytest.mark.parametrize(("state", "to"), list(product(State, State)))
+def test_a_change_that_is_not_in_the_table_cannot_be_made(state: State, to: State):
     """Whoever wants to write it."""
-    if cause in LEGAL.get((state, to), ()):
-        assert change(state, to, cause).to is to
-    else:
-        with pytest.raises(ValueError, match=f"cannot go from {state} to {to} by {cause}"):
-            change(state, to, cause)
+    for cause in Cause:
+        if cause in LEGAL.get((state, to), ()):
+            assert change(state, to, cause).to is to
+        else:
+            with pytest.raises(ValueError, match=f"cannot go from {state} to {to} by {cause}"):
+                pytest.fail(f"{cause}: {change(state, to, cause)}")
 
 
 def test_a_claimed_intent_is_its_first_attempt():

@@ -1,5 +1,7 @@
 """Words are written for people: they turn an answer into a question, and decide nothing else."""
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,11 +53,11 @@ MISSING = ["order not exist", "ORDER_NOT_FOUND", "no such order", "unknown trade
 
 
 @pytest.mark.parametrize("words", TROUBLE + ACCEPTANCE)
-@pytest.mark.parametrize("code", ["60019", "00029", "1001", "9999"])
-def test_outer_words_of_trouble_or_of_acceptance_turn_a_refusal_into_a_question(words: str, code: str):
+def test_outer_words_of_trouble_or_of_acceptance_turn_a_refusal_into_a_question(words: str):
     """An order may have been taken all the same: "no such order" is believed after the settle window alone."""
     assert speaks_of_doubt(words)
-    assert paid(reply(code=code, msg=words)).verdict is Verdict.UNKNOWN
+    for code in ("60019", "00029", "1001", "9999"):
+        assert paid(reply(code=code, msg=words)).verdict is Verdict.UNKNOWN, code
 
 
 @pytest.mark.parametrize("words", DUPLICATE)
@@ -79,8 +81,7 @@ EVERY = TROUBLE + ACCEPTANCE + DUPLICATE + REFUSALS + MISSING
 
 
 @pytest.mark.parametrize("words", EVERY)
-@pytest.mark.parametrize("name", ["desc", "message", "remark", "name", "utr"])
-def test_words_inside_an_order_decide_nothing(words: str, name: str):
+def test_words_inside_an_order_decide_nothing(words: str):
     """Platforms echo what they were sent, a payee called "Sign Systems Ltd" too; the status alone decides."""
     statuses = {
         "0000": Verdict.PAID,
@@ -92,9 +93,9 @@ def test_words_inside_an_order_decide_nothing(words: str, name: str):
         "5000": Verdict.UNKNOWN,
         "PENDING": Verdict.UNKNOWN,
     }
-    for status, verdict in statuses.items():
-        assert paid(reply(order(status, **{name: words}))).verdict is verdict
-        assert asked(reply(order(status, **{name: words}))).verdict is verdict
+    for name, (status, verdict) in product(("desc", "message", "remark", "name", "utr"), statuses.items()):
+        assert paid(reply(order(status, **{name: words}))).verdict is verdict, (name, status)
+        assert asked(reply(order(status, **{name: words}))).verdict is verdict, (name, status)
 
 
 @pytest.mark.parametrize("words", EVERY)
