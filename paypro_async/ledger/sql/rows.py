@@ -5,7 +5,7 @@ the order of the columns that are named above them: a loop over their names cost
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -68,7 +68,7 @@ EVENT: _Columns = _columns(event, "merchant_no trade_no at from_state to_state c
 SELECT_ENTRY: Select[Any] = select(payout, clock().label("clock"))
 """The rows that :func:`entry_of` reads."""
 
-seen_of = attrgetter(*(column.name for column in SEEN))
+seen_of: Callable[[Row[Any]], tuple[Any, ...]] = attrgetter(*(column.name for column in SEEN))
 """The values of ``SEEN`` in a row of ``payout``."""
 
 
