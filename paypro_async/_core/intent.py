@@ -6,7 +6,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field
 
 from paypro_async._core.codec import json_bytes
 from paypro_async._core.errors import InvalidPayoutError, Problem
@@ -14,6 +14,7 @@ from paypro_async._core.field_checks import TEXT, TRADE_NO, amount_problem, amou
 from paypro_async._core.money import amount_text, parse_amount
 from paypro_async._core.regions import Field, RegionSpec
 from paypro_async._core.secret import HiddenFields
+from paypro_async._core.values import frozen
 
 __all__ = ["Intent", "fields_of", "fingerprint_of", "prepare"]
 

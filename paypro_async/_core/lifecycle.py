@@ -16,12 +16,13 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from attrs import field, frozen
+from attrs import field
 
 from paypro_async._core.bounds import LONGEST, SHORT, cut, cut_number
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult, PayoutStatus
 from paypro_async._core.states import FINAL, LEGAL, PAID_NOTHING, Cause, Reply, State
+from paypro_async._core.values import frozen
 from paypro_async._core.wire import Phase
 
 __all__ = [

@@ -3,9 +3,8 @@
 from decimal import Decimal
 from enum import StrEnum
 
-from attrs import frozen
-
 from paypro_async._core.errors import PayProError
+from paypro_async._core.values import frozen
 
 __all__ = [
     "Balance",

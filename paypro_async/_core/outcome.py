@@ -19,7 +19,7 @@ import re
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from paypro_async._core.codec import ReadingError
 from paypro_async._core.models import Balance
@@ -34,6 +34,7 @@ from paypro_async._core.platform_text import (
     shown,
     words,
 )
+from paypro_async._core.values import frozen
 from paypro_async._core.verdict import Verdict
 from paypro_async._core.wire import (
     NO_DATA,

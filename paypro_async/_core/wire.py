@@ -6,9 +6,10 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Protocol
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from paypro_async._core.codec import Note, ReadingError, json_bytes, read, read_json
+from paypro_async._core.values import frozen
 
 __all__ = [
     "NO_DATA",

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from attrs import field, frozen
+from attrs import field
 
 from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event, State
+from paypro_async._core.values import frozen
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError, PaidMeanwhileError
 
 __all__ = [
