@@ -4,7 +4,6 @@ A ledger writes the first of them itself, and the database copies those under ot
 ledger wrote: what is paid to whom, its fingerprint and its payment key belong together, as wages of the same people do.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -16,13 +15,15 @@ __all__ = ["make_large", "spread_number"]
 
 PEOPLE = 50_000
 """Payouts that the ledger writes itself: about as many as an index of five million payments has pages."""
-_SCATTERED = ("payout_payment", "payout_platform_no")
+_ONE_BY_ONE = 0.2
+"""The share of the copies that is added while the indexes are there: what is built at once is packed so tightly that
+each page would be split by the next claim, and what has grown is not."""
 _FAST = (
     "PRAGMA journal_mode=OFF",
     "PRAGMA synchronous=OFF",
     "PRAGMA locking_mode=EXCLUSIVE",
     "PRAGMA temp_store=MEMORY",
-    "PRAGMA cache_size=-500000",
+    "PRAGMA cache_size=-1000000",
     "PRAGMA threads=2",
 )
 
@@ -32,15 +33,26 @@ def spread_number(copy: int, number: int, end: str = "") -> str:
     return f"{copy:04d}-{number:08d}{end}"
 
 
-def make_large(path: Path, count: int) -> None:
-    """Make a ledger of *count* payouts, each of them paid."""
-    people = min(PEOPLE, count)
-    asyncio.run(_begin(path, people))
+async def make_large(path: Path, count: int, *, people: int = PEOPLE) -> None:
+    """Make a ledger of *count* payouts to *people*, each of them paid."""
+    await _begin(path, people)
+    copies = count // people
+    at_once = round(copies * (1 - _ONE_BY_ONE))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in _FAST:
             connection.execute(pragma)
-        with _without_triggers(connection):
-            _copy(connection, people, count)
+        for table in ("payout", "event"):
+            connection.execute(f"CREATE TEMP TABLE first_{table} AS SELECT * FROM {table} ORDER BY trade_no, rowid")  # noqa: S608  two names from above
+        connection.execute("BEGIN")
+        with _without(connection, "type = 'trigger'"):
+            with _without(connection, "name IN ('payout_payment', 'payout_platform_no')"):
+                for copy in range(1, at_once):
+                    _copy(connection, f"'{copy:04d}' || substr(trade_no, 5)")
+            for copy in range(at_once, copies):
+                # Behind the same person's in another copy, so that they come to lie all over the index.
+                other = f"printf('%04d', (CAST(substr(trade_no, 6) AS INTEGER) * 7 + {copy}) % {at_once})"
+                _copy(connection, f"{other} || substr(trade_no, 5) || '-{copy:04d}'")
+        connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode=WAL")
 
 
@@ -51,38 +63,26 @@ async def _begin(path: Path, people: int) -> None:
 
 
 @contextmanager
-def _without_triggers(connection: sqlite3.Connection) -> Iterator[None]:
-    """Drops the triggers, and those indexes that a row in order does not stand at the end of.
-
-    They are made again, as the ledger made them, when all rows are there.
-    """
-    made = connection.execute(
-        "SELECT type, name, sql FROM sqlite_master WHERE type = 'trigger' OR name IN (?, ?)", _SCATTERED
-    ).fetchall()
-    connection.execute("BEGIN")
+def _without(connection: sqlite3.Connection, which: str) -> Iterator[None]:
+    """Drops these triggers or indexes for the block; then they are made again, as the ledger made them."""
+    made = connection.execute(f"SELECT type, name, sql FROM sqlite_master WHERE {which}").fetchall()  # noqa: S608  a text from above
     for kind, name, _ in made:
         connection.execute(f"DROP {kind} {name}")
     yield
     for _, _, statement in made:
         connection.execute(statement)
-    connection.execute("COMMIT")
 
 
-def _copy(connection: sqlite3.Connection, people: int, count: int) -> None:
+def _copy(connection: sqlite3.Connection, number: str) -> None:
+    """Add the first payouts once more; *number* makes the trade number of each from its own."""
+    new = {
+        "trade_no": number,
+        "content": f"replace(content, trade_no, {number})",
+        "platform_trade_no": "lower(hex(randomblob(16)))",
+    }
     for table in ("payout", "event"):
         names = [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})") if name != "id"]
-        connection.execute(f"CREATE TEMP TABLE first AS SELECT * FROM {table} ORDER BY trade_no, rowid")  # noqa: S608  as below
-        for copy in range(1, -(-count // people)):
-            number = f"'{copy:04d}' || substr(trade_no, 5)"
-            new = {
-                "trade_no": number,
-                "content": f"replace(content, trade_no, {number})",
-                "platform_trade_no": "lower(hex(randomblob(16)))",
-            }
-            values = ", ".join(new.get(name, name) for name in names)
-            beyond = spread_number(0, count - copy * people)
-            connection.execute(
-                f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM first"  # noqa: S608  names of the schema
-                f" WHERE trade_no < '{beyond}' ORDER BY rowid"
-            )
-        connection.execute("DROP TABLE temp.first")
+        values = ", ".join(new.get(name, name) for name in names)
+        connection.execute(
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM first_{table} ORDER BY rowid"  # noqa: S608  names of the schema
+        )
