@@ -7,7 +7,7 @@ import pytest
 
 from paypro_async import OutcomeUnknownError, PayoutStatus, PayProError, ReviewRequiredError, State
 from tests.support.bookkeeper import HONEST, Bookkeeper, Says, envelope
-from tests.support.merchant import MERCHANT_NO, client_of, fields
+from tests.support.merchant import MERCHANT_NO, aiohttp_client_of, fields
 from tests.support.virtual_time import VirtualRuntime, virtual_time
 
 INDIA = timedelta(hours=5, minutes=30)
@@ -34,7 +34,7 @@ async def test_an_order_that_was_there_before_our_only_attempt_is_a_persons(says
     """The same number and the same amount, months or an hour ago: nobody but a person can tell who was paid."""
     for paid in (None, at(-3600), at(-90 * 86_400), "", "yesterday", "0000-00-00 00:00:00"):
         time = {} if paid is None else {"successTime": paid}
-        async with Bookkeeper(says) as platform, client_of(platform) as client:
+        async with Bookkeeper(says) as platform, aiohttp_client_of(platform) as client:
             platform.book("T1", status=status, **time)
             for _ in range(2):
                 with pytest.raises(ReviewRequiredError, match="waits for a person") as caught:
@@ -52,7 +52,7 @@ async def test_an_order_that_was_there_before_our_only_attempt_is_a_persons(says
 @virtual_time
 async def test_an_order_that_was_paid_after_our_announcement_is_ours(says: Says):
     """Our request came twice: the reply to its copy says duplicate, and the order was paid after we announced it."""
-    async with Bookkeeper(says) as platform, client_of(platform) as client:
+    async with Bookkeeper(says) as platform, aiohttp_client_of(platform) as client:
         platform.book("T1", status="0000", successTime=at(1))
         result = await client.payout(**fields())
     assert (result.status, result.attempts) == (PayoutStatus.SUCCEEDED, 1)
@@ -63,7 +63,7 @@ async def test_an_order_that_was_paid_after_our_announcement_is_ours(says: Says)
 @virtual_time
 async def test_adopt_duplicates_takes_an_order_of_the_same_amount(says: Says, status: str, ends: PayoutStatus):
     """It was typed, so it counts."""
-    async with Bookkeeper(says) as platform, client_of(platform, adopt_duplicates=True) as client:
+    async with Bookkeeper(says) as platform, aiohttp_client_of(platform, adopt_duplicates=True) as client:
         platform.book("T1", status=status)
         assert (await client.payout(**fields())).status is ends
 
@@ -75,7 +75,7 @@ async def test_adopt_duplicates_takes_an_order_of_the_same_amount(says: Says, st
 async def test_an_order_of_another_amount_is_never_ours(says: Says, status: str, adopt: bool):
     """Whatever was typed and whenever it was paid."""
     for amount in ("301", "299.99", "30000", "3", "0.01"):
-        async with Bookkeeper(says) as platform, client_of(platform, adopt_duplicates=adopt) as client:
+        async with Bookkeeper(says) as platform, aiohttp_client_of(platform, adopt_duplicates=adopt) as client:
             platform.book("T1", amount=amount, status=status, successTime=at(1))
             with pytest.raises(ReviewRequiredError):
                 pytest.fail(f"{amount}: {await client.payout(**fields())}")
@@ -86,7 +86,7 @@ async def test_an_order_of_another_amount_is_never_ours(says: Says, status: str,
 @virtual_time
 async def test_a_duplicate_of_which_no_query_knows_is_a_persons(says: Says, way: str):
     """An archive may hold the order, or none: it is not sent again, and it is not called failed."""
-    async with Bookkeeper(says, unknown_order=way) as platform, client_of(platform, timeout=200) as client:
+    async with Bookkeeper(says, unknown_order=way) as platform, aiohttp_client_of(platform, timeout=200) as client:
         with pytest.raises(ReviewRequiredError):
             await client.payout(**fields())
     assert platform.kinds().count("payout") == 1
@@ -103,7 +103,7 @@ async def test_a_duplicate_of_our_own_earlier_attempt_is_ours(says: Says):
         if (platform.requests[-2][0], platform.kinds().count("payout")) == ("payout", 2):
             platform.book(trade_no)
 
-    async with Bookkeeper(answers, queries=queries) as platform, client_of(platform, timeout=300) as client:
+    async with Bookkeeper(answers, queries=queries) as platform, aiohttp_client_of(platform, timeout=300) as client:
         result = await client.payout(**fields())
     assert (result.status, result.attempts) == (PayoutStatus.PROCESSING, 2)
     assert platform.bookings == ["T1"]
@@ -118,7 +118,7 @@ async def test_a_query_never_says_that_another_amount_is_our_payout(amount: str,
     does not hold, the platform's word and its amount are handed on as they are.
     """
     says = Says(b"", 502, booked=False) if known == "sent" else HONEST
-    async with Bookkeeper(says) as platform, client_of(platform, timeout=3) as client:
+    async with Bookkeeper(says) as platform, aiohttp_client_of(platform, timeout=3) as client:
         if known != "not at all":
             with suppress(OutcomeUnknownError):
                 await client.payout(**fields())

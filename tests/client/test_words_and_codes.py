@@ -13,7 +13,7 @@ from paypro_async import (
     State,
 )
 from tests.support.bookkeeper import HONEST, UNKNOWN_ORDER, Bookkeeper, Says, envelope
-from tests.support.merchant import MERCHANT_NO, client_of, fields
+from tests.support.merchant import MERCHANT_NO, aiohttp_client_of, fields
 from tests.support.virtual_time import now, virtual_time
 
 WAYS = list(UNKNOWN_ORDER)
@@ -110,7 +110,7 @@ ALL = {**NOBODYS, **CONTRADICTIONS, **OUTER, **{f"status {name!r}": says for nam
 @virtual_time
 async def test_a_booked_payout_is_processing_whatever_was_answered(says: Says):
     """The order exists, and the first question shows it: never failed, never sent twice."""
-    async with Bookkeeper(says) as platform, client_of(platform, timeout=300) as client:
+    async with Bookkeeper(says) as platform, aiohttp_client_of(platform, timeout=300) as client:
         result = await client.payout(**fields())
         assert (result.status, result.attempts) == (PayoutStatus.PROCESSING, 1)
         assert platform.kinds() == ["payout", "query"]
@@ -125,7 +125,7 @@ async def test_a_booked_payout_is_processing_whatever_was_answered(says: Says):
 @virtual_time
 async def test_a_booked_payout_that_is_called_a_duplicate_is_a_persons(says: Says):
     """Nobody can tell our own order from another system's of the same amount; nothing is sent again."""
-    async with Bookkeeper(says) as platform, client_of(platform, timeout=300) as client:
+    async with Bookkeeper(says) as platform, aiohttp_client_of(platform, timeout=300) as client:
         with pytest.raises(ReviewRequiredError, match="waits for a person") as caught:
             await client.payout(**fields())
         with pytest.raises(ReviewRequiredError):
@@ -148,7 +148,7 @@ async def test_a_payout_that_was_not_booked_is_booked_once_or_not_at_all(says: S
     """
     refused = evolve(says, booked=False)
     answers = lambda _, count: refused if count == 1 else HONEST  # noqa: E731
-    async with Bookkeeper(answers, unknown_order=way) as platform, client_of(platform, timeout=300) as client:
+    async with Bookkeeper(answers, unknown_order=way) as platform, aiohttp_client_of(platform, timeout=300) as client:
         began = now()
         try:
             status = (await client.payout(**fields())).status
@@ -187,7 +187,7 @@ async def test_an_unlisted_refusal_ends_failed_after_two_questions(says: Says, w
     """However the platform speaks of unknown orders, it has said twice that there is none: two questions about the
     payout, and at most a control question and the balance besides.
     """
-    async with Bookkeeper(says, unknown_order=way) as platform, client_of(platform, timeout=30) as client:
+    async with Bookkeeper(says, unknown_order=way) as platform, aiohttp_client_of(platform, timeout=30) as client:
         began = now()
         result = await client.payout(**fields())
         assert now() - began < 10
@@ -209,7 +209,7 @@ async def test_a_query_that_is_closed_to_everybody_knows_of_no_order():
     answers = lambda sent, _: HONEST if sent["tradeNo"] == "T0" else Says(envelope("1010", "refused"))  # noqa: E731
     closed = [True]
     no_query = lambda trade_no, _: Says(envelope("9001", "not open")) if closed and trade_no else None  # noqa: E731
-    async with Bookkeeper(answers, queries=no_query) as platform, client_of(platform, timeout=90) as client:
+    async with Bookkeeper(answers, queries=no_query) as platform, aiohttp_client_of(platform, timeout=90) as client:
         await client.payout(**fields("T0"))
         with pytest.raises(OutcomeUnknownError, match="Money may have moved"):
             await client.payout(**fields())
@@ -226,7 +226,7 @@ async def test_a_question_refused_for_another_reason_does_not_say_that_nothing_w
     no_questions = lambda _, __: Says(envelope("1002", "sign error")) if broken else None  # noqa: E731
     codes = Codes(credentials={"1002"}) if listed else Codes()
     booked = Says(envelope("1010", "refused"))
-    async with Bookkeeper(booked, queries=no_questions) as platform, client_of(platform, codes=codes) as client:
+    async with Bookkeeper(booked, queries=no_questions) as platform, aiohttp_client_of(platform, codes=codes) as client:
         with pytest.raises(OutcomeUnknownError, match="Money may have moved"):
             await client.payout(**fields())
         broken.clear()

@@ -4,7 +4,7 @@ import pytest
 
 from paypro_async import Codes, ItemStatus, MemoryLedger, OutcomeUnknownError, PayoutStatus, State
 from tests.support.bookkeeper import HONEST, Bookkeeper, Says, envelope
-from tests.support.merchant import MERCHANT_NO, client_of, fields, payouts
+from tests.support.merchant import MERCHANT_NO, aiohttp_client_of, fields, payouts
 from tests.support.virtual_time import VirtualRuntime, now, virtual_time
 
 WORDS = [
@@ -43,7 +43,7 @@ async def test_words_inside_an_order_do_not_keep_it_open(words: str, status: str
         order = {"platFormTradeNo": "P-1", "status": status, "desc": words, "remark": sent["remark"]}
         return Says(envelope("0000", data=order), booked=False)
 
-    async with Bookkeeper(fails) as platform, client_of(platform) as client:
+    async with Bookkeeper(fails) as platform, aiohttp_client_of(platform) as client:
         result = await client.payout(**fields())
         assert (result.status, result.code) == (PayoutStatus.FAILED, status)
         assert len(platform.requests) <= 3
@@ -53,7 +53,7 @@ async def test_words_inside_an_order_do_not_keep_it_open(words: str, status: str
 @virtual_time
 async def test_words_inside_an_order_do_not_end_it(words: str):
     """0015 is processing and 0000 is paid, whatever is said beside them."""
-    async with Bookkeeper(message=words) as platform, client_of(platform) as client:
+    async with Bookkeeper(message=words) as platform, aiohttp_client_of(platform) as client:
         assert (await client.payout(**fields())).status is PayoutStatus.PROCESSING
         assert (await client.payout(**fields())).status is PayoutStatus.PROCESSING
         platform.orders["T1"]["status"] = "0000"
@@ -64,19 +64,19 @@ async def test_words_inside_an_order_do_not_end_it(words: str):
 @pytest.mark.parametrize("words", WORDS)
 @virtual_time
 async def test_the_words_of_one_refusal_stop_nothing(words: str, way: str):
-    """One row of fifty is refused under a code that no page lists; the other forty-nine are paid, and it is failed or,
+    """One row of 24 is refused under a code that no page lists; the others are paid, and it is failed or,
     where its words speak of something that may have been taken, unknown or a person's.
     """
     refused = Says(envelope("2002", words), booked=False)
     answers = lambda sent, _: refused if sent["tradeNo"] == "T7" else HONEST  # noqa: E731
-    async with Bookkeeper(answers, unknown_order=way) as platform, client_of(platform) as client:
+    async with Bookkeeper(answers, unknown_order=way) as platform, aiohttp_client_of(platform) as client:
         began = now()
-        report = await client.batch_payout(payouts(50), concurrency=8)
+        report = await client.batch_payout(payouts(24), concurrency=8)
         assert now() - began <= 3 * 60 + 60
         entry = await client.ledger.get(MERCHANT_NO, "T7")
     assert report.stopped is None
-    assert report.counts[ItemStatus.PROCESSING] == 49
-    assert sorted(platform.bookings) == sorted(f"T{number}" for number in range(50) if number != 7)
+    assert report.counts[ItemStatus.PROCESSING] == 23
+    assert sorted(platform.bookings) == sorted(f"T{number}" for number in range(24) if number != 7)
     lowered = words.lower()
     if any(word in lowered for word in ASKS):
         assert entry.state is State.REVIEW
@@ -92,9 +92,9 @@ async def test_505_as_a_status_is_unknown_until_the_user_says_what_it_means():
     odd = Says(envelope("0000", data={"status": "505", "desc": "HTTP Version Not Supported"}))
     ledger = MemoryLedger(runtime=VirtualRuntime())
     async with Bookkeeper(odd, status="505") as platform:
-        async with client_of(platform, ledger=ledger) as client:
+        async with aiohttp_client_of(platform, ledger=ledger) as client:
             with pytest.raises(OutcomeUnknownError, match="505"):
                 await client.payout(**fields())
-        async with client_of(platform, ledger=ledger, codes=Codes(refused={"505"})) as client:
+        async with aiohttp_client_of(platform, ledger=ledger, codes=Codes(refused={"505"})) as client:
             assert (await client.payout(**fields())).status is PayoutStatus.FAILED
     assert platform.kinds().count("payout") == 1

@@ -36,6 +36,11 @@ def client_of(sandbox: Sandbox, **settings: Any) -> PayProClient:
     return PayProClient(base_url=sandbox.base_url, merchant_no=MERCHANT_NO, **(defaults | settings))
 
 
+def aiohttp_client_of(sandbox: Sandbox, **settings: Any) -> PayProClient:
+    """One for large tables: over this library a payout takes a third less, and tests of libraries stand elsewhere."""
+    return client_of(sandbox, transport="aiohttp", **settings)
+
+
 def scripted_client(transport: Scripted, **settings: Any) -> PayProClient:
     """A client of a script in virtual time."""
     defaults = {"ledger": MemoryLedger(runtime=VirtualRuntime()), "signer": SIGNER, "runtime": VirtualRuntime()}
