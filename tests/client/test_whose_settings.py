@@ -128,14 +128,14 @@ def real_client(sandbox: Sandbox, url: str, **settings: Any) -> PayProClient:
 
 @pytest.mark.parametrize("by", ["payout", "batch", "reconcile then payout"])
 async def test_a_durable_ledger_keeps_the_window_of_the_service(database_url: str, by: str):
-    """A service with eight seconds whose booking lags by three, and an operator with one, who comes after the service
+    """A service with four seconds whose booking lags by two, and an operator with 0.5, who comes after the service
     is gone: on SQLite and PostgreSQL it is booked once, and it is sent once.
     """
-    async with Sandbox(faults=LATE, booking_lag=3, deduplicate=False) as sandbox:
-        async with real_client(sandbox, database_url, settle_after=8) as service:
+    async with Sandbox(faults=LATE, booking_lag=2, deduplicate=False) as sandbox:
+        async with real_client(sandbox, database_url, settle_after=4) as service:
             with pytest.raises(OutcomeUnknownError):
-                await service.payout(**fields(), timeout=1)
-        async with real_client(sandbox, database_url, settle_after=1) as operator:
+                await service.payout(**fields(), timeout=0.3)
+        async with real_client(sandbox, database_url, settle_after=0.5) as operator:
             if by == "batch":
                 report = await operator.batch_payout([fields()])
                 assert report.accepted == 1
