@@ -17,7 +17,7 @@ def _measurements(setting: Setting) -> Iterator[Measurement]:
         for case in CASES:
             yield full(case, concurrency, setting)
     for case in CASES:
-        seconds = 1.0 if setting.quick else 2.0
+        seconds = 1.0 if setting.quick else 1.5
         asked = ("offered", case, setting.url, str(WORKERS), str(seconds), setting.postgres or "")
         arguments = ("-m", "benchmarks.load", *asked)
         yield Measurement(row=case + BESIDE_A_LOAD, column=WORKERS, arguments=arguments, own_folder=True)

@@ -22,6 +22,7 @@ __all__ = ["LATE_SECONDS", "SUBJECT"]
 LATE_SECONDS = 0.3
 BARE, AIOHTTP, HTTPX = "bare aiohttp", "paypro, aiohttp, SQLite", "paypro, httpx, SQLite"
 KINDS = {BARE: "bare", AIOHTTP: "aiohttp", HTTPX: "httpx"}
+ROUNDS = {BARE: 2, AIOHTTP: 3, HTTPX: 1}
 CONCURRENCIES = (200, 400)
 WAVES, QUICK_WAVES = 30, 10
 """How often each slot is filled, 9 seconds: what a batch takes to begin and to end counts too."""
@@ -39,7 +40,7 @@ def _measurements(setting: Setting) -> Iterator[Measurement]:
                 row=row,
                 column=concurrency,
                 arguments=("-m", "benchmarks.pipeline", *asked),
-                rounds=1 if row == HTTPX else 3,
+                rounds=ROUNDS[row],
                 own_folder=True,
                 both_cores=True,
             )

@@ -9,7 +9,9 @@ from attrs import define, field, frozen
 __all__ = ["Cell", "Found", "Goal", "Measurement", "Section", "Setting", "Subject", "Table", "divided"]
 
 MOST_SPREAD = 0.3
-"""How far the rounds of a figure may lie apart, of their median, before the report says so."""
+"""How far the rounds of a figure may lie apart, of their median, before the report says so: on a quiet machine they
+were less than a tenth apart, and half of it and more where something else ran.
+"""
 Cell = tuple[str, int]
 """A row and a column of a table: a case and its concurrency, or what was measured and how many."""
 
@@ -149,11 +151,9 @@ class Found:
             middles = [self.median(figure, row, column) for column in columns]
             texts = ["-" if one is None else form.format(scale * one) for one in middles]
             spreads = [self._spread(figure, row, column) for column in columns]
-            self.noisy += [
-                f"{title}: {row}, {column:,} ({spread:.0%})"
-                for column, spread in zip(columns, spreads, strict=True)
-                if spread > MOST_SPREAD
-            ]
+            apart = [f"{column:,}" for column, one in zip(columns, spreads, strict=True) if one > MOST_SPREAD]
+            if apart:
+                self.noisy.append(f"{title}, {row} at {', '.join(apart)}")
             rows[row] = (*texts, f"{max(spreads):.0%}")
         return Table(title, corner, (*(f"{one:,}" for one in columns), "spread"), rows)
 
