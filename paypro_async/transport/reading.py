@@ -40,13 +40,14 @@ _MOST_CHUNKS = 2048
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*+"
 _FIELD = _TOKEN + rb":" + _TEXT
-_HEAD = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: " + _TEXT + rb")?\r\n((?:" + _FIELD + rb"\r\n)*+)\r\n")
+_HEAD = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: " + _TEXT + rb")?\r\n(?:" + _FIELD + rb"\r\n)*+\r\n")
 _TRAILER = re.compile(_FIELD)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:;" + _TEXT + rb")?")
 _BAD_LINE_END = re.compile(rb"(?<!\r)\n|\r[^\n]|\x00")
-_DECIDING = frozenset(
-    {b"content-length", b"transfer-encoding", b"content-encoding", b"connection", b"retry-after", b"keep-alive"}
+# The lines are known to be fields by then, each behind the end of another line.
+_DECIDING = re.compile(
+    rb"\n(content-length|transfer-encoding|content-encoding|connection|retry-after|keep-alive):([^\r]*)", re.IGNORECASE
 )
 _RETRY_AFTER = re.compile(rb"[\x20-\x7e]{1,40}")  # seconds or a date
 
@@ -196,10 +197,11 @@ class ReplyReader:
             self._finish(head, bytes(unread[:length]), behind=len(unread) - length)
 
     def _finish(self, head: _Head, body: bytes, *, behind: int) -> None:
-        try:
-            body = decoded(body, head.encoding, limit=self.limit)
-        except UnreadableEncodingError:
-            raise _RefusedError("the reply's content encoding could not be read", status=head.status) from None
+        if head.encoding:
+            try:
+                body = decoded(body, head.encoding, limit=self.limit)
+            except UnreadableEncodingError:
+                raise _RefusedError("the reply's content encoding could not be read", status=head.status) from None
         if len(body) > self.limit:
             raise self._too_long(head)
         self.is_over = self.is_whole = True
@@ -300,14 +302,13 @@ class _Chunks:
 def _head(data: bytes) -> _Head:
     """Read one head and decide by it where the body ends."""
     found = _HEAD.fullmatch(data)
-    if found is None or found[3].count(b"\n") > _MOST_HEADERS:
+    if found is None or data.count(b"\n") > _MOST_HEADERS + 2:
         raise _RefusedError(NOT_HTTP)
-    status = int(found[2])
-    headers = _deciding(found[3])
+    status, is_1_1 = int(found[2]), found[1] == b"1"
+    headers = _deciding(data)
     length, coding = headers.get(b"content-length"), headers.get(b"transfer-encoding")
-    is_1_1 = found[1] == b"1"
     chunked = coding is not None
-    if (chunked and length is not None) or (length is not None and not _LENGTH.fullmatch(length)):
+    if length is not None and (chunked or not _LENGTH.fullmatch(length)):
         raise _RefusedError(NOT_HTTP)
     if coding is not None and (not is_1_1 or coding.lower() != b"chunked"):
         raise _RefusedError(NOT_HTTP)
@@ -319,26 +320,22 @@ def _head(data: bytes) -> _Head:
         raise _RefusedError(NOT_HTTP)
     if status in (204, 304):
         keeps, size = is_1_1 and not size, 0
-    closing = [word.strip().lower() for word in headers.get(b"connection", b"").split(b",")]
-    retry_after = headers.get(b"retry-after", b"")
+    retry_after, keep_alive = headers.get(b"retry-after"), headers.get(b"keep-alive")
     return _Head(
-        status=status,
-        keeps=keeps and b"close" not in closing,
+        status,
+        keeps=keeps and b"close" not in [word.strip() for word in headers.get(b"connection", b"").lower().split(b",")],
         length=size,
         chunked=chunked,
         encoding=headers.get(b"content-encoding", b"").decode("latin-1"),
-        retry_after=retry_after.decode() if _RETRY_AFTER.fullmatch(retry_after) else None,
-        keep_alive=headers[b"keep-alive"].decode("latin-1") if b"keep-alive" in headers else None,
+        retry_after=retry_after.decode() if retry_after and _RETRY_AFTER.fullmatch(retry_after) else None,
+        keep_alive=None if keep_alive is None else keep_alive.decode("latin-1"),
     )
 
 
-def _deciding(lines: bytes) -> dict[bytes, bytes]:
+def _deciding(head: bytes) -> dict[bytes, bytes]:
     """The headers that decide something, by their names in small letters; those that came twice are joined."""
     headers: dict[bytes, bytes] = {}
-    for line in lines.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        name = name.lower()
-        if name in _DECIDING:
-            value = value.strip(b"\t ")
-            headers[name] = headers[name] + b", " + value if name in headers else value
+    for name, value in _DECIDING.findall(head):
+        name, value = name.lower(), value.strip(b"\t ")  # noqa: PLW2901
+        headers[name] = headers[name] + b", " + value if name in headers else value
     return headers
