@@ -150,7 +150,7 @@ class HttpxTransport(ConnectionPool[Lane]):
             reader.feed(chunk)
         reader.end()
         await answer.aclose()
-        raise _AnsweredError(mended(reader.exchange, lambda: self._route(request)))
+        raise _AnsweredError(mended(reader.exchange, self._route(request)))
 
     def _failed(self, error: Exception, request: WireRequest, progress: Progress) -> Exchange:
         return error.exchange if isinstance(error, _AnsweredError) else super()._failed(error, request, progress)

@@ -213,7 +213,8 @@ class ConnectionPool(Generic[C]):
                 keeper.add(connection, keep_alive=reader.keep_alive)
             elif connection is not None:
                 await self._drop(connection)
-        return mended(reader.exchange, lambda: self._route(request))
+        exchange = reader.exchange
+        return exchange if exchange.cause is None else mended(exchange, self._route(request))
 
     def _failed(self, error: Exception, request: WireRequest, progress: Progress) -> Exchange:
         if isinstance(error, TooLateError):

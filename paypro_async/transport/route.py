@@ -5,7 +5,6 @@ mostly passes; at a wrong address, or before a firewall, all end so.
 """
 
 import os
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from attrs import evolve, field, frozen
@@ -119,8 +118,8 @@ def unanswered(cause: str, route: Route) -> Fault:
     return Fault(cause=cause, mend=f"If it stays so, check host and port of base_url{through}: {other}.")
 
 
-def mended(exchange: Exchange, route: Callable[[], Route]) -> Exchange:
+def mended(exchange: Exchange, route: Route) -> Exchange:
     """The same exchange, with what mends it if it says why there is no usable reply."""
     if exchange.cause is None or exchange.fault is not None:
         return exchange
-    return evolve(exchange, fault=unanswered(exchange.cause, route()))
+    return evolve(exchange, fault=unanswered(exchange.cause, route))
