@@ -185,6 +185,19 @@ async def test_a_payout_on_a_kept_connection_waits_as_seldom_as_it_did(transport
     at_most(f"waits, payout(), {transport}", max(waits))
 
 
+@pytest.mark.parametrize("transport", ["none", "aiohttp", "httpx"])
+async def test_a_payout_leaves_nothing_to_the_collector(transport: str) -> None:
+    """What it made goes with its last reference. A cycle would stay until a collection, which stops all payouts."""
+    async with Server(answer_all) as server:
+        own = {} if transport == "none" else {"base_url": server.base_url, "transport": transport}
+        async with client(**own) as payer:
+            await pay_each(payer, "first", 3)  # connects
+            gc.collect()
+            await pay_each(payer, "second", 10)
+            await payer.batch_payout(items("batch", 10), concurrency=4)
+            assert gc.collect() == 0
+
+
 async def test_a_payout_makes_as_few_tasks_as_it_did() -> None:
     """payout() runs in its caller's task; a batch makes one for each item."""
     async with client() as payer:
