@@ -14,9 +14,12 @@ exact numbers nor things that are said twice.
 
 import json
 import re
+from collections.abc import Callable, Container, Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Any, NewType, TypeVar
+
+from attrs import fields
 
 orjson: Any
 try:
@@ -57,6 +60,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
+_BLANKS = " \t\n\r"
 _DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_refuse_constant, object_pairs_hook=_object)
 
 
@@ -67,8 +71,9 @@ def read_json(body: bytes) -> dict[str, Any]:
         ReadingError: If it is anything else.
     """
     try:
-        text = body.decode("utf-8-sig")
-        value = _DECODER.decode(text)
+        # The same as a decoding of "utf-8-sig" and a decode() of JSON, which are functions of Python.
+        text = body.decode().removeprefix("\ufeff").strip(_BLANKS)
+        value, end = _DECODER.raw_decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False, default=str).encode()  # half a character could not be stored
     except ReadingError:
@@ -76,6 +81,8 @@ def read_json(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         # The parser's own words quote the text.
         raise ReadingError("the body is not JSON") from None
+    if end < len(text):
+        raise ReadingError("the body is not JSON")
     if not isinstance(value, dict):
         raise ReadingError("the JSON is not an object")
     return value
@@ -114,11 +121,11 @@ def _note(value: Any, _: type) -> str | None:
 
 
 @cache
-def _converter(*, detailed: bool) -> Any:
+def _converter() -> Any:
     # Imported with the first reply: `import paypro_async` stays cheap.
     from cattrs import Converter  # noqa: PLC0415
 
-    converter = Converter(forbid_extra_keys=False, detailed_validation=detailed)
+    converter = Converter(forbid_extra_keys=False)
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(Decimal, _decimal)
@@ -127,23 +134,45 @@ def _converter(*, detailed: bool) -> Any:
     return converter
 
 
+_OF_TEXT = (str, str | None, Note | None, Any)
+
+
 def read(value: Any, into: type[T]) -> T:
     """Structure *value* (from :func:`read_json`) as *into*.
 
     Raises:
         ReadingError: If a member is missing or of another type.
     """
+    readers, of_text = _members(into)  # type: ignore[arg-type]
     try:
-        quickly: T = _converter(detailed=False).structure(value, into)
-    except Exception:  # noqa: BLE001  whatever is wrong with it, the other converter finds the words for it
+        # Only what a reply holds is looked at, which is little of what it may hold; most of it is text.
+        return into(
+            **{
+                name: one if type(one) is str and name in of_text else readers[name](one)
+                for name, one in value.items()
+                if name in readers
+            }
+        )
+    except Exception:  # noqa: BLE001  whatever is wrong with it, the converter finds the words for it
         return _read_carefully(value, into)
-    return quickly
+
+
+@cache
+def _members(into: Any) -> tuple[Mapping[str, Callable[[Any], Any]], Container[str]]:
+    """How each member of *into* is read, and those of which a text stays as it is."""
+    readers = {one.name: _reader(one.type) for one in fields(into)}
+    return readers, frozenset(one.name for one in fields(into) if one.type in _OF_TEXT)
+
+
+def _reader(kind: Any) -> Callable[[Any], Any]:
+    structure = _converter().get_structure_hook(kind)
+    return lambda value: structure(value, kind)
 
 
 def _read_carefully(value: Any, into: type[T]) -> T:
-    """The same at half the speed, knowing which member is wrong."""
+    """The same at a quarter of the speed, knowing which member is wrong."""
     try:
-        structured: T = _converter(detailed=True).structure(value, into)
+        structured: T = _converter().structure(value, into)
     except ExceptionGroup as error:  # cattrs gathers what is wrong with each member
         names = sorted(
             {note.name for one in error.exceptions for note in getattr(one, "__notes__", ()) if hasattr(note, "name")}

@@ -29,7 +29,6 @@ from paypro_async._core.platform_text import (
     MAYBE_PERSONAL,
     SHORT,
     cause_text,
-    is_exact,
     reference,
     shown,
     words,
@@ -95,9 +94,10 @@ class Outcome:
 
     def __attrs_post_init__(self) -> None:
         # One look at all of them, in a step that every payout takes: as a rule there is nothing to do.
-        texts = f"{self.code}{self.message}{self.platform_trade_no}{self.utr}{self.success_time}{self.cause}"
+        message = self.message or ""
+        texts = (self.code or "") + message + (self.platform_trade_no or "")
         plain = len(texts) <= SHORT and texts.isascii() and texts.isprintable()
-        if not plain or self.utr is not None or (self.message is not None and MAYBE_PERSONAL.search(self.message)):
+        if not plain or self.utr or self.success_time or self.cause or MAYBE_PERSONAL.search(message):
             self._clean()
 
     def _clean(self) -> None:
@@ -344,11 +344,8 @@ def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str, 
     if echoed is False:
         return evolve(_misdelivered(exchange), echoed=False)
     number = order.platform_trade_no
-    plain = number is None or (len(number) <= SHORT and number.isascii() and number.isprintable())
-    if not plain and not is_exact(number or ""):
-        return _unknown(exchange, "the platform's number of the order has not the form of one")
     verdict = _verdict_of_status(order, codes)
-    return Outcome(
+    outcome = Outcome(
         verdict=verdict,
         code=reference(order.status) if verdict is Verdict.UNKNOWN else order.status,
         message=order.desc or order.message or None,
@@ -361,6 +358,9 @@ def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str, 
         echoed=echoed,
         duplicate=order.status in codes.duplicate,
     )
+    if outcome.platform_trade_no != number:  # which is compared exactly, and is not fit to be shown
+        return _unknown(exchange, "the platform's number of the order has not the form of one")
+    return outcome
 
 
 _STATUSES = {ACCEPTED: Verdict.PAID, PROCESSING: Verdict.PROCESSING, PARTIAL: Verdict.PARTIAL}

@@ -82,11 +82,11 @@ class Codes:
 
     @_known.default
     def _(self) -> frozenset[str]:
-        return frozenset().union(*(getattr(self, one.name) for one in fields(type(self)) if one.init))
+        return NO_REFUSAL.union(*(getattr(self, one.name) for one in fields(type(self)) if one.init))
 
     def is_one(self, code: str) -> bool:
         """Whether a text can be a code of the platform: it has the shape of one, or the user lists it."""
-        return _SHAPE.fullmatch(code) is not None or code in self._known
+        return code in self._known or _SHAPE.fullmatch(code) is not None
 
     def is_listed(self, code: str) -> bool:
         """Whether a code ends a payout without being confirmed."""

@@ -32,7 +32,7 @@ _INVISIBLE = re.compile(
 )
 _BLANKS = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _WIDE = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
-MAYBE_PERSONAL = re.compile(r"\d{3}|@")
+MAYBE_PERSONAL = re.compile(r"[\d@](?:(?<=@)|\d\d)")  # \d{3}|@, in the form that is found quickly
 # Accounts and mobile numbers, also in groups; dates and codes are shorter, or in groups of two.
 _NUMBER = re.compile(r"\d{3,}(?:[ ./-]\d{3,})+|\d{9,}")
 _SHORTEST_NUMBER = 9

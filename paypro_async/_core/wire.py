@@ -268,7 +268,10 @@ def read_envelope(body: bytes) -> Envelope:
         ReadingError: If the body is not one, for example an HTML page.
     """
     try:
-        return read(read_json(body), Envelope)
+        members = read_json(body)
+        if type(members.get("code")) is type(members.get("msg")) is str:  # as in nearly all
+            return Envelope(members["code"], members["msg"], members.get("success"), members.get("data"))
+        return read(members, Envelope)
     except ReadingError:
         if not _PLAIN_HTTP_TO_TLS.search(body):
             raise
