@@ -24,9 +24,14 @@ from sqlalchemy import Connection, Engine, event
 import paypro_async
 from benchmarks.null import REPLY, ForgetfulLedger, NullTransport
 from paypro_async import PayProClient, State
+from paypro_async._core.outcome import classify_payout
+from paypro_async._core.platform_codes import Codes
+from paypro_async._core.regions import region_named
 from paypro_async._core.wire import Exchange, WireRequest
+from paypro_async.engine.intake import Intake
 from paypro_async.ledger.sql.group import Claim, Move
 from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.runtime import SystemRuntime
 from tests.support.fork_server import ForkServer
 from tests.support.intents import ACCOUNT, change, intent
 from tests.support.merchant import MERCHANT_NO, SIGNER, fields
@@ -40,6 +45,8 @@ MOST = MappingProxyType(
         "calls of all Python functions, payout()": 240,
         "calls of our own functions, an item of a batch": 205,
         "calls of all Python functions, an item of a batch": 385,
+        "calls of all Python functions, a payout that is checked": 19,
+        "calls of all Python functions, a reply that is read": 25,
         # Exactly what was counted.
         "waits, payout(), a transport that answers at once": 0,
         "waits, payout(), aiohttp": 1,
@@ -159,6 +166,19 @@ async def test_the_functions_that_a_payout_calls_are_as_few_as_they_were(kind: s
             await pay("second")
     at_most(f"calls of our own functions, {kind}", calls["ours"] / count)
     at_most(f"calls of all Python functions, {kind}", calls["all"] / count)
+
+
+def test_a_payout_is_checked_and_its_reply_read_by_as_few_functions_as_they_were() -> None:
+    """A payout that is right is seen to be so at one look, and of a reply only what it holds is looked at."""
+    intake = Intake(spec=region_named("india"), merchant_no=MERCHANT_NO, defaults={}, runtime=SystemRuntime())
+    payout, codes = fields("T1"), Codes()
+    for _ in range(2):  # whatever is only made once
+        with counted_calls() as checking:
+            intake.intent(payout)
+        with counted_calls() as reading:
+            classify_payout(NullTransport.exchange, codes, trade_no="T1")
+    at_most("calls of all Python functions, a payout that is checked", checking["all"])
+    at_most("calls of all Python functions, a reply that is read", reading["all"])
 
 
 async def test_a_payout_gives_way_to_the_loop_only_where_it_must() -> None:

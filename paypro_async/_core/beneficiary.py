@@ -7,7 +7,7 @@ from paypro_async._core.masking import mask_account, mask_email, mask_mobile, ma
 from paypro_async._core.platform_text import CUT, shown
 from paypro_async._core.regions import REGIONS
 
-__all__ = ["BENEFICIARY_FIELDS", "beneficiary_of", "names_payee", "without_personal_values"]
+__all__ = ["BENEFICIARY_FIELDS", "beneficiary_of", "may_repeat", "names_payee", "without_personal_values"]
 
 BENEFICIARY_FIELDS: tuple[str, ...] = tuple(dict.fromkeys(one.name for spec in REGIONS.values() for one in spec.fields))
 """Every field that a payout of any region has, by the model's names."""
@@ -23,6 +23,19 @@ def beneficiary_of(region: str, content: Mapping[str, str], *, unmasked: bool = 
         for one in spec.fields
         if content.get(one.wire)
     }
+
+
+def may_repeat(text: str, region: str, content: Mapping[str, str]) -> bool:
+    """Whether anything of a payout may stand in *text*, at one look: if not, the two below find nothing in it."""
+    spec = REGIONS.get(region)
+    lowered = text.lower()
+    for one in spec.fields if spec else ():
+        value = content.get(one.wire, "").lower()
+        if value and (value in lowered or not value.isascii()):
+            return True
+        if one.mask is mask_name and any(part in lowered for part in value.split() if len(part) >= _SHORTEST):
+            return True
+    return False
 
 
 def without_personal_values(text: str | None, region: str, content: Mapping[str, str]) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from paypro_async._core.beneficiary import names_payee, without_personal_values
+from paypro_async._core.beneficiary import may_repeat, names_payee, without_personal_values
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Entry
 from paypro_async._core.models import Balance
@@ -100,14 +100,17 @@ def _without_personal_values(outcome: Outcome, entry: Entry) -> Outcome:
     """The platform repeats what it was sent, and what it says goes into logs, errors and result files."""
     region, content = entry.region, entry.content
     said: tuple[str | None, ...] = _said(outcome)
+    number = outcome.platform_trade_no
     together = "\n".join(filter(None, said))
-    hidden: dict[str, Any] = {}
     # One look at all of it, since each payout takes this step; of words that were cut, the end is looked at alone.
-    repeats = CUT in together or without_personal_values(together, region, content) != together
+    cut = CUT in together
+    if not cut and not may_repeat(f"{together}\n{number}", region, content):
+        return outcome
+    repeats = cut or without_personal_values(together, region, content) != together
+    hidden: dict[str, Any] = {}
     # What was not sent was repeated by nobody: those words are ours, and name addresses.
     if repeats and outcome.phase is not Phase.NOT_SENT:
         hidden = {name: without_personal_values(text, region, content) for name, text in zip(_SAID, said, strict=True)}
-    number = outcome.platform_trade_no
     if number is not None and names_payee(number, region, content):
         # Numbers are compared as they are, so it cannot be masked; and a payee is no number of an order.
         hidden["platform_trade_no"] = None

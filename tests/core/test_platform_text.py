@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async._core.beneficiary import names_payee, without_personal_values
+from paypro_async._core.beneficiary import may_repeat, names_payee, without_personal_values
 from paypro_async._core.outcome import Outcome, Verdict, classify_balance, classify_payout, classify_query
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.platform_text import SHORT, WORDS_LENGTH, is_exact, shown, words
@@ -109,6 +109,21 @@ def test_a_payee_is_no_number_of_an_order(number: str, is_payee: bool):
     assert names_payee(number, "india", {}) is False
     assert names_payee("Li", "india", {"name": "Li"}) is True
     assert names_payee("LI2026", "india", {"name": "Li"}) is False
+
+
+_SAID = st.sampled_from(["Asha Rao", "A R", "Li", "राव", "İpek", "\u212a Rao", "10094038292", "ab", "asha@gmail.com"])
+
+
+@given(
+    st.fixed_dictionaries(dict.fromkeys(CONTENT, _SAID)), _SAID | st.text(max_size=5), st.sampled_from(["", "x", " "])
+)
+def test_one_look_finds_whatever_may_be_personal(content: dict[str, str], said: str, around: str):
+    """What it passes over has nothing to be masked, and is no payee."""
+    for one in (said, said.upper(), said.lower()):
+        text = f"{around}{one}{around}"
+        if without_personal_values(text, "india", content) != text or names_payee(text, "india", content):
+            assert may_repeat(text, "india", content)
+    assert not may_repeat("CREDIT_SUCCESS\nP-1", "india", CONTENT)
 
 
 @pytest.mark.parametrize("number", ["a" * (SHORT + 1), "P\x1b1", "P\n1", "P\u200b1", "P\u202e1"])
