@@ -21,7 +21,8 @@ def _measurements(setting: Setting) -> Iterator[Measurement]:
 def _section(found: Found) -> Section:
     tables = [
         found.table("Payouts a second", "concurrency", "rate", "{:,.0f}"),
-        found.table("Microseconds of CPU for each, of this process", "concurrency", "cpu_us", "{:,.0f}"),
+        found.table("Microseconds of CPU for each, of the client's process", "concurrency", "cpu_us", "{:,.0f}"),
+        found.table("Microseconds of CPU for each, of the ledger's thread", "concurrency", "ledger_us", "{:,.0f}"),
         found.table("Commits for each payout", "concurrency", "commits", "{:.3f}"),
         found.table("Flushes of the disk (fsync) for each payout", "concurrency", "fsyncs", "{:.3f}"),
     ]

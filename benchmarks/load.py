@@ -14,6 +14,7 @@ from pathlib import Path
 from attrs import define, field
 
 from benchmarks.cases import CASES, Load, Target
+from benchmarks.threads import ThreadSeconds, thread_seconds
 
 __all__ = ["SHARE", "full", "offered"]
 
@@ -30,8 +31,8 @@ class _Count:
     counting: bool = False
     took: list[float] = field(factory=list)
 
-    def now(self) -> tuple[float, float, int]:
-        return time.perf_counter(), time.process_time(), self.done
+    def now(self) -> tuple[float, ThreadSeconds, int]:
+        return time.perf_counter(), thread_seconds(), self.done
 
     async def call(self, load: Load) -> None:
         began = time.perf_counter()
@@ -44,7 +45,7 @@ class _Count:
 async def full(load: Load, concurrency: int, seconds: float) -> dict[str, float]:
     """Keep all workers busy, and count for *seconds* once each has its connection and the pace is steady.
 
-    CPU seconds are those of this process alone, which a busy machine hardly changes.
+    CPU seconds are those of this process alone, which a busy machine changes less.
     """
     count = _Count(cold=concurrency)
 
@@ -73,7 +74,12 @@ async def full(load: Load, concurrency: int, seconds: float) -> dict[str, float]
     return {
         "calls": count.done,
         "rate": calls / (ended - began),
-        "cpu_us": 1e6 * (cpu_ended - cpu_began) / calls,
+        "cpu_us": 1e6 * (cpu_ended["whole"] - cpu_began["whole"]) / calls,
+        **{
+            f"{name}_us": 1e6 * (cpu_ended[name] - cpu_began[name]) / calls
+            for name in ("loop", "ledger")
+            if name in cpu_ended
+        },
         **_latency(count.took),
     }
 
