@@ -47,11 +47,14 @@ def on_core(core: int | None) -> Iterator[None]:
 
 
 def environment() -> dict[str, str]:
-    """This process's environment, without proxies (all goes to loopback) and without settings of the client."""
+    """This process's environment, without proxies (all goes to loopback) and without settings of the client.
+
+    Nor with that which keeps Python from storing what it has compiled: an import would compile it each time.
+    """
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.lower().endswith("_proxy") and not name.startswith("PAYPRO_")
+        if not name.lower().endswith("_proxy") and not name.startswith("PAYPRO_") and name != "PYTHONDONTWRITEBYTECODE"
     }
 
 
