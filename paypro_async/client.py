@@ -271,9 +271,7 @@ class PayProClient:
         payout, fields = payout and hidden(payout), HiddenFields(fields)  # A traceback may show them.
         engine, limits = self._paying(), self._timing.limits(timeout=timeout, max_attempts=max_attempts)
         intent = self._intake.intent(payout, fields)
-        return await self._flights.run(
-            intent, lambda left: engine.pay(intent, limits.within(left)), timeout=limits.timeout
-        )
+        return await self._flights.run(intent, limits, engine.pay)
 
     def batch_payout(  # noqa: PLR0913  each is one that a user may want to set for one batch
         self,

@@ -5,6 +5,7 @@ it is cancelled, :class:`Deadlines` costs less.
 """
 
 import asyncio
+import math
 import random
 import secrets
 import time
@@ -145,7 +146,8 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._waits: dict[_Wait, None] = {}
-        self._timer: asyncio.TimerHandle | None = None  # for the first that will be over, or one that has ended since
+        self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = math.inf  # when the first will be over, or one that has ended since
 
     async def wait(self, call: Awaitable[T], within: float) -> T:
         """What *call* answers within so many seconds. As with ``asyncio.timeout`` it is cancelled then.
@@ -157,7 +159,7 @@ class Deadlines:
         task: asyncio.Task[Any] = asyncio.current_task(loop)  # type: ignore[assignment]  # Who awaits is in one.
         cancelled_before, wait = task.cancelling(), _Wait(task, loop.time() + within)
         self._waits[wait] = None
-        if self._timer is None or wait.until < self._timer.when():
+        if wait.until < self._wakes_at:
             self._wake(wait.until)
         try:
             return await call
@@ -174,10 +176,10 @@ class Deadlines:
     def _wake(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(at, self._end_late)
+        self._timer, self._wakes_at = asyncio.get_running_loop().call_at(at, self._end_late), at
 
     def _end_late(self) -> None:
-        now, self._timer = asyncio.get_running_loop().time(), None
+        now, self._timer, self._wakes_at = asyncio.get_running_loop().time(), None, math.inf
         left = [wait for wait in self._waits if not wait.is_over]
         for wait in left:
             if wait.until <= now:

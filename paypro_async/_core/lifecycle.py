@@ -179,7 +179,8 @@ class Change:
         if self.cause not in LEGAL.get((self.state, self.to), ()):
             raise ValueError(f"a payout cannot go from {self.state} to {self.to} by {self.cause}")
         # One look at all of them, in a step that every payout takes: hardly ever is one too long.
-        if len(f"{self.code}{self.message}{self.platform_trade_no}{self.utr}{self.by}{self.note}") > SHORT:
+        by_platform = len(self.code or "") + len(self.message or "") + len(self.platform_trade_no or "")
+        if by_platform + len(self.utr or "") + len(self.by or "") + len(self.note or "") > SHORT:
             self._cut()
 
     def _cut(self) -> None:

@@ -76,9 +76,12 @@ def next_attempt(entry: Entry, *, settle_after: float | None = None) -> Change:
     )
 
 
+_TAKEN = (Verdict.PAID, Verdict.PROCESSING, Verdict.PARTIAL)
+
+
 def after_attempt(entry: Entry, outcome: Outcome, *, sent: int) -> Change | None:
     """What to store after the exchange of attempt number *sent*; None to leave the entry as it is."""
-    if outcome.verdict in (Verdict.PAID, Verdict.PROCESSING, Verdict.PARTIAL):
+    if outcome.verdict in _TAKEN:
         # True whichever attempt it was, and whatever was written meanwhile.
         return _said(entry, outcome, Cause.ATTEMPT)
     if entry.state is not State.SENDING or entry.attempt != sent or entry.phase is not None:
@@ -246,13 +249,14 @@ _SAID: Mapping[tuple[State, Verdict], State] = MappingProxyType(
 )
 
 
+_TRUE_OF_ANY = (State.PROCESSING, State.SUCCEEDED)
 _ALIVE = frozenset({(State.PROCESSING, Verdict.PROCESSING), (State.SUCCEEDED, Verdict.PAID)})
 
 
 def _said(entry: Entry, outcome: Outcome, cause: Cause) -> Change | None:
     if entry.state is State.REVIEW:
         news = (outcome.platform_trade_no or entry.platform_trade_no, outcome.code or entry.code)
-        told = outcome.verdict in (Verdict.PAID, Verdict.PROCESSING, Verdict.PARTIAL, Verdict.FAILED, Verdict.UNLISTED)
+        told = outcome.verdict in (*_TAKEN, Verdict.FAILED, Verdict.UNLISTED)
         if not told or news == (entry.platform_trade_no, entry.code):
             return None
         return _change(entry, State.REVIEW, cause, outcome)
@@ -261,7 +265,7 @@ def _said(entry: Entry, outcome: Outcome, cause: Cause) -> Change | None:
         # Seen alive, it is not failing: a witness who comes later is the first one again.
         alive = entry.reply is Reply.FAILING and (entry.state, outcome.verdict) in _ALIVE
         return _change(entry, entry.state, cause, outcome) if alive and entry.code != outcome.code else None
-    return _change(entry, to, cause, outcome, any_attempt=to in (State.PROCESSING, State.SUCCEEDED))
+    return _change(entry, to, cause, outcome, any_attempt=to in _TRUE_OF_ANY)
 
 
 def _change(
@@ -274,8 +278,9 @@ def _change(
     doubt: bool | None = None,
     reply: Reply | None = None,
 ) -> Change:
+    by_attempt = cause is Cause.ATTEMPT
     # While the platform was asked, another process may have learned that the order was there before.
-    asked = cause is not Cause.ATTEMPT and entry.state is State.SENDING and entry.reply is not Reply.DUPLICATE
+    asked = not by_attempt and entry.state is State.SENDING and entry.reply is not Reply.DUPLICATE
     return Change(
         merchant_no=entry.merchant_no,
         trade_no=entry.trade_no,
@@ -284,10 +289,10 @@ def _change(
         to=to,
         cause=cause,
         doubt=doubt,
-        phase=outcome.phase if cause is Cause.ATTEMPT else None,
+        phase=outcome.phase if by_attempt else None,
         reply=reply,
         code=outcome.code,
-        message=_silence(outcome) if cause is Cause.ATTEMPT and outcome.code is None else outcome.message,
+        message=_silence(outcome) if by_attempt and outcome.code is None else outcome.message,
         platform_trade_no=outcome.platform_trade_no,
         utr=outcome.utr,
         unless=Reply.DUPLICATE if asked else None,

@@ -120,12 +120,12 @@ class Engine:
 
     def next(self, flight: Flight) -> Step:
         """What to do next and after how many seconds; ``FINISH`` also when there is no time left for it."""
-        now = self.session.runtime.steady()
         if flight.announced_at is not None:
             # Also when there is no time left: only the transport can say for certain that it never left.
             return _SEND
         if flight.in_vain or is_over(flight.entry.state, refresh=flight.refresh):
             return _FINISH
+        now = self.session.runtime.steady()
         step = self._decide(flight, now)
         if step.action is Action.FINISH or (step.action is Action.BELIEVE and now < flight.deadline):
             return step

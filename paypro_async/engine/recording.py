@@ -6,6 +6,7 @@ and again: the platform's answer may never come a second time.
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from attrs import field, frozen
 
@@ -99,11 +100,11 @@ class Recording:
         soon = self.session.runtime.steady() + RECORDING_SECONDS
         give_up = max(flight.deadline, soon)
         try:
-            await apply(lambda change: self._write(flight, change, give_up), flight.entry, decide)
+            await apply(partial(self._write, flight, give_up), flight.entry, decide)
         except asyncio.CancelledError:
             # Again, in a task that the cancellation does not reach. A change is conditional, so twice is once.
             soon = self.session.runtime.steady() + RECORDING_SECONDS
-            again = apply(lambda change: self._write(flight, change, soon), flight.entry, decide)
+            again = apply(partial(self._write, flight, soon), flight.entry, decide)
             self.session.closing.enter()
             writing = asyncio.ensure_future(again)
             self.writing.add(writing)  # A loop holds its tasks weakly, and the caller may be cancelled once more.
@@ -124,7 +125,7 @@ class Recording:
             OutcomeNotRecordedError: If the ledger could not store it in time.
         """
         soon = self.session.runtime.steady() + RECORDING_SECONDS
-        return await self._write(flight, change, max(flight.deadline, soon))
+        return await self._write(flight, max(flight.deadline, soon), change)
 
     def age(self, entry: Entry, seen_at: float, now: float) -> float:
         """Seconds since the last attempt of *entry* was announced, as far as this process can be sure."""
@@ -141,7 +142,7 @@ class Recording:
         while self.announced and self.announced[(oldest := next(iter(self.announced)))][2] < before:
             del self.announced[oldest]
 
-    async def _write(self, flight: Flight, change: Change, give_up: float) -> Written:
+    async def _write(self, flight: Flight, give_up: float, change: Change) -> Written:
         runtime, tries = self.session.runtime, 0
         while True:
             try:

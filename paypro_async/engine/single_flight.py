@@ -9,6 +9,7 @@ from attrs import define
 from paypro_async._core.intent import Intent
 from paypro_async._core.models import PayoutResult
 from paypro_async.engine.closing import Closing
+from paypro_async.engine.limits import Limits
 from paypro_async.errors import (
     IdempotencyConflictError,
     LedgerUnavailableError,
@@ -17,6 +18,8 @@ from paypro_async.errors import (
 )
 
 __all__ = ["SingleFlight"]
+
+Pay = Callable[[Intent, Limits], Awaitable[PayoutResult]]
 
 
 @define(eq=False)
@@ -35,17 +38,15 @@ class SingleFlight:
         self._runtime = closing.runtime
         self._calls: dict[str, _Call] = {}
 
-    async def run(
-        self, intent: Intent, work: Callable[[float], Awaitable[PayoutResult]], *, timeout: float
-    ) -> PayoutResult:
-        """Do *work*, with the seconds that are left for it, or wait for the call that does it already.
+    async def run(self, intent: Intent, limits: Limits, pay: Pay) -> PayoutResult:
+        """Pay, within the limits that are left for it, or wait for the call that does it already.
 
         Raises:
             IdempotencyConflictError: If the call under way pays something else under the same number.
         """
         if intent.trade_no not in self._calls:
-            return await self._lead(intent, work, timeout)
-        deadline = self._runtime.steady() + timeout
+            return await self._lead(intent, limits, pay)
+        deadline = self._runtime.steady() + limits.timeout
         while (call := self._calls.get(intent.trade_no)) is not None:
             result = await self._join(call, intent, deadline - self._runtime.steady())
             if result is not None:
@@ -58,7 +59,7 @@ class SingleFlight:
                 trade_no=intent.trade_no,
             )
         try:
-            return await self._lead(intent, work, deadline - self._runtime.steady())
+            return await self._lead(intent, limits.within(deadline - self._runtime.steady()), pay)
         except LedgerUnavailableError as error:
             # The call that was cancelled may have sent it.
             raise OutcomeUnknownError(
@@ -67,13 +68,11 @@ class SingleFlight:
                 trade_no=intent.trade_no,
             ) from error
 
-    async def _lead(
-        self, intent: Intent, work: Callable[[float], Awaitable[PayoutResult]], left: float
-    ) -> PayoutResult:
+    async def _lead(self, intent: Intent, limits: Limits, pay: Pay) -> PayoutResult:
         call = self._calls[intent.trade_no] = _Call(intent.fingerprint)
         self._closing.enter()
         try:
-            call.result = await work(left)
+            call.result = await pay(intent, limits)
         except PayProError as error:
             call.error = error
             raise
