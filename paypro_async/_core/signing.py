@@ -47,7 +47,11 @@ def check_signer(signer: object) -> None:
 def signing_string(fields: Mapping[str, object]) -> str:
     """The text that is signed, without the secret: ``key1=value1key2=value2…``, sorted, empty and absent left out."""
     return "".join(
-        [f"{name}={value}" for name in sorted(fields) if name != "sign" and (value := fields[name]) not in (None, "")]
+        [
+            f"{name}={value}"
+            for name in sorted(fields)
+            if name != "sign" and (value := fields[name]) is not None and value != ""
+        ]
     )
 
 
