@@ -41,8 +41,8 @@ from tests.support.servers import OK, Peer, Server
 MOST = MappingProxyType(
     {
         # What was counted on Python 3.11, and a tenth more for other versions of Python and of attrs.
-        "calls of our own functions, payout()": 137,
-        "calls of all Python functions, payout()": 162,
+        "calls of our own functions, payout()": 130,
+        "calls of all Python functions, payout()": 150,
         "calls of our own functions, an item of a batch": 205,
         "calls of all Python functions, an item of a batch": 385,
         "calls of all Python functions, a payout that is checked": 19,
