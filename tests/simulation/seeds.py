@@ -7,7 +7,7 @@ search and no finding: ``python -m tests.simulation --mutation '...'`` says the 
 FOUND_AT: dict[str, int] = {
     "HTTP 429 is sent again without being asked about": 105,
     "a belief takes back a newer attempt": 131,
-    "a cancelled call says that nothing was sent": 597,
+    "a cancelled call says that nothing was sent": 606,
     "a contradiction is not noticed": 848,
     "a duplicate is a refusal": 313,
     "a late word of an old attempt counts for the new one": 1007,

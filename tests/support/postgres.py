@@ -92,7 +92,8 @@ class Server:
         self._made.append(name)
         if len(self._made) > _KEPT:
             self.run(f"DROP DATABASE IF EXISTS {self._made.popleft()} WITH (FORCE)")
-        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # Copying the template's files takes half of what writing its pages to the log does.
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return self.url(name)
 
     async def ledger(self) -> str:
