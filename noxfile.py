@@ -72,7 +72,8 @@ def tests(session: nox.Session) -> None:
 def trials(session: nox.Session) -> None:
     """Run what takes long: trials, and every property again with four times the examples; arguments as for tests."""
     _install_for_tests(session)
-    _pytest(session, *SIDE_BY_SIDE, "-m", "trial or hypothesis", "--hypothesis-profile=trials")
+    # Half as many as otherwise: these look at rates and seconds of real time.
+    _pytest(session, "-n", "3", "--dist", "worksteal", "-m", "trial or hypothesis", "--hypothesis-profile=trials")
 
 
 @nox.session
