@@ -245,17 +245,9 @@ def classify_balance(exchange: Exchange, codes: Codes, *, currency: str) -> tupl
 
 
 def _before_the_envelope(exchange: Exchange, codes: Codes) -> Outcome | Envelope:
-    if exchange.phase is Phase.NOT_SENT:
-        return Outcome(
-            verdict=Verdict.NOT_SENT,
-            cause=exchange.cause,
-            fault=exchange.fault,
-            pool_timeout=exchange.pool_timeout,
-            late=exchange.late,
-        )
     status = exchange.status
     if exchange.phase is not Phase.ANSWERED or status is None:
-        return Outcome(verdict=Verdict.UNKNOWN, cause=exchange.cause, fault=exchange.fault, lost=True)
+        return _unanswered(exchange)
     envelope, why = _envelope(exchange, codes)
     if status == 429 and (envelope is None or not _says_accepted(envelope, codes)):
         return Outcome(
@@ -273,6 +265,13 @@ def _before_the_envelope(exchange: Exchange, codes: Codes) -> Outcome | Envelope
     if not 200 <= status < 300 and (not 400 <= status < 500 or envelope.code == ACCEPTED):
         return _unknown(exchange, f"HTTP {status}", envelope)
     return envelope
+
+
+def _unanswered(exchange: Exchange) -> Outcome:
+    cause, fault, busy, late = exchange.cause, exchange.fault, exchange.pool_timeout, exchange.late
+    if exchange.phase is Phase.NOT_SENT:
+        return Outcome(verdict=Verdict.NOT_SENT, cause=cause, fault=fault, pool_timeout=busy, late=late)
+    return Outcome(verdict=Verdict.UNKNOWN, cause=cause, fault=fault, lost=True)
 
 
 def _envelope(exchange: Exchange, codes: Codes) -> tuple[Envelope | None, str]:
@@ -345,15 +344,16 @@ def _order(envelope: Envelope, codes: Codes, exchange: Exchange, trade_no: str, 
         return evolve(_misdelivered(exchange), echoed=False)
     number = order.platform_trade_no
     verdict = _verdict_of_status(order, codes)
+    unclear = reference(order.status) if verdict is Verdict.UNKNOWN else None
     outcome = Outcome(
         verdict=verdict,
-        code=reference(order.status) if verdict is Verdict.UNKNOWN else order.status,
+        code=unclear or order.status,
         message=order.desc or order.message or None,
         platform_trade_no=number,
         amount=order.orderAmount if order.orderAmount is not None else order.amount,
         utr=order.utr or None,
         success_time=order.successTime or None,
-        cause=f"the platform answered status {reference(order.status)}" if verdict is Verdict.UNKNOWN else None,
+        cause=f"the platform answered status {unclear}" if unclear else None,
         http_status=exchange.status,
         echoed=echoed,
         duplicate=order.status in codes.duplicate,
@@ -369,7 +369,7 @@ _STATUSES = {ACCEPTED: Verdict.PAID, PROCESSING: Verdict.PROCESSING, PARTIAL: Ve
 def _verdict_of_status(order: OrderData, codes: Codes) -> Verdict:
     status = order.status or ""
     if known := _STATUSES.get(status):
-        other = known is Verdict.PAID and order.orderAmount is not None and order.is_paid_otherwise
+        other = order.orderAmount is not None and known is Verdict.PAID and order.is_paid_otherwise
         return Verdict.PARTIAL if other else known
     if codes.proves_nothing(status) or not codes.is_one(status):
         return Verdict.UNKNOWN
