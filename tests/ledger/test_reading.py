@@ -2,11 +2,16 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
+from sqlalchemy import Connection, event
 
+from paypro_async import PayProWarning
 from paypro_async._core.lifecycle import Cause, State
 from paypro_async.ledger import Ledger
+from paypro_async.ledger.admin.records import attention
+from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.intents import MERCHANT, OTHER_MERCHANT, again, change, intent
 
 
@@ -114,3 +119,26 @@ async def test_a_change_is_measured_from_its_attempt(ledger: Ledger):
     entry = await ledger.get(MERCHANT, "T1")
     assert entry is not None
     assert entry.age < time.monotonic() - began + 0.05
+
+
+async def test_what_is_open_is_found_without_a_look_at_all_payouts(durable: SqlLedger):
+    """By the index that holds just that: a ledger of five million final payouts is asked as quickly as a new one."""
+    await durable.claim(intent("T1"))
+    plans: list[str] = []
+
+    def explain(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "payout" in statement.partition("FROM")[2] or statement.startswith("UPDATE"):
+            driver: Any = connection.connection.dbapi_connection
+            plan = driver.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            plans.append(" ".join(step[3] for step in plan if "payout" in step[3]))
+
+    engine = durable._database._engine
+    event.listen(engine, "before_cursor_execute", explain)
+    await durable.open_entries(MERCHANT)
+    await attention(durable, MERCHANT, settle_after=60.0)
+    with pytest.warns(PayProWarning, match="restored backup"):
+        await durable.mark_restored(why="a test says so")
+    event.remove(engine, "before_cursor_execute", explain)
+
+    assert len(plans) == 5
+    assert [plan for plan in plans if "INDEX payout_open" not in plan] == []

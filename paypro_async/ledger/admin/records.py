@@ -20,7 +20,7 @@ from paypro_async._core.tally import Tally
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.migrations import schema_version
-from paypro_async.ledger.sql.schema import batch, clock, event, payout
+from paypro_async.ledger.sql.schema import IS_OPEN, batch, clock, event, payout
 
 __all__ = [
     "COLUMNS",
@@ -269,8 +269,9 @@ async def attention(
     wants_a_person = payout.c.state.in_([State.REVIEW.value, State.MISSING.value])
     where = (
         payout.c.merchant_no == merchant_no,
-        # So that the index of the open ones serves.
-        payout.c.state.not_in(sorted(state.value for state in FINAL)),
+        # So that the index of the open ones serves, and not another one of the merchant.
+        IS_OPEN,
+        payout.c.trade_no > "",
         or_(wants_a_person, old, overdue),
     )
     first = select(*raw(payout)).select_from(payout).where(*where).order_by(payout.c.trade_no).limit(limit)

@@ -9,14 +9,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, String, Table, bindparam, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.expression import TextClause
 
 from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import FINAL, PAID_NOTHING, Entry, Reply, State
+from paypro_async._core.lifecycle import PAID_NOTHING, Entry, Reply, State
 from paypro_async._core.payment_key import payment_key
 from paypro_async.ledger.base import Account, BatchRecord, ControlAnswer, Payment, refuse_other_environment
 from paypro_async.ledger.sql.rows import SELECT_ENTRY, entry_of
-from paypro_async.ledger.sql.schema import account, batch, clock, pace, payout
+from paypro_async.ledger.sql.schema import IS_OPEN, account, batch, clock, pace, payout
 from paypro_async.ledger.sql.statements import Statement
 
 __all__ = [
@@ -115,7 +116,7 @@ def record_control(connection: Connection, merchant_no: str, code: str) -> None:
 
 def open_entries(connection: Connection, merchant_no: str, *, after: str, limit: int) -> list[Entry]:
     """A page of the entries that are not final, by trade number."""
-    return _page(connection, merchant_no, after, limit, payout.c.state.not_in(sorted(state.value for state in FINAL)))
+    return _page(connection, merchant_no, after, limit, IS_OPEN)
 
 
 def recent_refusals(connection: Connection, merchant_no: str, *, after: str, limit: int) -> list[Entry]:
@@ -124,7 +125,9 @@ def recent_refusals(connection: Connection, merchant_no: str, *, after: str, lim
     return _page(connection, merchant_no, after, limit, *refused, payout.c.updated_at > clock() - _DAY)
 
 
-def _page(connection: Connection, merchant_no: str, after: str, limit: int, *which: ColumnElement[bool]) -> list[Entry]:
+def _page(
+    connection: Connection, merchant_no: str, after: str, limit: int, *which: ColumnElement[bool] | TextClause
+) -> list[Entry]:
     query = SELECT_ENTRY.where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after, *which)
     return [entry_of(row) for row in connection.execute(query.order_by(payout.c.trade_no).limit(limit))]
 

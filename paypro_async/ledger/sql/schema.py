@@ -16,13 +16,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
+    text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from paypro_async._core.lifecycle import FINAL, Reply, State
 
-__all__ = ["CLOCK", "account", "batch", "clock", "event", "meta", "metadata", "pace", "payout"]
+__all__ = ["CLOCK", "IS_OPEN", "account", "batch", "clock", "event", "meta", "metadata", "pace", "payout"]
 
 metadata: MetaData = MetaData()
 
@@ -90,8 +92,10 @@ payout: Table = Table(
     PrimaryKeyConstraint("merchant_no", "trade_no"),
 )
 
-_is_open = payout.c.state.not_in(sorted(state.value for state in FINAL))
-Index("payout_open", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_open, postgresql_where=_is_open)
+_final = ", ".join(f"'{state}'" for state in sorted(state.value for state in FINAL))
+IS_OPEN: TextClause = text(f"state NOT IN ({_final})")
+"""Whether a payout is not final; without values, or SQLite would not see that ``payout_open`` holds all of them."""
+Index("payout_open", payout.c.merchant_no, payout.c.trade_no, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 _is_refusal = (payout.c.state == State.FAILED.value) & (payout.c.reply == Reply.REFUSED.value)
 Index("payout_refused", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_refusal, postgresql_where=_is_refusal)
 Index("payout_payment", payout.c.merchant_no, payout.c.payment_key)

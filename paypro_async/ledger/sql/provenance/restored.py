@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, String, bindparam, case, insert, 
 from paypro_async._core.lifecycle import Cause, Reply, State
 from paypro_async.errors import PayProWarning
 from paypro_async.ledger.sql.rows import announced
-from paypro_async.ledger.sql.schema import clock, event, meta, payout
+from paypro_async.ledger.sql.schema import IS_OPEN, clock, event, meta, payout
 from paypro_async.ledger.sql.statements import Statement
 from paypro_async.log import logger
 
@@ -74,7 +74,7 @@ class Restored:
         """From now on ask first. Everything that is open may have been sent since the backup was made."""
         now: float = connection.execute(select(clock())).scalar_one()
         _, boot, sent_steady = announced("", shared=connection.dialect.name != "sqlite")
-        reopened = payout.c.state.in_([State.NEW.value, State.SENDING.value])
+        reopened = payout.c.state.in_([State.NEW.value, State.SENDING.value]) & IS_OPEN
         connection.execute(
             insert(event).from_select(
                 ["merchant_no", "trade_no", "at", "from_state", "to_state", "cause", "attempt", "note"],
