@@ -18,7 +18,7 @@ from paypro_async._core.errors import (
     ReviewRequiredError,
 )
 from paypro_async._core.lifecycle import Entry, State
-from paypro_async._core.models import PayoutResult
+from paypro_async._core.models import PayoutResult, PayoutStatus
 from paypro_async._core.tally import Tally
 
 __all__ = ["BatchItem", "BatchProgress", "BatchReport", "BatchTally", "ItemStatus"]
@@ -128,7 +128,7 @@ class BatchItem:
     def status(self) -> ItemStatus:
         """What is known of it."""
         if self.result is not None:
-            return ItemStatus(self.result.status.value)
+            return _BY_RESULT[self.result.status]
         for kind, status in _BY_ERROR:
             if isinstance(self.error, kind):
                 return status
@@ -153,6 +153,7 @@ class BatchItem:
         return self.result.raise_for_status()
 
 
+_BY_RESULT: Mapping[PayoutStatus, ItemStatus] = MappingProxyType({one: ItemStatus(one.value) for one in PayoutStatus})
 _BY_ERROR = (
     (InvalidPayoutError, ItemStatus.INVALID),
     (IdempotencyConflictError, ItemStatus.CONFLICT),

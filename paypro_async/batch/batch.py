@@ -15,7 +15,7 @@ from paypro_async._core.stopping import StopRules, Watch
 from paypro_async.batch.job import Job, Worker
 from paypro_async.batch.numbers import Numbers
 from paypro_async.batch.scheduler import Scheduler
-from paypro_async.batch.source import END, Source
+from paypro_async.batch.source import Source
 from paypro_async.engine.limits import RECORDING_SECONDS, Limits
 from paypro_async.engine.payout import Engine
 from paypro_async.errors import ClientStateError, LedgerUnavailableError
@@ -169,9 +169,9 @@ class Batch:
             )
         ended = self._scheduler.results = asyncio.Queue()
         runner = self._start()
-        runner.add_done_callback(lambda _: ended.put_nowait(END))
+        runner.add_done_callback(lambda _: ended.put_nowait(None))
         try:
-            while (item := await ended.get()) is not END:
+            while (item := await ended.get()) is not None:
                 self._scheduler.wake()
                 yield item
             await runner
@@ -193,9 +193,7 @@ class Batch:
         # Beside the payouts: none depends on it, and a ledger that does not answer keeps none waiting.
         beginning = asyncio.create_task(self._record(within=self._options.limits.timeout), name="paypro-batch-record")
         try:
-            async with asyncio.TaskGroup() as group:
-                while (job := await self._scheduler.next()) is not None:
-                    group.create_task(self._work(job))
+            await self._scheduler.run(self._work)
             for job in self._scheduler.left_waiting():
                 # Each is in the ledger as what it is, and is counted as that.
                 self._end(job, self._worker.as_left(job))

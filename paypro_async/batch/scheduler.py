@@ -14,13 +14,14 @@ it is in the ledger anyway, so a crash loses nothing of it.
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable
+import math
+from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 import anyio
 
 from paypro_async._core.stopping import Watch
-from paypro_async.batch.source import END, NOTHING, Source, SourceReader
+from paypro_async.batch.source import Source, SourceReader
 from paypro_async.engine.rate import NoRate, Rate
 from paypro_async.runtime import Runtime
 
@@ -53,7 +54,7 @@ class Scheduler(Generic[T]):
         runtime: Runtime,
     ) -> None:
         self._changed = asyncio.Event()
-        self.source: SourceReader = SourceReader(source, on_item=self._changed.set)
+        self.source: SourceReader = SourceReader(source, on_item=self.wake, on_end=self._see_end)
         self.stopped: str | None = None
         """Why the batch begins no more, or None."""
         self.cancelled: bool = False
@@ -70,7 +71,8 @@ class Scheduler(Generic[T]):
         self._watch = watch
         self._runtime = runtime
         self._positions = itertools.count()
-        self._slots = asyncio.Semaphore(concurrency)
+        self._idle: list[asyncio.Future[T | None]] = []  # of the tasks that have nothing to do
+        self._ended = False
         self._seeking: set[T] = set()
         self._unbegun: set[T] = set()
         self._waiting: list[tuple[float, int, T]] = []
@@ -81,14 +83,51 @@ class Scheduler(Generic[T]):
         """How many jobs wait."""
         return len(self._waiting)
 
+    async def run(self, work: Callable[[T], Awaitable[None]]) -> None:
+        """Have all jobs worked on, by tasks that take one after the other; return when there will be none.
+
+        Args:
+            work: Works on a job until it waits or has ended, and has it leave then.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            try:
+                while not self._is_over():
+                    self._changed.clear()
+                    due = self._waiting[0][0] - self._runtime.steady() if self._waiting else math.inf
+                    if self._idle:
+                        self.wake()
+                    elif len(self.holding) < self._concurrency:
+                        tasks.create_task(self._work(work))
+                    # What is due and has no slot goes on when one is given back.
+                    with anyio.move_on_after(due if due > 0 else math.inf):
+                        await self._changed.wait()
+            finally:
+                self._ended = True
+                for idle in self._idle:
+                    if not idle.done():
+                        idle.set_result(None)
+
     def wake(self) -> None:
-        """Something has changed: look once more for what can be done."""
-        self._changed.set()
+        """Something has changed: hand out what can go on now."""
+        while len(self.holding) < self._concurrency:
+            if not self._idle:
+                self._changed.set()  # It takes one more task.
+                return
+            if self._idle[-1].done():  # Of a task that is being cancelled.
+                del self._idle[-1]
+            elif (job := self._next()) is not None:
+                self._idle.pop().set_result(job)
+            else:
+                return
 
     def stop(self, why: str) -> None:
         """Begin no more; the first reason stays, unless it turns out that the caller was refused and not the rows."""
         if self.stopped is None or (self.stopped, why) == ("same_refusal_in_a_row", "bad_credentials"):
             self.stopped = why
+        if self._unbegun:
+            self._waiting = [one for one in self._waiting if one[2] not in self._unbegun]
+            heapq.heapify(self._waiting)
+            self._unbegun.clear()
         self._changed.set()
 
     def cancel(self) -> None:
@@ -96,74 +135,89 @@ class Scheduler(Generic[T]):
         self.cancelled = True
         self.stop("cancelled")
 
-    async def next(self) -> T | None:
-        """The next job that can go on now, which has a slot then; waits for one. None when there will be none."""
-        await self._slots.acquire()
-        job: T | None = None
-        while job is None:
-            self._changed.clear()
-            if self.cancelled:
-                return None
-            if self.stopped and self._unbegun:
-                self._drop_unbegun()
-            now = self._runtime.steady()
-            if self._waiting and self._waiting[0][0] <= now:
-                job = heapq.heappop(self._waiting)[2]
-                self._unbegun.discard(job)
-                continue
-            item = self.source.take() if self._may_begin() else NOTHING
-            if item is END and self.source.interrupted:
-                self.cancel()
-                continue
-            if item is not NOTHING and item is not END:
-                job = self._make(next(self._positions), item)
-                self._seeking.add(job)
-                continue
-            if not self._waiting and not self.active and (item is END or self.stopped):
-                return None
-            due = self._waiting[0][0] - now if self._waiting else None
-            with anyio.move_on_after(due):
-                await self._changed.wait()
-        self.active.add(job)
-        self.holding.add(job)
-        return job
-
     def give_back(self, job: T) -> None:
         """The job's slot is free for another; more than once is once."""
         if job in self.holding:
             self.holding.remove(job)
-            self._slots.release()
+            self.wake()
 
     def seen_turn(self, job: T) -> None:
         """A new job has its turn in the rate, or needs none: another one may look for its own."""
         self._seeking.discard(job)
-        self._changed.set()
+        if self._rate.limited:
+            self.wake()
 
     def put_off(self, job: T, delay: float, *, begun: bool) -> None:
         """Let the job wait for so many seconds; one that has not *begun* yet holds back those behind it."""
         if not begun:
+            if self.stopped:
+                return
             self._unbegun.add(job)
         heapq.heappush(self._waiting, (self._runtime.steady() + delay, next(self._order), job))
+        self._changed.set()
 
     def leave(self, job: T) -> None:
-        """The job is not worked on any more, since it waits or has ended."""
+        """The job is not worked on any more, since it waits or has ended. Its task looks for another one next."""
         self.active.remove(job)
-        self.give_back(job)
-        self._changed.set()
+        self.holding.discard(job)
 
     def left_waiting(self) -> list[T]:
         """The jobs that still wait, once there is no next one: only a batch that was cancelled leaves any."""
         waiting, self._waiting = self._waiting, []
         return [job for _, _, job in waiting]
 
-    def _drop_unbegun(self) -> None:
-        self._waiting = [one for one in self._waiting if one[2] not in self._unbegun]
-        heapq.heapify(self._waiting)
-        self._unbegun.clear()
+    def _is_over(self) -> bool:
+        done = not self._waiting and not self.active and (self.source.over or self.stopped is not None)
+        return done or self.cancelled
+
+    def _see_end(self) -> None:
+        if self.source.interrupted:
+            self.cancel()
+        self._changed.set()
+
+    async def _work(self, work: Callable[[T], Awaitable[None]]) -> None:
+        try:
+            while (job := await self._given()) is not None:
+                await work(job)
+        finally:
+            self._changed.set()  # One that was cut off has left what others may take.
+
+    async def _given(self) -> T | None:
+        """A job that can go on now, once there is one; None when there will be none."""
+        if self._ended:
+            return None
+        given: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
+        # Last in, first out: who asks gets what there is, and there are no more tasks than are needed.
+        self._idle.append(given)
+        self.wake()
+        if given.done():
+            await asyncio.sleep(0)  # Whoever was given an earlier one begins first.
+        elif not self.active:
+            self._changed.set()  # This may be the end.
+        return await given
+
+    def _next(self) -> T | None:
+        """The next job, which has a slot then, if one can go on now."""
+        if self.cancelled:
+            return None
+        if self._waiting and self._waiting[0][0] <= self._runtime.steady():
+            job = heapq.heappop(self._waiting)[2]
+            self._unbegun.discard(job)
+            self._changed.set()  # Another one is due next.
+        elif self.source.ready and self._may_begin():
+            job = self._make(next(self._positions), self.source.take())
+            self._seeking.add(job)
+        else:
+            return None
+        self.active.add(job)
+        self.holding.add(job)
+        return job
 
     def _may_begin(self) -> bool:
-        # While nothing gets through, those that wait are the probes, and more of them would only press harder.
-        hopeless = self._watch.unsent_in_a_row >= self._concurrency and (self._waiting or self.active)
+        # While nothing gets through, those that wait and those under way are the probes, and more of them would only
+        # press harder.
+        probes = self._watch.unsent_in_a_row + (len(self.holding) if self._watch.trouble else 0)
+        hopeless = probes >= self._concurrency and (self._waiting or self.active)
         # A process that takes turns in the rate far ahead keeps them from others, and wastes them in a crash.
         ahead = self._unbegun or len(self._seeking) >= self._rate.seekers
         full = len(self._waiting) >= _MOST_WAITING

@@ -10,18 +10,17 @@ from paypro_async._core.regions import Payable
 from paypro_async.log import logger
 from paypro_async.runtime import end_task
 
-__all__ = ["END", "NOTHING", "Source", "SourceReader"]
+__all__ = ["Source", "SourceReader"]
 
 Source = Iterable[Payable] | AsyncIterable[Payable]
 """Where payouts come from: any iterable or async iterable, of any length."""
 
 _CLOSING_SECONDS = 1.0
 _BLOCKED_SECONDS = 1.0
+_QUICK_SECONDS = 0.0001
+_END = object()
 
-END = object()
-"""What stands behind the last item."""
-NOTHING = object()
-"""What is taken while no item is there yet."""
+_NOTHING = object()
 
 
 class SourceReader:
@@ -29,19 +28,32 @@ class SourceReader:
 
     Args:
         source: Any iterable or async iterable.
-        on_item: Called whenever an item, or the end, is there to be taken.
+        on_item: Called whenever an item is there to be taken.
+        on_end: Called when there will be no more.
     """
 
-    def __init__(self, source: Source, *, on_item: Callable[[], object]) -> None:
+    def __init__(self, source: Source, *, on_item: Callable[[], object], on_end: Callable[[], object]) -> None:
         self._source = source
         self._on_item = on_item
-        self._next: asyncio.Queue[Any] = asyncio.Queue(maxsize=1)
+        self._on_end = on_end
+        self._item: Any = _NOTHING  # which was read and not taken yet
+        self._taken: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
-        self._over = False
+        self._ended = False
         self._told = False
         self.failure: BaseException | None = None
         """What the source ended with, if not by its end."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is an item to be taken."""
+        return self._item is not _NOTHING
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing to be taken any more."""
+        return self._ended and self._item is _NOTHING
 
     @property
     def interrupted(self) -> bool:
@@ -53,10 +65,11 @@ class SourceReader:
         self._task = asyncio.create_task(self._read(), name="paypro-batch-source")
 
     def take(self) -> Any:
-        """The next item, ``END`` for ever once there is none, or ``NOTHING`` for now."""
-        if not self._next.empty():
-            return self._next.get_nowait()
-        return END if self._over else NOTHING
+        """The item that is ready."""
+        item, self._item = self._item, _NOTHING
+        if self._taken is not None and not self._taken.done():
+            self._taken.set_result(None)
+        return item
 
     async def aclose(self) -> None:
         """Stop reading. A source that goes on although it was cancelled is left behind."""
@@ -71,17 +84,18 @@ class SourceReader:
             if not (self._closing and isinstance(error, asyncio.CancelledError)):
                 self.failure = error
         # No wait from here on: this may be a task that is being thrown away.
-        self._over = True
-        self._on_item()
+        self._ended = True
+        self._on_end()
 
     async def _read_all(self) -> None:
         if isinstance(self._source, AsyncIterable):
             async with _closing(self._source) as source:
-                while (item := await _next_of(source)) is not END:
+                began = time.monotonic()
+                while (item := await _next_of(source)) is not _END:
                     if self._closing:
                         return  # The source has swallowed that it was cancelled.
-                    await self._next.put(item)
-                    self._on_item()
+                    await self._give(item, time.monotonic() - began)
+                    began = time.monotonic()
             return
         iterator = iter(self._source)
         while True:
@@ -94,8 +108,17 @@ class SourceReader:
                 return
             if (seconds := time.monotonic() - began) > _BLOCKED_SECONDS:
                 self._tell_of_blocking(seconds)
-            await self._next.put(item)
-            self._on_item()
+            await self._give(item, seconds)
+
+    async def _give(self, item: Any, seconds: float) -> None:
+        """Wait until *item*, which took so long to be read, is taken."""
+        self._item = item
+        self._on_item()
+        if self._item is not _NOTHING:
+            self._taken = asyncio.get_running_loop().create_future()
+            await self._taken
+        elif seconds > _QUICK_SECONDS:
+            await asyncio.sleep(0)  # However many could begin, all others have their turn in between.
 
     def _tell_of_blocking(self, seconds: float) -> None:
         if not self._told:
@@ -109,13 +132,13 @@ class SourceReader:
 
 
 async def _next_of(iterator: AsyncIterator[Any]) -> Any:
-    """The next item, or ``END``; an error that only passes for the end is raised."""
+    """The next item, or ``_END``; an error that only passes for the end is raised."""
     try:
         return await anext(iterator)
     except StopAsyncIteration as error:
         if type(error) is not StopAsyncIteration:
             raise
-        return END
+        return _END
 
 
 @asynccontextmanager
