@@ -96,7 +96,7 @@ class Scheduler(Generic[T]):
                     due = self._waiting[0][0] - self._runtime.steady() if self._waiting else math.inf
                     if self._idle:
                         self.wake()
-                    elif len(self.holding) < self._concurrency:
+                    elif len(self.holding) < self._concurrency and (self.source.ready or due <= 0):
                         tasks.create_task(self._work(work))
                     # What is due and has no slot goes on when one is given back.
                     with anyio.move_on_after(due if due > 0 else math.inf):

@@ -17,9 +17,9 @@ Source = Iterable[Payable] | AsyncIterable[Payable]
 
 _CLOSING_SECONDS = 1.0
 _BLOCKED_SECONDS = 1.0
-_QUICK_SECONDS = 0.0001
+_MOST_AT_ONCE = 10
+"""So many items that may begin are read before all else in the event loop has its turn: a source may be slow."""
 _END = object()
-
 _NOTHING = object()
 
 
@@ -38,6 +38,7 @@ class SourceReader:
         self._on_end = on_end
         self._item: Any = _NOTHING  # which was read and not taken yet
         self._taken: asyncio.Future[None] | None = None
+        self._given = 0
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self._ended = False
@@ -90,12 +91,10 @@ class SourceReader:
     async def _read_all(self) -> None:
         if isinstance(self._source, AsyncIterable):
             async with _closing(self._source) as source:
-                began = time.monotonic()
                 while (item := await _next_of(source)) is not _END:
                     if self._closing:
                         return  # The source has swallowed that it was cancelled.
-                    await self._give(item, time.monotonic() - began)
-                    began = time.monotonic()
+                    await self._give(item)
             return
         iterator = iter(self._source)
         while True:
@@ -108,17 +107,18 @@ class SourceReader:
                 return
             if (seconds := time.monotonic() - began) > _BLOCKED_SECONDS:
                 self._tell_of_blocking(seconds)
-            await self._give(item, seconds)
+            await self._give(item)
 
-    async def _give(self, item: Any, seconds: float) -> None:
-        """Wait until *item*, which took so long to be read, is taken."""
+    async def _give(self, item: Any) -> None:
+        """Wait until *item* is taken."""
         self._item = item
+        self._given += 1
         self._on_item()
         if self._item is not _NOTHING:
             self._taken = asyncio.get_running_loop().create_future()
             await self._taken
-        elif seconds > _QUICK_SECONDS:
-            await asyncio.sleep(0)  # However many could begin, all others have their turn in between.
+        elif self._given % _MOST_AT_ONCE == 0:
+            await asyncio.sleep(0)
 
     def _tell_of_blocking(self, seconds: float) -> None:
         if not self._told:
