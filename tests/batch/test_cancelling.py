@@ -183,6 +183,22 @@ async def test_a_slow_reader_holds_the_batch_back():
 
 
 @virtual_time
+async def test_a_plug_in_that_cancels_the_task_it_runs_in_ends_one_payout():
+    """What became of that one is not known; the others are paid, also those that would have come in its place."""
+
+    async def cancels_the_first(sent):
+        if sent["tradeNo"] == "T0":
+            asyncio.current_task().cancel()
+            await asyncio.sleep(1)
+        return PROCESSING
+
+    async with scripted_client(Scripted(cancels_the_first)) as client:
+        report = await client.batch_payout(payouts(5), concurrency=1)
+    assert report.counts == {ItemStatus.UNKNOWN: 1, ItemStatus.PROCESSING: 4}
+    assert report.stopped is None
+
+
+@virtual_time
 async def test_closing_the_client_ends_its_batches():
     """What is in flight is recorded before the connections close, and whoever awaits gets the report."""
     transport = Scripted(takes=2)

@@ -4,11 +4,13 @@ import asyncio
 import gc
 import sys
 from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
 
 import pytest
 
 from paypro_async import Batch, BatchProgress, ItemStatus, MemoryLedger, State
 from paypro_async._core.lifecycle import Change
+from paypro_async.batch.source import SourceReader
 from paypro_async.ledger import Written
 from tests.support.merchant import (
     MERCHANT_NO,
@@ -74,6 +76,19 @@ async def test_the_source_is_read_only_as_far_as_there_is_room():
     async with scripted_client(Scripted(takes=1)) as client:
         ahead = [read - item.position async for item in client.batch_payout(rows(), concurrency=4)]
     assert max(ahead) <= 4 + 4 + 2  # under way, not yet taken by the reader, and in the reader's hands
+
+
+async def test_others_have_their_turn_however_many_rows_may_begin():
+    """A source may be slow, and nothing else goes on while a row is read: ten of them at most are read in one go."""
+    taken: list[int] = []
+    reader = SourceReader(range(100), on_item=lambda: taken.append(reader.take()), on_end=lambda: None)
+    reader.start()
+    seen = [0]
+    while not reader.over:
+        await asyncio.sleep(0)
+        seen.append(len(taken))
+    assert taken == list(range(100))
+    assert max(later - before for before, later in pairwise(seen)) == 10
 
 
 @virtual_time
