@@ -189,7 +189,6 @@ class Batch:
 
     async def _run(self) -> None:
         source = self._scheduler.source
-        source.start()
         # Beside the payouts: none depends on it, and a ledger that does not answer keeps none waiting.
         beginning = asyncio.create_task(self._record(within=self._options.limits.timeout), name="paypro-batch-record")
         try:

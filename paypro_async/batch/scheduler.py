@@ -54,7 +54,7 @@ class Scheduler(Generic[T]):
         runtime: Runtime,
     ) -> None:
         self._changed = asyncio.Event()
-        self.source: SourceReader = SourceReader(source, on_item=self.wake, on_end=self._see_end)
+        self.source: SourceReader = SourceReader(source)
         self.stopped: str | None = None
         """Why the batch begins no more, or None."""
         self.cancelled: bool = False
@@ -84,11 +84,12 @@ class Scheduler(Generic[T]):
         return len(self._waiting)
 
     async def run(self, work: Callable[[T], Awaitable[None]]) -> None:
-        """Have all jobs worked on, by tasks that take one after the other; return when there will be none.
+        """Read the source, and have its jobs worked on by tasks that take one after the other; return at their end.
 
         Args:
             work: Works on a job until it waits or has ended, and has it leave then.
         """
+        self.source.start(on_item=self.wake, on_end=self._see_end)
         async with asyncio.TaskGroup() as tasks:
             try:
                 while not self._is_over():

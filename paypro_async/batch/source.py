@@ -28,14 +28,10 @@ class SourceReader:
 
     Args:
         source: Any iterable or async iterable.
-        on_item: Called whenever an item is there to be taken.
-        on_end: Called when there will be no more.
     """
 
-    def __init__(self, source: Source, *, on_item: Callable[[], object], on_end: Callable[[], object]) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._on_item = on_item
-        self._on_end = on_end
         self._item: Any = _NOTHING  # which was read and not taken yet
         self._taken: asyncio.Future[None] | None = None
         self._given = 0
@@ -61,9 +57,14 @@ class SourceReader:
         """Whether the source ended since the whole program shall."""
         return isinstance(self.failure, KeyboardInterrupt | SystemExit)
 
-    def start(self) -> None:
-        """Begin to read, in a task of its own."""
-        self._task = asyncio.create_task(self._read(), name="paypro-batch-source")
+    def start(self, *, on_item: Callable[[], object], on_end: Callable[[], object]) -> None:
+        """Begin to read, in a task of its own.
+
+        Args:
+            on_item: Called whenever an item is there to be taken.
+            on_end: Called when there will be no more.
+        """
+        self._task = asyncio.create_task(self._read(on_item, on_end), name="paypro-batch-source")
 
     def take(self) -> Any:
         """The item that is ready."""
@@ -78,23 +79,23 @@ class SourceReader:
         if self._task is not None:
             await end_task(self._task, who="The source of a batch", within=_CLOSING_SECONDS)
 
-    async def _read(self) -> None:
+    async def _read(self, on_item: Callable[[], object], on_end: Callable[[], object]) -> None:
         try:
-            await self._read_all()
+            await self._read_all(on_item)
         except BaseException as error:  # noqa: BLE001  none may pass for the end of the source, or leave the batch waiting
             if not (self._closing and isinstance(error, asyncio.CancelledError)):
                 self.failure = error
         # No wait from here on: this may be a task that is being thrown away.
         self._ended = True
-        self._on_end()
+        on_end()
 
-    async def _read_all(self) -> None:
+    async def _read_all(self, on_item: Callable[[], object]) -> None:
         if isinstance(self._source, AsyncIterable):
             async with _closing(self._source) as source:
                 while (item := await _next_of(source)) is not _END:
                     if self._closing:
                         return  # The source has swallowed that it was cancelled.
-                    await self._give(item)
+                    await self._give(item, on_item)
             return
         iterator = iter(self._source)
         while True:
@@ -107,13 +108,13 @@ class SourceReader:
                 return
             if (seconds := time.monotonic() - began) > _BLOCKED_SECONDS:
                 self._tell_of_blocking(seconds)
-            await self._give(item)
+            await self._give(item, on_item)
 
-    async def _give(self, item: Any) -> None:
+    async def _give(self, item: Any, on_item: Callable[[], object]) -> None:
         """Wait until *item* is taken."""
         self._item = item
         self._given += 1
-        self._on_item()
+        on_item()
         if self._item is not _NOTHING:
             self._taken = asyncio.get_running_loop().create_future()
             await self._taken

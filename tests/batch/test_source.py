@@ -81,8 +81,8 @@ async def test_the_source_is_read_only_as_far_as_there_is_room():
 async def test_others_have_their_turn_however_many_rows_may_begin():
     """A source may be slow, and nothing else goes on while a row is read: ten of them at most are read in one go."""
     taken: list[int] = []
-    reader = SourceReader(range(100), on_item=lambda: taken.append(reader.take()), on_end=lambda: None)
-    reader.start()
+    reader = SourceReader(range(100))
+    reader.start(on_item=lambda: taken.append(reader.take()), on_end=lambda: None)
     seen = [0]
     while not reader.over:
         await asyncio.sleep(0)
