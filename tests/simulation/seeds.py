@@ -34,7 +34,7 @@ FOUND_AT: dict[str, int] = {
     "that an attempt is in doubt is forgotten": 1602,
     "the age of an attempt follows the process's wall clock": 39,
     "the answer of the control question is not believed": 20,
-    "the control question says yes to everything": 1282,
+    "the control question says yes to everything": 19912,
     "the control question speaks of what may have left too": 94,
     "the order number of another payout is taken": 712,
     "the same refusal for every row stops nothing": 191,
