@@ -28,5 +28,3 @@ class Verdict(Enum):
     QUESTION_REFUSED = "question refused"
     """A query was answered with a code of which it is not known what it means."""
     UNKNOWN = "unknown"
-
-    __hash__ = object.__hash__  # Each is there once; that of Enum is a function of Python.
