@@ -130,7 +130,7 @@ MUTATIONS = {
     ),
     "maybe sent is not sent": Mutation(
         outcome,
-        "_before_the_envelope",
+        "_unanswered",
         "exchange.phase is Phase.NOT_SENT",
         "exchange.phase is not Phase.ANSWERED",
         ("called unsent", "called failed"),
