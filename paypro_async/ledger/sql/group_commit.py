@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 _MOST = 64
 """Requests that one commit carries at most: in larger groups payouts begin and end in waves, and the network idles."""
-_LONGEST_WAIT = 0.006
+_LONGEST_WAIT = 0.003
 """Seconds that a group waits for company at most."""
 
 
