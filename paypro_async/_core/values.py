@@ -22,7 +22,15 @@ def _frozen(cls: type | None = None, /, **options: Any) -> Any:
     made: Any = attrs.frozen(cls, **options)
     fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(made)
     if not any(one.converter or one.validator or not one.init or isinstance(one.default, _FACTORY) for one in fields):
-        made.__init__ = _constructor(made, fields)
+        by_attrs = made.__init__
+
+        @wraps(by_attrs)
+        def make_first(self: Any, *arguments: Any, **named: Any) -> None:
+            # Not before: made for each class, constructors would take a quarter of the time of an import.
+            made.__init__ = wraps(by_attrs)(_constructor(made, fields))
+            made.__init__(self, *arguments, **named)
+
+        made.__init__ = make_first
     return made
 
 
@@ -32,7 +40,7 @@ def _constructor(made: Any, fields: "tuple[attrs.Attribute[Any], ...]") -> Any:
         "made": made,
         "draft": type("Draft", (made,), may_change),
         "become": object.__dict__["__class__"].__set__,
-        "by_attrs": made.__init__,
+        "by_attrs": made.__init__.__wrapped__,
         "defaults": {one.alias: one.default for one in fields},
     }
     given = [one.alias if one.default is attrs.NOTHING else f"{one.alias}=defaults['{one.alias}']" for one in fields]
@@ -49,7 +57,7 @@ def _constructor(made: Any, fields: "tuple[attrs.Attribute[Any], ...]") -> Any:
     ]
     code = compile("\n".join(lines), f"<attrs generated init {made.__module__}.{made.__qualname__}>", "exec")
     exec(code, names)  # noqa: S102  as attrs does; it is made of the names of our own fields
-    return wraps(made.__init__)(names["__init__"])
+    return names["__init__"]
 
 
 # To whoever checks types it is attrs' own.
