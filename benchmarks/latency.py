@@ -1,4 +1,4 @@
-"""How long one payout takes: with all workers busy, and at 60 % of what the client can do."""
+"""How long one payout takes: with all workers busy, and at a pace that takes 60 % of the client's time."""
 
 from collections.abc import Iterator
 
@@ -32,12 +32,13 @@ def _section(found: Found) -> Section:
         for wanted in (False, True)
     )
     busy = "All workers busy, {} in milliseconds"
-    share = "Offered evenly at 60 % of capacity, {}"
+    share = "Offered evenly, at 60 % load, {}"
     tables = [
         at_full.table(busy.format("p50"), "concurrency", "p50", "{:,.2f}", scale=1000),
         at_full.table(busy.format("p99"), "concurrency", "p99", "{:,.2f}", scale=1000),
         at_full.table("All workers busy, microseconds of CPU for each", "concurrency", "cpu_us", "{:,.0f}"),
         at_share.table(share.format("payouts or requests a second"), "workers at most", "rate", "{:,.0f}"),
+        at_share.table(share.format("part of the time in which it computes"), "workers at most", "busy", "{:.2f}"),
         at_share.table(share.format("p50 in milliseconds"), "workers at most", "p50", "{:,.2f}", scale=1000),
         at_share.table(share.format("p99 in milliseconds"), "workers at most", "p99", "{:,.2f}", scale=1000),
         at_share.table(share.format("microseconds of CPU for each"), "workers at most", "cpu_us", "{:,.0f}"),

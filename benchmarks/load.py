@@ -1,8 +1,8 @@
 """One measurement of one case is one process, which prints its figures as JSON:
 ``python -m benchmarks.load {full,offered} CASE URL CONCURRENCY SECONDS POSTGRES FOLDER``.
 
-``full`` keeps all workers busy. ``offered`` first does that for a moment, to learn how many calls a second the case can
-do, and then begins calls evenly at 60 % of that, whether or not earlier ones have ended.
+``full`` keeps all workers busy. ``offered`` begins calls evenly, whether or not earlier ones have ended, so many that
+the process computes for 60 % of the time.
 """
 
 import asyncio
@@ -85,10 +85,21 @@ async def full(load: Load, concurrency: int, seconds: float) -> dict[str, float]
 
 
 async def offered(load: Load, concurrency: int, seconds: float) -> dict[str, float]:
-    """Begin calls evenly at 60 % of what the case can do; each counts from the moment at which it was due."""
+    """Begin calls evenly, so many that the process computes for 60 % of the time.
+
+    Calls that come one by one cost more than those of workers that are always busy, whose replies are read many at a
+    time; 60 % of what such workers can do may be more than there is time for. So the pace is found by trying.
+    """
     capacity = await full(load, concurrency, min(0.5, seconds))
+    rate = SHARE * capacity["rate"]
+    for _ in range(2):
+        rate = SHARE * 1e6 / (await _evenly(load, rate, seconds / 3))["cpu_us"]
+    return {"capacity": capacity["rate"], "calls": capacity["calls"], **await _evenly(load, rate, seconds)}
+
+
+async def _evenly(load: Load, rate: float, seconds: float) -> dict[str, float]:
+    """Begin *rate* calls a second, whether or not earlier ones have ended; each counts from when it was due."""
     loop = asyncio.get_running_loop()
-    spacing = 1.0 / (SHARE * capacity["rate"])
     took: list[float] = []
     running: set[asyncio.Task[None]] = set()
 
@@ -97,17 +108,17 @@ async def offered(load: Load, concurrency: int, seconds: float) -> dict[str, flo
         took.append(loop.time() - due)
 
     cpu_began, began = time.process_time(), loop.time()
-    total = int(seconds / spacing)
+    total = int(seconds * rate)
     for number in range(total):
-        due = began + number * spacing
+        due = began + number / rate
         if (wait := due - loop.time()) > 0:
             await asyncio.sleep(wait)
         task = loop.create_task(one(due))
         running.add(task)
         task.add_done_callback(running.discard)
     await asyncio.gather(*running)
-    rate, cpu_us = total / (loop.time() - began), 1e6 * (time.process_time() - cpu_began) / total
-    return {"capacity": capacity["rate"], "rate": rate, "cpu_us": cpu_us, "calls": capacity["calls"], **_latency(took)}
+    elapsed, cpu = loop.time() - began, time.process_time() - cpu_began
+    return {"rate": total / elapsed, "cpu_us": 1e6 * cpu / total, "busy": cpu / elapsed, **_latency(took)}
 
 
 def _latency(took: list[float]) -> dict[str, float]:
