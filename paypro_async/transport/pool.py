@@ -6,6 +6,7 @@ write, the reply is what :class:`ReplyReader` reads, and the line before the wri
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -93,7 +94,7 @@ class Origin(Generic[C]):
         return b"%b%d\r\n\r\n" % (head, len(request.body))
 
 
-class ConnectionPool(Generic[C]):
+class ConnectionPool(ABC, Generic[C]):
     """One request at a time on each of so many connections. A transport is derived from it.
 
     Args:
@@ -239,38 +240,38 @@ class ConnectionPool(Generic[C]):
 
     # What each transport does in its own way.
 
+    @abstractmethod
     async def _way(self, url: str, proxy: Proxy | None) -> Any:
         """What the library needs to know to connect to *url*.
 
         Raises:
             ConfigurationError: If the proxy or the authorities for TLS cannot be used.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def _dial(self, to: Origin[C], request: WireRequest, progress: Progress) -> C:
         """A new connection, on which nothing was said yet."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _drop(self, connection: C) -> None:
         """Close it, whatever has not left yet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _drop_soon(self, connection: C) -> None:
         """Close it without waiting for that."""
-        raise NotImplementedError
 
     @staticmethod
+    @abstractmethod
     def _target(url: str) -> Target:
         """How *url* stands in requests.
 
         Raises:
             ValueError: If it is none.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _step(self, error: Exception, route: Route, progress: Progress) -> Step:
         """Where a request stood when *error* came."""
-        raise NotImplementedError
 
 
 @lru_cache(maxsize=64)  # a platform has three URLs, and of one merchant the headers are the same for every request

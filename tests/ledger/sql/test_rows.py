@@ -17,17 +17,15 @@ from tests.support.intents import MERCHANT, change, intent
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 STAMP = ("host:1:2", "boot", 1.0)
-
-
-FULL = evolve(
-    first_entry(evolve(intent(), batch_id="B1", position=7, settle_after=60.0), NOW),
-    phase=Phase.ANSWERED,
-    reply=Reply.DUPLICATE,
-    code="1",
-    message="m",
-    platform_trade_no="P",
-    utr="U",
-)
+TOLD: dict[str, Any] = {
+    "phase": Phase.ANSWERED,
+    "reply": Reply.DUPLICATE,
+    "code": "1",
+    "message": "m",
+    "platform_trade_no": "P",
+    "utr": "U",
+}
+FULL = evolve(first_entry(evolve(intent(), batch_id="B1", position=7, settle_after=60.0), NOW), **TOLD)
 
 
 def plain(value: Any) -> Any:
@@ -84,17 +82,7 @@ async def test_an_entry_comes_back_as_it_was_written(durable: SqlLedger):
     claimed = await durable.claim(
         evolve(intent(amount="0.01"), batch_id="B1", position=7, settle_after=60.0, resend=False)
     )
-    reply = change(
-        claimed.entry.state,
-        phase=Phase.ANSWERED,
-        reply=Reply.DUPLICATE,
-        code="1",
-        message="m",
-        platform_trade_no="P",
-        utr="U",
-        doubt=True,
-    )
-    moved = await durable.move(reply)
+    moved = await durable.move(change(claimed.entry.state, **TOLD, doubt=True))
     found = await durable.get(MERCHANT, "T1")
     assert found is not None
     assert evolve(found, age=0.0) == evolve(moved.entry, age=0.0)
