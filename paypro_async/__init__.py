@@ -1,6 +1,7 @@
 """Pay through PayPro: each payout at most once, and none is ever lost."""
 
-from paypro_async._core.lifecycle import Entry, State
+from paypro_async._core.known import KnownPayout, PayoutChange
+from paypro_async._core.lifecycle import Cause, Entry, State
 from paypro_async._core.models import Balance, PayoutResult, PayoutStatus, QueryResult
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions.india import Payout
@@ -10,8 +11,10 @@ from paypro_async._core.stopping import StopRules
 from paypro_async._core.transitions import Decision
 from paypro_async.batch.batch import Batch
 from paypro_async.client import PayProClient
-from paypro_async.engine.reconcile import ReconcileReport
 from paypro_async.errors import (
+    CallbackError,
+    CallbackPayloadError,
+    CallbackSignatureError,
     ClientStateError,
     ConfigurationError,
     ConnectionFailedError,
@@ -20,12 +23,14 @@ from paypro_async.errors import (
     IdempotencyConflictError,
     InvalidPayoutError,
     LedgerUnavailableError,
+    NotFinalError,
     NotSentError,
     OrderMissingError,
     OutcomeNotRecordedError,
     OutcomeUnknownError,
     PaidMeanwhileError,
     PayoutFailedError,
+    PayoutNotFoundError,
     PayProError,
     PayProWarning,
     PoolTimeoutError,
@@ -38,6 +43,7 @@ from paypro_async.errors import (
 )
 from paypro_async.ledger import Ledger, MemoryLedger
 from paypro_async.ledger.changes import decide
+from paypro_async.tracking.reconcile import ReconcileReport
 from paypro_async.transport import Transport
 
 __all__ = [
@@ -46,6 +52,10 @@ __all__ = [
     "BatchItem",
     "BatchProgress",
     "BatchReport",
+    "CallbackError",
+    "CallbackPayloadError",
+    "CallbackSignatureError",
+    "Cause",
     "ClientStateError",
     "Codes",
     "ConfigurationError",
@@ -58,10 +68,12 @@ __all__ = [
     "IdempotencyConflictError",
     "InvalidPayoutError",
     "ItemStatus",
+    "KnownPayout",
     "Ledger",
     "LedgerUnavailableError",
     "Md5Signer",
     "MemoryLedger",
+    "NotFinalError",
     "NotSentError",
     "OrderMissingError",
     "OutcomeNotRecordedError",
@@ -71,7 +83,9 @@ __all__ = [
     "PayProError",
     "PayProWarning",
     "Payout",
+    "PayoutChange",
     "PayoutFailedError",
+    "PayoutNotFoundError",
     "PayoutResult",
     "PayoutStatus",
     "PoolTimeoutError",

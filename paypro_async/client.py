@@ -3,7 +3,6 @@
 import ssl
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
@@ -25,7 +24,6 @@ from paypro_async.engine.payout import Engine
 from paypro_async.engine.platform import Platform
 from paypro_async.engine.queries import Queries
 from paypro_async.engine.rate import NoRate, Rate
-from paypro_async.engine.reconcile import ReconcileReport, Reconciliation
 from paypro_async.engine.recording import Recording
 from paypro_async.engine.session import Session
 from paypro_async.engine.single_flight import SingleFlight
@@ -34,14 +32,13 @@ from paypro_async.ledger import Account, Ledger, open_ledger, warn_of_no_name
 from paypro_async.ledger.patience import answer_within
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from_environment
+from paypro_async.tracking.client import TrackingClient
 from paypro_async.transport import Transport, TransportName, TransportSettings, check_transport, open_transport
 
 __all__ = ["PayProClient"]
 
-_DAY = timedelta(days=1)
 
-
-class PayProClient:
+class PayProClient(TrackingClient):
     """Pays through PayPro, each payout at most once, and forgets none.
 
     Open it with ``async with`` (or ``open`` and ``aclose``), once per event loop, and share it between all tasks::
@@ -346,36 +343,6 @@ class PayProClient:
         """
         limits = self._timing.limits(timeout=timeout, max_attempts=max_attempts)
         return await Queries(session=self._asking()).balance(timeout=limits.timeout, max_attempts=limits.max_attempts)
-
-    async def reconcile(
-        self,
-        *,
-        concurrency: int = 20,
-        wait: bool = False,
-        overdue_after: timedelta = _DAY,
-        timeout: float | None = None,
-    ) -> ReconcileReport:
-        """Ask the platform about every payout in the ledger that is not final, and store what it says. Sends nothing.
-
-        A payout that never arrived, as two questions after its settle window say, becomes one that may be sent again
-        (or waits for a person, with ``resend="never"``). A refusal of the last day is looked at once more.
-
-        Args:
-            concurrency: How many questions may be under way at one time.
-            wait: Wait for the settle window of payouts that were sent just now, instead of leaving them unknown.
-            overdue_after: A payout that has been processing for longer is counted as overdue.
-            timeout: Seconds for everything, after which the report has not ``ended``. By default as long as it takes.
-
-        Raises:
-            LedgerUnavailableError: If the ledger cannot be read or written; what was learned until then is stored.
-        """
-        return await Reconciliation(
-            recording=self._paying().recording,
-            concurrency=concurrency,
-            wait=wait,
-            timeout=timeout,
-            overdue_after=overdue_after.total_seconds(),
-        ).run()
 
     def new_trade_no(self) -> str:
         """A new order number in the platform's form: UTC ``YYYYMMDDHHMMSS`` and 18 random digits."""

@@ -25,6 +25,11 @@ An exception means "the SDK could not tell you"; a payout that the platform refu
     ├── IdempotencyConflictError      the trade_no belongs to another payout; nothing was sent
     ├── DecisionRefusedError          a person's decision does not fit what is known; nothing was changed
     ├── QuestionFailedError           a query or a balance got no usable answer; it moves no money
+    ├── NotFinalError                 a payout was not final when the time to wait for it was over
+    ├── PayoutNotFoundError           the ledger holds no such payout
+    ├── CallbackError                 a callback was not believed; nothing was stored
+    │   ├── CallbackSignatureError    no secret that was given has signed it
+    │   └── CallbackPayloadError      it is not what the platform documents
     └── PayoutFailedError             only from raise_for_status()
 
 Each text says what happened, what is certain about the money, and what to do next. None quotes a
@@ -32,6 +37,9 @@ secret or a personal value.
 """
 
 from paypro_async._core.errors import (
+    CallbackError,
+    CallbackPayloadError,
+    CallbackSignatureError,
     ClientStateError,
     ConfigurationError,
     ConnectionFailedError,
@@ -44,6 +52,7 @@ from paypro_async._core.errors import (
     OrderMissingError,
     OutcomeUnknownError,
     PaidMeanwhileError,
+    PayoutNotFoundError,
     PayProError,
     PayProWarning,
     PoolTimeoutError,
@@ -54,9 +63,13 @@ from paypro_async._core.errors import (
     ReplyUnreadableError,
     ReviewRequiredError,
 )
+from paypro_async._core.known import NotFinalError
 from paypro_async._core.models import OutcomeNotRecordedError, PayoutFailedError
 
 __all__ = [
+    "CallbackError",
+    "CallbackPayloadError",
+    "CallbackSignatureError",
     "ClientStateError",
     "ConfigurationError",
     "ConnectionFailedError",
@@ -65,6 +78,7 @@ __all__ = [
     "IdempotencyConflictError",
     "InvalidPayoutError",
     "LedgerUnavailableError",
+    "NotFinalError",
     "NotSentError",
     "OrderMissingError",
     "OutcomeNotRecordedError",
@@ -73,6 +87,7 @@ __all__ = [
     "PayProError",
     "PayProWarning",
     "PayoutFailedError",
+    "PayoutNotFoundError",
     "PoolTimeoutError",
     "Problem",
     "QuestionFailedError",

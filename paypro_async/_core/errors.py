@@ -6,6 +6,9 @@ from typing import Any
 from attrs import frozen
 
 __all__ = [
+    "CallbackError",
+    "CallbackPayloadError",
+    "CallbackSignatureError",
     "ClientStateError",
     "ConfigurationError",
     "ConnectionFailedError",
@@ -19,6 +22,7 @@ __all__ = [
     "PaidMeanwhileError",
     "PayProError",
     "PayProWarning",
+    "PayoutNotFoundError",
     "PoolTimeoutError",
     "Problem",
     "QuestionFailedError",
@@ -287,3 +291,28 @@ class QuestionFailedError(PayProError):
         super().__init__(message, trade_no=trade_no)
         self.platform_code = platform_code
         self.platform_message = platform_message
+
+
+class PayoutNotFoundError(PayProError, LookupError):
+    """The ledger holds no payout of this trade_no. Nothing was asked and nothing was sent; check the number."""
+
+
+class CallbackError(PayProError):
+    """A callback was not believed. Nothing was stored and no money moved; answer it with HTTP 400.
+
+    A genuine one comes again, and a query or a reconciliation learns the same without it.
+    """
+
+
+class CallbackSignatureError(CallbackError):
+    """No secret that was given has made the callback's signature, or it has none: it is not the platform's.
+
+    Nothing was stored. If it should be: check the secret, its position, and which secrets are valid during a rotation.
+    """
+
+
+class CallbackPayloadError(CallbackError):
+    """The callback is not what the platform documents: no JSON object, a thing said twice, a value of another type.
+
+    Nothing was stored. If it should be genuine, the text says which setting reads it.
+    """

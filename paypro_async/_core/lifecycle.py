@@ -199,6 +199,8 @@ class Event:
         before: The state that it left; None for the claim.
         attempt: The entry's attempt after the step.
         phase: How far that attempt got, where the step says it.
+        uncertain: Whether it stood as unsent after the step, and money may have moved all the same; *was_uncertain*,
+            whether that was so before it.
         by: Who decided, if a person did; *note* is why.
     """
 
@@ -211,6 +213,8 @@ class Event:
     code: str | None = None
     by: str | None = None
     note: str | None = None
+    was_uncertain: bool = False
+    uncertain: bool = False
 
 
 def claim_of(entry: Entry) -> Event:
@@ -218,8 +222,8 @@ def claim_of(entry: Entry) -> Event:
     return Event(at=entry.created_at, before=None, to=entry.state, cause=Cause.ATTEMPT, attempt=entry.attempt)
 
 
-def event_of(entry: Entry, change: Change) -> Event:
-    """The step of history that *change* was, from the *entry* that it led to."""
+def event_of(before: Entry, entry: Entry, change: Change) -> Event:
+    """The step of history that *change* was, from the entry *before* it and the one that it led to."""
     return Event(
         at=entry.updated_at,
         before=change.state,
@@ -230,6 +234,8 @@ def event_of(entry: Entry, change: Change) -> Event:
         code=change.code,
         by=change.by,
         note=change.note,
+        was_uncertain=before.state is State.NEW and before.uncertain,
+        uncertain=change.to is State.NEW and entry.uncertain,
     )
 
 

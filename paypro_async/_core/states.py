@@ -49,6 +49,8 @@ class Reply(StrEnum):
     """It was refused, and so were all questions: because of who asks. Nothing was taken."""
     ABSENT = "absent"
     """It was refused, and once more, some time later, the platform knew no such order."""
+    DECIDED = "decided"
+    """A person decided that it was not paid. It is asked about again for some days, since a person may be wrong."""
 
 
 _PERSON = frozenset({Cause.PERSON})

@@ -214,6 +214,7 @@ def after_decision(entry: Entry, decision: Decision, *, by: str, note: str | Non
         cause=Cause.PERSON,
         # A refusal of the next attempt must not end it: an earlier one may have been booked after all.
         doubt=True if to is State.NEW else None,
+        reply=Reply.DECIDED if to is State.FAILED else None,
         by=by,
         note=note,
     )

@@ -151,10 +151,12 @@ class Queries:
         try:
             adopt = self.session.policy.adopt_duplicates
             merging = merge(ledger, entry, outcome, cause=Cause.QUERY, adopt_duplicates=adopt)
-            return await answer_within(RECORDING_SECONDS, ledger, merging)
+            merged = await answer_within(RECORDING_SECONDS, ledger, merging)
         except LedgerUnavailableError as error:
             logger.warning("The answer about payout %s could not be stored: %s", entry.trade_no, error)
             return None
+        self.session.news.tell(merged)
+        return merged
 
 
 def _status(outcome: Outcome, entry: Entry | None) -> PayoutStatus | None:

@@ -161,6 +161,7 @@ class Recording:
                 await runtime.sleep(delay)
             else:
                 flight.see(written.entry, runtime.steady())
+                self.session.news.tell(written.entry)
                 return written
 
 

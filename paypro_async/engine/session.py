@@ -3,13 +3,14 @@
 import math
 from typing import Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 from paypro_async._core.retry import RetryBudget, RetryPolicy
 from paypro_async.engine.admission import Admission
 from paypro_async.engine.closing import Closing
 from paypro_async.engine.control import Control
 from paypro_async.engine.limits import Timing
+from paypro_async.engine.news import News
 from paypro_async.engine.platform import Platform
 from paypro_async.ledger import Ledger
 from paypro_async.runtime import Runtime
@@ -31,6 +32,7 @@ class Session:
         runtime: Clocks, sleep and dice.
         times: The client's times, in seconds.
         closing: Whether the client is being closed.
+        news: What is written about payouts through this client.
     """
 
     platform: Platform
@@ -42,6 +44,7 @@ class Session:
     runtime: Runtime
     times: Timing
     closing: Closing
+    news: News = field(factory=News, init=False)
 
     @classmethod
     def of(

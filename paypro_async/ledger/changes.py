@@ -10,7 +10,7 @@ from paypro_async.errors import DecisionRefusedError
 from paypro_async.ledger.base import Ledger, OrderNumberTakenError, Written
 from paypro_async.log import logger
 
-__all__ = ["apply", "decide", "merge"]
+__all__ = ["apply", "decide", "learn", "merge"]
 
 _TOO_YOUNG = frozenset({Decision.NOT_PAID, Decision.PAY_AGAIN})
 """Decisions that are wrong if the last attempt is still on its way."""
@@ -143,6 +143,39 @@ async def merge(
     except OrderNumberTakenError as error:
         logger.warning("Nothing was stored: %s", error)
         return entry
+
+
+async def learn(
+    ledger: Ledger, merchant_no: str, trade_no: str, decide: Callable[[Entry], Change | None]
+) -> Written | None:
+    """Write what *decide* makes of the entry that the ledger holds, whatever it is.
+
+    Args:
+        ledger: Where to. One with a ``learn`` of its own does it in one step.
+        merchant_no: Whose payout it is.
+        trade_no: Its order number.
+        decide: What there is to change of an entry, or None. It may be called again, and must not wait.
+
+    Returns:
+        The entry as it stands then, and whether this call changed it; None if there is no such payout.
+
+    Raises:
+        LedgerUnavailableError: If it could not be stored.
+        OrderNumberTakenError: If the change holds the platform's number of another payout's order.
+    """
+    at_once = getattr(ledger, "learn", None)
+    if at_once is not None:
+        found: Written | None = await at_once(merchant_no, trade_no, decide)
+        return found
+    entry = await ledger.get(merchant_no, trade_no)
+    if entry is None:
+        return None
+    while (change := decide(entry)) is not None:
+        written = await ledger.move(change)
+        if written.done:
+            return written
+        entry = written.entry
+    return Written(entry, done=False)
 
 
 async def apply(

@@ -106,8 +106,8 @@ class MemoryLedger:
             self._orders[order] = change.trade_no
         now = self._runtime.now()
         age = (now - record.entry.sent_at).total_seconds()
-        record.entry = changed(record.entry, change, now, age=age)
-        record.history.append(event_of(record.entry, change))
+        before, record.entry = record.entry, changed(record.entry, change, now, age=age)
+        record.history.append(event_of(before, record.entry, change))
         return Written(record.entry, done=True)
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:

@@ -2,16 +2,20 @@ import copy
 import inspect
 import pickle
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from paypro_async import errors
 from paypro_async._core.errors import Problem
+from paypro_async._core.known import KnownPayout
 from paypro_async._core.models import PayoutResult, PayoutStatus
+from paypro_async._core.report import ItemStatus
 from paypro_async.errors import (
     CredentialsRefusedError,
     InvalidPayoutError,
+    NotFinalError,
     NotSentError,
     OutcomeNotRecordedError,
     OutcomeUnknownError,
@@ -24,6 +28,18 @@ from paypro_async.errors import (
 
 CLASSES = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, PayProError)]
 RESULT = PayoutResult(trade_no="T1", status=PayoutStatus.FAILED, amount=Decimal(300), currency="INR", code="7")
+NOW = datetime(2026, 11, 27, tzinfo=UTC)
+KNOWN = KnownPayout(
+    trade_no="T1",
+    status=ItemStatus.PROCESSING,
+    result=None,
+    amount=Decimal(300),
+    currency="INR",
+    attempts=1,
+    batch_id=None,
+    created_at=NOW,
+    updated_at=NOW,
+)
 EVERY = pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 
 
@@ -33,6 +49,8 @@ def made(kind: type[PayProError]) -> PayProError:
         return kind([Problem("mobile", "MOBILE_FORMAT", "must be 10 digits")], trade_no="T1")
     if issubclass(kind, OutcomeNotRecordedError | PayoutFailedError):
         return kind("What happened.", result=RESULT, trade_no="T1")
+    if issubclass(kind, NotFinalError):
+        return kind("What happened.", payout=KNOWN, trade_no="T1")
     if issubclass(kind, QuestionFailedError):
         return kind("What happened.", trade_no="T1", platform_code="7", platform_message="words")
     if issubclass(kind, NotSentError | OutcomeUnknownError):
@@ -123,8 +141,8 @@ def test_every_error_can_be_caught_as_one(kind: type[PayProError]):
 
 @EVERY
 def test_money_may_have_moved_only_where_nobody_knows(kind: type[PayProError]):
-    """An unknown outcome, and one that could not be stored."""
-    unknown = issubclass(kind, OutcomeUnknownError | OutcomeNotRecordedError)
+    """An unknown outcome, one that could not be stored, and one that was not waited for to its end."""
+    unknown = issubclass(kind, OutcomeUnknownError | OutcomeNotRecordedError | NotFinalError)
     assert made(kind).money_may_have_moved is unknown
 
 

@@ -4,10 +4,11 @@ from paypro_async._core import lifecycle, outcome, retry, stopping, tally
 from paypro_async._core import transitions as learning
 from paypro_async.batch import scheduler
 from paypro_async.cli.ledger import decide as command
-from paypro_async.engine import control, platform, reconcile, recording
+from paypro_async.engine import control, platform, recording
 from paypro_async.engine import payout as engine
 from paypro_async.engine import single_flight as flights
 from paypro_async.ledger import changes, memory
+from paypro_async.tracking import reconcile
 from tests.simulation.mutations import Mutation
 
 _PAID_TWICE = (

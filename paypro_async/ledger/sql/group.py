@@ -305,7 +305,7 @@ class Group:
             if rows is None:
                 self._updates.append(rows := {})
             rows[key] = (*values, *key, *row.seen)
-        self._events.append((key, event_row(entry, event_of(entry, change))))
+        self._events.append((key, event_row(entry, event_of(row.entry, entry, change))))
         return Written(entry, done=True)
 
     def _update(self) -> None:

@@ -13,12 +13,23 @@ from sqlalchemy import Connection, Table, bindparam, inspect, select
 from sqlalchemy.schema import CreateColumn
 
 from paypro_async._core.payment_key import payment_key
-from paypro_async.ledger.sql.schema import account, batch, event, meta, metadata, pace, payout
+from paypro_async.ledger.sql.schema import (
+    account,
+    batch,
+    callback,
+    consumer,
+    delivery,
+    event,
+    meta,
+    metadata,
+    pace,
+    payout,
+)
 from paypro_async.ledger.sql.triggers import triggers
 
 __all__ = ["SCHEMA_VERSION", "make_triggers", "migrate", "schema_version"]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 _PAGE = 1000
 
 
@@ -88,6 +99,16 @@ def _payments_and_windows(connection: Connection) -> None:
         after = _fill_payment_keys(connection, after)
 
 
+def _consumers_and_callbacks(connection: Connection) -> None:
+    """Version 3 to 4: who listens to changes and was told which, callbacks that are kept apart, and late decisions."""
+    _add_columns(connection, event, ("was_uncertain", "uncertain"))
+    _add_columns(connection, account, ("reconciled_to",))
+    for table in (consumer, delivery, callback):
+        table.create(connection)
+    for index in payout.indexes:
+        index.create(connection, checkfirst=True)
+
+
 def _fill_payment_keys(connection: Connection, after: tuple[str, str]) -> tuple[str, str] | None:
     """Write the keys of a page of payouts behind *after*; where to go on, or None at the end."""
     merchant_no, trade_no = payout.c.merchant_no, payout.c.trade_no
@@ -121,5 +142,5 @@ def _content(text: str) -> Mapping[str, str]:
 
 
 _STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType(
-    {1: _batches_phases_and_pace, 2: _payments_and_windows}
+    {1: _batches_phases_and_pace, 2: _payments_and_windows, 3: _consumers_and_callbacks}
 )

@@ -62,7 +62,9 @@ MUTABLE: _Columns = _columns(
 """Those that do, as :func:`mutable` has them."""
 SEEN: _Columns = MUTABLE[:10]
 """Those of them by which a change is told that another process has made: each but the times."""
-EVENT: _Columns = _columns(event, "merchant_no trade_no at from_state to_state cause attempt code phase person note")
+EVENT: _Columns = _columns(
+    event, "merchant_no trade_no at from_state to_state cause attempt code phase person note was_uncertain uncertain"
+)
 """The columns of a step of history, as :func:`event_row` has them."""
 
 SELECT_ENTRY: Select[Any] = select(payout, clock().label("clock"))
@@ -163,6 +165,8 @@ def event_row(entry: Entry, event: Event) -> tuple[Any, ...]:
         event.phase.value if event.phase else None,
         person,
         note,
+        event.was_uncertain,
+        event.uncertain,
     )
 
 
@@ -178,6 +182,8 @@ def event_of_row(row: Row[Any]) -> Event:
         code=row.code,
         by=row.person,
         note=row.note,
+        was_uncertain=bool(row.was_uncertain),
+        uncertain=bool(row.uncertain),
     )
 
 

@@ -24,7 +24,21 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from paypro_async._core.lifecycle import FINAL, Reply, State
 
-__all__ = ["CLOCK", "IS_OPEN", "account", "batch", "clock", "event", "meta", "metadata", "pace", "payout"]
+__all__ = [
+    "CLOCK",
+    "IS_OPEN",
+    "account",
+    "batch",
+    "callback",
+    "clock",
+    "consumer",
+    "delivery",
+    "event",
+    "meta",
+    "metadata",
+    "pace",
+    "payout",
+]
 
 metadata: MetaData = MetaData()
 
@@ -39,6 +53,8 @@ account: Table = Table(
     # What the platform answered when it was last asked about a number that was never used, and when that was.
     Column("control_code", String),
     Column("control_at", Double),
+    # The trade number up to which the last reconciliation came that had not the time for all.
+    Column("reconciled_to", String),
 )
 
 batch: Table = Table(
@@ -98,6 +114,8 @@ IS_OPEN: TextClause = text(f"state NOT IN ({_final})")
 Index("payout_open", payout.c.merchant_no, payout.c.trade_no, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
 _is_refusal = (payout.c.state == State.FAILED.value) & (payout.c.reply == Reply.REFUSED.value)
 Index("payout_refused", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_refusal, postgresql_where=_is_refusal)
+_is_decided = (payout.c.state == State.FAILED.value) & (payout.c.reply == Reply.DECIDED.value)
+Index("payout_decided", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_decided, postgresql_where=_is_decided)
 Index("payout_payment", payout.c.merchant_no, payout.c.payment_key)
 # One order of the platform belongs to one payout: a number that comes back for a second one came with another's reply.
 # Rows of older releases are left out, for which nothing made sure of that.
@@ -136,7 +154,58 @@ event: Table = Table(
     Column("phase", String),
     Column("person", String),
     Column("note", String),
+    # Whether the payout stood as unsent and money may have moved all the same, before and after the step.
+    Column("was_uncertain", Boolean),
+    Column("uncertain", Boolean),
     Index("event_payout", "merchant_no", "trade_no"),
+)
+
+# Who listens to changes, and how far each has come: the number of the last step of history that was looked at, and the
+# numbers below it that are not there yet, since PostgreSQL commits its numbers in no order (a JSON object).
+consumer: Table = Table(
+    "consumer",
+    metadata,
+    Column("merchant_no", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("gaps", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    PrimaryKeyConstraint("merchant_no", "name"),
+)
+
+# Changes of a payout's public status that a consumer was not told yet. Of one payout only the first is due.
+delivery: Table = Table(
+    "delivery",
+    metadata,
+    Column("merchant_no", String, nullable=False),
+    Column("consumer", String, nullable=False),
+    Column("event_id", BigInteger, nullable=False),
+    Column("trade_no", String, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("due_at", Double, nullable=False),
+    # Which process tells it now; it is free again once due_at has passed.
+    Column("owner", String),
+    Column("parked_at", Double),
+    Column("error", String),
+    PrimaryKeyConstraint("merchant_no", "consumer", "event_id"),
+    Index("delivery_payout", "merchant_no", "consumer", "trade_no", "event_id"),
+    Index("delivery_due", "merchant_no", "consumer", "due_at"),
+)
+
+# Genuine callbacks that changed nothing since the ledger holds no such payout, or holds it as final otherwise.
+callback: Table = Table(
+    "callback",
+    metadata,
+    Column("merchant_no", String, nullable=False),
+    Column("trade_no", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("amount", String),
+    Column("platform_trade_no", String),
+    Column("first_at", Double, nullable=False),
+    Column("last_at", Double, nullable=False),
+    Column("count", Integer, nullable=False),
+    PrimaryKeyConstraint("merchant_no", "trade_no", "why"),
 )
 
 # The rate that all processes keep together: the time at which the next turn is free (GCRA).

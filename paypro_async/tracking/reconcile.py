@@ -278,6 +278,7 @@ class Reconciliation:
             adopt = session.policy.adopt_duplicates
             learning = merge(ledger, case.entry, outcome, cause=Cause.RECONCILE, adopt_duplicates=adopt)
         case.see(await self._answer(learning), session.runtime.steady())
+        session.news.tell(case.entry)
 
     def _put_off(self, case: _Case, outcome: Outcome) -> bool:
         case.answered, case.absences = False, 0

@@ -1,0 +1,161 @@
+"""A payout as the ledger holds it, and a change of its public status."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from paypro_async._core.errors import PayProError
+from paypro_async._core.lifecycle import FINAL, Entry, Event
+from paypro_async._core.models import PayoutResult, PayoutStatus
+from paypro_async._core.plain_data import plain_dict
+from paypro_async._core.report import ItemStatus
+from paypro_async._core.states import Cause, State
+from paypro_async._core.values import frozen
+
+__all__ = ["KnownPayout", "NotFinalError", "PayoutChange", "change_of"]
+
+_FINAL = frozenset(ItemStatus.of(state) for state in FINAL)
+_STATUSES = {ItemStatus(one.value): one for one in PayoutStatus if one is not PayoutStatus.UNKNOWN}
+
+
+@frozen(kw_only=True)
+class KnownPayout:
+    """What the ledger holds of one payout.
+
+    Args:
+        trade_no: The merchant's order number.
+        status: An :class:`~paypro_async.ItemStatus`: also what no platform says, as ``unknown`` and ``review``.
+        result: What the platform has said; None while that is not known, or only a person can decide.
+        amount: In major units of *currency*, exact.
+        currency: ISO 4217, from the region.
+        attempts: How often the payout was announced.
+        batch_id: The batch that claimed it, if one did.
+        created_at: When it was claimed; *updated_at*, when it last changed. On the ledger's clock, UTC.
+    """
+
+    trade_no: str
+    status: ItemStatus
+    result: PayoutResult | None
+    amount: Decimal
+    currency: str
+    attempts: int
+    batch_id: str | None
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, entry: Entry) -> "KnownPayout":
+        """The payout of an *entry*."""
+        return cls(
+            trade_no=entry.trade_no,
+            status=ItemStatus.of_entry(entry),
+            result=entry.result(),
+            amount=entry.amount,
+            currency=entry.currency,
+            attempts=entry.attempt,
+            batch_id=entry.batch_id,
+            created_at=entry.created_at,
+            updated_at=entry.updated_at,
+        )
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it can no longer change by itself."""
+        return self.status in _FINAL
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for ``json.dumps``; amounts are text."""
+        return plain_dict(self)
+
+
+class NotFinalError(PayProError, TimeoutError):
+    """The payout was not final when the time to wait for it was over.
+
+    Money may have moved, and the payout goes on all the same: wait or ask again.
+
+    Attributes:
+        payout: What the ledger holds of it (:class:`~paypro_async.KnownPayout`).
+    """
+
+    money_may_have_moved = True
+
+    def __init__(self, message: str, *, payout: KnownPayout, trade_no: str | None = None) -> None:
+        super().__init__(message, trade_no=trade_no)
+        self.payout: KnownPayout = payout
+
+
+@frozen(kw_only=True)
+class PayoutChange:
+    """A payout's public status changed.
+
+    Args:
+        id: Of this change, the same whenever and wherever it is told: keep those that you have handled.
+        trade_no: The merchant's order number.
+        before: The status that it had; None for a payout that is new in the ledger.
+        status: The status that it has since.
+        cause: How it was learned.
+        result: What the platform had said then; None for a status that no platform says.
+        at: When that was, on the ledger's clock, UTC.
+    """
+
+    id: str
+    trade_no: str
+    before: ItemStatus | None
+    status: ItemStatus
+    cause: Cause
+    result: PayoutResult | None
+    at: datetime
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the payout can no longer change by itself."""
+        return self.status in _FINAL
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for ``json.dumps``; amounts are text."""
+        return plain_dict(self)
+
+
+def change_of(number: int, event: Event, entry: Entry) -> PayoutChange | None:
+    """The change that a step of history was, or None if the public status is the same after it.
+
+    Args:
+        number: Of the step in its ledger.
+        event: The step.
+        entry: The payout as it stands now, perhaps some steps later.
+    """
+    before = None if event.before is None else _status(event.before, uncertain=event.was_uncertain)
+    status = _status(event.to, uncertain=event.uncertain)
+    if before is status:
+        return None
+    return PayoutChange(
+        # A ledger that is put back from a backup gives its numbers away again, to other steps.
+        id=f"{number}-{entry.trade_no}-{status.value}",
+        trade_no=entry.trade_no,
+        before=before,
+        status=status,
+        cause=event.cause,
+        result=_result(status, event, entry),
+        at=event.at,
+    )
+
+
+def _status(state: State, *, uncertain: bool) -> ItemStatus:
+    return ItemStatus.of(State.SENDING if state is State.NEW and uncertain else state)
+
+
+def _result(status: ItemStatus, event: Event, entry: Entry) -> PayoutResult | None:
+    if status not in _STATUSES:
+        return None
+    return PayoutResult(
+        trade_no=entry.trade_no,
+        status=_STATUSES[status],
+        amount=entry.amount,
+        currency=entry.currency,
+        platform_trade_no=entry.platform_trade_no,
+        code=event.code,
+        # The words belong to their code.
+        message=entry.message if event.code is not None and event.code == entry.code else None,
+        utr=entry.utr,
+        attempts=event.attempt,
+    )

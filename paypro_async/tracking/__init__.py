@@ -1,0 +1,1 @@
+"""What becomes of payouts after they were sent: learned from callbacks and queries, waited for, and told."""
