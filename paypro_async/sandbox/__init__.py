@@ -4,8 +4,10 @@ It shares no code with the client: it checks signatures and builds replies on it
 mistake.
 """
 
-from paypro_async.sandbox.books import Booking, Books, Comparison, Order
+from paypro_async.sandbox.books import Books
+from paypro_async.sandbox.callbacks.notification import CallbackRecord
 from paypro_async.sandbox.faults import Fault, FaultPlan
+from paypro_async.sandbox.orders import Booking, Comparison, Order
 from paypro_async.sandbox.server import Sandbox
 
-__all__ = ["Booking", "Books", "Comparison", "Fault", "FaultPlan", "Order", "Sandbox"]
+__all__ = ["Booking", "Books", "CallbackRecord", "Comparison", "Fault", "FaultPlan", "Order", "Sandbox"]

@@ -13,161 +13,39 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
-from typing import Literal
+from typing import Protocol
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
 from paypro_async.sandbox.journal import Journal, RequestRecord
-
-__all__ = [
-    "PROCESSING",
-    "SUCCESS",
-    "Booking",
-    "Books",
-    "Comparison",
-    "Instruction",
-    "Order",
-    "Payee",
-    "RequestRecord",
-    "account_digest",
-    "message_of",
-]
-
-SUCCESS = "0000"
-PROCESSING = "0015"
-
-# docs: pakistan/errorcode (the only complete list)
-MESSAGES: Mapping[str, str] = MappingProxyType(
-    {
-        SUCCESS: "SUCCESS",
-        PROCESSING: "CREDIT_INPROGRESS",
-        "0100007": "PAYEE_DAILY_CUMULATIVE_COUNT_REACHED",
-        "0100019": "PAYEE_DAILY_CUMULATIVE_AMT_REACHED",
-        "0100023": "PAYEE_MONTHLY_CUMULATIVE_COUNT_REACHED",
-        "0100024": "DUPLICATE_REFERENCE_NUMBER_LEVEL2",
-        "60019": "INSUFFICIENT_FUNDS",
-        "60030": "PAYEE_MAXIMUM_BALANCE_EXCEEDED",
-        "00028": "AMOUNT_NOT_NUMERIC",
-        "00029": "REJECTED_TRANSACTION",
-        "00032": "UNKNOWN_ERROR",
-    }
+from paypro_async.sandbox.orders import (
+    PROCESSING,
+    SUCCESS,
+    Booking,
+    Comparison,
+    Instruction,
+    Order,
+    Rejection,
+    message_of,
 )
+from paypro_async.sandbox.remarks import Steps
 
-Rejection = Literal["duplicate", "insufficient_funds", "full"]
+__all__ = ["Books", "Observer"]
 
 MOST_BOOKINGS = 1_000_000
 KEPT_REQUESTS = 100_000
+_USUAL_WAIT = 1.0  # seconds until an order ends as its remark wishes, where it would else never end
+_PAID: Steps = ((SUCCESS, None),)
 
 
-def message_of(status: str) -> str:
-    """The platform's message for a status."""
-    return MESSAGES.get(status, "REJECTED_TRANSACTION")
+class Observer(Protocol):
+    """Is told what becomes of orders."""
 
+    def expect(self, notify_url: str, due: float) -> None:
+        """At *due*, by the clock of the books, something may become of an order with this ``notifyUrl``."""
 
-def account_digest(bank_number: str, bank_code: str) -> str:
-    """What tells one account from others without saying its number."""
-    return hashlib.sha256(f"{bank_code} {bank_number}".encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def _masked(_: str) -> str:
-    return "'***'"
-
-
-@frozen(kw_only=True)
-class Payee:
-    """Who is paid; masked in ``repr``."""
-
-    name: str = field(repr=_masked)
-    mobile: str = field(repr=_masked)
-    email: str = field(repr=_masked)
-    bank_number: str = field(repr=_masked)
-    bank_code: str
-
-    @property
-    def account(self) -> str:
-        """What tells this account from others, without its number."""
-        return account_digest(self.bank_number, self.bank_code)
-
-
-@frozen(kw_only=True)
-class Instruction:
-    """A payout request that passed every check; ``status`` is what its order has as soon as it is booked.
-
-    ``message`` stands beside that status; None for the platform's usual one.
-    """
-
-    trade_no: str
-    amount: Decimal
-    payee: Payee
-    remark: str = ""
-    status: str = PROCESSING
-    message: str | None = None
-
-
-@frozen(kw_only=True)
-class Order:
-    """A booked payout; times are milliseconds since the epoch.
-
-    ``booked_count`` is above 1 only if it was booked again, and ``total`` is then the money of those bookings together.
-    """
-
-    trade_no: str
-    platform_trade_no: str
-    amount: Decimal
-    payee: Payee
-    remark: str
-    status: str
-    message: str
-    booked_count: int
-    total: Decimal
-    booked_at_ms: int
-    final_at_ms: int | None = None
-
-    @property
-    def debited(self) -> Decimal:
-        """The money that this order takes from the balance: nothing once it has failed."""
-        return self.total if self.status in {SUCCESS, PROCESSING} else Decimal(0)
-
-    @property
-    def utr(self) -> str:
-        """The bank's reference of a paid order: twelve digits."""
-        return str(int(self.platform_trade_no, 16))[:12]
-
-
-@frozen(kw_only=True)
-class Booking:
-    """One movement of money: it stays recorded whatever becomes of its order.
-
-    Args:
-        number: All bookings are counted, from 1.
-        at_ms: Milliseconds since the epoch.
-    """
-
-    number: int
-    trade_no: str
-    platform_trade_no: str
-    amount: Decimal
-    at_ms: int
-
-
-@frozen(kw_only=True)
-class Comparison:
-    """What was booked, set against what should have been; trade numbers.
-
-    Args:
-        missing: Never booked, and should have been.
-        twice: Booked more than once, expected or not.
-        unexpected: Booked, and should not have been.
-    """
-
-    missing: tuple[str, ...]
-    twice: tuple[str, ...]
-    unexpected: tuple[str, ...]
-
-    @property
-    def exact(self) -> bool:
-        """Every expected trade number was booked exactly once, and nothing else was."""
-        return not (self.missing or self.twice or self.unexpected)
+    def changed(self, order: Order, at: float) -> None:
+        """An order was booked at *at*, or has had another status since."""
 
 
 class Books:
@@ -181,6 +59,9 @@ class Books:
         paid_after: Seconds after which a processing order is paid; never when not given.
         deduplicate: Whether a trade number is booked at most once; ``False`` shows what a client sends twice.
         clock: Seconds that only go forward.
+
+    Attributes:
+        observer: Is told what becomes of orders.
     """
 
     def __init__(
@@ -191,6 +72,7 @@ class Books:
         deduplicate: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.observer: Observer | None = None
         self._clock = clock
         self._epoch = time.time() - clock()
         self._paid_after = paid_after
@@ -208,13 +90,13 @@ class Books:
     @property
     def orders(self) -> Mapping[str, Order]:
         """The orders by trade number."""
-        self._catch_up()
+        self.catch_up()
         return MappingProxyType(self._orders)
 
     @property
     def bookings(self) -> Sequence[Booking]:
         """Every booking in the order it was made; a payout that was paid twice is here twice."""
-        self._catch_up()
+        self.catch_up()
         return self._bookings
 
     @property
@@ -230,7 +112,7 @@ class Books:
     @property
     def balance(self) -> Decimal:
         """The money that is available."""
-        self._catch_up()
+        self.catch_up()
         return self._balance
 
     @property
@@ -238,18 +120,23 @@ class Books:
         """How often each fault has hit a request."""
         return self._journal.fault_counts
 
+    @property
+    def next_due(self) -> float | None:
+        """When something is entered next, by its clock; None if nothing is due."""
+        return self._later[0][0] if self._later else None
+
     def now_ms(self) -> int:
         """The time of the books in milliseconds since the epoch."""
-        return self._at_ms(self._clock())
+        return self.at_ms(self._clock())
 
     def book(self, instruction: Instruction) -> Order | Rejection:
         """Book a payout, or say why not."""
-        self._catch_up()
+        self.catch_up()
         return self._book(instruction, self._clock())
 
     def book_later(self, instruction: Instruction, delay: float) -> None:
         """Book a payout *delay* seconds from now, unless something speaks against it by then."""
-        self._schedule(self._clock() + delay, partial(self._book, instruction))
+        self._schedule(self._clock() + delay, partial(self._book, instruction), instruction.notify_url)
 
     def set_status(self, trade_no: str, status: str, message: str | None = None) -> Order:
         """Give an order another status; the money comes back when it fails and leaves again when it does not.
@@ -257,7 +144,7 @@ class Books:
         Raises:
             KeyError: There is no such order.
         """
-        self._catch_up()
+        self.catch_up()
         return self._set_status(trade_no, status, message or message_of(status), self._clock())
 
     def forget(self, trade_no: str) -> None:
@@ -268,7 +155,7 @@ class Books:
         Raises:
             KeyError: There is no such order.
         """
-        self._catch_up()
+        self.catch_up()
         del self._orders[trade_no]
 
     def record(self, record: RequestRecord) -> None:
@@ -304,14 +191,15 @@ class Books:
             message=message_of(PROCESSING),
             booked_count=count,
             total=instruction.amount if earlier is None else instruction.amount + earlier.debited,
-            booked_at_ms=self._at_ms(at),
+            booked_at_ms=self.at_ms(at),
+            notify_url=instruction.notify_url,
+            manner=instruction.manner,
         )
         self._enter(order, at)
         if instruction.status != PROCESSING:
             message = instruction.message or message_of(instruction.status)
-            return self._set_status(order.trade_no, instruction.status, message, at)
-        if self._paid_after is not None:
-            self._schedule(at + self._paid_after, partial(self._settle, order.trade_no))
+            order = self._set_status(order.trade_no, instruction.status, message, at)
+        self._plan(order, instruction.later, at)
         return order
 
     def _enter(self, order: Order, at: float) -> None:
@@ -323,33 +211,53 @@ class Books:
                 trade_no=order.trade_no,
                 platform_trade_no=order.platform_trade_no,
                 amount=order.amount,
-                at_ms=self._at_ms(at),
+                at_ms=self.at_ms(at),
             )
         )
+        if self.observer is not None:
+            self.observer.changed(order, at)
 
-    def _settle(self, trade_no: str, at: float) -> None:
+    def _plan(self, order: Order, later: Steps | None, at: float) -> None:
+        """Let an order end as its remark wishes, or else as all do that are processing."""
+        usual = _PAID if self._paid_after is not None and order.status == PROCESSING else ()
+        steps = usual if later is None else later
+        wait = _USUAL_WAIT if self._paid_after is None else self._paid_after
+        before = order.status
+        for status, message in steps:
+            at += wait
+            action = partial(self._settle, order.trade_no, before, status, message or message_of(status))
+            self._schedule(at, action, order.notify_url)
+            before = status
+
+    def _settle(self, trade_no: str, before: str, status: str, message: str, at: float) -> None:
         order = self._orders.get(trade_no)
-        if order is not None and order.status == PROCESSING:
-            self._set_status(trade_no, SUCCESS, message_of(SUCCESS), at)
+        if order is not None and order.status == before:
+            self._set_status(trade_no, status, message, at)
 
     def _set_status(self, trade_no: str, status: str, message: str, at: float) -> Order:
         before = self._orders[trade_no]
-        final_at_ms = None if status == PROCESSING else self._at_ms(at)
+        final_at_ms = None if status == PROCESSING else self.at_ms(at)
         after = evolve(before, status=status, message=message, final_at_ms=final_at_ms)
         self._balance += before.debited - after.debited
         self._orders[trade_no] = after
+        if self.observer is not None and status != before.status:
+            self.observer.changed(after, at)
         return after
 
-    def _schedule(self, due: float, action: Callable[[float], object]) -> None:
+    def _schedule(self, due: float, action: Callable[[float], object], notify_url: str) -> None:
+        if self.observer is not None:
+            self.observer.expect(notify_url, due)
         heapq.heappush(self._later, (due, next(self._tie_break), action))
 
-    def _catch_up(self) -> None:
+    def catch_up(self) -> None:
+        """Enter what has become due; all that shows the books does so by itself."""
         now = self._clock()
         while self._later and self._later[0][0] <= now:
             due, _, action = heapq.heappop(self._later)
             action(due)
 
-    def _at_ms(self, at: float) -> int:
+    def at_ms(self, at: float) -> int:
+        """A moment of its clock in milliseconds since the epoch."""
         return round((self._epoch + at) * 1000)
 
 

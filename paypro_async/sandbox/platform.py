@@ -5,20 +5,22 @@ to payouts, the remark, duplicate, balance. Then the booking, the reply, and the
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, TypedDict, get_args
 
 from attrs import Attribute, evolve, field, frozen, validators
 
 from paypro_async.sandbox import replies, validation
-from paypro_async.sandbox.books import Books, Instruction, message_of
+from paypro_async.sandbox.books import Books
 from paypro_async.sandbox.control import PREFIX as CONTROL_PREFIX
-from paypro_async.sandbox.control import control
 from paypro_async.sandbox.faults import BEFORE_BOOKING, Fault, FaultPlan
 from paypro_async.sandbox.journal import RequestRecord
 from paypro_async.sandbox.messages import Answer, Delivery, Request
-from paypro_async.sandbox.remarks import Kind, Wish, read_wish
+from paypro_async.sandbox.orders import Instruction, message_of
+from paypro_async.sandbox.remarks import Kind, Wish, Wishes, read_wishes
 from paypro_async.sandbox.replies import UNKNOWN_ORDERS, Echo, OrderNumberName, Reply
 from paypro_async.sandbox.signature import SecretPosition, is_signed, java_text
 from paypro_async.sandbox.validation import Members
@@ -30,6 +32,7 @@ UnknownOrder = Literal["null", "empty", "code", "refusal"]
 FaultDraw = Callable[[str, int], Fault | None]
 Decision = Callable[[Members, Fault | None], Reply]
 
+_ENDING = re.compile(r"[0-9]*\.?[0-9]+")
 _KEPT_ATTEMPTS = 200_000
 # Everything else in a body may be personal, so the journal shows these and masks the rest.
 _NOT_PERSONAL = frozenset({"tradeNo", "amount", "timestamp", "bankCode", "bankNCode", "notifyUrl", "remark", "sign"})
@@ -48,6 +51,19 @@ def _check_code(_: object, attribute: "Attribute[Any]", text: str | None) -> Non
 def _check_unknown_order(_: object, attribute: "Attribute[Any]", text: str) -> None:
     if text not in UNKNOWN_ORDERS and not replies.is_code(text):
         raise ValueError(f"{attribute.name} must be one of {', '.join(UNKNOWN_ORDERS)}, or a code of 4 to 8 digits.")
+
+
+def _read_amount_rules(rules: Mapping[str, str | Wishes]) -> Mapping[str, Wishes]:
+    """By the ending of the amount what its payout wishes; one that is read already is left as it is."""
+    found: dict[str, Wishes] = {}
+    for ending, wish in rules.items():
+        found[ending] = wishes = wish if isinstance(wish, Wishes) else read_wishes(f"sandbox:{wish}")
+        if not wishes or not _ENDING.fullmatch(ending):
+            raise ValueError(
+                "A rule for amounts is the digits with which they end and what a remark may wish behind `sandbox:`, as"
+                ' in {"13": "later:fail:00029"}.'
+            )
+    return MappingProxyType(found)
 
 
 def _path_prefix(prefix: str) -> str:
@@ -71,6 +87,9 @@ class Rules:
     refuse_payouts: str | None = field(validator=_check_code)
     refuse_all: str | None = field(validator=_check_code)
     booking_lag: float
+    callbacks: bool
+    processing_callbacks: bool
+    amount_rules: Mapping[str, Wishes] = field(converter=_read_amount_rules)
     prefix: str = field(converter=_path_prefix)
 
 
@@ -86,18 +105,22 @@ class RuleChanges(TypedDict, total=False):
     refuse_payouts: str | None
     refuse_all: str | None
     booking_lag: float
+    callbacks: bool
+    processing_callbacks: bool
+    amount_rules: Mapping[str, str]
 
 
 class Platform:
-    """Answers requests from the books, by the rules, with the faults of the plan.
+    """Answers requests from the books, by the rules, with the faults of the plan; the sandbox's own *pages* besides.
 
     Attributes:
         rules: May be replaced at any time; the next request is answered by the new ones.
     """
 
-    def __init__(self, *, rules: Rules, books: Books, faults: FaultPlan) -> None:
+    def __init__(self, *, rules: Rules, books: Books, faults: FaultPlan, pages: Callable[[Request], Answer]) -> None:
         self.rules = rules
         self._books = books
+        self._pages = pages
         self._attempts: Counter[tuple[str, bytes]] = Counter()
         # docs: india/payout, india/payoutQuery; India's balance page is not at hand.
         self._operations: Mapping[str, tuple[Decision, FaultDraw]] = {
@@ -111,7 +134,7 @@ class Platform:
         if (refused := turned_away(request)) is not None:
             return refused
         if request.path.startswith(CONTROL_PREFIX):
-            return control(request, self._books)
+            return self._pages(request)
         operation = self._operation(request.path)
         if operation is None:
             return replies.not_found()
@@ -168,14 +191,24 @@ class Platform:
             return replies.wrong_parameter(wrong)
         if self.rules.refuse_payouts is not None:
             return replies.refusal_of(self.rules.refuse_payouts)
-        wish = read_wish(str(members.get("remark", "")))
+        wishes = self._wishes(members)
+        wish = wishes.now
         if wish is not None and wish.kind is Kind.REFUSE:
             return replies.refusal(wish.code, wish.message or "refused by the remark")
-        instruction = validation.read_instruction(members, wish)
+        instruction = validation.read_instruction(members, wishes)
         if fault is Fault.LATE_BOOKING:
             self._books.book_later(instruction, self.rules.booking_lag)
             return Reply()
         return self._booked(instruction, wish)
+
+    def _wishes(self, members: Members) -> Wishes:
+        """Those of the remark; if it has none, those of the amount, by the longest ending that has a rule."""
+        wishes = read_wishes(str(members.get("remark", "")))
+        if wishes or not (rules := self.rules.amount_rules):
+            return wishes
+        amount = str(members["amount"])
+        ending = max((one for one in rules if amount.endswith(one)), key=len, default=None)
+        return wishes if ending is None else rules[ending]
 
     def _booked(self, instruction: Instruction, wish: Wish | None) -> Reply:
         booked = self._books.book(instruction)

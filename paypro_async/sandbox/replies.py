@@ -10,9 +10,9 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from paypro_async.sandbox.books import SUCCESS, Order, message_of
 from paypro_async.sandbox.faults import Fault
 from paypro_async.sandbox.messages import Answer, Delivery
+from paypro_async.sandbox.orders import SUCCESS, Order, message_of
 from paypro_async.sandbox.remarks import read_code
 
 __all__ = [

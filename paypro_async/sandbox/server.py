@@ -4,9 +4,9 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self, Unpack
 
 import anyio
@@ -15,7 +15,11 @@ from attrs import evolve
 
 from paypro_async.log import logger
 from paypro_async.sandbox.books import Books
+from paypro_async.sandbox.callbacks.notification import CallbackRecord
+from paypro_async.sandbox.callbacks.notifier import CallbackRules, Notifier, Variation
 from paypro_async.sandbox.capacity import OpenConnections, Place
+from paypro_async.sandbox.clock import Clock
+from paypro_async.sandbox.control import Pages
 from paypro_async.sandbox.faults import FaultPlan
 from paypro_async.sandbox.http11 import Connection, Wire
 from paypro_async.sandbox.platform import Platform, RuleChanges, Rules, UnknownOrder
@@ -48,10 +52,18 @@ class Sandbox:
     - ``sandbox:reply:CODE`` books as usual and answers with the outer ``code`` CODE all the same
     - ``sandbox:status:CODE`` books as usual and answers ``data.status`` CODE all the same
     - ``sandbox:vanish`` books, accepts, and from then on knows no such order
+    - ``sandbox:later:paid``, ``sandbox:later:fail:CODE``, ``sandbox:later:reverse`` (paid, then failed) and
+      ``sandbox:later:never`` say what becomes of the order after *paid_after*, or after a second if that is not given
+    - ``sandbox:callback:twice``, ``late``, ``disorder``, ``processing``, ``wrong-signature``, ``amount:AMOUNT`` and
+      ``none`` say how its callbacks are sent
 
-    ``GET /sandbox/books`` and ``GET /sandbox/requests`` show the books and the journal as JSON, and
+    When an order ends, a signed callback goes to its ``notifyUrl`` if that is on this machine, and again after 2, 5, 10
+    and 30 seconds, 1 hour and three times 3 hours, until it is answered with HTTP 200 and exactly ``OK``.
+
+    ``GET /sandbox/books``, ``GET /sandbox/requests`` and ``GET /sandbox/callbacks`` show what there was as JSON.
     ``POST /sandbox/orders/<tradeNo>`` with ``{"status": "00029", "message": "..."}`` gives an order another status, and
-    with ``{"delete": true}`` lets it vanish.
+    with ``{"delete": true}`` lets it vanish; ``POST /sandbox/orders/<tradeNo>/callback`` sends a callback, and
+    ``POST /sandbox/clock`` with ``{"advance": 3600}`` puts the clock forward.
 
     Args:
         secret: The merchant's secret, that requests must be signed with.
@@ -80,7 +92,14 @@ class Sandbox:
             By default 60; without limit with a *clock* of one's own, by which no connection is timed.
         max_connections: How many are held at one time. For one more, that which has waited longest for a request goes.
         prefix: The path before ``/v1``; any is accepted when empty.
-        clock: Seconds that only go forward; settlements and late bookings follow it.
+        callbacks: Whether callbacks are sent. None is ever sent to another machine, unless *callback_hosts* names it.
+        processing_callbacks: Whether there is one for a booking too, which says ``0015``.
+        callback_hosts: Other hosts than this machine to which callbacks may go, by the name in ``notifyUrl``.
+        callback_timeout: Seconds of real time within which a callback must be answered.
+        amount_rules: What a payout without a wish in its remark wishes, by the digits with which its amount ends:
+            ``{"13": "later:fail:00029"}``. The longest ending counts.
+        clock: Seconds that only go forward; settlements, late bookings and callbacks follow it.
+        speed: How many seconds of the sandbox pass in one of *clock*: at 100 an hour is over in 36 seconds.
     """
 
     environment = "sandbox"
@@ -109,9 +128,18 @@ class Sandbox:
         idle_timeout: float | None = None,
         max_connections: int = 1000,
         prefix: str = "",
+        callbacks: bool = True,
+        processing_callbacks: bool = False,
+        callback_hosts: Collection[str] = (),
+        callback_timeout: float = 5.0,
+        amount_rules: Mapping[str, str] = MappingProxyType({}),
         clock: Callable[[], float] = time.monotonic,
+        speed: float = 1.0,
     ) -> None:
-        self.books: Books = Books(balance=Decimal(balance), paid_after=paid_after, deduplicate=deduplicate, clock=clock)
+        self._clock = Clock(clock, speed=speed)
+        self.books: Books = Books(
+            balance=Decimal(balance), paid_after=paid_after, deduplicate=deduplicate, clock=self._clock
+        )
         rules = Rules(
             secret=secret,
             merchant_no=merchant_no,
@@ -122,9 +150,20 @@ class Sandbox:
             refuse_payouts=refuse_payouts,
             refuse_all=refuse_all,
             booking_lag=booking_lag,
+            callbacks=callbacks,
+            processing_callbacks=processing_callbacks,
+            amount_rules=amount_rules,
             prefix=prefix,
         )
-        self._platform = Platform(rules=rules, books=self.books, faults=faults or FaultPlan.none())
+        self._notifier = self.books.observer = Notifier(
+            books=self.books,
+            clock=self._clock,
+            rules=self._callback_rules,
+            hosts=frozenset(name.lower() for name in callback_hosts),
+            timeout=callback_timeout,
+        )
+        pages = Pages(books=self.books, clock=self._clock, notifier=self._notifier)
+        self._platform = Platform(rules=rules, books=self.books, faults=faults or FaultPlan.none(), pages=pages.answer)
         self._port = port
         self._drip_interval = drip_interval
         self._copy_delay = copy_delay
@@ -155,6 +194,64 @@ class Sandbox:
         self._platform.rules = evolve(self._platform.rules, **rules)
 
     @property
+    def callbacks(self) -> Sequence[CallbackRecord]:
+        """The latest tries to deliver a callback, oldest first; ten thousand are kept."""
+        return self._notifier.journal.records
+
+    def send_callback(
+        self,
+        trade_no: str,
+        *,
+        status: str | None = None,
+        amount: str | None = None,
+        twice: bool = False,
+        delay: float = 0.0,
+        wrong_signature: bool = False,
+    ) -> None:
+        """Send a callback of an order, whatever has become of it; the order stays as it is.
+
+        Args:
+            trade_no: The order's.
+            status: What the callback says; None for the order's own status.
+            amount: What it states; None for the order's own amount.
+            twice: Whether it is sent twice.
+            delay: Seconds of the sandbox until it is sent.
+            wrong_signature: Whether it is signed with another secret.
+
+        Raises:
+            KeyError: There is no such order.
+            ValueError: No callback may go to the ``notifyUrl`` of the order.
+        """
+        variation = Variation(status=status, amount=amount, twice=twice, delay=delay, wrong_signature=wrong_signature)
+        self._notifier.send(self.books.orders[trade_no], variation)
+
+    async def callbacks_sent(self) -> None:
+        """Wait until no callback is due or on its way; those that are due later are not waited for.
+
+        Raises:
+            RuntimeError: The sandbox is not open.
+        """
+        await self._notifier.sent()
+
+    def advance(self, seconds: float) -> None:
+        """Put the sandbox's clock forward: what is due by then happens at once.
+
+        Raises:
+            ValueError: That would not be forward.
+        """
+        self._clock.advance(seconds)
+        self._notifier.wake()
+
+    def _callback_rules(self) -> CallbackRules:
+        rules = self._platform.rules
+        return CallbackRules(
+            secret=rules.secret,
+            position=rules.secret_position,
+            wanted=rules.callbacks,
+            processing=rules.processing_callbacks,
+        )
+
+    @property
     def base_url(self) -> str:
         """The URL to give to a client.
 
@@ -171,6 +268,7 @@ class Sandbox:
         self._listener = await _listen(self._port)
         self._address = self._listener.getsockname()
         self._connections = OpenConnections(limit=self._max_connections)
+        self._notifier.begin()
         # A task of its own, because fixtures of pytest may open the sandbox in one task and close it in another.
         self._serving = asyncio.create_task(self._serve(self._listener))
         return self
@@ -191,6 +289,7 @@ class Sandbox:
             await asyncio.wait({serving})
         finally:
             listener.close()  # a task that was cancelled before its first step has not done it
+            self._notifier.end()
         if not serving.cancelled():
             serving.result()  # a failure of the server itself
 
@@ -207,6 +306,7 @@ class Sandbox:
     async def _serve(self, listener: socket.socket) -> None:
         failure: OSError | None = None
         async with anyio.create_task_group() as connections:
+            connections.start_soon(self._notifier.run)
             failure = await self._accept_until_it_fails(listener, connections)
             connections.cancel_scope.cancel()
         if failure is not None:

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 
-from paypro_async.sandbox.books import PROCESSING, SUCCESS, Instruction, Payee
-from paypro_async.sandbox.remarks import Kind, Wish
+from paypro_async.sandbox.orders import PROCESSING, SUCCESS, Instruction, Payee
+from paypro_async.sandbox.remarks import Kind, Wishes
 
 __all__ = [
     "BALANCE_MEMBERS",
@@ -70,8 +70,9 @@ def wrong_payout(members: Members) -> str | None:
     return None
 
 
-def read_instruction(members: Members, wish: Wish | None) -> Instruction:
-    """The payout in a body that ``wrong_payout`` has nothing against, with what its remark wishes for the order."""
+def read_instruction(members: Members, wishes: Wishes) -> Instruction:
+    """The payout in a body that ``wrong_payout`` has nothing against, with what is wished for the order."""
+    wish = wishes.now
     status = {Kind.PAID: SUCCESS, Kind.FAIL: wish.code}.get(wish.kind) if wish is not None else None
     return Instruction(
         trade_no=_text(members, "tradeNo"),
@@ -86,6 +87,9 @@ def read_instruction(members: Members, wish: Wish | None) -> Instruction:
         remark=_text(members, "remark"),
         status=status or PROCESSING,
         message=wish.message if wish is not None and status else None,
+        notify_url=_text(members, "notifyUrl"),
+        later=wishes.later,
+        manner=wishes.manner,
     )
 
 

@@ -2,7 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from paypro_async.sandbox.books import Books, Instruction, Order, Payee
+from paypro_async.sandbox.books import Books
+from paypro_async.sandbox.orders import Instruction, Order, Payee
 from tests.sandbox.merchant import Clock
 
 PAYEE = Payee(name="Asha Rao", mobile="8234567890", email="a@gmail.com", bank_number="1", bank_code="IDFB0043121")

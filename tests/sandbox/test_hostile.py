@@ -151,7 +151,7 @@ async def test_a_failure_of_its_own_is_a_500_and_stands_in_the_log(sandbox: Sand
 
     async with Merchant(sandbox) as merchant:
         with monkeypatch.context() as patched:
-            patched.setattr(platform_module, "read_wish", fails)
+            patched.setattr(platform_module, "read_wishes", fails)
             answer = await merchant.post(PAYOUT, payout_members())
         assert (answer.status_code, answer.json().keys()) == (500, {"error"})
         assert (await merchant.payout())["code"] == "0000"

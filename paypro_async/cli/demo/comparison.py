@@ -16,7 +16,7 @@ from paypro_async.bulk import Disbursement, RowOutcome
 from paypro_async.cli.demo.payer import MERCHANT_NO, SECRET, SHARED, Payer
 from paypro_async.client import PayProClient
 from paypro_async.sandbox import Sandbox
-from paypro_async.sandbox.books import account_digest
+from paypro_async.sandbox.orders import account_digest
 
 __all__ = ["Comparison", "compare"]
 
