@@ -5,7 +5,7 @@ anyio waits for the sockets and this module owns them, because a true reset need
 
 import socket
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 import anyio
@@ -18,7 +18,7 @@ from paypro_async.sandbox.messages import Answer, Delivery, Request
 
 __all__ = ["Connection", "Wire"]
 
-Answerer = Callable[[Request], Answer]
+Answerer = Callable[[Request], Awaitable[Answer]]
 
 BODY_LIMIT = 1024 * 1024  # bytes
 _CHUNK = 64 * 1024
@@ -78,6 +78,7 @@ class Connection:
         refuse: Called to stop listening for a moment.
         waiting: Entered for as long as it waits for a request.
         patience: Seconds within which the client must send a whole request, or take a whole reply; None for any time.
+        body_limit: Bytes that the body of a request may have.
         http: The state of the protocol.
     """
 
@@ -88,6 +89,7 @@ class Connection:
     refuse: Callable[[], None]
     waiting: Callable[[], AbstractContextManager[None]]
     patience: float | None
+    body_limit: int = BODY_LIMIT
     http: h11.Connection = field(factory=lambda: h11.Connection(h11.SERVER))
 
     async def serve(self) -> None:
@@ -109,15 +111,15 @@ class Connection:
             request = await self._read()
         if request is None:
             return False
-        answer = self._answer(request)
+        answer = await self._answer(request)
         if request.method == "HEAD":
             answer = evolve(answer, body=b"")
         await self._deliver(answer)
         return self.http.our_state is h11.DONE and self.http.their_state is h11.DONE
 
-    def _answer(self, request: Request) -> Answer:
+    async def _answer(self, request: Request) -> Answer:
         try:
-            return self.answer(request)
+            return await self.answer(request)
         except Exception:
             # A request that it cannot cope with must not end its service to all others.
             logger.exception("The sandbox failed over a request to %s", request.path[:100])
@@ -137,7 +139,7 @@ class Connection:
         body = bytearray()
         while isinstance(part := await self._next_event(), h11.Data):
             body += part.data
-            if len(body) > BODY_LIMIT:
+            if len(body) > self.body_limit:
                 raise h11.RemoteProtocolError("body too large", error_status_hint=413)
         return Request(
             method=head.method.decode(),

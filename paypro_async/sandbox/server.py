@@ -1,38 +1,32 @@
 """The sandbox: the platform on a loopback port."""
 
 import asyncio
-import errno
-import socket
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType, TracebackType
 from typing import Self, Unpack
 
-import anyio
-import anyio.abc
 from attrs import evolve
 
-from paypro_async.log import logger
 from paypro_async.sandbox.books import Books
 from paypro_async.sandbox.callbacks.notification import CallbackRecord
 from paypro_async.sandbox.callbacks.notifier import CallbackRules, Notifier, Variation
-from paypro_async.sandbox.capacity import OpenConnections, Place
+from paypro_async.sandbox.capacity import Place
 from paypro_async.sandbox.clock import Clock
 from paypro_async.sandbox.control import Pages
 from paypro_async.sandbox.faults import FaultPlan
 from paypro_async.sandbox.http11 import Connection, Wire
+from paypro_async.sandbox.messages import Answer, Request
 from paypro_async.sandbox.platform import Platform, RuleChanges, Rules, UnknownOrder
 from paypro_async.sandbox.replies import Echo, OrderNumberName
+from paypro_async.sandbox.service import HttpService
 from paypro_async.sandbox.signature import SecretPosition
 
 __all__ = ["Sandbox"]
 
 _HOST = "127.0.0.1"  # never another: the sandbox has no defences
-_BACKLOG = 1024
 _IDLE_SECONDS = 60.0
-_PAUSE = 0.05
-_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 class Sandbox:
@@ -164,20 +158,20 @@ class Sandbox:
         )
         pages = Pages(books=self.books, clock=self._clock, notifier=self._notifier)
         self._platform = Platform(rules=rules, books=self.books, faults=faults or FaultPlan.none(), pages=pages.answer)
-        self._port = port
         self._drip_interval = drip_interval
         self._copy_delay = copy_delay
-        self._refuse_seconds = refuse_seconds
         self._patience = _IDLE_SECONDS if idle_timeout is None and clock is time.monotonic else idle_timeout
-        self._max_connections = max_connections
-        self._connections = OpenConnections(limit=max_connections)
-        self._address = (_HOST, port)
-        self._accepting = anyio.CancelScope()
-        self._listener: socket.socket | None = None
+        self._service = HttpService(
+            host=_HOST,
+            port=port,
+            connection=self._connection,
+            max_connections=max_connections,
+            refuse_seconds=refuse_seconds,
+        )
         self._serving: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        where = "closed" if self._listener is None else self.base_url
+        where = "closed" if self._service.port is None else self.base_url
         return f"<Sandbox {where} merchant_no={self.rules.merchant_no} {self.books!r}>"
 
     @property
@@ -258,19 +252,17 @@ class Sandbox:
         Raises:
             RuntimeError: The sandbox is not open.
         """
-        if self._listener is None:
+        if (port := self._service.port) is None:
             raise RuntimeError("The sandbox is not open: use `async with Sandbox(...) as sandbox`.")
-        return f"http://{_HOST}:{self._address[1]}{self.rules.prefix}"
+        return f"http://{_HOST}:{port}{self.rules.prefix}"
 
     async def __aenter__(self) -> Self:
-        if self._listener is not None:
+        if self._service.port is not None:
             raise RuntimeError("The sandbox is open already.")
-        self._listener = await _listen(self._port)
-        self._address = self._listener.getsockname()
-        self._connections = OpenConnections(limit=self._max_connections)
+        await self._service.open()
         self._notifier.begin()
         # A task of its own, because fixtures of pytest may open the sandbox in one task and close it in another.
-        self._serving = asyncio.create_task(self._serve(self._listener))
+        self._serving = asyncio.create_task(self._service.run(self._notifier.run))
         return self
 
     async def __aexit__(
@@ -280,15 +272,14 @@ class Sandbox:
 
     async def aclose(self) -> None:
         """Stop listening and drop all connections; the books can still be read."""
-        serving, listener = self._serving, self._listener
-        self._serving = self._listener = None
-        if serving is None or listener is None:
+        serving, self._serving = self._serving, None
+        if serving is None:
             return
         serving.cancel()
         try:
             await asyncio.wait({serving})
         finally:
-            listener.close()  # a task that was cancelled before its first step has not done it
+            self._service.close()
             self._notifier.end()
         if not serving.cancelled():
             serving.result()  # a failure of the server itself
@@ -303,80 +294,16 @@ class Sandbox:
         if not serving.cancelled():
             serving.result()  # a failure of the server itself
 
-    async def _serve(self, listener: socket.socket) -> None:
-        failure: OSError | None = None
-        async with anyio.create_task_group() as connections:
-            connections.start_soon(self._notifier.run)
-            failure = await self._accept_until_it_fails(listener, connections)
-            connections.cancel_scope.cancel()
-        if failure is not None:
-            raise failure  # outside of the group, which would wrap it
+    async def _answer(self, request: Request) -> Answer:
+        return self._platform.answer(request)
 
-    async def _accept_until_it_fails(self, listener: socket.socket, connections: anyio.abc.TaskGroup) -> OSError:
-        while True:
-            with listener, anyio.CancelScope() as self._accepting:
-                while True:
-                    await anyio.wait_readable(listener)
-                    await self._accept(listener, connections)
-            # A fault wants connections to be refused: nothing listens for a moment, then the same port again.
-            try:
-                listener = self._listener = await _listen(self._address[1], after=self._refuse_seconds)
-            except OSError as error:
-                return error
-
-    async def _accept(self, listener: socket.socket, connections: anyio.abc.TaskGroup) -> None:
-        """Accept all clients that wait."""
-        try:
-            while self._connections.make_room():
-                client, _ = listener.accept()
-                connections.start_soon(self._serve_client, client, self._connections.enter())
-            await anyio.sleep(_PAUSE)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            # Out of file descriptors, or the client has gone: those that wait are taken a little later.
-            if error.errno in _NO_DESCRIPTORS:
-                self._connections.close_longest()
-            await anyio.sleep(_PAUSE)
-
-    def _stop_accepting(self) -> None:
-        self._accepting.cancel()
-
-    async def _serve_client(self, client: socket.socket, place: Place) -> None:
-        with client, place:
-            connection = Connection(
-                wire=Wire(client),
-                answer=self._platform.answer,
-                drip_interval=self._drip_interval,
-                copy_delay=self._copy_delay,
-                refuse=self._stop_accepting,
-                waiting=place.waiting,
-                patience=self._patience,
-            )
-            try:
-                client.settimeout(0)
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                await connection.serve()
-            except OSError:
-                return  # the client has gone; what was booked stays booked
-            except Exception:
-                # One connection must not end the service to all others.
-                logger.exception("A connection to the sandbox failed")
-
-
-async def _listen(port: int, *, after: float = 0) -> socket.socket:
-    """Listen on *port* after so many seconds, in which connections are refused."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listener.settimeout(0)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((_HOST, port))  # before the wait, in which another program might take the port
-        if after:
-            await anyio.sleep(after)
-        listener.listen(_BACKLOG)
-    except BaseException as error:
-        listener.close()
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise OSError(error.errno, f"Port {port} is taken") from None
-        raise
-    return listener
+    def _connection(self, wire: Wire, place: Place) -> Connection:
+        return Connection(
+            wire=wire,
+            answer=self._answer,
+            drip_interval=self._drip_interval,
+            copy_delay=self._copy_delay,
+            refuse=self._service.refuse,
+            waiting=place.waiting,
+            patience=self._patience,
+        )

@@ -272,8 +272,8 @@ async def test_a_client_that_does_not_listen_is_dropped():
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             client.connect(("127.0.0.1", httpx.URL(sandbox.base_url).port))
             client.sendall(b"GET /sandbox/books HTTP/1.0\r\n\r\n")
-            await until(lambda: bool(sandbox._connections.open), within=5)
-            await until(lambda: not sandbox._connections.open, within=5)
+            await until(lambda: bool(sandbox._service._connections.open), within=5)
+            await until(lambda: not sandbox._service._connections.open, within=5)
             client.settimeout(5)
             received = 0
             with suppress(ConnectionError):

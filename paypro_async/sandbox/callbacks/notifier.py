@@ -312,7 +312,7 @@ class Notifier:
                 attempt=max(notification.tries, 1),
                 outcome=response.outcome,
                 http_status=response.http_status,
-                answer=response.answer,
+                answer=response.beginning,
                 problem=response.problem,
                 wrong_signature=notification.wrong_signature,
                 next_at_ms=None if due is None else self._books.at_ms(due),

@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 import anyio
 import anyio.abc
 import h11
-from attrs import frozen
+from attrs import field, frozen
 
 from paypro_async.sandbox.callbacks.notification import Outcome
 
@@ -60,8 +60,17 @@ class Response:
 
     outcome: Outcome
     http_status: int | None = None
-    answer: str | None = None
+    body: bytes = field(default=b"", repr=False)
+    content_type: str = ""
     problem: str | None = None
+
+    @property
+    def beginning(self) -> str | None:
+        """The first bytes of the answer's body as text that steers no terminal; None without an answer."""
+        if self.http_status is None:
+            return None
+        text = self.body[:_SHOWN].decode("utf-8", "replace")
+        return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 @lru_cache(maxsize=4096)
@@ -112,14 +121,14 @@ def _hosts_of(name: str, allowed: Collection[str]) -> tuple[str, ...]:
         return ()
 
 
-async def post(target: Target, body: bytes, *, timeout: float) -> Response:
+async def post(target: Target, body: bytes, *, content_type: str = "application/json", timeout: float) -> Response:
     """Send *body* to *target* within *timeout* seconds; what came of it, never an error."""
     connected = False
     try:
         with anyio.fail_after(timeout):
             async with await _connect(target) as stream:
                 connected = True
-                return await _exchange(stream, target, body)
+                return await _exchange(stream, _request(target, body, content_type), body)
     except TimeoutError:
         return Response(outcome="no_answer" if connected else "not_connected", problem=f"none within {timeout:g} s")
     except h11.RemoteProtocolError:
@@ -151,27 +160,34 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def _exchange(stream: anyio.abc.ByteStream, target: Target, body: bytes) -> Response:
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_ANSWER_LIMIT)
+def _request(target: Target, body: bytes, content_type: str) -> h11.Request:
     headers = [
         ("Host", target.authority),
         ("User-Agent", "paypro-sandbox"),
-        ("Content-Type", "application/json"),
+        ("Content-Type", content_type),
         ("Content-Length", str(len(body))),
         ("Connection", "close"),
     ]
-    events = (h11.Request(method="POST", target=target.path, headers=headers), h11.Data(data=body), h11.EndOfMessage())
+    return h11.Request(method="POST", target=target.path, headers=headers)
+
+
+async def _exchange(stream: anyio.abc.ByteStream, request: h11.Request, body: bytes) -> Response:
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_ANSWER_LIMIT)
+    events = (request, h11.Data(data=body), h11.EndOfMessage())
     await stream.send(b"".join(http.send(event) or b"" for event in events))
-    status, answer = 0, bytearray()
+    status, answer, content_type = 0, bytearray(), ""
     while not isinstance(event := await _next_event(http, stream), h11.EndOfMessage | h11.ConnectionClosed):
         if isinstance(event, h11.Response):
             status = event.status_code
+            content_type = dict(event.headers).get(b"content-type", b"").decode("latin-1")
         elif isinstance(event, h11.Data):
             answer += event.data
             if len(answer) > _ANSWER_LIMIT:
                 break
     ok = status == 200 and answer == b"OK"
-    return Response(outcome="ok" if ok else "other_answer", http_status=status, answer=_beginning(answer))
+    return Response(
+        outcome="ok" if ok else "other_answer", http_status=status, body=bytes(answer), content_type=content_type
+    )
 
 
 async def _next_event(http: h11.Connection, stream: anyio.abc.ByteStream) -> h11.Event:
@@ -181,11 +197,6 @@ async def _next_event(http: h11.Connection, stream: anyio.abc.ByteStream) -> h11
         except anyio.EndOfStream:
             http.receive_data(b"")
     return event
-
-
-def _beginning(answer: bytes | bytearray) -> str:
-    text = bytes(answer[:_SHOWN]).decode("utf-8", "replace")
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _reason(error: OSError) -> str:
