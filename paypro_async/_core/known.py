@@ -2,12 +2,11 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from paypro_async._core.errors import PayProError
 from paypro_async._core.lifecycle import FINAL, Entry, Event
 from paypro_async._core.models import PayoutResult, PayoutStatus
-from paypro_async._core.plain_data import plain_dict
+from paypro_async._core.plain_data import PlainData
 from paypro_async._core.report import ItemStatus
 from paypro_async._core.states import Cause, State
 from paypro_async._core.values import frozen
@@ -19,7 +18,7 @@ _STATUSES = {ItemStatus(one.value): one for one in PayoutStatus if one is not Pa
 
 
 @frozen(kw_only=True)
-class KnownPayout:
+class KnownPayout(PlainData):
     """What the ledger holds of one payout.
 
     Args:
@@ -63,10 +62,6 @@ class KnownPayout:
         """Whether it can no longer change by itself."""
         return self.status in _FINAL
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for ``json.dumps``; amounts are text."""
-        return plain_dict(self)
-
 
 class NotFinalError(PayProError, TimeoutError):
     """The payout was not final when the time to wait for it was over.
@@ -85,7 +80,7 @@ class NotFinalError(PayProError, TimeoutError):
 
 
 @frozen(kw_only=True)
-class PayoutChange:
+class PayoutChange(PlainData):
     """A payout's public status changed.
 
     Args:
@@ -110,10 +105,6 @@ class PayoutChange:
     def is_final(self) -> bool:
         """Whether the payout can no longer change by itself."""
         return self.status in _FINAL
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for ``json.dumps``; amounts are text."""
-        return plain_dict(self)
 
 
 def change_of(number: int, event: Event, entry: Entry) -> PayoutChange | None:

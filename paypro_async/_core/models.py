@@ -4,6 +4,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from paypro_async._core.errors import PayProError
+from paypro_async._core.plain_data import PlainData
 from paypro_async._core.values import frozen
 
 __all__ = [
@@ -39,7 +40,7 @@ class PayoutStatus(StrEnum):
 
 
 @frozen(kw_only=True)
-class PayoutResult:
+class PayoutResult(PlainData):
     """What became of one payout, as far as the platform has said.
 
     Args:
@@ -123,7 +124,7 @@ class OutcomeNotRecordedError(PayProError):
 
 
 @frozen(kw_only=True)
-class QueryResult:
+class QueryResult(PlainData):
     """What the platform answers when asked for one payout.
 
     Args:
@@ -151,7 +152,7 @@ class QueryResult:
 
 
 @frozen(kw_only=True)
-class Balance:
+class Balance(PlainData):
     """The merchant's balance, in major units of *currency*.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from attrs import define, field, frozen
 
@@ -19,6 +19,7 @@ from paypro_async._core.errors import (
 )
 from paypro_async._core.lifecycle import Entry, State
 from paypro_async._core.models import PayoutResult, PayoutStatus
+from paypro_async._core.plain_data import PlainData
 from paypro_async._core.tally import Tally
 
 __all__ = ["BatchItem", "BatchProgress", "BatchReport", "BatchTally", "ItemStatus"]
@@ -104,7 +105,7 @@ def _masked(payout: Any) -> str:
 
 
 @frozen(kw_only=True)
-class BatchItem:
+class BatchItem(PlainData):
     """One payout of a batch with its result or its error.
 
     Args:
@@ -117,6 +118,7 @@ class BatchItem:
             gave it twice. It is in no count and in no sum. None for every other item.
     """
 
+    also_told: ClassVar[tuple[str, ...]] = ("status", "code")
     position: int
     trade_no: str | None
     payout: Any = field(repr=_masked)
@@ -164,7 +166,7 @@ _BY_ERROR = (
 
 
 @frozen(kw_only=True)
-class BatchProgress:
+class BatchProgress(PlainData):
     """A batch while it runs.
 
     Args:
@@ -183,7 +185,7 @@ class BatchProgress:
 
 
 @frozen(kw_only=True)
-class BatchReport:
+class BatchReport(PlainData):
     """A batch at its end.
 
     Args:
@@ -200,6 +202,7 @@ class BatchReport:
         reasons: What kept the platform from answering, and for how many items; twenty of them at most.
     """
 
+    also_told: ClassVar[tuple[str, ...]] = ("total", "accepted", "ok")
     counts: Mapping[ItemStatus, int]
     amounts: Mapping[ItemStatus, Decimal]
     codes: Mapping[str, int]

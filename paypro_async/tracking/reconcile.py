@@ -14,12 +14,13 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from attrs import define, field, frozen
 
 from paypro_async._core.lifecycle import Cause, Entry, Reply, State, is_refusal
 from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.plain_data import PlainData
 from paypro_async._core.retry import BELIEVED_ABSENCES
 from paypro_async._core.transitions import after_absence, after_second_look
 from paypro_async.engine.limits import RECORDING_SECONDS, check_count, check_seconds
@@ -40,7 +41,7 @@ _SHOWN_REASONS = 20
 
 
 @frozen(kw_only=True)
-class ReconcileReport:
+class ReconcileReport(PlainData):
     """What a reconciliation found. Payouts that were never sent, or are final, are in none of the numbers.
 
     Args:
@@ -57,6 +58,7 @@ class ReconcileReport:
         reasons: Why no usable answer came, and for how many payouts; twenty of them at most.
     """
 
+    also_told: ClassVar[tuple[str, ...]] = ("ok",)
     checked: int
     changed: Mapping[tuple[State, State], int]
     still_unknown: int
