@@ -11,7 +11,7 @@ from paypro_async._core.report import ItemStatus
 from paypro_async._core.states import Cause, State
 from paypro_async._core.values import frozen
 
-__all__ = ["KnownPayout", "NotFinalError", "PayoutChange", "change_of"]
+__all__ = ["KnownPayout", "NotFinalError", "PayoutChange", "change_of", "statuses_of"]
 
 _FINAL = frozenset(ItemStatus.of(state) for state in FINAL)
 _STATUSES = {ItemStatus(one.value): one for one in PayoutStatus if one is not PayoutStatus.UNKNOWN}
@@ -115,8 +115,7 @@ def change_of(number: int, event: Event, entry: Entry) -> PayoutChange | None:
         event: The step.
         entry: The payout as it stands now, perhaps some steps later.
     """
-    before = None if event.before is None else _status(event.before, uncertain=event.was_uncertain)
-    status = _status(event.to, uncertain=event.uncertain)
+    before, status = statuses_of(event)
     if before is status:
         return None
     return PayoutChange(
@@ -129,6 +128,12 @@ def change_of(number: int, event: Event, entry: Entry) -> PayoutChange | None:
         result=_result(status, event, entry),
         at=event.at,
     )
+
+
+def statuses_of(event: Event) -> tuple[ItemStatus | None, ItemStatus]:
+    """The public status before a step of history and after it."""
+    before = None if event.before is None else _status(event.before, uncertain=event.was_uncertain)
+    return before, _status(event.to, uncertain=event.uncertain)
 
 
 def _status(state: State, *, uncertain: bool) -> ItemStatus:

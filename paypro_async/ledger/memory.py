@@ -7,6 +7,7 @@ from attrs import define, evolve
 
 from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
+from paypro_async._core.known import PayoutChange
 from paypro_async._core.lifecycle import (
     FINAL,
     PAID_NOTHING,
@@ -33,6 +34,8 @@ from paypro_async.ledger.base import (
     paid_meanwhile,
     refuse_other_environment,
 )
+from paypro_async.ledger.memory_outbox import MemoryOutbox
+from paypro_async.ledger.outbox import Cursor, Lent, Parked
 from paypro_async.process import ProcessId, refuse_forked, this_process
 from paypro_async.runtime import Runtime, SystemRuntime
 
@@ -65,6 +68,7 @@ class MemoryLedger:
         self._opened_by: ProcessId | None = None
         self._orders: dict[tuple[str, str], str] = {}  # the trade number of each of the platform's numbers
         self._controls: dict[str, tuple[str, datetime]] = {}
+        self._outbox = MemoryOutbox(self._runtime.now, lambda key: self._entries[key].entry)
 
     async def open(self, account: Account) -> None:
         """Make ready for *account*."""
@@ -86,6 +90,7 @@ class MemoryLedger:
                 raise paid_meanwhile(intent, others[-1].trade_no)
         entry = first_entry(intent, self._runtime.now())
         self._entries[key] = _Record(entry, [claim_of(entry)])
+        self._outbox.add(key, self._entries[key].history[-1])
         if self._payments is not None:
             _add(self._payments, entry)
         return Written(entry, done=True)
@@ -108,6 +113,7 @@ class MemoryLedger:
         age = (now - record.entry.sent_at).total_seconds()
         before, record.entry = record.entry, changed(record.entry, change, now, age=age)
         record.history.append(event_of(before, record.entry, change))
+        self._outbox.add(key, record.history[-1])
         return Written(record.entry, done=True)
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
@@ -180,6 +186,50 @@ class MemoryLedger:
         key = batch.merchant_no, batch.batch_id
         known = self._batches.get(key, batch)
         self._batches[key] = evolve(batch, source=batch.source or known.source, total=batch.total or known.total)
+
+    async def register(self, merchant_no: str, consumer: str) -> None:
+        """Let a consumer begin with what is written from now on, unless it is known."""
+        self._outbox.register(merchant_no, consumer)
+
+    async def take(self, merchant_no: str, consumer: str, *, owner: str, limit: int, seconds: float) -> list[Lent]:
+        """Lend up to *limit* changes that are due to *owner*, for so many seconds; at most one of each payout."""
+        return self._outbox.take(merchant_no, consumer, owner=owner, limit=limit, seconds=seconds)
+
+    async def told(self, merchant_no: str, consumer: str, numbers: Sequence[int], *, owner: str) -> None:
+        """Those were handled: they are not told again."""
+        self._outbox.told(merchant_no, consumer, numbers, owner=owner)
+
+    async def put_off(
+        self, merchant_no: str, consumer: str, number: int, *, owner: str, seconds: float | None, error: str
+    ) -> None:
+        """A handler has failed: it comes again after so many seconds, or is parked with None."""
+        self._outbox.put_off(merchant_no, consumer, number, owner=owner, seconds=seconds, error=error)
+
+    async def keep(
+        self, merchant_no: str, consumer: str, numbers: Sequence[int], *, owner: str, seconds: float
+    ) -> None:
+        """Those are still being handled: let them be lent for so many seconds from now."""
+        self._outbox.keep(merchant_no, consumer, numbers, owner=owner, seconds=seconds)
+
+    async def next_due(self, merchant_no: str, consumer: str) -> float | None:
+        """Seconds until one that was put off or lent is due; None if none is."""
+        return self._outbox.next_due(merchant_no, consumer)
+
+    async def parked(self, merchant_no: str, *, limit: int = 100) -> list[Parked]:
+        """Changes that are parked, oldest first."""
+        return self._outbox.parked(merchant_no, limit)
+
+    async def release(self, merchant_no: str, trade_no: str, *, consumer: str | None = None) -> int:
+        """Let the parked change of a payout be tried again, with all its tries; how many there were."""
+        return self._outbox.release(merchant_no, trade_no, consumer)
+
+    async def cursor(self, merchant_no: str) -> Cursor:  # noqa: ARG002  one row of numbers for all
+        """Where the history ends now."""
+        return self._outbox.cursor()
+
+    async def changes(self, merchant_no: str, after: Cursor, *, limit: int) -> tuple[Sequence[PayoutChange], Cursor]:
+        """What was written behind *after*, oldest first, at most so many steps; and how far that is."""
+        return self._outbox.changes(merchant_no, after, limit)
 
     async def aclose(self) -> None:
         """Nothing to close; the entries stay for the next client in this process."""

@@ -33,6 +33,7 @@ from paypro_async.ledger.sql.group import Answer, Claim, Group, Key, Known, Move
 from paypro_async.ledger.sql.group_commit import GroupCommit, Request
 from paypro_async.ledger.sql.identity import announcement_name
 from paypro_async.ledger.sql.in_flight import InFlight
+from paypro_async.ledger.sql.outbox import SqlOutbox
 from paypro_async.ledger.sql.postgres import PostgresDatabase
 from paypro_async.ledger.sql.rows import event_of_row
 from paypro_async.ledger.sql.schema import event
@@ -51,7 +52,7 @@ _TELLING_SECONDS = 1.0
 _MOST_CONFLICTS = 3
 
 
-class SqlLedger:
+class SqlLedger(SqlOutbox):
     """Payouts in a database that survives ``kill -9`` and power loss.
 
     Args:
@@ -219,11 +220,8 @@ class SqlLedger:
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         """Everything that happened to a payout, oldest first; empty if it is not there."""
-        query = (
-            select(event)
-            .where(event.c.merchant_no == merchant_no, event.c.trade_no == trade_no)
-            .order_by(event.c.at, event.c.id)
-        )
+        of_payout = event.c.merchant_no == merchant_no, event.c.trade_no == trade_no
+        query = select(event).where(*of_payout).order_by(event.c.at, event.c.id)
         return await self._submit(Work(lambda connection: [event_of_row(row) for row in connection.execute(query)]))
 
     async def reserve(self, pace: str, *, spacing: float, count: int) -> Turns:
@@ -389,7 +387,7 @@ class SqlLedger:
                     look_first=look_first,
                 )
                 answers = group.carry_out()
-            # Readings come last, so that they see what the group wrote.
+            # Readings come last: they see what the group wrote.
             in_order = iter(answers)
             results = [request.run(connection) if isinstance(request, Work) else next(in_order) for request in requests]
         if group is not None:
