@@ -12,7 +12,7 @@ from paypro_async import ConfigurationError, Md5Signer, PayoutStatus, PayProClie
 from paypro_async._core.lifecycle import State
 from paypro_async._core.payment_key import payment_key
 from paypro_async.sandbox import Sandbox
-from tests.support.intents import ACCOUNT, FIELDS, MERCHANT, change, intent
+from tests.support.intents import ACCOUNT, FIELDS, MERCHANT, ageless, change, intent
 from tests.support.machine_faults import Make, execute, rows
 from tests.support.postgres import Server
 
@@ -80,7 +80,7 @@ async def test_a_file_of_the_first_release_is_brought_up_to_date_when_it_is_open
     assert len(await ledger.history(MERCHANT, "DONE")) == 1
     assert (await ledger.claim(intent("NEW"))).done
     assert (await ledger.move(change(State.SUCCEEDED, "NEW"))).done
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("3",)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("4",)]
     same_payment = payment_key("india", intent().content)
     assert rows(path, "SELECT DISTINCT payment_key FROM payout") == [(same_payment,)]
     await ledger.aclose()
@@ -129,12 +129,12 @@ async def test_a_server_is_never_migrated_unasked(server: Server, make: Make):
     with pytest.raises(ConfigurationError, match="paypro ledger migrate"):
         await ledger.open(ACCOUNT)
     assert await ledger.migrate() is None
-    assert await ledger.migrate() == 3
+    assert await ledger.migrate() == 4
     await ledger.open(ACCOUNT)
     assert (await ledger.claim(intent())).done
 
 
-@pytest.mark.parametrize(("version", "words"), [("1", "paypro ledger migrate"), ("4", "knows 3"), ("x", "unknown")])
+@pytest.mark.parametrize(("version", "words"), [("1", "paypro ledger migrate"), ("5", "knows 4"), ("x", "unknown")])
 async def test_a_server_of_another_version_is_refused(server: Server, make: Make, version: str, words: str):
     """Nothing is sent, and the text says who has to do what."""
     url = server.database()
@@ -143,15 +143,54 @@ async def test_a_server_of_another_version_is_refused(server: Server, make: Make
     server.run("UPDATE meta SET value = %s WHERE key = 'schema_version'", version, url=url)
     with pytest.raises(ConfigurationError, match=words):
         await ledger.open(ACCOUNT)
-    if version == "4":
+    if version == "5":
         with pytest.raises(ConfigurationError, match=words):
             await ledger.migrate()
+
+
+AS_VERSION_3 = (
+    *(f"DROP TABLE {name}" for name in ("consumer", "delivery", "callback")),
+    *(f"ALTER TABLE event DROP COLUMN {name}" for name in ("was_uncertain", "uncertain")),
+    "ALTER TABLE account DROP COLUMN reconciled_to",
+    "DROP INDEX payout_decided",
+    "UPDATE meta SET value = '3' WHERE key = 'schema_version'",
+)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_the_third_version_gets_listeners_and_keeps_what_it_holds(
+    path: Path, server: Server, make: Make, database: str
+):
+    """What was stored before is told to nobody; what comes then, to whoever listens."""
+    url = f"sqlite:///{path}" if database == "sqlite" else server.database()
+    ledger = make(url)
+    await ledger.migrate()
+    await ledger.open(ACCOUNT)
+    await ledger.claim(intent("OLD"))
+    kept = await ledger.get(MERCHANT, "OLD")
+    await ledger.aclose()
+    if database == "sqlite":
+        for statement in AS_VERSION_3:
+            execute(path, statement)
+    else:
+        for statement in AS_VERSION_3:
+            server.run(statement, url=url)
+
+    newer = make(url)
+    assert await newer.migrate() == 3
+    await newer.open(ACCOUNT)
+    assert ageless(await newer.get(MERCHANT, "OLD")) == ageless(kept)
+    assert [step.uncertain for step in await newer.history(MERCHANT, "OLD")] == [False]
+    await newer.register(MERCHANT, "mails")
+    await newer.move(change(State.PROCESSING, "OLD"))
+    (lent,) = await newer.take(MERCHANT, "mails", owner="one", limit=10, seconds=30)
+    assert (lent.change.trade_no, lent.change.status) == ("OLD", "processing")
 
 
 async def test_a_newer_file_is_not_migrated_back(path: Path, make: Make):
     """Forward only."""
     ledger = make(f"sqlite:///{path}")
     await ledger.migrate()
-    execute(path, "UPDATE meta SET value = '4' WHERE key = 'schema_version'")
-    with pytest.raises(ConfigurationError, match="schema version 4"):
+    execute(path, "UPDATE meta SET value = '5' WHERE key = 'schema_version'")
+    with pytest.raises(ConfigurationError, match="schema version 5"):
         await ledger.migrate()
