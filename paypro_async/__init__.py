@@ -1,5 +1,7 @@
 """Pay through PayPro: each payout at most once, and none is ever lost."""
 
+from paypro_async._core.callback import CallbackReply, PayoutCallback, verify_callback
+from paypro_async._core.callback_body import CallbackReading
 from paypro_async._core.known import KnownPayout, PayoutChange
 from paypro_async._core.lifecycle import Cause, Entry, State
 from paypro_async._core.models import Balance, PayoutResult, PayoutStatus, QueryResult
@@ -54,6 +56,8 @@ __all__ = [
     "BatchReport",
     "CallbackError",
     "CallbackPayloadError",
+    "CallbackReading",
+    "CallbackReply",
     "CallbackSignatureError",
     "Cause",
     "ClientStateError",
@@ -83,6 +87,7 @@ __all__ = [
     "PayProError",
     "PayProWarning",
     "Payout",
+    "PayoutCallback",
     "PayoutChange",
     "PayoutFailedError",
     "PayoutNotFoundError",
@@ -104,6 +109,7 @@ __all__ = [
     "__version__",
     "decide",
     "signing_string",
+    "verify_callback",
 ]
 
 

@@ -1,11 +1,12 @@
 """``PayProClient``: what users open, pay with and close."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
+from paypro_async._core.callback_body import CallbackReading
 from paypro_async._core.endpoint import check_merchant_no, read_endpoint
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
 from paypro_async._core.platform_codes import Codes
@@ -33,6 +34,7 @@ from paypro_async.ledger.patience import answer_within
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from_environment
 from paypro_async.tracking.client import TrackingClient
+from paypro_async.tracking.receiver import CallbackRules, Receiver, UnknownCallbacks
 from paypro_async.transport import Transport, TransportName, TransportSettings, check_transport, open_transport
 
 __all__ = ["PayProClient"]
@@ -77,6 +79,10 @@ class PayProClient(TrackingClient):
         ssl_context: For an own CA or a client certificate (mTLS).
         transport: ``"httpx"``, ``"aiohttp"`` (fast, extra ``aiohttp``), ``"httpx2"`` (extra ``httpx2``), or an own
             transport, which the client does not close and which the three settings above do not reach.
+        callback_signers: More signers that are believed in callbacks, while the app secret is changed.
+        callback_reading: A :class:`~paypro_async.CallbackReading`, for callbacks that are not as the pages show them.
+        unknown_callbacks: ``"accept"`` answers a callback ``OK`` whose payout the ledger does not hold, as it may be
+            another system's; ``"refuse"`` answers 404. It is kept apart either way.
         runtime: The clocks and dice, for tests.
 
     Raises:
@@ -108,6 +114,9 @@ class PayProClient(TrackingClient):
         proxy: str | None = None,
         ssl_context: ssl.SSLContext | None = None,
         transport: TransportName | Transport = "httpx",
+        callback_signers: Sequence[Signer] = (),
+        callback_reading: CallbackReading | None = None,
+        unknown_callbacks: UnknownCallbacks = "accept",
         runtime: Runtime | None = None,
     ) -> None:
         base_url, ledger, proxy = hidden(base_url), hidden(ledger), hidden(proxy)  # A traceback may show them.
@@ -150,6 +159,10 @@ class PayProClient(TrackingClient):
         self._lifetime = Lifetime(self._runtime, self._timing)
         self._flights = SingleFlight(self._lifetime.closing)
         self._engine: Engine | None = None
+        self._callback_rules = CallbackRules.of(
+            signer, more=callback_signers, reading=callback_reading, unknown=unknown_callbacks
+        )
+        self._receiver: Receiver | None = None
 
     @classmethod
     def from_env(cls, **settings: Unpack[ClientSettings]) -> Self:
@@ -186,7 +199,9 @@ class PayProClient(TrackingClient):
             session = self._new_session(transport)
             if self._ledger is not None:
                 await answer_within(self._timing.timeout, self._ledger, self._ledger.open(self._account))
-                self._engine = Engine(session=session, recording=Recording(ledger=self._ledger, session=session))
+                recording = Recording(ledger=self._ledger, session=session)
+                self._engine = Engine(session=session, recording=recording)
+                self._receiver = Receiver(recording=recording, rules=self._callback_rules)
             self._resources = opened.pop_all()
         self._lifetime.begin(session)
 
@@ -361,3 +376,6 @@ class PayProClient(TrackingClient):
                 "ledger='sqlite:///payouts.db', or ledger='memory' to forget payouts when the process ends."
             )
         return self._engine
+
+    def _receiving(self) -> Receiver | None:
+        return self._receiver

@@ -6,13 +6,14 @@ import re
 import select
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from ssl import SSLContext
 from typing import Any, Literal, TypedDict
 
 from attrs import evolve, fields_dict
 
+from paypro_async._core.callback_body import CallbackReading
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import Region
 from paypro_async._core.secret import HiddenFields, HiddenText
@@ -60,6 +61,9 @@ class ClientSettings(TypedDict, total=False):
     proxy: str | None
     ssl_context: SSLContext | None
     transport: TransportName | Transport
+    callback_signers: Sequence[Signer]
+    callback_reading: CallbackReading | None
+    unknown_callbacks: Literal["accept", "refuse"]
     runtime: Runtime | None
 
 

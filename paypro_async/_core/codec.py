@@ -27,7 +27,7 @@ try:
 except ImportError:
     orjson = None  # nothing else depends on it
 
-__all__ = ["Note", "ReadingError", "json_bytes", "read", "read_json"]
+__all__ = ["Note", "NumberText", "ReadingError", "json_bytes", "read", "read_json"]
 
 Note = NewType("Note", str)
 T = TypeVar("T")
@@ -64,8 +64,23 @@ _BLANKS = " \t\n\r"
 _DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_refuse_constant, object_pairs_hook=_object)
 
 
-def read_json(body: bytes) -> dict[str, Any]:
+class NumberText(str):
+    """A number of the JSON, as it is written there."""
+
+    __slots__ = ()
+
+
+_AS_WRITTEN = json.JSONDecoder(
+    parse_int=NumberText, parse_float=NumberText, parse_constant=_refuse_constant, object_pairs_hook=_object
+)
+
+
+def read_json(body: bytes, *, as_written: bool = False) -> dict[str, Any]:
     """Parse a reply's body: a JSON object, as UTF-8, with exact numbers.
+
+    Args:
+        body: As it came.
+        as_written: Whether each number is a :class:`NumberText`, since its writing was signed.
 
     Raises:
         ReadingError: If it is anything else.
@@ -73,7 +88,7 @@ def read_json(body: bytes) -> dict[str, Any]:
     try:
         # The same as a decoding of "utf-8-sig" and a decode() of JSON, which are functions of Python.
         text = body.decode().removeprefix("\ufeff").strip(_BLANKS)
-        value, end = _DECODER.raw_decode(text)
+        value, end = (_AS_WRITTEN if as_written else _DECODER).raw_decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False, default=str).encode()  # half a character could not be stored
     except ReadingError:

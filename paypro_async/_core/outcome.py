@@ -25,22 +25,13 @@ from paypro_async._core.codec import ReadingError
 from paypro_async._core.models import Balance
 from paypro_async._core.other_servers import TOO_MANY, answered_by_another
 from paypro_async._core.platform_codes import ACCEPTED, NO_REFUSAL, PARTIAL, PROCESSING, Codes
-from paypro_async._core.platform_text import (
-    MAYBE_PERSONAL,
-    SHORT,
-    cause_text,
-    reference,
-    shown,
-    words,
-)
-from paypro_async._core.values import frozen
-from paypro_async._core.verdict import Verdict
+from paypro_async._core.platform_text import reference
+from paypro_async._core.verdict import Outcome, Verdict
 from paypro_async._core.wire import (
     NO_DATA,
     ORDER_NUMBERS,
     Envelope,
     Exchange,
-    Fault,
     OrderData,
     Phase,
     read_balance,
@@ -49,82 +40,7 @@ from paypro_async._core.wire import (
 )
 from paypro_async._core.words import speaks_of_doubt, speaks_of_trouble
 
-__all__ = ["Outcome", "Verdict", "classify_balance", "classify_payout", "classify_query"]
-
-
-@frozen(kw_only=True)
-class Outcome:
-    """A verdict and what came with it. Every text is fit for people (``_core/platform_text.py``).
-
-    Args:
-        verdict: What is proven.
-        code: The platform's code, unchanged; or what stands where one should.
-        message: The platform's words.
-        cause: Ours, for an exchange without a usable reply.
-        fault: The same and what mends it, where the transport knows.
-        lost: True if no whole reply came, False if one came that could not be used.
-        pool_timeout: It was not sent because every connection was busy.
-        late: It was not sent because its send deadline had passed.
-        paid_at: When the order was paid, if the platform says it in a way that can be read.
-        http_status: Of the reply, if there was one.
-        retry_after: Seconds the platform asks to wait.
-        misdelivered: Whether the reply is about another payout: whatever follows on its connection may be too.
-        echoed: Whether the reply repeats what only this request said; None if it repeats nothing.
-        duplicate: Whether the order that is shown failed since its number was used before.
-    """
-
-    verdict: Verdict
-    code: str | None = None
-    message: str | None = None
-    platform_trade_no: str | None = None
-    amount: Decimal | None = None
-    utr: str | None = None
-    success_time: str | None = None
-    paid_at: datetime | None = None
-    cause: str | None = None
-    fault: Fault | None = None
-    lost: bool = False
-    pool_timeout: bool = False
-    late: bool = False
-    http_status: int | None = None
-    retry_after: float | None = None
-    misdelivered: bool = False
-    echoed: bool | None = None
-    duplicate: bool = False
-
-    def __attrs_post_init__(self) -> None:
-        # One look at all of them, in a step that every payout takes: as a rule there is nothing to do.
-        message = self.message or ""
-        texts = (self.code or "") + message + (self.platform_trade_no or "")
-        plain = len(texts) <= SHORT and texts.isascii() and texts.isprintable()
-        if not plain or self.utr or self.success_time or self.cause or MAYBE_PERSONAL.search(message):
-            self._clean()
-
-    def _clean(self) -> None:
-        fit = {"message": words, "cause": cause_text, "utr": reference, "success_time": reference}
-        for name in ("code", "platform_trade_no", *fit):
-            object.__setattr__(self, name, fit.get(name, shown)(getattr(self, name)))
-
-    @property
-    def lasting(self) -> bool:
-        """Whether another try would end alike until somebody has mended a setting."""
-        return self.fault is not None and self.fault.lasting
-
-    @property
-    def shows_an_order(self) -> bool:
-        """Whether there is an order that it speaks of.
-
-        A bare code may just as well say "no such order", of one whose booking lags behind its request.
-        """
-        # inferred: "other codes are failures" holds for an order that exists, and such a one has a number or an amount
-        return self.platform_trade_no is not None or bool(self.amount)
-
-    @property
-    def phase(self) -> Phase:
-        """How far the request got that this outcome is of."""
-        if self.verdict is Verdict.NOT_SENT:
-            return Phase.NOT_SENT
-        return Phase.MAYBE_SENT if self.lost else Phase.ANSWERED
+__all__ = ["Outcome", "Verdict", "classify_balance", "classify_order", "classify_payout", "classify_query"]
 
 
 def classify_payout(
@@ -176,7 +92,29 @@ def classify_query(
         return _without_an_order(found, codes, exchange)
     # One that names its payout needs no echo, and queries do by the pages.
     named = isinstance(found.data, dict) and found.data.get("tradeNo")
-    outcome = _order(found, codes, exchange, trade_no, None if named else echo)
+    return classify_order(
+        found,
+        codes,
+        exchange,
+        trade_no=trade_no,
+        amount=amount,
+        echo=None if named else echo,
+        utc_offset=utc_offset,
+    )
+
+
+def classify_order(
+    envelope: Envelope,
+    codes: Codes,
+    exchange: Exchange,
+    *,
+    trade_no: str,
+    amount: Decimal | None = None,
+    echo: str | None = None,
+    utc_offset: timedelta | None = None,
+) -> Outcome:
+    """What an order proves about *trade_no* that the platform shows of its own accord or when asked. Never raises."""
+    outcome = _order(envelope, codes, exchange, trade_no, echo)
     if outcome.code in codes.no_such_order:
         return evolve(outcome, verdict=Verdict.NO_SUCH_ORDER)
     if outcome.verdict in (Verdict.FAILED, Verdict.UNLISTED) and not outcome.shows_an_order:

@@ -16,7 +16,16 @@ from attrs import field, frozen
 from paypro_async._core.errors import ConfigurationError
 from paypro_async._core.secret import Secret
 
-__all__ = ["HmacSha256Signer", "Md5Signer", "SecretPosition", "Signer", "check_signer", "signing_string", "verify"]
+__all__ = [
+    "HmacSha256Signer",
+    "Md5Signer",
+    "SecretPosition",
+    "Signer",
+    "check_signer",
+    "matches",
+    "signing_string",
+    "verify",
+]
 
 SecretPosition = Literal["suffix", "prefix"]
 
@@ -60,9 +69,14 @@ def verify(received: str, fields: Mapping[str, object], signers: "Sequence[Md5Si
 
     Every signer is tried and compared in constant time, so that timing tells nothing.
     """
+    return matches(received, [signer.sign(fields) for signer in signers])
+
+
+def matches(received: str, signatures: Sequence[str]) -> bool:
+    """Whether *received* is one of *signatures*. It is compared with each, in constant time."""
     received_bytes = received.encode("utf-8", "surrogatepass")
-    matches = [hmac.compare_digest(signer.sign(fields).encode(), received_bytes) for signer in signers]
-    return any(matches)
+    found = [hmac.compare_digest(one.encode("utf-8", "surrogatepass"), received_bytes) for one in signatures]
+    return any(found)
 
 
 _MARKS = ("\ufeff", "\ufffe", "\xef\xbb\xbf")

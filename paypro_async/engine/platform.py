@@ -27,7 +27,7 @@ from paypro_async.process import ProcessId, refuse_forked, this_process
 from paypro_async.runtime import NoAnswerError, Runtime, answer_of
 from paypro_async.transport import Transport
 
-__all__ = ["Platform"]
+__all__ = ["Platform", "for_people"]
 
 
 _SAID_AFTER = 3
@@ -96,8 +96,8 @@ _SAID = ("message", "code", "cause", "utr", "success_time")
 _said = attrgetter(*_SAID)
 
 
-def _without_personal_values(outcome: Outcome, entry: Entry) -> Outcome:
-    """The platform repeats what it was sent, and what it says goes into logs, errors and result files."""
+def for_people(outcome: Outcome, entry: Entry) -> Outcome:
+    """*outcome* without the personal values of *entry*: platforms repeat what they were sent, and it goes into logs."""
     region, content = entry.region, entry.content
     said: tuple[str | None, ...] = _said(outcome)
     number = outcome.platform_trade_no
@@ -227,7 +227,7 @@ class Platform:
             ) from error
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
-        outcome = _without_personal_values(outcome, entry)
+        outcome = for_people(outcome, entry)
         # The remark that a caller gives may be that of all rows; an order's number the ledger has once.
         named = outcome.echoed and self.spec.echo not in entry.content
         numbered = outcome.verdict in _ACCEPTED and outcome.platform_trade_no is not None
@@ -258,7 +258,7 @@ class Platform:
             utc_offset=self.spec.utc_offset,
         )
         if entry is not None:
-            outcome = _without_personal_values(outcome, entry)
+            outcome = for_people(outcome, entry)
         if outcome.verdict not in _SHOWN:
             # The next question, which must find nothing either, goes over another connection.
             _leave(exchange)

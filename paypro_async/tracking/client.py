@@ -3,7 +3,10 @@
 from abc import ABC, abstractmethod
 from datetime import timedelta
 
+from paypro_async._core.callback import CallbackReply
+from paypro_async._core.callback_body import CallbackBody
 from paypro_async.engine.payout import Engine
+from paypro_async.tracking.receiver import LATER, Receiver
 from paypro_async.tracking.reconcile import ReconcileReport, Reconciliation
 
 __all__ = ["TrackingClient"]
@@ -17,6 +20,35 @@ class TrackingClient(ABC):
     @abstractmethod
     def _paying(self) -> Engine:
         """What payouts go through, if the client is open and has a ledger."""
+
+    @abstractmethod
+    def _receiving(self) -> Receiver | None:
+        """What callbacks go through, if the client has been opened with a ledger; also when it is closed again."""
+
+    async def receive_callback(self, body: CallbackBody) -> CallbackReply:
+        """Verify one callback, store what it says, and say what to answer the platform.
+
+        It is taken as a query's answer is, and may come again, late, and after newer ones. Where it contradicts what
+        the ledger holds as final, or does not prove enough alone, the platform is asked. See the page on callbacks.
+
+        Args:
+            body: The raw body of the request, bytes or text, at most 64 KiB.
+
+        Returns:
+            Within ten seconds: 200 and exactly ``OK`` once it is stored, or there was nothing to store; 400 for what is
+            not the platform's, 413 for what is too long; 503 if it could not be checked or stored now, or the client is
+            being closed, so that the platform sends it again; 404 for a payout that the ledger does not hold, with
+            ``unknown_callbacks="refuse"``.
+
+        Raises:
+            ConfigurationError: If the client has no ledger.
+            ClientStateError: If the client is not open yet, or was opened in another event loop.
+            TypeError: If *body* is neither bytes nor text.
+        """
+        receiver = self._receiving()
+        if receiver is None or not receiver.is_closing:
+            self._paying()
+        return LATER if receiver is None or receiver.is_closing else await receiver.receive(body)
 
     async def reconcile(
         self,
