@@ -89,6 +89,8 @@ class PayProClient(TrackingClient):
         ConfigurationError: If a setting cannot work; the text says which and why.
     """
 
+    _engine: Engine | None = None
+
     def __init__(  # noqa: PLR0913  each setting is one a user may want
         self,
         *,
@@ -136,8 +138,7 @@ class PayProClient(TrackingClient):
             max_attempts=max_attempts,
         )
         self._policy = self._timing.policy(resend=resend, adopt_duplicates=adopt_duplicates)
-        self._check_echo = check_echo
-        self._codes = codes or Codes()
+        self._check_echo, self._codes = check_echo, codes or Codes()
         self._runtime = runtime or SystemRuntime()
         self._intake = Intake(
             spec=self._spec,
@@ -158,11 +159,7 @@ class PayProClient(TrackingClient):
         self._batches: dict[Batch, None] = {}  # in the order in which they began
         self._lifetime = Lifetime(self._runtime, self._timing)
         self._flights = SingleFlight(self._lifetime.closing)
-        self._engine: Engine | None = None
-        self._callback_rules = CallbackRules.of(
-            signer, more=callback_signers, reading=callback_reading, unknown=unknown_callbacks
-        )
-        self._receiver: Receiver | None = None
+        self._callback_rules = CallbackRules.of(signer, callback_signers, callback_reading, unknown_callbacks)
 
     @classmethod
     def from_env(cls, **settings: Unpack[ClientSettings]) -> Self:
@@ -376,6 +373,3 @@ class PayProClient(TrackingClient):
                 "ledger='sqlite:///payouts.db', or ledger='memory' to forget payouts when the process ends."
             )
         return self._engine
-
-    def _receiving(self) -> Receiver | None:
-        return self._receiver

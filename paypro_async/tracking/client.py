@@ -17,13 +17,12 @@ _DAY = timedelta(days=1)
 class TrackingClient(ABC):
     """Learns the ends of payouts; :class:`~paypro_async.PayProClient` is one."""
 
+    _receiver: Receiver | None = None
+    """What callbacks go through, if the client has been opened with a ledger; also when it is closed again."""
+
     @abstractmethod
     def _paying(self) -> Engine:
         """What payouts go through, if the client is open and has a ledger."""
-
-    @abstractmethod
-    def _receiving(self) -> Receiver | None:
-        """What callbacks go through, if the client has been opened with a ledger; also when it is closed again."""
 
     async def receive_callback(self, body: CallbackBody) -> CallbackReply:
         """Verify one callback, store what it says, and say what to answer the platform.
@@ -45,7 +44,7 @@ class TrackingClient(ABC):
             ClientStateError: If the client is not open yet, or was opened in another event loop.
             TypeError: If *body* is neither bytes nor text.
         """
-        receiver = self._receiving()
+        receiver = self._receiver
         if receiver is None or not receiver.is_closing:
             self._paying()
         return LATER if receiver is None or receiver.is_closing else await receiver.receive(body)

@@ -93,8 +93,8 @@ class CallbackRules:
     unknown: UnknownCallbacks
 
     @classmethod
-    def of(cls, signer: Signer, *, more: object, reading: CallbackReading | None, unknown: UnknownCallbacks) -> Self:
-        """The rules of a client that signs with *signer*.
+    def of(cls, signer: Signer, more: object, reading: CallbackReading | None, unknown: UnknownCallbacks) -> Self:
+        """The rules of a client that signs with *signer*, and believes *more* of them.
 
         Raises:
             ConfigurationError: If one of them makes no sense.
