@@ -13,10 +13,12 @@ from paypro_async._core.values import frozen
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError, PaidMeanwhileError
 
 __all__ = [
+    "MOST_KEPT",
     "PAGE",
     "Account",
     "BatchRecord",
     "ControlAnswer",
+    "KeptCallback",
     "Ledger",
     "LedgerClosedError",
     "OrderNumberTakenError",
@@ -28,6 +30,8 @@ __all__ = [
 ]
 
 
+MOST_KEPT = 10_000
+"""How many callbacks of one merchant are kept apart; of more, the oldest are dropped."""
 PAGE = 500
 """How many payouts one reading of a ledger takes, so that neither memory nor a lock of the database grows with it."""
 
@@ -128,6 +132,28 @@ class ControlAnswer:
 
     code: str
     age: float
+
+
+@frozen(kw_only=True)
+class KeptCallback:
+    """A genuine callback that changed nothing, and is kept for people to look at.
+
+    Args:
+        trade_no: As it names the payout.
+        why: Why it changed nothing: ``unknown`` of a payout that the ledger does not hold, else in what it contradicts.
+        status: The platform's code; *amount* and *platform_trade_no*, what it says beside.
+        first_at: When it first came, and *last_at* when it came last; on the ledger's clock, UTC.
+        count: How often it came.
+    """
+
+    trade_no: str
+    why: str
+    status: str
+    amount: str | None
+    platform_trade_no: str | None
+    first_at: datetime
+    last_at: datetime
+    count: int
 
 
 class LedgerClosedError(LedgerUnavailableError):

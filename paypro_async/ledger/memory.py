@@ -1,6 +1,6 @@
 """A ledger in memory: for tests, and for programs that say in so many words that they want to forget."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from attrs import define, evolve
@@ -23,10 +23,12 @@ from paypro_async._core.lifecycle import (
 )
 from paypro_async._core.payment_key import payment_key
 from paypro_async.ledger.base import (
+    MOST_KEPT,
     PAGE,
     Account,
     BatchRecord,
     ControlAnswer,
+    KeptCallback,
     OrderNumberTakenError,
     Payment,
     Turns,
@@ -68,6 +70,7 @@ class MemoryLedger:
         self._opened_by: ProcessId | None = None
         self._orders: dict[tuple[str, str], str] = {}  # the trade number of each of the platform's numbers
         self._controls: dict[str, tuple[str, datetime]] = {}
+        self._kept: dict[tuple[str, str, str], KeptCallback] = {}  # the latest at the end
         self._outbox = MemoryOutbox(self._runtime.now, lambda key: self._entries[key].entry)
 
     async def open(self, account: Account) -> None:
@@ -115,6 +118,15 @@ class MemoryLedger:
         record.history.append(event_of(before, record.entry, change))
         self._outbox.add(key, record.history[-1])
         return Written(record.entry, done=True)
+
+    async def learn(self, merchant_no: str, trade_no: str, decide: Callable[[Entry], Change | None]) -> Written | None:
+        """Write what *decide* makes of the entry as it is; None if there is no such payout."""
+        self._check()
+        record = self._entries.get((merchant_no, trade_no))
+        if record is None:
+            return None
+        change = decide(entry := self._aged(record))
+        return Written(entry, done=False) if change is None else await self.move(change)
 
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
         """The entry, or None."""
@@ -168,6 +180,37 @@ class MemoryLedger:
     async def record_control(self, merchant_no: str, code: str) -> None:
         """Keep what the platform answered about a number that was never used."""
         self._controls[merchant_no] = cut(code, LONGEST["code"]), self._runtime.now()
+
+    async def keep_callback(
+        self,
+        merchant_no: str,
+        trade_no: str,
+        *,
+        why: str,
+        status: str,
+        amount: str | None,
+        platform_trade_no: str | None,
+    ) -> None:
+        """Keep a genuine callback apart that changed nothing; one that comes again is counted."""
+        key, now = (merchant_no, trade_no, why), self._runtime.now()
+        known = self._kept.pop(key, None)
+        self._kept[key] = KeptCallback(
+            trade_no=trade_no,
+            why=why,
+            status=status,
+            amount=amount,
+            platform_trade_no=platform_trade_no,
+            first_at=known.first_at if known else now,
+            last_at=now,
+            count=known.count + 1 if known else 1,
+        )
+        if len(self._kept) > MOST_KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    async def kept_callbacks(self, merchant_no: str, *, limit: int = PAGE) -> list[KeptCallback]:
+        """Callbacks that were kept apart, the latest first."""
+        mine = [kept for key, kept in reversed(self._kept.items()) if key[0] == merchant_no]
+        return mine[:limit]
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         """Everything that happened to a payout, oldest first."""

@@ -11,7 +11,8 @@ that a claim must not share with another process (``queries.Payments``).
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
@@ -44,11 +45,11 @@ from paypro_async.ledger.sql.rows import (
 from paypro_async.ledger.sql.schema import CLOCK, clock, payout
 from paypro_async.ledger.sql.statements import Insert, Statement, Update
 
-__all__ = ["Answer", "Claim", "Group", "Key", "Known", "Move", "Work", "find"]
+__all__ = ["Answer", "Claim", "Group", "Key", "Known", "Learn", "Move", "Work", "find"]
 
 T = TypeVar("T")
 
-Answer = Written | KeyError | OrderNumberTakenError | PaidMeanwhileError
+Answer = Written | Exception | None
 """What a claim or a change gives its caller; an error is raised to that one alone."""
 
 Key = tuple[str, str]
@@ -97,6 +98,14 @@ class Move(Request[Written]):
         """The merchant number and the platform's number of the order, if the change holds one."""
         number = self.change.platform_trade_no
         return None if number is None else (self.change.merchant_no, number)
+
+
+@frozen
+class Learn(Request[Written | None]):
+    """Something that was learned of a payout, of which *decide* makes a change once the row is read and locked."""
+
+    key: Key
+    decide: Callable[[Entry], Change | None]
 
 
 @frozen
@@ -171,7 +180,7 @@ class Group:
     def __init__(
         self,
         connection: Connection,
-        requests: Sequence[Claim | Move],
+        requests: Sequence[Claim | Move | Learn],
         *,
         owner: str,
         began: float,
@@ -222,8 +231,10 @@ class Group:
 
     def _read(self) -> None:
         """Find the entries that are not known, and lock those that are to be changed."""
-        moving = {request.key for request in self._requests if isinstance(request, Move)}
-        self.rows = {key: self._known[key] for key in moving if key in self._known}
+        moving = {request.key for request in self._requests if not isinstance(request, Claim)}
+        # What is learned is decided from the row itself: there may be nothing to write, which no UPDATE would doubt.
+        learning = {request.key for request in self._requests if isinstance(request, Learn)}
+        self.rows = {key: self._known[key] for key in moving - learning if key in self._known}
         unknown = moving - self.rows.keys()
         if self._trusting and not unknown:
             return
@@ -236,9 +247,19 @@ class Group:
             # After the locks: a process that waited for one must not write a time from before.
             self._now = datetime.fromtimestamp(_NOW.first(self._connection)[0], UTC)
 
+    def _moves(self) -> Iterator[Move]:
+        """The changes that are asked for, and those that would be made of what was learned, of the rows as they are."""
+        for request in self._requests:
+            if isinstance(request, Move):
+                yield request
+            elif isinstance(request, Learn) and (row := self.rows.get(request.key)) is not None:
+                with suppress(Exception):  # which its caller hears of when its turn comes
+                    if (change := request.decide(row.entry)) is not None:
+                        yield Move(change)
+
     def _find_numbers(self) -> dict[Key, str]:
         """The trade number of each order number that the changes hold and the ledger has."""
-        wanted = {move.order_number for move in self._requests if isinstance(move, Move)} - {None}
+        wanted = {move.order_number for move in self._moves()} - {None}
         found: dict[Key, str] = {}
         for merchant_no in sorted({merchant_no for merchant_no, _ in filter(None, wanted)}):
             numbers = [number for merchant, number in filter(None, wanted) if merchant == merchant_no]
@@ -250,8 +271,10 @@ class Group:
             found |= {(merchant_no, number): trade_no for number, trade_no in self._connection.execute(query)}
         return found
 
-    def _decide(self, request: Claim | Move, owner: str) -> Answer:
+    def _decide(self, request: Claim | Move | Learn, owner: str) -> Answer:
         row = self.rows.get(request.key)
+        if isinstance(request, Learn):
+            return self._learn(row, request, owner)
         if isinstance(request, Claim):
             if row is None:
                 return self._claim(request, owner)
@@ -271,6 +294,15 @@ class Group:
             self._numbers.pop((request.change.merchant_no, row.entry.platform_trade_no or ""), None)
             self._numbers[request.order_number] = number_of
         return self._move(row, request, owner)
+
+    def _learn(self, row: Known | None, learn: Learn, owner: str) -> Answer:
+        if row is None:
+            return None
+        try:
+            change = learn.decide(row.entry)
+        except Exception as error:  # noqa: BLE001  it is the answer to this caller, not a failure of the group
+            return error
+        return Written(row.entry, done=False) if change is None else self._decide(Move(change), owner)
 
     def _claim(self, claim: Claim, owner: str) -> Written | PaidMeanwhileError:
         key = claim.key

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from paypro_async._core.lifecycle import Cause
 from paypro_async.ledger.base import Written
-from paypro_async.ledger.sql.group import Answer, Claim, Key, Known, Move
+from paypro_async.ledger.sql.group import Answer, Claim, Key, Known, Learn, Move
 
 __all__ = ["InFlight"]
 
@@ -34,7 +34,9 @@ class InFlight:
         """How many requests a commit should wait for a little, if there are fewer."""
         return -(-len(self._since) // _SHARE)
 
-    def note(self, requests: Sequence[Claim | Move], answers: Sequence[Answer], rows: Mapping[Key, Known]) -> None:
+    def note(
+        self, requests: Sequence[Claim | Move | Learn], answers: Sequence[Answer], rows: Mapping[Key, Known]
+    ) -> None:
         """Take note of what a group did, by its requests, their answers, and the rows as they are now."""
         now = time.monotonic()
         for request, answer in zip(requests, answers, strict=True):
@@ -42,7 +44,7 @@ class InFlight:
             done = isinstance(answer, Written) and answer.done
             if isinstance(request, Move) and request.change.cause is Cause.ATTEMPT and not request.change.begins:
                 self._forget(key)
-            elif done and (isinstance(request, Claim) or request.change.begins):
+            elif done and _announces(request):
                 self._since[key], self.known[key] = now, rows[key]
             elif key in self.known and key in rows:
                 # Whether it was changed, or was otherwise than it was known.
@@ -54,3 +56,7 @@ class InFlight:
     def _forget(self, key: Key) -> None:
         self._since.pop(key, None)
         self.known.pop(key, None)
+
+
+def _announces(request: Claim | Move | Learn) -> bool:
+    return isinstance(request, Claim) or (isinstance(request, Move) and request.change.begins)

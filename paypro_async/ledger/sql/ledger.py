@@ -11,32 +11,28 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import anyio.to_thread
-from sqlalchemy import Connection, exc, select
+from sqlalchemy import Connection, exc
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import Change, Entry, Event
+from paypro_async._core.lifecycle import Change, Entry
 from paypro_async._core.secret import HiddenText
 from paypro_async.errors import PayProWarning
 from paypro_async.ledger.base import (
     PAGE,
     Account,
-    BatchRecord,
-    ControlAnswer,
     LedgerClosedError,
-    Payment,
     Turns,
     Written,
 )
 from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose, StaleError
-from paypro_async.ledger.sql.group import Answer, Claim, Group, Key, Known, Move, Work, find
+from paypro_async.ledger.sql.group import Answer, Claim, Group, Key, Known, Learn, Move, Work, find
 from paypro_async.ledger.sql.group_commit import GroupCommit, Request
 from paypro_async.ledger.sql.identity import announcement_name
 from paypro_async.ledger.sql.in_flight import InFlight
 from paypro_async.ledger.sql.outbox import SqlOutbox
 from paypro_async.ledger.sql.postgres import PostgresDatabase
-from paypro_async.ledger.sql.rows import event_of_row
-from paypro_async.ledger.sql.schema import event
+from paypro_async.ledger.sql.records import SqlRecords
 from paypro_async.ledger.sql.sqlite import SqliteDatabase
 from paypro_async.log import logger
 from paypro_async.process import refuse_forked, this_process
@@ -52,7 +48,7 @@ _TELLING_SECONDS = 1.0
 _MOST_CONFLICTS = 3
 
 
-class SqlLedger(SqlOutbox):
+class SqlLedger(SqlRecords, SqlOutbox):
     """Payouts in a database that survives ``kill -9`` and power loss.
 
     Args:
@@ -177,6 +173,10 @@ class SqlLedger(SqlOutbox):
         """Carry out *change* if the entry is still as its writer saw it."""
         return await self._submit(Move(change))
 
+    async def learn(self, merchant_no: str, trade_no: str, decide: Callable[[Entry], Change | None]) -> Written | None:
+        """Write what *decide* makes of the entry as it is, in the ledger's thread; None if there is no such payout."""
+        return await self._submit(Learn((merchant_no, trade_no), decide))
+
     async def get(self, merchant_no: str, trade_no: str) -> Entry | None:
         """The entry, or None."""
         return (await self.get_many(merchant_no, [trade_no])).get(trade_no)
@@ -196,34 +196,6 @@ class SqlLedger(SqlOutbox):
             Work(lambda connection: queries.open_entries(connection, merchant_no, after=after, limit=limit))
         )
 
-    async def same_payments(self, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:
-        """The payouts that pay the same amount to the same account, by their payment key, oldest first."""
-        return await self._submit(Work(lambda connection: queries.same_payments(connection, merchant_no, keys)))
-
-    async def batches(self, merchant_no: str, batch_ids: Sequence[str]) -> dict[str, BatchRecord]:
-        """The batches of those names that are there."""
-        return await self._submit(Work(lambda connection: queries.batches(connection, merchant_no, batch_ids)))
-
-    async def recent_refusals(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
-        """A page of the payouts that were refused within the last day and not looked at since, by trade number."""
-        return await self._submit(
-            Work(lambda connection: queries.recent_refusals(connection, merchant_no, after=after, limit=limit))
-        )
-
-    async def control_answer(self, merchant_no: str) -> ControlAnswer | None:
-        """What the platform answers this merchant about a number that was never used, as it was last kept; or None."""
-        return await self._submit(Work(lambda connection: queries.control_answer(connection, merchant_no)))
-
-    async def record_control(self, merchant_no: str, code: str) -> None:
-        """Keep what the platform answered about a number that was never used."""
-        await self._submit(Work(lambda connection: queries.record_control(connection, merchant_no, code), writes=True))
-
-    async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
-        """Everything that happened to a payout, oldest first; empty if it is not there."""
-        of_payout = event.c.merchant_no == merchant_no, event.c.trade_no == trade_no
-        query = select(event).where(*of_payout).order_by(event.c.at, event.c.id)
-        return await self._submit(Work(lambda connection: [event_of_row(row) for row in connection.execute(query)]))
-
     async def reserve(self, pace: str, *, spacing: float, count: int) -> Turns:
         """Take the next *count* turns, *spacing* seconds apart, of the rate that all processes keep under this name."""
 
@@ -233,22 +205,6 @@ class SqlLedger(SqlOutbox):
         first, read_at = await self._submit(Work(take, writes=True))
         # What passed since the database's clock was read does not count twice.
         return Turns(first=first - (time.monotonic() - read_at), count=count)
-
-    async def record_batch(self, batch: BatchRecord) -> None:
-        """Note that a batch runs, or that it has ended."""
-        await self._submit(Work(lambda connection: queries.record_batch(connection, batch), writes=True))
-
-    async def merchants(self) -> list[Account]:
-        """Whose payouts the ledger holds."""
-        return await self._submit(Work(queries.accounts))
-
-    async def holds_payouts(self, merchant_no: str) -> bool:
-        """Whether it was ever paid from for this merchant; else it is new."""
-        return await self._submit(Work(lambda connection: queries.holds_payouts(connection, merchant_no)))
-
-    async def known_numbers(self, merchant_no: str, trade_nos: Sequence[str]) -> set[str]:
-        """Those of these numbers that are there; lighter than ``get_many``."""
-        return await self._submit(Work(lambda connection: queries.known_numbers(connection, merchant_no, trade_nos)))
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run ``query(connection)`` in a transaction that only reads; what it returns."""
@@ -367,7 +323,7 @@ class SqlLedger(SqlOutbox):
     def _carry_out(
         self, requests: Sequence[Request[Any]], *, owner: str, known: Mapping[Key, Known] | None, look_first: bool
     ) -> list[Any]:
-        payouts = [request for request in requests if isinstance(request, Claim | Move)]
+        payouts = [request for request in requests if isinstance(request, Claim | Move | Learn)]
         works = [request for request in requests if isinstance(request, Work)]
         writes = bool(payouts) or any(work.writes for work in works)
         database = self._database

@@ -15,9 +15,17 @@ from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import PAID_NOTHING, Entry, Reply, State
 from paypro_async._core.payment_key import payment_key
-from paypro_async.ledger.base import Account, BatchRecord, ControlAnswer, Payment, refuse_other_environment
+from paypro_async.ledger.base import (
+    MOST_KEPT,
+    Account,
+    BatchRecord,
+    ControlAnswer,
+    KeptCallback,
+    Payment,
+    refuse_other_environment,
+)
 from paypro_async.ledger.sql.rows import SELECT_ENTRY, entry_of
-from paypro_async.ledger.sql.schema import IS_OPEN, account, batch, clock, pace, payout
+from paypro_async.ledger.sql.schema import IS_OPEN, account, batch, callback, clock, pace, payout
 from paypro_async.ledger.sql.statements import Statement
 
 __all__ = [
@@ -27,6 +35,8 @@ __all__ = [
     "bind",
     "control_answer",
     "holds_payouts",
+    "keep_callback",
+    "kept_callbacks",
     "known_numbers",
     "open_entries",
     "recent_refusals",
@@ -112,6 +122,42 @@ def record_control(connection: Connection, merchant_no: str, code: str) -> None:
     """Keep what the platform answers this merchant about a number that was never used."""
     mine = account.update().where(account.c.merchant_no == merchant_no)
     connection.execute(mine.values(control_code=cut(code, LONGEST["code"]), control_at=clock()))
+
+
+def keep_callback(connection: Connection, merchant_no: str, trade_no: str, kept: Mapping[str, str | None]) -> None:
+    """Keep a callback apart; one that came before is counted, and the oldest give way to newer ones."""
+    mine = callback.c.merchant_no == merchant_no
+    now: float = connection.execute(select(clock())).scalar_one()
+    values = {"merchant_no": merchant_no, "trade_no": trade_no, **kept, "first_at": now, "last_at": now, "count": 1}
+    insert = _INSERT[connection.dialect.name](callback).values(values)
+    newest = {name: insert.excluded[name] for name in ("status", "amount", "platform_trade_no", "last_at")}
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["merchant_no", "trade_no", "why"], set_={**newest, "count": callback.c.count + 1}
+        )
+    )
+    # The platform sends those of other ledgers here too, and of the collection side.
+    oldest = select(callback.c.last_at).where(mine).order_by(callback.c.last_at.desc()).offset(MOST_KEPT).limit(1)
+    connection.execute(callback.delete().where(mine, callback.c.last_at <= oldest.scalar_subquery()))
+
+
+def kept_callbacks(connection: Connection, merchant_no: str, limit: int) -> list[KeptCallback]:
+    """Callbacks that were kept apart, the latest first."""
+    query = select(callback, callback.c.count.label("times")).where(callback.c.merchant_no == merchant_no)
+    query = query.order_by(callback.c.last_at.desc())
+    return [
+        KeptCallback(
+            trade_no=row.trade_no,
+            why=row.why,
+            status=row.status,
+            amount=row.amount,
+            platform_trade_no=row.platform_trade_no,
+            first_at=datetime.fromtimestamp(row.first_at, UTC),
+            last_at=datetime.fromtimestamp(row.last_at, UTC),
+            count=row.times,  # a row has a method of the other name
+        )
+        for row in connection.execute(query.limit(limit))
+    ]
 
 
 def open_entries(connection: Connection, merchant_no: str, *, after: str, limit: int) -> list[Entry]:
