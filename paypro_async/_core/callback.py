@@ -19,7 +19,7 @@ from paypro_async._core.codec import Note
 from paypro_async._core.errors import CallbackSignatureError, ConfigurationError
 from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, classify_order
-from paypro_async._core.plain_data import plain
+from paypro_async._core.plain_data import PlainData
 from paypro_async._core.platform_codes import ACCEPTED, Codes
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.signing import Signer, check_signer, matches
@@ -40,8 +40,12 @@ _EXCHANGE = Exchange(phase=Phase.ANSWERED)
 _CODES = Codes()
 
 
+def _masked_members(members: Mapping[str, str]) -> str:
+    return ", ".join(sorted(members))
+
+
 @frozen(kw_only=True)
-class PayoutCallback:
+class PayoutCallback(PlainData):
     """A callback whose signature is right. Whether it is about one of your payouts only a ledger knows.
 
     Args:
@@ -54,11 +58,11 @@ class PayoutCallback:
         message: The platform's words for the code, fit for people.
         success_time: The region's local time as the platform writes it, without a zone.
         utr: The bank's reference, if it came.
-        remark: What the payout gave as its remark.
         timestamp: When it was signed, as the platform writes it: milliseconds since the epoch.
         ambiguous: Whether its signature would fit another callback too, since a value holds ``=`` or a name is unknown:
             ask the platform before you believe it. ``client.receive_callback`` does.
-        members: All that was signed, by the platform's names. It may hold personal values.
+        members: All that was signed, by the platform's names: also the payout's ``remark``, which the platform promises
+            to give back. It may hold personal values, so ``to_dict()`` and the ``repr`` show only the names.
     """
 
     trade_no: str
@@ -69,10 +73,9 @@ class PayoutCallback:
     message: str | None = None
     success_time: str | None = None
     utr: str | None = None
-    remark: str | None = field(default=None, repr=False)
     timestamp: str
     ambiguous: bool = False
-    members: Mapping[str, str] = field(repr=False, eq=False)
+    members: Mapping[str, str] = field(repr=_masked_members, eq=False)
 
     @property
     def is_final(self) -> bool:
@@ -89,11 +92,6 @@ class PayoutCallback:
         """
         order = Envelope(ACCEPTED, Note(""), data=plain_amounts(self.members))
         return classify_order(order, codes, _EXCHANGE, trade_no=self.trade_no, amount=amount, utc_offset=utc_offset)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for ``json.dumps``; amounts are text. Without *members*."""
-        names = ("trade_no", "status", "code", "amount", "platform_trade_no", "message", "success_time", "utr")
-        return {name: plain(getattr(self, name)) for name in (*names, "remark", "timestamp", "ambiguous")}
 
 
 @frozen(kw_only=True)
@@ -183,7 +181,6 @@ def callback_of(received: CallbackSigned, signatures: Sequence[str], codes: Code
         message=outcome.message,
         success_time=outcome.success_time,
         utr=outcome.utr,
-        remark=members.get("remark"),
         timestamp=members["timestamp"],
         ambiguous=is_ambiguous(members),
         members=members,

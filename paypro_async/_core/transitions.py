@@ -81,6 +81,8 @@ _TAKEN = (Verdict.PAID, Verdict.PROCESSING, Verdict.PARTIAL)
 
 def after_attempt(entry: Entry, outcome: Outcome, *, sent: int) -> Change | None:
     """What to store after the exchange of attempt number *sent*; None to leave the entry as it is."""
+    if _is_overtaken(entry, outcome):
+        return None
     if outcome.verdict in _TAKEN:
         # True whichever attempt it was, and whatever was written meanwhile.
         return _said(entry, outcome, Cause.ATTEMPT)
@@ -109,13 +111,21 @@ def after_attempt(entry: Entry, outcome: Outcome, *, sent: int) -> Change | None
 
 
 def after_query(
-    entry: Entry, outcome: Outcome, *, cause: Cause = Cause.QUERY, adopt_duplicates: bool = False
+    entry: Entry,
+    outcome: Outcome,
+    *,
+    cause: Cause = Cause.QUERY,
+    asked: Entry | None = None,
+    adopt_duplicates: bool = False,
 ) -> Change | None:
     """What to store after the platform said *outcome* about *entry*; None to leave it as it is.
 
     Args:
+        asked: The entry as it stood when the platform was asked; None if it has not changed since.
         adopt_duplicates: Take the order for this payout's although the only attempt was refused as a duplicate.
     """
+    if asked is not None and asked.state is not entry.state and _is_overtaken(entry, outcome):
+        return None
     verdict = Verdict.FAILED if outcome.verdict is Verdict.UNLISTED else outcome.verdict
     told = (entry.state, verdict) in _SAID
     adopted = adopt_duplicates and outcome.amount == entry.amount
@@ -132,6 +142,15 @@ def after_query(
         # asked before the payout goes out again.
         return _change(entry, State.NEW, cause, outcome, doubt=True, reply=Reply.CALLER)
     return _said(entry, outcome, cause)
+
+
+def _is_overtaken(entry: Entry, outcome: Outcome) -> bool:
+    """Whether a reply says that an order is being processed whose failure was learned before the reply was read.
+
+    A callback may be there before the reply to the request that it is about.
+    """
+    same = outcome.platform_trade_no is not None and outcome.platform_trade_no == entry.platform_trade_no
+    return same and entry.state is State.FAILED and outcome.verdict is Verdict.PROCESSING
 
 
 _CLOCKS_DIFFER = timedelta(days=1)

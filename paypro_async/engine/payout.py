@@ -370,7 +370,9 @@ class Engine:
         flight.absences = flight.absences + 1 if outcome.verdict is Verdict.NO_SUCH_ORDER and counts else 0
         adopt = policy.adopt_duplicates
         try:
-            await self.recording.store(flight, lambda newest: after_query(newest, outcome, adopt_duplicates=adopt))
+            await self.recording.store(
+                flight, lambda newest: after_query(newest, outcome, asked=entry, adopt_duplicates=adopt)
+            )
         except OrderNumberTakenError as error:
             logger.warning("%s", error)
         if flight.refused and flight.entry.reply is Reply.CALLER:

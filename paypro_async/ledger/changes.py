@@ -122,7 +122,7 @@ async def merge(
 
     Args:
         ledger: Where to.
-        entry: As last seen.
+        entry: As last seen, before the platform was asked.
         outcome: What the platform said.
         cause: How it was learned.
         adopt_duplicates: Take an order for this payout's although its only attempt was refused as a duplicate.
@@ -136,7 +136,7 @@ async def merge(
     """
 
     def learned(newest: Entry) -> Change | None:
-        return after_query(newest, outcome, cause=cause, adopt_duplicates=adopt_duplicates)
+        return after_query(newest, outcome, cause=cause, asked=entry, adopt_duplicates=adopt_duplicates)
 
     try:
         return await apply(ledger.move, entry, learned)

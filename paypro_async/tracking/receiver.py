@@ -262,9 +262,9 @@ class Receiver:
             )
             return LATER
         session.budget.answered()
-        return await self._store(callback, outcome, deadline)
+        return await self._store(callback, entry, outcome, deadline)
 
-    async def _store(self, callback: PayoutCallback, outcome: Outcome, deadline: float) -> CallbackReply:
+    async def _store(self, callback: PayoutCallback, asked: Entry, outcome: Outcome, deadline: float) -> CallbackReply:
         session, early = self.recording.session, False
 
         def decide(newest: Entry) -> Change | None:
@@ -272,7 +272,7 @@ class Receiver:
             early = outcome.verdict in _FAILING and self._is_on_its_way(newest)
             if early or outcome.verdict is Verdict.NO_SUCH_ORDER:
                 return None
-            return after_query(newest, outcome, adopt_duplicates=session.policy.adopt_duplicates)
+            return after_query(newest, outcome, asked=asked, adopt_duplicates=session.policy.adopt_duplicates)
 
         try:
             stored = await self._answer(self._learning(callback, decide), deadline)
