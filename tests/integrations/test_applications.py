@@ -176,9 +176,17 @@ async def test_a_client_that_cannot_be_opened_stops_the_server_at_its_start(tmp_
             ledger=f"sqlite:///{tmp_path}/no/such/folder/payouts.db",
         )
 
-    with pytest.raises(AssertionError, match="did not start"):
-        async with under_uvicorn(asgi.CallbackApp(make)):
-            pass
+    sent = []
+
+    async def receive():
+        return {"type": "lifespan.startup"}
+
+    async def send(message):
+        sent.append(message)
+
+    await asgi.CallbackApp(make)({"type": "lifespan"}, receive, send)
+    assert [one["type"] for one in sent] == ["lifespan.startup.failed"]
+    assert "LedgerUnavailableError: The ledger " in sent[0]["message"]
     assert "LedgerUnavailableError" in caplog.text
 
 
