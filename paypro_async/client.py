@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, Unpack, overload
 
 from paypro_async._core.callback_body import CallbackReading
 from paypro_async._core.endpoint import check_merchant_no, read_endpoint
+from paypro_async._core.known import OnChange
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import Payable, Region, region_named
@@ -34,6 +35,7 @@ from paypro_async.ledger.patience import answer_within
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from_environment
 from paypro_async.tracking.client import TrackingClient
+from paypro_async.tracking.delivery import Delivery, Listener
 from paypro_async.tracking.receiver import CallbackRules, Receiver, UnknownCallbacks
 from paypro_async.transport import Transport, TransportName, TransportSettings, check_transport, open_transport
 
@@ -83,6 +85,9 @@ class PayProClient(TrackingClient):
         callback_reading: A :class:`~paypro_async.CallbackReading`, for callbacks that are not as the pages show them.
         unknown_callbacks: ``"accept"`` answers a callback ``OK`` whose payout the ledger does not hold, as it may be
             another system's; ``"refuse"`` answers 404. It is kept apart either way.
+        on_change: An ``async def`` function that is awaited with a :class:`~paypro_async.PayoutChange` for every change
+            of a payout's status, whoever learned it: once at least, in order per payout, across crashes.
+        consumer: The name under which the ledger remembers what was told; processes with the same one share the work.
         runtime: The clocks and dice, for tests.
 
     Raises:
@@ -119,6 +124,8 @@ class PayProClient(TrackingClient):
         callback_signers: Sequence[Signer] = (),
         callback_reading: CallbackReading | None = None,
         unknown_callbacks: UnknownCallbacks = "accept",
+        on_change: OnChange | None = None,
+        consumer: str = "default",
         runtime: Runtime | None = None,
     ) -> None:
         base_url, ledger, proxy = hidden(base_url), hidden(ledger), hidden(proxy)  # A traceback may show them.
@@ -160,6 +167,7 @@ class PayProClient(TrackingClient):
         self._lifetime = Lifetime(self._runtime, self._timing)
         self._flights = SingleFlight(self._lifetime.closing)
         self._callback_rules = CallbackRules.of(signer, callback_signers, callback_reading, unknown_callbacks)
+        self._listener = Listener.of(on_change, consumer, self._ledger)
 
     @classmethod
     def from_env(cls, **settings: Unpack[ClientSettings]) -> Self:
@@ -199,8 +207,13 @@ class PayProClient(TrackingClient):
                 recording = Recording(ledger=self._ledger, session=session)
                 self._engine = Engine(session=session, recording=recording)
                 self._receiver = Receiver(recording=recording, rules=self._callback_rules)
+            delivery = await Delivery.prepare(self._listener, self._ledger, session)
+            if delivery is not None:
+                opened.push_async_callback(self._lifetime.close_part, "The handler of changes", delivery.aclose)
             self._resources = opened.pop_all()
         self._lifetime.begin(session)
+        if delivery is not None:
+            delivery.start()
 
     def _new_session(self, transport: Transport) -> Session:
         platform = Platform(

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypedDict
 from attrs import evolve, fields_dict
 
 from paypro_async._core.callback_body import CallbackReading
+from paypro_async._core.known import OnChange
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import Region
 from paypro_async._core.secret import HiddenFields, HiddenText
@@ -64,6 +65,8 @@ class ClientSettings(TypedDict, total=False):
     callback_signers: Sequence[Signer]
     callback_reading: CallbackReading | None
     unknown_callbacks: Literal["accept", "refuse"]
+    on_change: OnChange | None
+    consumer: str
     runtime: Runtime | None
 
 

@@ -1,5 +1,6 @@
 """A payout as the ledger holds it, and a change of its public status."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from paypro_async._core.report import ItemStatus
 from paypro_async._core.states import Cause, State
 from paypro_async._core.values import frozen
 
-__all__ = ["KnownPayout", "NotFinalError", "PayoutChange", "change_of", "statuses_of"]
+__all__ = ["KnownPayout", "NotFinalError", "OnChange", "PayoutChange", "change_of", "statuses_of"]
 
 _FINAL = frozenset(ItemStatus.of(state) for state in FINAL)
 _STATUSES = {ItemStatus(one.value): one for one in PayoutStatus if one is not PayoutStatus.UNKNOWN}
@@ -105,6 +106,10 @@ class PayoutChange(PlainData):
     def is_final(self) -> bool:
         """Whether the payout can no longer change by itself."""
         return self.status in _FINAL
+
+
+OnChange = Callable[[PayoutChange], Awaitable[object]]
+"""What is awaited with each change."""
 
 
 def change_of(number: int, event: Event, entry: Entry) -> PayoutChange | None:

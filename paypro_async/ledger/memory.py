@@ -254,10 +254,6 @@ class MemoryLedger:
         """Those are still being handled: let them be lent for so many seconds from now."""
         self._outbox.keep(merchant_no, consumer, numbers, owner=owner, seconds=seconds)
 
-    async def next_due(self, merchant_no: str, consumer: str) -> float | None:
-        """Seconds until one that was put off or lent is due; None if none is."""
-        return self._outbox.next_due(merchant_no, consumer)
-
     async def parked(self, merchant_no: str, *, limit: int = 100) -> list[Parked]:
         """Changes that are parked, oldest first."""
         return self._outbox.parked(merchant_no, limit)

@@ -90,12 +90,6 @@ class MemoryOutbox:
         for one in self._held(merchant_no, name, numbers, owner):
             one.due_at = self._now() + timedelta(seconds=seconds)
 
-    def next_due(self, merchant_no: str, name: str) -> float | None:
-        """Seconds until one that was put off or lent is due; None if none is."""
-        consumer = self._consumers.get((merchant_no, name), _Consumer(0))
-        due = [one.due_at for one in _firsts(consumer) if one.parked_at is None]
-        return max(0.0, (min(due) - self._now()).total_seconds()) if due else None
-
     def parked(self, merchant_no: str, limit: int) -> list[Parked]:
         """Changes that are parked, oldest first."""
         found = [

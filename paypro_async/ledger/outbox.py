@@ -104,10 +104,6 @@ class Outbox(Protocol):
         """Those are still being handled: let them be lent for so many seconds from now."""
         ...
 
-    async def next_due(self, merchant_no: str, consumer: str) -> float | None:
-        """Seconds until one that was put off or lent is due; None if none is."""
-        ...
-
     async def parked(self, merchant_no: str, *, limit: int = 100) -> list[Parked]:
         """Changes that are parked, oldest first."""
         ...

@@ -1,13 +1,17 @@
 """The part of a client that learns what became of payouts."""
 
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from paypro_async._core.callback import CallbackReply
 from paypro_async._core.callback_body import CallbackBody
+from paypro_async._core.known import PayoutChange
 from paypro_async.engine.payout import Engine
+from paypro_async.tracking.delivery import check_outbox
 from paypro_async.tracking.receiver import LATER, Receiver
 from paypro_async.tracking.reconcile import ReconcileReport, Reconciliation
+from paypro_async.tracking.watcher import Watch
 
 __all__ = ["TrackingClient"]
 
@@ -48,6 +52,21 @@ class TrackingClient(ABC):
         if receiver is None or not receiver.is_closing:
             self._paying()
         return LATER if receiver is None or receiver.is_closing else await receiver.receive(body)
+
+    def watch(self, *, trade_no: str | None = None) -> AsyncIterator[PayoutChange]:
+        """Iterate over every change of a payout's status from now on, whichever process makes it.
+
+        Each watcher sees all changes, and forgets where it was when it ends: what must not be missed belongs into
+        ``on_change``. The iteration ends when the client is closed.
+
+        Args:
+            trade_no: Of this payout alone.
+
+        Raises:
+            ConfigurationError: If the client has no ledger, or one that tells nobody of changes.
+        """
+        engine = self._paying()
+        return Watch(check_outbox(engine.recording.ledger), engine.session, trade_no=trade_no)
 
     async def reconcile(
         self,

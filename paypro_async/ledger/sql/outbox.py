@@ -99,14 +99,6 @@ class SqlOutbox(ABC):
             )
         )
 
-    async def next_due(self, merchant_no: str, consumer: str) -> float | None:
-        """Seconds until one that was put off or lent is due; None if none is."""
-        first = select(func.min(delivery.c.due_at) - clock()).where(
-            _of(merchant_no, consumer), delivery.c.parked_at.is_(None), _is_first()
-        )
-        found: float | None = await self.read(lambda connection: connection.execute(first).scalar())
-        return found if found is None else max(0.0, found)
-
     async def parked(self, merchant_no: str, *, limit: int = 100) -> list[Parked]:
         """Changes that are parked, oldest first."""
         return await self.read(lambda connection: _parked(connection, merchant_no, limit))

@@ -1,0 +1,89 @@
+"""Changes as an iteration: each watcher sees all of them, from when it began."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Self
+
+from paypro_async._core.known import PayoutChange
+from paypro_async._core.lifecycle import Entry
+from paypro_async.engine.session import Session
+from paypro_async.errors import LedgerUnavailableError
+from paypro_async.ledger.base import PAGE
+from paypro_async.ledger.outbox import Cursor, Outbox
+from paypro_async.log import logger
+
+__all__ = ["Watch"]
+
+_LOOK_SECONDS = 0.5
+"""How often it looks for what other processes have written."""
+
+
+class Watch(AsyncIterator[PayoutChange]):
+    """The changes of one merchant's payouts, read from the ledger page by page, so that a slow reader needs no memory.
+
+    It holds nothing while it is not awaited, and ends when its client is closed.
+
+    Args:
+        outbox: The ledger.
+        session: What the client's parts share.
+        trade_no: Of this payout alone; of all if it is None.
+    """
+
+    def __init__(self, outbox: Outbox, session: Session, *, trade_no: str | None = None) -> None:
+        self._outbox, self._session, self._trade_no = outbox, session, trade_no
+        self._page: deque[PayoutChange] = deque()
+        self._beginning: asyncio.Future[Cursor] | None = asyncio.ensure_future(
+            outbox.cursor(session.platform.merchant_no)
+        )
+        self._beginning.add_done_callback(_heard)
+        self._cursor = Cursor(position=0)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> PayoutChange:
+        if not self._page:
+            await self._read()
+        if not self._page:
+            raise StopAsyncIteration
+        return self._page.popleft()
+
+    async def _read(self) -> None:
+        """Fill the page; it stays empty once the client is being closed."""
+        written = asyncio.Event()
+
+        def hear(_: Entry) -> None:
+            written.set()
+
+        closing, news = self._session.closing, self._session.news
+        news.listen(hear)
+        try:
+            while not (closing.begun or self._page):
+                written.clear()
+                try:
+                    ended = await self._next_page()
+                except LedgerUnavailableError as error:
+                    logger.warning("Changes are watched again once the ledger answers: %s", error)
+                    ended = True
+                if ended and not self._page:
+                    with closing.interrupts(after=_LOOK_SECONDS):
+                        await written.wait()
+        finally:
+            news.leave(hear)
+
+    async def _next_page(self) -> bool:
+        """Read on; whether that was the end of what is there."""
+        if self._beginning is not None:
+            self._cursor = await asyncio.shield(self._beginning)
+            self._beginning = None
+        before = self._cursor.position
+        changes, self._cursor = await self._outbox.changes(self._session.platform.merchant_no, self._cursor, limit=PAGE)
+        self._page.extend(one for one in changes if self._trade_no in (None, one.trade_no))
+        return self._cursor.position - before < PAGE
+
+
+def _heard(beginning: "asyncio.Future[Cursor]") -> None:
+    # Who iterates is told; who never does leaves nothing in the log.
+    if not beginning.cancelled():
+        beginning.exception()

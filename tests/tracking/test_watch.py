@@ -1,0 +1,89 @@
+"""Each watcher sees every change from when it began."""
+
+import asyncio
+
+import pytest
+
+from paypro_async import ConfigurationError, PayoutChange
+from paypro_async.sandbox import Sandbox
+from tests.tracking.test_delivery import PAID, Make, fields, make, sandbox, url
+
+__all__ = ["make", "sandbox", "url"]  # fixtures
+
+
+async def collect(changes: object, count: int) -> list[PayoutChange]:
+    found: list[PayoutChange] = []
+    async with asyncio.timeout(20):
+        async for change in changes:
+            found.append(change)
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_every_watcher_sees_all_whoever_makes_it(make: Make, url: str):
+    """Two of them, in another process than the one that pays."""
+    async with make(url) as client, make(url) as other:
+        await other.payout(**fields("BEFORE", remark=PAID))
+        one, two = (asyncio.ensure_future(collect(client.watch(), 4)) for _ in range(2))
+        await asyncio.sleep(0)
+        await client.ledger.get("0000000001", "T1")  # which comes after the look where the history ends
+        await other.payout(**fields("T1", remark=PAID))
+        await client.payout(**fields("T2", remark=PAID))
+        seen = [(change.trade_no, change.status.value) for change in await one]
+        assert seen == [("T1", "unknown"), ("T1", "succeeded"), ("T2", "unknown"), ("T2", "succeeded")]
+        assert [change.id for change in await two] == [change.id for change in one.result()]
+
+
+async def test_one_payout_alone(make: Make):
+    """Others are passed over."""
+    async with make() as client:
+        watching = asyncio.ensure_future(collect(client.watch(trade_no="T2"), 2))
+        await asyncio.sleep(0)
+        await client.payout(**fields("T1", remark=PAID))
+        await client.payout(**fields("T2", remark=PAID))
+        assert {change.trade_no for change in await watching} == {"T2"}
+
+
+async def test_it_ends_with_its_client_and_leaves_nothing(make: Make, url: str):
+    """A loop that is broken off, too."""
+    before = asyncio.all_tasks()
+    client = make(url)
+    async with client:
+        watching = asyncio.ensure_future(collect(client.watch(), 9))
+        broken = client.watch()
+        await client.ledger.get("0000000001", "T1")  # which comes after the look where the history ends
+        await client.payout(**fields("T1", remark=PAID))
+        await collect(broken, 1)
+    assert [change.status.value for change in await watching] == ["unknown", "succeeded"]
+    tasks = {task.get_name() for task in asyncio.all_tasks() - before - {asyncio.current_task()}}
+    assert {name for name in tasks if "sandbox" not in name} == set()
+
+
+async def test_it_may_be_cancelled(make: Make):
+    """And be gone on with."""
+    async with make() as client:
+        changes = client.watch()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.02):
+                await anext(changes)
+        await client.payout(**fields("T1", remark=PAID))
+        assert (await anext(changes)).status == "unknown"
+
+
+async def test_a_slow_reader_misses_nothing(make: Make, monkeypatch: pytest.MonkeyPatch):
+    """It reads page by page."""
+    monkeypatch.setattr("paypro_async.tracking.watcher.PAGE", 3)
+    async with make() as client:
+        changes = client.watch()
+        await asyncio.sleep(0)
+        for number in range(10):
+            await client.payout(**fields(f"T{number}", remark=PAID))
+        assert len({change.id for change in await collect(changes, 20)}) == 20
+
+
+async def test_a_client_without_a_ledger_has_nothing_to_watch(make: Make, sandbox: Sandbox):
+    """And says what to do."""
+    async with make(None) as client:
+        with pytest.raises(ConfigurationError, match="no ledger"):
+            client.watch()
