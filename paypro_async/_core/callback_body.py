@@ -203,8 +203,11 @@ def java_text(number: str) -> NumberText:
     if math.isinf(value):
         raise _wrong("it holds a number beyond all bounds")
     sign = "-" if math.copysign(1, value) < 0 else ""
-    # repr() finds the fewest digits that are read as the same double, as Java does since version 19.
-    _, digits, exponent = Decimal(repr(abs(value))).normalize().as_tuple()
+    # repr() finds the fewest digits that are read as the same double, as Java does since version 19; but where one is
+    # enough, Java takes the nearest two.
+    two = f"{abs(value):.1e}"
+    shortest = two if float(two) == abs(value) else repr(abs(value))
+    _, digits, exponent = Decimal(shortest).normalize().as_tuple()
     written = "".join(map(str, digits))
     point = len(written) + int(exponent)  # digits in front of it
     if value == 0:
