@@ -6,11 +6,14 @@ from datetime import timedelta
 
 from paypro_async._core.callback import CallbackReply
 from paypro_async._core.callback_body import CallbackBody
-from paypro_async._core.known import PayoutChange
+from paypro_async._core.known import KnownPayout, PayoutChange
+from paypro_async._core.models import PayoutResult
 from paypro_async.engine.payout import Engine
+from paypro_async.ledger.patience import answer_within
 from paypro_async.tracking.delivery import check_outbox
 from paypro_async.tracking.receiver import LATER, Receiver
 from paypro_async.tracking.reconcile import ReconcileReport, Reconciliation
+from paypro_async.tracking.waiting import Waiting
 from paypro_async.tracking.watcher import Watch
 
 __all__ = ["TrackingClient"]
@@ -23,6 +26,9 @@ class TrackingClient(ABC):
 
     _receiver: Receiver | None = None
     """What callbacks go through, if the client has been opened with a ledger; also when it is closed again."""
+
+    _waiting: Waiting | None = None
+    """Those who wait, once somebody does."""
 
     @abstractmethod
     def _paying(self) -> Engine:
@@ -52,6 +58,44 @@ class TrackingClient(ABC):
         if receiver is None or not receiver.is_closing:
             self._paying()
         return LATER if receiver is None or receiver.is_closing else await receiver.receive(body)
+
+    async def get(self, trade_no: str) -> KnownPayout | None:
+        """What the ledger holds of a payout, without a request to the platform; None if it is not there.
+
+        Raises:
+            LedgerUnavailableError: If the ledger cannot be read.
+            ConfigurationError: If the client has no ledger.
+        """
+        engine = self._paying()
+        ledger, session = engine.recording.ledger, engine.session
+        looking = ledger.get(session.platform.merchant_no, trade_no)
+        entry = await answer_within(session.times.timeout, ledger, looking)
+        return None if entry is None else KnownPayout.of(entry)
+
+    async def wait_until_final(self, trade_no: str, *, timeout: float = 300.0) -> PayoutResult:
+        """Wait until a payout is final, as a callback, a query or another process says, whichever is first.
+
+        What this client stores is heard of at once, what another process stores in a look that all waiting calls share,
+        and in between the platform is asked: after 5 seconds, then 10, 20, 40 and 60 seconds later, and once more
+        before the time is over. A payout that succeeded may still be reversed later, which ``on_change`` tells.
+
+        Args:
+            timeout: Seconds to wait.
+
+        Returns:
+            A result that ``is_final``; at once and without a request if it is final by now.
+
+        Raises:
+            NotFinalError: If it was not final when the time was over. It goes on all the same.
+            ReviewRequiredError: If only a person can decide what became of it.
+            PayoutNotFoundError: If the ledger holds no such payout.
+            LedgerUnavailableError: If the ledger cannot be read.
+            ClientStateError: If the client is closed meanwhile.
+        """
+        engine = self._paying()
+        if self._waiting is None:
+            self._waiting = Waiting(ledger=engine.recording.ledger, session=engine.session)
+        return await self._waiting.until_final(trade_no, timeout=timeout)
 
     def watch(self, *, trade_no: str | None = None) -> AsyncIterator[PayoutChange]:
         """Iterate over every change of a payout's status from now on, whichever process makes it.
