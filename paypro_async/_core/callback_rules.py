@@ -14,11 +14,13 @@ Of what is not believed the platform is asked, and what it answers is taken as a
 
 from enum import Enum
 
+from attrs import evolve
+
 from paypro_async._core.lifecycle import FINAL, Cause, Change, Entry, Reply, State
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.transitions import after_query
 
-__all__ = ["Doubt", "after_callback"]
+__all__ = ["Doubt", "after_callback", "confirmed"]
 
 
 class Doubt(Enum):
@@ -46,10 +48,8 @@ def after_callback(
     if doubt is None and entry.state in FINAL and outcome.verdict is Verdict.PROCESSING:
         return None, None
     change = None
-    if doubt is None or (doubt is Doubt.ONE_WITNESS and not _is_noted(entry, outcome)):
+    if doubt is None:
         change = after_query(entry, outcome, cause=Cause.CALLBACK, adopt_duplicates=adopt_duplicates)
-        if change is not None and change.to is not entry.state:
-            doubt = None  # The reply to the payout was the other witness; or a person must look.
     if ambiguous and (change or doubt):
         return None, Doubt.AMBIGUOUS
     return change, doubt
@@ -70,7 +70,18 @@ def _doubt(entry: Entry, outcome: Outcome) -> Doubt | None:
     # In a ledger that was restored from a backup an attempt may be forgotten: it counts from 0.
     if entry.attempt != 1 or entry.doubt or _differ(entry.platform_trade_no, outcome.platform_trade_no):
         return Doubt.OTHER_ATTEMPT
-    return Doubt.ONE_WITNESS if outcome.verdict is Verdict.UNLISTED else None
+    # The reply to the payout itself was another witness than any callback; a noted one may have been this callback.
+    said_twice = entry.reply is Reply.REFUSED and entry.code == outcome.code
+    return Doubt.ONE_WITNESS if outcome.verdict is Verdict.UNLISTED and not said_twice else None
+
+
+def confirmed(callback: Outcome, answer: Outcome) -> Outcome:
+    """What the platform's *answer* proves beside the *callback* that it was asked about.
+
+    A failure under a code that no page lists is true once it was said twice.
+    """
+    alike = callback.verdict is answer.verdict is Verdict.UNLISTED and callback.code == answer.code
+    return evolve(answer, verdict=Verdict.FAILED) if alike else answer
 
 
 def _contradicts(entry: Entry, outcome: Outcome) -> Doubt | None:
@@ -88,11 +99,6 @@ def _contradicts(entry: Entry, outcome: Outcome) -> Doubt | None:
     # Paid under two numbers is paid twice.
     same = verdict is Verdict.PAID and not _differ(entry.platform_trade_no, outcome.platform_trade_no)
     return None if same else Doubt.CONTRADICTION
-
-
-def _is_noted(entry: Entry, outcome: Outcome) -> bool:
-    """Whether a first witness is noted who may have been the same callback."""
-    return entry.reply is Reply.FAILING and entry.code == outcome.code
 
 
 def _differ(one: str | None, other: str | None) -> bool:

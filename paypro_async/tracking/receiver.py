@@ -28,7 +28,7 @@ from paypro_async._core.callback_body import (
     CallbackTooLongError,
     read_body,
 )
-from paypro_async._core.callback_rules import Doubt, after_callback
+from paypro_async._core.callback_rules import Doubt, after_callback, confirmed
 from paypro_async._core.lifecycle import FINAL, Change, Entry, State
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.signing import Signer
@@ -220,11 +220,14 @@ class Receiver:
         return await self._ask(callback, found.entry, deadline)
 
     def _judge(self, callback: PayoutCallback, entry: Entry) -> tuple[Change | None, Doubt | None]:
-        session = self.recording.session
-        platform, adopt = session.platform, session.policy.adopt_duplicates
+        adopt = self.recording.session.policy.adopt_duplicates
+        said = self._said(callback, entry)
+        return after_callback(entry, said, ambiguous=callback.ambiguous, adopt_duplicates=adopt)
+
+    def _said(self, callback: PayoutCallback, entry: Entry) -> Outcome:
+        platform = self.recording.session.platform
         said = callback.outcome(platform.codes, amount=entry.amount, utc_offset=platform.spec.utc_offset)
-        outcome = for_people(said, entry)
-        return after_callback(entry, outcome, ambiguous=callback.ambiguous, adopt_duplicates=adopt)
+        return for_people(said, entry)
 
     async def _find(
         self, callback: PayoutCallback, decide: Callable[[Entry], Change | None], deadline: float
@@ -262,7 +265,7 @@ class Receiver:
             )
             return LATER
         session.budget.answered()
-        return await self._store(callback, entry, outcome, deadline)
+        return await self._store(callback, entry, confirmed(self._said(callback, entry), outcome), deadline)
 
     async def _store(self, callback: PayoutCallback, asked: Entry, outcome: Outcome, deadline: float) -> CallbackReply:
         session, early = self.recording.session, False
