@@ -53,14 +53,14 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def under_uvicorn(app: Any, *, grace: int | None = None, lifespan: str = "on") -> AsyncIterator[Served]:
+async def under_uvicorn(
+    app: Any, *, grace: int | None = None, listener: socket.socket | None = None
+) -> AsyncIterator[Served]:
     """An ASGI application on a free port; *grace* is how many seconds requests have when it stops."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(
-            app, lifespan=lifespan, log_config=None, access_log=False, timeout_graceful_shutdown=grace, ws="none"
-        )
+    with listener or socket.create_server(("127.0.0.1", 0)) as bound:
+        config = uvicorn.Config(app, lifespan="on", log_config=None, access_log=False, timeout_graceful_shutdown=grace)
         server = _Server(config)
-        running = asyncio.create_task(server._serve([listener]))
+        running = asyncio.create_task(server._serve([bound]))
         ready = asyncio.create_task(server.ready.wait())
         await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
         assert server.started, "it did not start"
@@ -70,17 +70,18 @@ async def under_uvicorn(app: Any, *, grace: int | None = None, lifespan: str = "
             await running
 
         try:
-            yield Served(listener.getsockname()[1], stop)
+            yield Served(bound.getsockname()[1], stop)
         finally:
             await stop()
 
 
 @asynccontextmanager
-async def under_aiohttp(app: web.Application, *, grace: float = 60.0) -> AsyncIterator[Served]:
+async def under_aiohttp(
+    app: web.Application, *, grace: float = 60.0, listener: socket.socket | None = None
+) -> AsyncIterator[Served]:
     runner = web.AppRunner(app, shutdown_timeout=grace, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    await web.SockSite(runner, listener or socket.create_server(("127.0.0.1", 0))).start()
     try:
         yield Served(runner.addresses[0][1], runner.cleanup)
     finally:

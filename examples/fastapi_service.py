@@ -1,0 +1,86 @@
+"""A service that pays, receives PayPro's callbacks and answers with the result (FastAPI).
+
+Set ``PAYPRO_BASE_URL``, ``PAYPRO_MERCHANT_NO``, ``PAYPRO_SECRET_FILE``, ``PAYPRO_LEDGER``, ``PAYPRO_IP_ADDRESS`` and
+``PAYPRO_NOTIFY_URL`` (the address of ``/paypro`` below, as PayPro reaches it); ``paypro sandbox`` prints such lines.
+Then: ``pip install '.[fastapi]' uvicorn`` and ``uvicorn --app-dir examples --workers 2 fastapi_service:app``. All
+workers, on this machine and on others, share one ledger.
+"""
+
+import os
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from paypro_async import (
+    ClientStateError,
+    IdempotencyConflictError,
+    InvalidPayoutError,
+    KnownPayout,
+    LedgerUnavailableError,
+    NotSentError,
+    PayoutResult,
+    PayProClient,
+    PayProError,
+)
+from paypro_async.integrations.fastapi import OpenClient, callback_router, client_lifespan
+
+app = FastAPI(title="Payouts", lifespan=client_lifespan(PayProClient.from_env))
+app.include_router(callback_router("/paypro"))
+
+
+class Payment(BaseModel):
+    """A payout. Its number is the caller's: the same again is the same payout, and is never paid twice."""
+
+    trade_no: str
+    amount: str  # as text, since a JSON number is a float
+    name: str
+    mobile: str
+    email: str
+    bank_number: str
+    bank_code: str
+    remark: str | None = None
+
+
+@app.post("/payouts")
+async def pay(payment: Payment, client: OpenClient) -> PayoutResult:
+    """Pay once. Most payouts answer "processing"; ask for them until they are final."""
+    return await client.payout(payment.model_dump())
+
+
+@app.get("/payouts/{trade_no}")
+async def find(trade_no: str, client: OpenClient) -> KnownPayout:
+    """What is known of a payout, whichever worker has paid it and whichever has received its callback."""
+    if (known := await client.get(trade_no)) is None:
+        raise HTTPException(404)
+    return known
+
+
+@app.get("/healthz")
+async def healthz(client: OpenClient) -> dict[str, str | int]:
+    """Whether this worker's client is open and reads the ledger; else 503."""
+    await client.get("healthz")
+    return {"status": "ok", "worker": os.getpid()}
+
+
+# What is certain about the money decides what the caller may do next.
+STATUSES = (
+    (InvalidPayoutError, 422),  # mend the fields
+    (IdempotencyConflictError, 409),  # that number belongs to another payout
+    (LedgerUnavailableError, 503),
+    (ClientStateError, 503),
+    (NotSentError, 503),  # the same may be sent again
+    (PayProError, 202),  # the outcome is not known yet: ask under the same number, never pay under a new one
+)
+
+
+@app.exception_handler(PayProError)
+async def explain(request: Request, error: PayProError) -> JSONResponse:
+    """The text of an error says what happened, what is certain about the money and what to do next."""
+    status = next(status for kind, status in STATUSES if isinstance(error, kind))
+    told = {
+        "error": type(error).__name__,
+        "message": str(error),
+        "money_may_have_moved": error.money_may_have_moved,
+    }
+    return JSONResponse(told, status)

@@ -1,0 +1,192 @@
+"""The services among the examples, as users run them: they pay, receive callbacks and answer with the result."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paypro_async.ledger.admin.check import findings
+from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.sandbox import Sandbox
+from tests.support.servers import unused_url
+from tests.support.valid import PAYEE
+from tests.support.web import exchange, request, under_aiohttp, under_uvicorn
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SERVICES = ["fastapi_service", "aiohttp_service"]
+
+
+def settings(sandbox: Sandbox, ledger: Path, port: int) -> dict[str, str]:
+    return {
+        "PAYPRO_BASE_URL": sandbox.base_url,
+        "PAYPRO_ENVIRONMENT": sandbox.environment,
+        "PAYPRO_MERCHANT_NO": "0000000001",
+        "PAYPRO_SECRET": "sandbox-secret",
+        "PAYPRO_LEDGER": f"sqlite:///{ledger}",
+        "PAYPRO_IP_ADDRESS": "203.0.113.7",
+        "PAYPRO_NOTIFY_URL": f"http://127.0.0.1:{port}/paypro",
+    }
+
+
+async def post(port: int, payment: Mapping[str, Any]) -> tuple[int, Any]:
+    body = json.dumps(payment).encode()
+    status, _, answer = await exchange(port, request("/payouts", body, "Content-Type: application/json"))
+    return status, json.loads(answer)
+
+
+async def get(port: int, path: str) -> tuple[int, Any]:
+    status, headers, answer = await exchange(port, request(path, b"", method="GET", length=False))
+    return status, json.loads(answer) if headers["content-type"].startswith("application/json") else answer
+
+
+async def until(ask: Callable[[], Any], answer: Callable[[Any], bool]) -> Any:
+    """Ask again and again for what another process does, until it is done; there is nothing else to wait for."""
+    async with asyncio.timeout(30):
+        while not answer(found := await ask()):  # noqa: ASYNC110  another process sets no event
+            await asyncio.sleep(0.01)
+        return found
+
+
+def application_of(service: str) -> Any:
+    spec = util.spec_from_file_location(service, EXAMPLES / f"{service}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    # pydantic looks the names of a module up in there.
+    sys.modules[service] = module
+    spec.loader.exec_module(module)
+    return module.app if service == "fastapi_service" else module.make_app()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_service_pays_receives_the_callback_and_answers_with_the_result(service, tmp_path, monkeypatch):
+    listener = socket.create_server(("127.0.0.1", 0))
+    async with Sandbox(paid_after=3600) as sandbox:
+        for name, value in settings(sandbox, tmp_path / "payouts.db", listener.getsockname()[1]).items():
+            monkeypatch.setenv(name, value)
+        app = application_of(service)
+        serve = under_uvicorn if service == "fastapi_service" else under_aiohttp
+        async with serve(app, listener=listener) as served:
+            assert await get(served.port, "/healthz") == (200, {"status": "ok", "worker": os.getpid()})
+            status, told = await post(served.port, {"trade_no": "T1", **PAYEE})
+            assert (status, told["status"], told["amount"], told["trade_no"]) == (200, "processing", "300", "T1")
+
+            sandbox.advance(3601)
+            await sandbox.callbacks_sent()
+            assert [one.outcome for one in sandbox.callbacks] == ["ok"]
+            status, told = await get(served.port, "/payouts/T1")
+            assert (status, told["status"], told["result"]["amount"]) == (200, "succeeded", "300")
+            assert await post(served.port, {"trade_no": "T1", **PAYEE}) == (200, told["result"])  # no second payment
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_a_service_says_what_is_certain_about_the_money(service, tmp_path, monkeypatch):
+    async with Sandbox() as sandbox:
+        for name, value in settings(sandbox, tmp_path / "payouts.db", 1).items():
+            monkeypatch.setenv(name, value)
+        serve = under_uvicorn if service == "fastapi_service" else under_aiohttp
+        async with serve(application_of(service)) as served:
+            assert (await get(served.port, "/payouts/nothing"))[0] == 404
+            status, told = await post(served.port, {"trade_no": "T2", **PAYEE, "bank_code": "nonsense"})
+            assert (status, told["error"], told["money_may_have_moved"]) == (422, "InvalidPayoutError", False)
+            assert (await post(served.port, {"trade_no": "T3", **PAYEE}))[0] == 200
+            status, told = await post(served.port, {"trade_no": "T3", **PAYEE, "amount": "301"})
+            assert (status, told["error"]) == (409, "IdempotencyConflictError")
+            for body in (b"nonsense", b"[]", json.dumps({"trade_no": "T4", **PAYEE, "amount": 0.1}).encode(), b"{}"):
+                status = (await exchange(served.port, request("/payouts", body, "Content-Type: application/json")))[0]
+                assert status in (400, 422)
+        assert len(sandbox.books.bookings) == 1
+
+
+@asynccontextmanager
+async def workers(service: str, port: int, environment: Mapping[str, str]) -> AsyncIterator[list[Process]]:
+    """Two processes of a service on one port, as its first lines say to start them, until the block ends."""
+    command = [sys.executable, str(EXAMPLES / "aiohttp_service.py"), str(port)]
+    if service == "fastapi_service":
+        command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "--workers", "2"]
+        command += ["--port", str(port), "--log-level", "warning", "fastapi_service:app"]
+    environment = {**os.environ, **environment}
+    started = [
+        await asyncio.create_subprocess_exec(*command, env=environment, stderr=PIPE, stdout=DEVNULL)
+        for _ in range(1 if service == "fastapi_service" else 2)
+    ]
+    try:
+        yield started
+    finally:
+        for process in started:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+        for process in started:
+            _, errors = await asyncio.wait_for(process.communicate(), 30)
+            assert "Traceback" not in errors.decode(), errors.decode()
+
+
+async def both_are_up(port: int) -> set[int]:
+    """The process ids of the two workers, once both have answered."""
+    seen: set[int] = set()
+
+    async def ask() -> set[int]:
+        try:
+            status, told = await get(port, "/healthz")
+        except (OSError, EOFError):
+            return seen
+        assert status == 200
+        seen.add(told["worker"])
+        return seen
+
+    return await until(ask, lambda found: len(found) == 2)
+
+
+@pytest.mark.trial
+@pytest.mark.parametrize("service", SERVICES)
+async def test_two_workers_share_one_ledger_and_a_stop_in_the_middle_of_callbacks_loses_none(service, tmp_path):
+    """Whoever pays, whoever receives: each answers the same; and the platform repeats what a stop has cut."""
+    numbers = [f"T{number}" for number in range(100)]
+    port = int(unused_url(path="").rpartition(":")[2])
+    async with Sandbox(paid_after=3600, callback_timeout=1.0) as sandbox:
+        environment = settings(sandbox, tmp_path / "payouts.db", port)
+        async with workers(service, port, environment) as running:
+            assert len(await both_are_up(port)) == 2
+            for number in numbers:
+                payment = {"trade_no": number, **PAYEE, "bank_number": f"1009403{number[1:]:0>4}"}
+                status, told = await post(port, payment)
+                assert (status, told["status"]) == (200, "processing")
+            sandbox.advance(3601)
+
+            async def answered() -> int:
+                return sum(one.outcome == "ok" for one in sandbox.callbacks)
+
+            await until(answered, lambda count: count >= 10)
+            for process in running:
+                process.send_signal(signal.SIGTERM)
+        known_ok = {one.trade_no for one in sandbox.callbacks if one.outcome == "ok"}
+
+        async with workers(service, port, environment):
+            seen = await both_are_up(port)
+            # What was answered OK is known, by either worker, before the platform repeats anything.
+            for number in known_ok:
+                assert (await get(port, f"/payouts/{number}"))[1]["status"] == "succeeded"
+            for _ in range(4):
+                await sandbox.callbacks_sent()
+                sandbox.advance(31)
+            await sandbox.callbacks_sent()
+            for number in numbers:
+                status, told = await get(port, f"/payouts/{number}")
+                assert (status, told["status"]) == (200, "succeeded")
+            assert len(seen) == 2
+        assert sandbox.books.booked_once(numbers).exact
+
+    ledger = SqlLedger(f"sqlite:///{tmp_path / 'payouts.db'}")
+    await ledger.open_to_read()
+    assert [one async for one in findings(ledger)] == []
+    await ledger.aclose()
