@@ -6,9 +6,13 @@ Then: ``pip install '.[aiohttp]'`` and ``python examples/aiohttp_service.py 8000
 second worker on the same port. All workers, on this machine and on others, share one ledger.
 """
 
+import asyncio
 import os
+import sqlite3
 import sys
+import threading
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 
 from aiohttp import web
 
@@ -18,13 +22,28 @@ from paypro_async import (
     InvalidPayoutError,
     LedgerUnavailableError,
     NotSentError,
+    PayoutChange,
     PayProClient,
     PayProError,
 )
 from paypro_async.integrations.aiohttp import callback_handler, client_context, client_of
 
 routes = web.RouteTableDef()
+BOOKS, LOCK = os.environ.get("SERVICE_BOOKS", "service.db"), threading.Lock()
 FIELDS = {"trade_no", "amount", "name", "mobile", "email", "bank_number", "bank_code", "remark"}
+
+
+def note(change: PayoutChange) -> None:
+    """Write a change into the service's own books, once: it may be told again, under the same id."""
+    with LOCK, closing(sqlite3.connect(BOOKS, timeout=30)) as books, books:
+        books.execute("CREATE TABLE IF NOT EXISTS change (id TEXT PRIMARY KEY, trade_no TEXT, status TEXT)")
+        row = (change.id, change.trade_no, change.status.value)
+        books.execute("INSERT INTO change VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING", row)
+
+
+async def on_change(change: PayoutChange) -> None:
+    """Awaited for every change of a payout, in one of the workers; if it raises, it is tried again later."""
+    await asyncio.to_thread(note, change)
 
 
 @routes.post("/payouts")
@@ -88,7 +107,7 @@ async def explain(
 def make_app() -> web.Application:
     """The application, whose client is opened when it starts."""
     app = web.Application(middlewares=[explain])
-    app.cleanup_ctx.append(client_context(PayProClient.from_env))
+    app.cleanup_ctx.append(client_context(lambda: PayProClient.from_env(on_change=on_change)))
     app.add_routes(routes)
     app.router.add_route("*", "/paypro", callback_handler())
     return app

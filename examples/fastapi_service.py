@@ -6,7 +6,11 @@ Then: ``pip install '.[fastapi]' uvicorn`` and ``uvicorn --app-dir examples --wo
 workers, on this machine and on others, share one ledger.
 """
 
+import asyncio
 import os
+import sqlite3
+import threading
+from contextlib import closing
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
@@ -19,13 +23,35 @@ from paypro_async import (
     KnownPayout,
     LedgerUnavailableError,
     NotSentError,
+    PayoutChange,
     PayoutResult,
     PayProClient,
     PayProError,
 )
 from paypro_async.integrations.fastapi import OpenClient, callback_router, client_lifespan
 
-app = FastAPI(title="Payouts", lifespan=client_lifespan(PayProClient.from_env))
+BOOKS, LOCK = os.environ.get("SERVICE_BOOKS", "service.db"), threading.Lock()
+
+
+def note(change: PayoutChange) -> None:
+    """Write a change into the service's own books, once: it may be told again, under the same id."""
+    with LOCK, closing(sqlite3.connect(BOOKS, timeout=30)) as books, books:
+        books.execute("CREATE TABLE IF NOT EXISTS change (id TEXT PRIMARY KEY, trade_no TEXT, status TEXT)")
+        row = (change.id, change.trade_no, change.status.value)
+        books.execute("INSERT INTO change VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING", row)
+
+
+async def on_change(change: PayoutChange) -> None:
+    """Awaited for every change of a payout, in one of the workers; if it raises, it is tried again later."""
+    await asyncio.to_thread(note, change)
+
+
+def make_client() -> PayProClient:
+    """Each worker makes one when it starts."""
+    return PayProClient.from_env(on_change=on_change)
+
+
+app = FastAPI(title="Payouts", lifespan=client_lifespan(make_client))
 app.include_router(callback_router("/paypro"))
 
 

@@ -223,8 +223,8 @@ class Delivery:
 
     async def _step(self) -> int:
         """Store what was handled, and begin with what is due; how many those are."""
-        if handled := self._handled:
-            await self.outbox.told(self.merchant_no, self.consumer, tuple(handled), owner=self._owner)
+        if handled := tuple(self._handled):
+            await self.outbox.told(self.merchant_no, self.consumer, handled, owner=self._owner)
             self._forget(handled)
         now = self.runtime.steady()
         if self._running and now - self._renewed_at > _RENEW_SECONDS:
@@ -243,7 +243,7 @@ class Delivery:
                 self._running[one.number] = asyncio.ensure_future(self._tell(one))
         return len(lent)
 
-    def _forget(self, handled: list[int]) -> None:
+    def _forget(self, handled: tuple[int, ...]) -> None:
         # Others may have ended while that was stored.
         del self._handled[: len(handled)]
 

@@ -5,10 +5,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,14 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SERVICES = ["fastapi_service", "aiohttp_service"]
 
 
-def settings(sandbox: Sandbox, ledger: Path, port: int) -> dict[str, str]:
+def settings(sandbox: Sandbox, folder: Path, port: int) -> dict[str, str]:
     return {
+        "SERVICE_BOOKS": str(folder / "service.db"),
         "PAYPRO_BASE_URL": sandbox.base_url,
         "PAYPRO_ENVIRONMENT": sandbox.environment,
         "PAYPRO_MERCHANT_NO": "0000000001",
         "PAYPRO_SECRET": "sandbox-secret",
-        "PAYPRO_LEDGER": f"sqlite:///{ledger}",
+        "PAYPRO_LEDGER": f"sqlite:///{folder / 'payouts.db'}",
         "PAYPRO_IP_ADDRESS": "203.0.113.7",
         "PAYPRO_NOTIFY_URL": f"http://127.0.0.1:{port}/paypro",
     }
@@ -49,9 +51,15 @@ async def get(port: int, path: str) -> tuple[int, Any]:
     return status, json.loads(answer) if headers["content-type"].startswith("application/json") else answer
 
 
+def changes(folder: Path) -> list[tuple[str, str]]:
+    """What the handler of changes has written: the payout and its status, in this order."""
+    with closing(sqlite3.connect(folder / "service.db")) as books:
+        return books.execute("SELECT trade_no, status FROM change ORDER BY trade_no, rowid").fetchall()
+
+
 async def until(ask: Callable[[], Any], answer: Callable[[Any], bool]) -> Any:
     """Ask again and again for what another process does, until it is done; there is nothing else to wait for."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):  # longer than what a killed worker was lent
         while not answer(found := await ask()):  # noqa: ASYNC110  another process sets no event
             await asyncio.sleep(0.01)
         return found
@@ -72,7 +80,7 @@ def application_of(service: str) -> Any:
 async def test_a_service_pays_receives_the_callback_and_answers_with_the_result(service, tmp_path, monkeypatch):
     listener = socket.create_server(("127.0.0.1", 0))
     async with Sandbox(paid_after=3600) as sandbox:
-        for name, value in settings(sandbox, tmp_path / "payouts.db", listener.getsockname()[1]).items():
+        for name, value in settings(sandbox, tmp_path, listener.getsockname()[1]).items():
             monkeypatch.setenv(name, value)
         app = application_of(service)
         serve = under_uvicorn if service == "fastapi_service" else under_aiohttp
@@ -88,11 +96,17 @@ async def test_a_service_pays_receives_the_callback_and_answers_with_the_result(
             assert (status, told["status"], told["result"]["amount"]) == (200, "succeeded", "300")
             assert await post(served.port, {"trade_no": "T1", **PAYEE}) == (200, told["result"])  # no second payment
 
+            async def told_of() -> list[tuple[str, str]]:
+                return changes(tmp_path)
+
+            await until(told_of, lambda found: ("T1", "succeeded") in found)
+        assert changes(tmp_path)[-2:] == [("T1", "processing"), ("T1", "succeeded")]
+
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_a_service_says_what_is_certain_about_the_money(service, tmp_path, monkeypatch):
     async with Sandbox() as sandbox:
-        for name, value in settings(sandbox, tmp_path / "payouts.db", 1).items():
+        for name, value in settings(sandbox, tmp_path, 1).items():
             monkeypatch.setenv(name, value)
         serve = under_uvicorn if service == "fastapi_service" else under_aiohttp
         async with serve(application_of(service)) as served:
@@ -154,7 +168,7 @@ async def test_two_workers_share_one_ledger_and_a_stop_in_the_middle_of_callback
     numbers = [f"T{number}" for number in range(100)]
     port = int(unused_url(path="").rpartition(":")[2])
     async with Sandbox(paid_after=3600, callback_timeout=1.0) as sandbox:
-        environment = settings(sandbox, tmp_path / "payouts.db", port)
+        environment = settings(sandbox, tmp_path, port)
         async with workers(service, port, environment) as running:
             assert len(await both_are_up(port)) == 2
             for number in numbers:
@@ -184,6 +198,12 @@ async def test_two_workers_share_one_ledger_and_a_stop_in_the_middle_of_callback
                 status, told = await get(port, f"/payouts/{number}")
                 assert (status, told["status"]) == (200, "succeeded")
             assert len(seen) == 2
+
+            async def succeeded() -> list[str]:
+                return [number for number, status in changes(tmp_path) if status == "succeeded"]
+
+            # Once each, although each was told at least once: the change's id makes the handler idempotent.
+            assert sorted(await until(succeeded, lambda found: len(found) >= len(numbers))) == sorted(numbers)
         assert sandbox.books.booked_once(numbers).exact
 
     ledger = SqlLedger(f"sqlite:///{tmp_path / 'payouts.db'}")
