@@ -14,6 +14,7 @@ from paypro_async.cli.demo.command import demo
 from paypro_async.cli.doctor.command import doctor
 from paypro_async.cli.exits import Exit, code_of, explain
 from paypro_async.cli.ledger.group import ledger
+from paypro_async.cli.listen import listen
 from paypro_async.cli.log_output import logging_as_asked
 from paypro_async.cli.output import note, warnings_as_notes
 from paypro_async.cli.sandbox import sandbox
@@ -42,7 +43,7 @@ def paypro(context: click.Context) -> None:
         context.call_on_close(lambda: context.obj.end(Exit.OK))
 
 
-for _command in (demo, doctor, batch, query, balance, ledger, sandbox, sign):
+for _command in (demo, doctor, batch, query, balance, ledger, sandbox, listen, sign):
     paypro.add_command(_command)
 
 

@@ -4,10 +4,12 @@ import asyncio
 import errno
 import math
 import os
+from typing import Any
 
 import click
 
 from paypro_async.cli.exits import Exit
+from paypro_async.cli.listen import LISTEN_PATH, LISTEN_PORT
 from paypro_async.cli.output import note
 from paypro_async.cli.signals import Stop
 from paypro_async.sandbox import FaultPlan, Sandbox
@@ -25,7 +27,11 @@ def _unknown_order(_: click.Context, __: click.Parameter, text: str) -> str:
     return text
 
 
-@click.command()
+def _amount_rules(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    return {ending: wish for ending, _, wish in (text.partition("=") for text in texts)}
+
+
+@click.command(short_help="Run a local PayPro, with faults and callbacks.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
 @click.option("--merchant-no", default="0000000001", show_default=True, envvar="PAYPRO_MERCHANT_NO", metavar="NO")
 @click.option(
@@ -49,28 +55,86 @@ def _unknown_order(_: click.Context, __: click.Parameter, text: str) -> str:
     help="How a query for an unknown order is answered: no data, empty data, an outer code of its own, one that payouts"
     " are refused with too, or the code that is given.",
 )
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    metavar="FACTOR",
+    help="How fast its clock goes: at 100, the retry after an hour comes after 36 seconds.",
+)
+@click.option(
+    "--amount-rule",
+    "amount_rules",
+    multiple=True,
+    metavar="DIGITS=WISH",
+    callback=_amount_rules,
+    help="What becomes of payouts whose amount ends so, as --amount-rule 13=later:fail:00029.",
+)
+@click.option("--callbacks/--no-callbacks", default=True, help="Whether it sends any.  [default: callbacks]")
+@click.option("--processing-callbacks", is_flag=True, help="One more for each booking, which says 0015.")
+@click.option(
+    "--allow-callbacks-to",
+    "callback_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="Another host than this machine to which callbacks may go, by its name in the callback URL.",
+)
 def sandbox(
     port: int,
     merchant_no: str,
     fault_rate: float,
     fault_seed: int,
     booking_lag: float,
-    paid_after: float,
-    unknown_order: str,
+    **settings: Any,
 ) -> int:
-    """Run a local PayPro over real HTTP, with faults, until Ctrl-C. It moves no money."""
-    secret = os.environ.get("PAYPRO_SECRET") or _SECRET
+    """Run a local PayPro over real HTTP, with faults, until Ctrl-C. It moves no money.
 
-    async def serve() -> None:
+    Each payout is paid --paid-after seconds later, and a signed callback goes to its callback URL if that is on this
+    machine: at once, and again after 2, 5, 10 and 30 seconds, 1 hour and three times 3 hours, until it is answered with
+    HTTP 200 and exactly OK. `paypro listen` receives callbacks.
+
+    The remark of a payout may wish for something else, and --amount-rule has the same wishes without `sandbox:`. One
+    remark may hold several, with a blank between. A :MESSAGE may follow each CODE.
+
+    \b
+      sandbox:paid                  paid at once
+      sandbox:fail:00029            booked, and failed at once with that code
+      sandbox:refuse:1001           not booked; refused with that code
+      sandbox:reply:1001            booked, and refused with that code all the same
+      sandbox:status:00029          booked, and the reply says that status
+      sandbox:vanish                accepted, and then no query knows it
+      sandbox:later:paid            paid after --paid-after seconds, as all are
+      sandbox:later:fail:00029      failed after --paid-after seconds
+      sandbox:later:reverse[:CODE]  paid after --paid-after seconds, and failed after as many again
+      sandbox:later:never           processing for ever
+      sandbox:callback:twice        each callback is sent twice
+      sandbox:callback:late[:60]    so many seconds late
+      sandbox:callback:processing   one for the booking too, which says 0015
+      sandbox:callback:disorder     one that says 0015 comes behind each other one
+      sandbox:callback:wrong-signature
+      sandbox:callback:amount:299   states that amount
+      sandbox:callback:none         none is sent
+
+    By hand, below the address that it prints: GET /sandbox/books, /sandbox/requests and /sandbox/callbacks show what
+    there was. POST /sandbox/orders/NO {"status": "00029"} gives an order another status, and its callback follows;
+    POST /sandbox/orders/NO/callback {"status": "0000", "amount": "1", "twice": true, "delay": 5, "wrong_signature":
+    true, "repeat": false} sends any callback; POST /sandbox/clock {"advance": 3600} puts the clock forward.
+    """  # noqa: D301  click wants the character itself
+    secret = os.environ.get("PAYPRO_SECRET") or _SECRET
+    try:
         platform = Sandbox(
             secret=secret,
             merchant_no=merchant_no,
             port=port,
             faults=FaultPlan(rate=fault_rate, query_rate=fault_rate, seed=fault_seed),
             booking_lag=booking_lag,
-            paid_after=paid_after,
-            unknown_order=unknown_order,
+            **settings,
         )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+    async def serve() -> None:
         with Stop() as stop:
             async with platform:
                 _introduce(platform.base_url, merchant_no, booking_lag, own_secret=secret != _SECRET)
@@ -99,15 +163,15 @@ async def _until(stop: Stop, platform: Sandbox) -> None:
 def _introduce(base_url: str, merchant_no: str, booking_lag: float, *, own_secret: bool) -> None:
     lines = [
         f"A local PayPro listens on {base_url}. It moves no money. End it with Ctrl-C.",
-        f"Its books: {base_url}/sandbox/books   its journal: {base_url}/sandbox/requests",
+        f"Its pages: {base_url}/sandbox/books   {base_url}/sandbox/requests   {base_url}/sandbox/callbacks",
         "It forgets its orders when it ends, and a ledger does not: give the next one another ledger.",
-        "To use it, in another terminal:",
+        "To use it, in another terminal (and `paypro listen` in a third one, which receives its callbacks):",
         f"export PAYPRO_BASE_URL={base_url}",
         f"export PAYPRO_ENVIRONMENT={Sandbox.environment}",
         f"export PAYPRO_MERCHANT_NO={merchant_no}",
         "# PAYPRO_SECRET: the one that is set here" if own_secret else f"export PAYPRO_SECRET={_SECRET}",
         f"export PAYPRO_IP_ADDRESS={_LOOPBACK}",
-        f"export PAYPRO_NOTIFY_URL=http://{_LOOPBACK}:9/paypro",
+        f"export PAYPRO_NOTIFY_URL=http://{_LOOPBACK}:{LISTEN_PORT}{LISTEN_PATH}",
         "export PAYPRO_LEDGER=sqlite:///sandbox.db",
         # Of which a half is for sending and being answered, so the other one must be longer than the lag.
         f"export PAYPRO_SETTLE_AFTER={max(2, math.ceil(2 * booking_lag + 1))}",

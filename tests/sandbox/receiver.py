@@ -18,6 +18,7 @@ class Receiver:
     def __init__(self, *answers: bytes | None) -> None:
         self.answers = list(answers)
         self.heads: list[str] = []
+        self.bodies: list[bytes] = []
         self.members: list[dict[str, Any]] = []
         self.held: asyncio.Event | None = None  # while one is set, nothing is answered until it is done
 
@@ -44,7 +45,8 @@ class Receiver:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = int(head.lower().partition("content-length:")[2].split()[0])
-            self.members.append(json.loads(await reader.readexactly(length)))
+            self.bodies.append(await reader.readexactly(length))
+            self.members.append(json.loads(self.bodies[-1]))
             self.heads.append(head)
             if self.held is not None:
                 await self.held.wait()
