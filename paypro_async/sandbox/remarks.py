@@ -15,6 +15,7 @@ _PREFIX = "sandbox:"
 _PAID = "0000"
 _REJECTED = "00029"
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
+_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
 _CODE = re.compile(r"[0-9]{4,8}")
 _LATE = 60.0
 
@@ -161,6 +162,6 @@ def _read_manner(text: str, manner: Manner) -> Manner:
             return evolve(manner, wrong_signature=True)
         case "late", _ if not value or _SECONDS.fullmatch(value):
             return evolve(manner, delay=float(value) if value else _LATE)
-        case "amount", _ if _SECONDS.fullmatch(value) and Decimal(value):
+        case "amount", _ if _AMOUNT.fullmatch(value) and Decimal(value):
             return evolve(manner, amount=value)
     return manner

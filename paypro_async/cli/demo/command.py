@@ -8,16 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from attrs import evolve
 
 from paypro_async.cli.demo.comparison import compare
 from paypro_async.cli.demo.payer import Payer
+from paypro_async.cli.demo.receiver import Receiver
 from paypro_async.cli.demo.sample import write_sample
 from paypro_async.cli.exits import Exit
 from paypro_async.sandbox import FaultPlan, Sandbox
 
 __all__ = ["demo"]
 
-_BOOKING_LAG = 0.3
+_BOOKING_LAG = 0.3  # seconds
+_PAID_AFTER = 1  # seconds
 _LAST_LINES = 8
 
 
@@ -36,7 +39,7 @@ def demo(rows: int, fault_rate: float, seed: int, keep: Path | None) -> int:
     """Pay a sample file through a local sandbox with faults, kill the payer half-way, run it again, compare the books.
 
     Nothing to configure; no money moves; nothing leaves this machine. Ends with 0 only if every row was booked exactly
-    once and the ledger agrees on every row.
+    once, the ledger agrees on every row, and knows it as paid.
     """
     with _folder(keep) as folder:
         return asyncio.run(_show(folder, rows=rows, fault_rate=fault_rate, seed=seed, kept=keep is not None))
@@ -60,13 +63,16 @@ async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int, kept: 
     write_sample(sample, rows=rows, seed=seed)
     _say(f"1. A sample file: {rows:,} payouts to invented people.", str(sample))
     faults = FaultPlan(rate=fault_rate, query_rate=fault_rate, seed=seed)
-    async with Sandbox(faults=faults, booking_lag=_BOOKING_LAG) as sandbox:
-        _say(
-            f"2. A PayPro on this machine, the sandbox, at {sandbox.base_url}. No money moves.",
-            f"{fault_rate:.0%} of all requests meet a fault: resets, lost or broken replies, error pages, …",
-        )
+    async with Sandbox(faults=faults, booking_lag=_BOOKING_LAG, paid_after=_PAID_AFTER) as sandbox:
         payer = Payer(sample=sample, ledger=folder / "payouts.db", base_url=sandbox.base_url)
-        code, killed_at = await _pay_twice(payer, lambda: len(sandbox.books.bookings), rows)
+        async with payer.client() as service, Receiver(service) as receiver:
+            _say(
+                f"2. A PayPro on this machine, the sandbox, at {sandbox.base_url}. No money moves.",
+                f"{fault_rate:.0%} of all requests meet a fault: resets, lost or broken replies, error pages, …",
+                f"It pays after {_PAID_AFTER} s, and says so by a callback to {receiver.url}, where this program stores it.",
+            )
+            payer = evolve(payer, notify_url=receiver.url)
+            code, killed_at = await _pay_twice(payer, lambda: len(sandbox.books.bookings), rows)
         if not kept:
             _say("", "(This folder is removed at the end; --keep DIR keeps the files.)")
         # A booking may be on its way when its payer has gone.
@@ -80,8 +86,8 @@ async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int, kept: 
         *comparison.lines(),
         f"seconds         {seconds:.1f}",
     )
-    if comparison.right and code == 0:
-        click.echo("Every payout was booked exactly once, and the ledger knows every one.")
+    if comparison.right and comparison.paid == rows and code == 0:
+        click.echo("Every payout was booked exactly once and is paid, and the ledger knows it of every one.")
         return Exit.OK
     click.echo("\n".join([f"This is not right (the second run ended with {code}):", *comparison.findings()]))
     return Exit.UNEXPECTED

@@ -11,11 +11,8 @@ from urllib.request import ProxyHandler, build_opener
 from attrs import define, field, frozen
 
 from paypro_async._core.lifecycle import State
-from paypro_async._core.signing import Md5Signer
 from paypro_async.bulk import Disbursement, RowOutcome
-from paypro_async.cli.demo.payer import MERCHANT_NO, SECRET, SHARED, Payer
-from paypro_async.client import PayProClient
-from paypro_async.sandbox import Sandbox
+from paypro_async.cli.demo.payer import Payer
 from paypro_async.sandbox.orders import account_digest
 
 __all__ = ["Comparison", "compare"]
@@ -36,6 +33,7 @@ class Comparison:
 
     rows: int = 0
     once: int = 0
+    paid: int = 0
     missing: list[str] = field(factory=list)
     twice: list[str] = field(factory=list)
     unexpected: list[str] = field(factory=list)
@@ -64,6 +62,7 @@ class Comparison:
             f"not in the file {len(self.unexpected):,}",
             f"paid too often  {len(self.overpaid):,} beneficiaries",
             f"ledger agrees   {self.rows - len(self.differing):,} of {self.rows:,}",
+            f"known as paid   {self.paid:,}",
         ]
 
     def findings(self, limit: int = 20) -> list[str]:
@@ -80,15 +79,7 @@ async def compare(payer: Payer) -> Comparison:
     """Ask the sandbox over HTTP, as any program can, and compare each row of the file with its order and its entry."""
     books = await asyncio.to_thread(_books, payer.base_url)
     comparison = Comparison(faults=books.faults, bookings=books.bookings)
-    client = PayProClient(
-        base_url=payer.base_url,
-        environment=Sandbox.environment,
-        merchant_no=MERCHANT_NO,
-        signer=Md5Signer(SECRET),
-        ledger=str(payer.ledger),
-        ip_address=SHARED["ip_address"],
-        notify_url=SHARED["notify_url"],
-    )
+    client = payer.client()
     expected: set[str] = set()
     owed: Counter[str] = Counter()
     async with client:
@@ -114,6 +105,7 @@ def _compare_row(comparison: Comparison, outcome: RowOutcome, order: Mapping[str
     else:
         comparison.once += 1
     entry = outcome.entry
+    comparison.paid += entry is not None and entry.state is State.SUCCEEDED
     booked = None if order is None else (Decimal(order["amount"]), _STATES.get(order["status"], State.FAILED))
     known = None if entry is None else (entry.amount, entry.state)
     if booked != known or known is None or known[0] != outcome.amount:

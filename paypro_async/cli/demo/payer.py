@@ -4,33 +4,52 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, STDOUT
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import MappingProxyType
 
 from attrs import frozen
 
+from paypro_async._core.signing import Md5Signer
+from paypro_async.client import PayProClient
 from paypro_async.sandbox import Sandbox
 
-__all__ = ["MERCHANT_NO", "SECRET", "SHARED", "Payer"]
+__all__ = ["MERCHANT_NO", "SECRET", "Payer"]
 
 MERCHANT_NO = "0000000001"
 SECRET = "sandbox-secret"  # noqa: S105  opens nothing but the sandbox
-SHARED: Mapping[str, str] = MappingProxyType(
-    {"ip_address": "127.0.0.1", "notify_url": "http://127.0.0.1:9/paypro"}  # no program listens there
-)
+_IP_ADDRESS = "127.0.0.1"
 _SETTLE_AFTER = 2  # seconds; longer than the sandbox's lag, a request's time-out and the send deadline together
 _WATCH_SECONDS = 0.005
 
 
 @frozen(kw_only=True)
 class Payer:
-    """Runs ``paypro batch`` on a file, as a user would."""
+    """Runs ``paypro batch`` on a file, as a user would.
+
+    Args:
+        sample: The file.
+        ledger: The file of its ledger.
+        base_url: The sandbox's.
+        notify_url: Where callbacks go.
+    """
 
     sample: Path
     ledger: Path
     base_url: str
+    notify_url: str = "http://127.0.0.1:9/paypro"  # no program listens there
+
+    def client(self) -> PayProClient:
+        """A client for the same ledger and the same account."""
+        return PayProClient(
+            base_url=self.base_url,
+            environment=Sandbox.environment,
+            merchant_no=MERCHANT_NO,
+            signer=Md5Signer(SECRET),
+            ledger=str(self.ledger),
+            ip_address=_IP_ADDRESS,
+            notify_url=self.notify_url,
+        )
 
     async def run_and_kill(self, booked: Callable[[], int], *, at: int) -> int | None:
         """Kill the process with SIGKILL once *at* payouts are booked. How many were then; None if it had ended."""
@@ -76,7 +95,7 @@ class Payer:
             "PAYPRO_ENVIRONMENT": Sandbox.environment,
             "PAYPRO_MERCHANT_NO": MERCHANT_NO,
             "PAYPRO_SECRET": SECRET,
-            "PAYPRO_IP_ADDRESS": SHARED["ip_address"],
-            "PAYPRO_NOTIFY_URL": SHARED["notify_url"],
+            "PAYPRO_IP_ADDRESS": _IP_ADDRESS,
+            "PAYPRO_NOTIFY_URL": self.notify_url,
             "PYTHONUTF8": "1",
         }

@@ -197,7 +197,7 @@ class Notifier:
 
     def wake(self) -> None:
         """Look at the clock and the queue again. May be called from any thread."""
-        if (loop := self._loop) is None:
+        if (loop := self._loop) is None or loop.is_closed():
             return
         try:
             here = asyncio.get_running_loop() is loop

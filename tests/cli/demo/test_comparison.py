@@ -3,12 +3,11 @@
 from decimal import Decimal
 
 import pytest
+from attrs import evolve
 
-from paypro_async._core.signing import Md5Signer
 from paypro_async.cli.demo.comparison import compare
-from paypro_async.cli.demo.payer import MERCHANT_NO, SECRET, SHARED, Payer
+from paypro_async.cli.demo.payer import SECRET, Payer
 from paypro_async.cli.demo.sample import write_sample
-from paypro_async.client import PayProClient
 from paypro_async.sandbox import Sandbox
 from tests.support.payout_files import open_file, rows_of
 
@@ -23,15 +22,7 @@ async def pay(payer: Payer, sandbox: Sandbox, *, rows: range, **changes: str) ->
     """Pay some rows of the sample, perhaps not as they stand there."""
     with open_file(payer.sample.read_bytes()) as file:
         whole = [(row, intent.trade_no) for row, intent in rows_of(file)]
-    client = PayProClient(
-        base_url=sandbox.base_url,
-        environment=sandbox.environment,
-        merchant_no=MERCHANT_NO,
-        signer=Md5Signer(SECRET),
-        ledger=f"sqlite:///{payer.ledger}",
-        **SHARED,
-    )
-    async with client:
+    async with evolve(payer, base_url=sandbox.base_url).client() as client:
         for number in rows:
             row, trade_no = whole[number]
             await client.payout(**{**row.values, "trade_no": trade_no, **changes})
