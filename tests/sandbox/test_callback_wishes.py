@@ -10,6 +10,7 @@ import pytest
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
 from tests.sandbox.merchant import Clock, Merchant, signed
 from tests.sandbox.receiver import Receiver, answer
+from tests.support.transports import until
 
 
 @pytest.fixture
@@ -68,6 +69,19 @@ async def test_without_a_time_of_payment_a_wish_for_later_takes_a_second(receive
         assert receiver.said == [("T1", "0000"), ("T1", "00029")]
         assert sandbox.books.orders["T2"].status == "0015"
         assert str(sandbox.books.balance) == "999999700"
+
+
+async def test_what_a_hand_has_changed_settles_no_more(receiver: Receiver):
+    """Neither the payment nor the reversal comes after that."""
+    async with Sandbox(paid_after=5) as sandbox:
+        await pay(sandbox, receiver, "T1")
+        await pay(sandbox, receiver, "T2", remark="sandbox:later:reverse")
+        sandbox.books.set_status("T1", "60030")
+        await passes(sandbox, 5)
+        sandbox.books.set_status("T2", "0015")
+        await passes(sandbox, 5)
+        assert [order.status for order in sandbox.books.orders.values()] == ["60030", "0015"]
+        assert receiver.said == [("T1", "60030"), ("T2", "0000")]
 
 
 async def test_an_amount_decides_where_no_remark_does(receiver: Receiver):
@@ -207,8 +221,7 @@ async def test_the_clock_can_be_set_over_http(receiver: Receiver):
         await sandbox.callbacks_sent()
         assert len(receiver.members) == 2
         await merchant.http.post("/sandbox/clock", json={"speed": 1_000_000})
-        while len(receiver.members) < 6:  # noqa: ASYNC110  5 + 10 + 30 + 3600 seconds at that speed
-            await asyncio.sleep(0.001)
+        await until(lambda: len(receiver.members) >= 6, within=5)
 
 
 async def test_settlements_come_by_themselves_on_another_clock(receiver: Receiver):
@@ -217,8 +230,7 @@ async def test_settlements_come_by_themselves_on_another_clock(receiver: Receive
     async with Sandbox(paid_after=3600, clock=clock) as sandbox:
         await pay(sandbox, receiver)
         clock.now += 3600
-        while not receiver.members:  # noqa: ASYNC110  it looks at the clock now and then
-            await asyncio.sleep(0.001)
+        await until(lambda: bool(receiver.members), within=5)
     assert receiver.said == [("T1", "0000")]
 
 
@@ -229,8 +241,7 @@ async def test_a_booking_that_comes_late_is_told_too(receiver: Receiver):
         async with Merchant(sandbox) as merchant:
             with pytest.raises(httpx.ReadError):
                 await merchant.payout("T1", notifyUrl=receiver.url)
-        while len(receiver.members) < 2:  # noqa: ASYNC110  both are on their way
-            await asyncio.sleep(0.001)
+        await until(lambda: len(receiver.members) >= 2, within=5)
     assert receiver.said == [("T1", "0015"), ("T1", "0000")]
 
 
@@ -251,8 +262,7 @@ async def test_another_thread_may_set_the_books(receiver: Receiver):
         await asyncio.sleep(0)
         thread = threading.Thread(target=lambda: sandbox.books.set_status("T1", "0000"))
         thread.start()
-        while not receiver.members:  # noqa: ASYNC110  it is on its way
-            await asyncio.sleep(0.001)
+        await until(lambda: bool(receiver.members), within=5)
         thread.join()
     assert receiver.said == [("T1", "0000")]
 
@@ -264,8 +274,7 @@ async def test_many_at_once_are_all_told_with_few_connections(receiver: Receiver
         receiver.held = asyncio.Event()
         for _ in range(200):
             sandbox.send_callback("T1")
-        while len(receiver.members) < 64:  # noqa: ASYNC110  as many as are sent at one time
-            await asyncio.sleep(0.001)
+        await until(lambda: len(receiver.members) >= 64, within=5)
         for _ in range(20):
             await asyncio.sleep(0)
         assert len(receiver.members) == 64

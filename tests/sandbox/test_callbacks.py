@@ -8,6 +8,7 @@ import pytest
 from paypro_async.sandbox import Sandbox
 from tests.sandbox.merchant import Merchant, signed
 from tests.sandbox.receiver import Receiver, answer
+from tests.support.transports import until
 
 DAY = 86_400
 
@@ -134,8 +135,7 @@ async def test_closing_ends_deliveries_and_the_next_opening_goes_on(receiver: Re
     sandbox = Sandbox()
     async with sandbox:
         await pay(sandbox, receiver, "T1", remark="sandbox:paid")
-        while not receiver.members:  # noqa: ASYNC110  it is on its way
-            await asyncio.sleep(0)
+        await until(lambda: bool(receiver.members), within=5)
         await asyncio.wait_for(sandbox.aclose(), timeout=1)
     receiver.held.set()
     receiver.held = None

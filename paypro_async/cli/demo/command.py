@@ -69,7 +69,7 @@ async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int, kept: 
             _say(
                 f"2. A PayPro on this machine, the sandbox, at {sandbox.base_url}. No money moves.",
                 f"{fault_rate:.0%} of all requests meet a fault: resets, lost or broken replies, error pages, …",
-                f"It pays after {_PAID_AFTER} s, and says so by a callback to {receiver.url}, where this program stores it.",
+                f"It pays after {_PAID_AFTER} s, and says so by a callback to {receiver.url}, which is stored.",
             )
             payer = evolve(payer, notify_url=receiver.url)
             code, killed_at = await _pay_twice(payer, lambda: len(sandbox.books.bookings), rows)
