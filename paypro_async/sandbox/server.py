@@ -192,6 +192,12 @@ class Sandbox:
         """The latest tries to deliver a callback, oldest first; ten thousand are kept."""
         return self._notifier.journal.records
 
+    @property
+    def callbacks_waiting(self) -> int:
+        """How many callbacks wait for their time or are on their way, those included that will be sent again."""
+        self.books.catch_up()
+        return self._notifier.waiting
+
     def send_callback(
         self,
         trade_no: str,

@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -16,11 +16,14 @@ from paypro_async.cli.demo.receiver import Receiver
 from paypro_async.cli.demo.sample import write_sample
 from paypro_async.cli.exits import Exit
 from paypro_async.sandbox import FaultPlan, Sandbox
+from paypro_async.sandbox.orders import PROCESSING
 
 __all__ = ["demo"]
 
 _BOOKING_LAG = 0.3  # seconds
 _PAID_AFTER = 1  # seconds
+_LONGEST_WAIT = 20  # seconds for the last callbacks; some of them may have to come again
+_GLANCE = 0.05  # seconds
 _LAST_LINES = 8
 
 
@@ -62,22 +65,23 @@ async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int, kept: 
     sample = folder / "sample.csv"
     write_sample(sample, rows=rows, seed=seed)
     _say(f"1. A sample file: {rows:,} payouts to invented people.", str(sample))
-    faults = FaultPlan(rate=fault_rate, query_rate=fault_rate, seed=seed)
+    faults = FaultPlan(rate=fault_rate, query_rate=fault_rate / 3, seed=seed)
     async with Sandbox(faults=faults, booking_lag=_BOOKING_LAG, paid_after=_PAID_AFTER) as sandbox:
         payer = Payer(sample=sample, ledger=folder / "payouts.db", base_url=sandbox.base_url)
         async with payer.client() as service, Receiver(service) as receiver:
             _say(
                 f"2. A PayPro on this machine, the sandbox, at {sandbox.base_url}. No money moves.",
-                f"{fault_rate:.0%} of all requests meet a fault: resets, lost or broken replies, error pages, …",
+                f"{fault_rate:.0%} of all payouts meet a fault (resets, lost or broken replies, error pages, …), and a third as",
+                "many of the questions about them.",
                 f"It pays after {_PAID_AFTER} s, and says so by a callback to {receiver.url}, which is stored.",
             )
             payer = evolve(payer, notify_url=receiver.url)
             code, killed_at = await _pay_twice(payer, lambda: len(sandbox.books.bookings), rows)
+            await _until_told(sandbox)
         if not kept:
             _say("", "(This folder is removed at the end; --keep DIR keeps the files.)")
-        # A booking may be on its way when its payer has gone.
-        await asyncio.sleep(_BOOKING_LAG)
-        _say(f"5. The sandbox's books (GET {sandbox.base_url}/sandbox/books) against the ledger, row by row:")
+        _say(f"5. The last ones are paid now. {receiver.answered:,} callbacks were received and answered with OK.")
+        _say(f"6. The sandbox's books (GET {sandbox.base_url}/sandbox/books) against the ledger, row by row:")
         comparison = await compare(payer)
     seconds = time.monotonic() - began
     _say(
@@ -104,6 +108,20 @@ async def _pay_twice(payer: Payer, booked: Callable[[], int], rows: int) -> tupl
     code, said = await payer.run()
     _say("", *(f"| {line}" for line in said.splitlines()[-_LAST_LINES:]))
     return code, killed_at
+
+
+async def _until_told(sandbox: Sandbox) -> None:
+    """Until every order has ended, and the callback of each was answered with OK; or until that takes too long."""
+    # A booking may be on its way when its payer has gone.
+    await asyncio.sleep(_BOOKING_LAG)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LONGEST_WAIT):
+            while _any_processing(sandbox) or sandbox.callbacks_waiting:  # noqa: ASYNC110  the books send no events
+                await asyncio.sleep(_GLANCE)
+
+
+def _any_processing(sandbox: Sandbox) -> bool:
+    return any(order.status == PROCESSING for order in sandbox.books.orders.values())
 
 
 def _say(step: str, *more: str) -> None:

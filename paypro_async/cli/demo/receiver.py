@@ -1,6 +1,7 @@
 """The demonstration's service: it receives callbacks and stores them in the ledger that the payer works on."""
 
 import asyncio
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
@@ -21,9 +22,13 @@ class Receiver:
 
     Args:
         client: Open for as long as this is.
+
+    Attributes:
+        answered: How many callbacks were answered with OK.
     """
 
     def __init__(self, client: PayProClient) -> None:
+        self.answered: int = 0
         self._client = client
         self._service = HttpService(host=_HOST, port=0, connection=self._connection, max_connections=200)
         self._serving: asyncio.Task[None] | None = None
@@ -59,4 +64,5 @@ class Receiver:
 
     async def _answer(self, request: Request) -> Answer:
         reply = await self._client.receive_callback(request.body)
+        self.answered += reply.status == HTTPStatus.OK
         return Answer(status=reply.status, body=reply.body, content_type=reply.content_type)
