@@ -71,8 +71,8 @@ async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int, kept: 
         async with payer.client() as service, Receiver(service) as receiver:
             _say(
                 f"2. A PayPro on this machine, the sandbox, at {sandbox.base_url}. No money moves.",
-                f"{fault_rate:.0%} of all payouts meet a fault (resets, lost or broken replies, error pages, …), and a third as",
-                "many of the questions about them.",
+                f"{fault_rate:.0%} of all payouts meet a fault: resets, lost or broken replies, error pages, …",
+                f"So do {fault_rate / 3:.0%} of the questions about them.",
                 f"It pays after {_PAID_AFTER} s, and says so by a callback to {receiver.url}, which is stored.",
             )
             payer = evolve(payer, notify_url=receiver.url)
