@@ -45,7 +45,7 @@ from paypro_async.errors import (
 )
 from paypro_async.ledger import Ledger, MemoryLedger
 from paypro_async.ledger.changes import decide
-from paypro_async.tracking.reconcile import ReconcileReport
+from paypro_async.tracking.reconcile_report import OpenPayout, ReconcileReport
 from paypro_async.transport import Transport
 
 __all__ = [
@@ -79,6 +79,7 @@ __all__ = [
     "MemoryLedger",
     "NotFinalError",
     "NotSentError",
+    "OpenPayout",
     "OrderMissingError",
     "OutcomeNotRecordedError",
     "OutcomeUnknownError",

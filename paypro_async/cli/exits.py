@@ -28,6 +28,7 @@ class Exit(IntEnum):
     NOT_VALID = 3
     SOME_FAILED = 4
     UNKNOWN_LEFT = 5
+    OVERDUE = 6
     INTERRUPTED = 130
 
     @property
@@ -43,6 +44,7 @@ _MEANINGS = {
     Exit.NOT_VALID: "The file is not valid; nothing was sent.",
     Exit.SOME_FAILED: "Some payouts failed, were not sent, or are not known.",
     Exit.UNKNOWN_LEFT: "Some outcomes are unknown, or wait for a person; run the same command again.",
+    Exit.OVERDUE: "Some payouts are missing at the platform, or have been processing for too long; ask PayPro.",
     Exit.INTERRUPTED: "Interrupted; run the same command again.",
 }
 

@@ -14,6 +14,8 @@ from paypro_async._core.lifecycle import (
     Change,
     Entry,
     Event,
+    Reply,
+    State,
     applies,
     changed,
     claim_of,
@@ -70,6 +72,7 @@ class MemoryLedger:
         self._opened_by: ProcessId | None = None
         self._orders: dict[tuple[str, str], str] = {}  # the trade number of each of the platform's numbers
         self._controls: dict[str, tuple[str, datetime]] = {}
+        self._reconciled: dict[str, str] = {}
         self._kept: dict[tuple[str, str, str], KeptCallback] = {}  # the latest at the end
         self._outbox = MemoryOutbox(self._runtime.now, lambda key: self._entries[key].entry)
 
@@ -169,6 +172,26 @@ class MemoryLedger:
             and record.entry.updated_at > since
         )
         return [self._aged(record) for record, _ in zip(rest, range(limit), strict=False)]
+
+    async def decided_failures(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
+        """A page of the payouts that a person decided not to be paid within the last week."""
+        since = self._runtime.now() - timedelta(days=7)
+        found = [
+            record
+            for (merchant, number), record in sorted(self._entries.items(), key=lambda item: item[0])
+            if merchant == merchant_no and number > after
+            if record.entry.state is State.FAILED and record.entry.reply is Reply.DECIDED
+            if record.entry.updated_at > since
+        ]
+        return [self._aged(record) for record in found[:limit]]
+
+    async def reconciled_to(self, merchant_no: str) -> str:
+        """The trade number up to which the last reconciliation came that had not the time for all; else empty."""
+        return self._reconciled.get(merchant_no, "")
+
+    async def note_reconciled(self, merchant_no: str, trade_no: str) -> None:
+        """Note how far a reconciliation came; empty if it came to the end."""
+        self._reconciled[merchant_no] = trade_no
 
     async def control_answer(self, merchant_no: str) -> ControlAnswer | None:
         """What the platform answers about a number that was never used."""

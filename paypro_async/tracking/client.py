@@ -12,7 +12,8 @@ from paypro_async.engine.payout import Engine
 from paypro_async.ledger.patience import answer_within
 from paypro_async.tracking.delivery import check_outbox
 from paypro_async.tracking.receiver import LATER, Receiver
-from paypro_async.tracking.reconcile import ReconcileReport, Reconciliation
+from paypro_async.tracking.reconcile import Reconciliation
+from paypro_async.tracking.reconcile_report import ReconcileReport, seconds_of
 from paypro_async.tracking.waiting import Waiting
 from paypro_async.tracking.watcher import Watch
 
@@ -115,21 +116,28 @@ class TrackingClient(ABC):
     async def reconcile(
         self,
         *,
+        older_than: timedelta | float = 0.0,
+        deadline: float | None = None,
+        rate: float | None = None,
         concurrency: int = 20,
         wait: bool = False,
-        overdue_after: timedelta = _DAY,
-        timeout: float | None = None,
+        overdue_after: timedelta | float = _DAY,
     ) -> ReconcileReport:
         """Ask the platform about every payout in the ledger that is not final, and store what it says. Sends nothing.
 
         A payout that never arrived, as two questions after its settle window say, becomes one that may be sent again
-        (or waits for a person, with ``resend="never"``). A refusal of the last day is looked at once more.
+        (or waits for a person, with ``resend="never"``). A refusal of the last day is looked at once more, and so is
+        what a person decided not to be paid, for a week. A payout that the platform had accepted and no longer knows is
+        ``missing``. It may run beside payouts and beside another reconciliation.
 
         Args:
+            older_than: Pass over payouts whose last attempt is younger, as their end is still to be expected.
+            deadline: Seconds for everything, after which the report has not ``ended``, and the next run begins where
+                this one stopped. By default as long as it takes.
+            rate: Questions a second at most, for all who reconcile with this ledger together.
             concurrency: How many questions may be under way at one time.
             wait: Wait for the settle window of payouts that were sent just now, instead of leaving them unknown.
             overdue_after: A payout that has been processing for longer is counted as overdue.
-            timeout: Seconds for everything, after which the report has not ``ended``. By default as long as it takes.
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read or written; what was learned until then is stored.
@@ -138,6 +146,8 @@ class TrackingClient(ABC):
             recording=self._paying().recording,
             concurrency=concurrency,
             wait=wait,
-            timeout=timeout,
-            overdue_after=overdue_after.total_seconds(),
+            deadline=deadline,
+            older_than=seconds_of(older_than),
+            rate=rate,
+            overdue_after=seconds_of(overdue_after),
         ).run()

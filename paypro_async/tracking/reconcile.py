@@ -6,74 +6,35 @@
                           ▲          │
                           └─ later ◀─┘   no answer; or found nothing, once, after the settle window
 
-A page is done before the next one is read, so a ledger of any size needs the memory of one page.
+A page is done before the next one is read, so a ledger of any size needs the memory of one page. A run whose time is
+over notes how far it came, and the next one goes on there, so that no payout waits for ever behind the others.
 """
 
 import asyncio
 import math
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
-from typing import ClassVar, TypeVar
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from paypro_async._core.lifecycle import Cause, Entry, Reply, State, is_refusal
 from paypro_async._core.outcome import Outcome, Verdict
-from paypro_async._core.plain_data import PlainData
 from paypro_async._core.retry import BELIEVED_ABSENCES
 from paypro_async._core.transitions import after_absence, after_second_look
 from paypro_async.engine.limits import RECORDING_SECONDS, check_count, check_seconds
 from paypro_async.engine.recording import Recording
-from paypro_async.errors import ClientStateError, LedgerUnavailableError
+from paypro_async.errors import ClientStateError, ConfigurationError, LedgerUnavailableError
 from paypro_async.ledger import merge
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.changes import apply
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
+from paypro_async.tracking.reconcile_report import Counts, ReconcileReport
 
-__all__ = ["ReconcileReport", "Reconciliation"]
+__all__ = ["Reconciliation"]
 
 T = TypeVar("T")
-
-
-_SHOWN_REASONS = 20
-
-
-@frozen(kw_only=True)
-class ReconcileReport(PlainData):
-    """What a reconciliation found. Payouts that were never sent, or are final, are in none of the numbers.
-
-    Args:
-        checked: Payouts that the platform was asked about.
-        changed: How many went from which state to which.
-        still_unknown: Payouts that may have been sent, and whose outcome is not known yet.
-        missing: Payouts that the platform had accepted, and of which it now knows nothing.
-        review: Payouts that wait for a person.
-        overdue: Payouts that the platform has been processing for longer than a day, or what was asked for.
-        unanswered: Payouts about which no usable answer came. Each stays what it was.
-        elapsed: Seconds from start to end.
-        ended: Whether it came to the end of the ledger. If its time was over before, the payouts that it did not get to
-            are in none of the numbers.
-        reasons: Why no usable answer came, and for how many payouts; twenty of them at most.
-    """
-
-    also_told: ClassVar[tuple[str, ...]] = ("ok",)
-    checked: int
-    changed: Mapping[tuple[State, State], int]
-    still_unknown: int
-    missing: int
-    review: int
-    overdue: int
-    unanswered: int
-    elapsed: float
-    ended: bool = True
-    reasons: Mapping[str, int] = field(factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """Whether the platform has answered for every payout, and none is unknown or missing or wants a person."""
-        return self.ended and not (self.still_unknown or self.missing or self.review or self.overdue or self.unanswered)
 
 
 @define(kw_only=True, eq=False)
@@ -90,6 +51,11 @@ class _Case:
     answered: bool = False
     silence: str | None = None  # why the last question got no usable answer
     witnessed: bool = False  # one reply has said that its order failed, and another was asked for
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether the platform was asked about it, with or without success."""
+        return self.answered or self.silence is not None
 
     @property
     def is_open(self) -> bool:
@@ -110,8 +76,10 @@ class Reconciliation:
         recording: What the client writes to its ledger; it knows what the client announced itself.
         concurrency: Queries at one time.
         wait: Whether to wait for the settle window of attempts that are younger.
-        timeout: Seconds for everything; None for as long as it takes.
+        deadline: Seconds for everything; None for as long as it takes.
         overdue_after: Seconds after which a payout that is still processing wants attention.
+        older_than: Seconds; payouts whose last attempt is younger are passed over.
+        rate: Questions a second at most, for all who reconcile with this ledger together; None for no limit.
 
     Raises:
         ConfigurationError: If a number makes no sense.
@@ -120,19 +88,25 @@ class Reconciliation:
     recording: Recording
     concurrency: int
     wait: bool
-    timeout: float | None = None
+    deadline: float | None = None
     overdue_after: float = 86_400.0
+    older_than: float = 0.0
+    rate: float | None = None
     _deadline: float = field(default=math.inf, init=False)
     _asked: bool = field(default=False, init=False)
     _ended: bool = field(default=True, init=False)
-    _counts: Counter[str] = field(factory=Counter, init=False)
-    _changed: Counter[tuple[State, State]] = field(factory=Counter, init=False)
-    _reasons: Counter[str] = field(factory=Counter, init=False)
+    _counts: Counts = field(init=False)
+    _turns: deque[float] = field(factory=deque, init=False)
 
     def __attrs_post_init__(self) -> None:
         check_count("concurrency", self.concurrency)
-        if self.timeout is not None:
-            check_seconds("timeout", self.timeout)
+        for name, given in (("deadline", self.deadline), ("rate", self.rate)):
+            if given is not None:
+                check_seconds(name, given)
+        for name, given in (("older_than", self.older_than), ("overdue_after", self.overdue_after)):
+            if not 0 <= given < math.inf:
+                raise ConfigurationError(f"{name} must be a span of time, from zero on. Nothing was asked.")
+        self._counts = Counts(self.overdue_after)
 
     async def run(self) -> ReconcileReport:
         """Ask about everything that is open.
@@ -146,23 +120,15 @@ class Reconciliation:
     async def _run(self) -> ReconcileReport:
         ledger, runtime = self.recording.ledger, self.recording.session.runtime
         began = runtime.steady()
-        if self.timeout is not None:
-            self._deadline = began + self.timeout
-        # What was refused within the last day is looked at once more: the order may have been taken all the same.
-        for pages in (ledger.recent_refusals, ledger.open_entries):
-            await self._all(pages)
-        report = ReconcileReport(
-            checked=self._counts["checked"],
-            changed=MappingProxyType(dict(self._changed)),
-            still_unknown=self._counts["still_unknown"],
-            missing=self._counts["missing"],
-            review=self._counts["review"],
-            overdue=self._counts["overdue"],
-            unanswered=self._counts["unanswered"],
-            elapsed=runtime.steady() - began,
-            ended=self._ended,
-            reasons=MappingProxyType(dict(self._reasons)),
-        )
+        if self.deadline is not None:
+            self._deadline = began + self.deadline
+        # What was refused within the last day is looked at once more: the order may have been taken all the same. And
+        # what a person has decided not to be paid, for some days.
+        for pages in (ledger.recent_refusals, getattr(ledger, "decided_failures", None)):
+            if pages is not None:
+                await self._all(pages)
+        await self._all_open()
+        report = self._counts.report(elapsed=runtime.steady() - began, ended=self._ended)
         logger.info(
             "Reconciled in %.1f s: %d asked about, %d changed, %d still unknown, %d missing, %d for a person, %d "
             "overdue, %d without an answer",
@@ -173,24 +139,49 @@ class Reconciliation:
             logger.warning("%d payout(s) could not be asked about, and stay what they are: %s", count, why)
         return report
 
-    async def _all(self, pages: Callable[..., Awaitable[list[Entry]]]) -> None:
-        session, after = self.recording.session, ""
+    async def _all_open(self) -> None:
+        """Ask about all that is open, beginning where the last run had to stop."""
+        ledger, merchant_no = self.recording.ledger, self.recording.session.platform.merchant_no
+        note = getattr(ledger, "note_reconciled", None)
+        read = getattr(ledger, "reconciled_to", None)
+        begin = "" if read is None else await self._answer(read(merchant_no))
+        after = await self._all(ledger.open_entries, after=begin)
+        if after is None and begin:
+            after = await self._all(ledger.open_entries, until=begin)
+        if note is not None and (after or "") != begin:
+            await self._answer(note(merchant_no, after or ""))
+
+    async def _all(
+        self, pages: Callable[..., Awaitable[list[Entry]]], *, after: str = "", until: str | None = None
+    ) -> str | None:
+        """Ask about each payout of those pages; None, or the number up to which it came if the time was over before.
+
+        Args:
+            after: Begin behind this number.
+            until: Go on to this number; None for all of them.
+        """
+        session = self.recording.session
         while self._left() > 0:
             page = await self._answer(pages(session.platform.merchant_no, after=after, limit=PAGE))
+            page = [entry for entry in page if until is None or entry.trade_no <= until]
             if not page:
-                return
-            after = page[-1].trade_no
+                return None
             now = session.runtime.steady()
             # Nothing of a new one is out, so the platform cannot know it; unless that was only believed.
             cases = [
                 _Case(entry=entry, before=entry.state, seen_at=now, due=now)
                 for entry in page
-                if entry.state is not State.NEW or entry.asks_first
+                if (entry.state is not State.NEW or entry.asks_first) and entry.age >= self.older_than
             ]
             await self._page(cases)
             for case in cases:
                 self._count(case)
+            if (left := next((case for case in cases if not case.was_asked), None)) and self._left() <= 0:
+                after = max((one.trade_no for one in page if one.trade_no < left.entry.trade_no), default=after)
+                break
+            after = page[-1].trade_no
         self._ended = False
+        return after
 
     async def _page(self, cases: list[_Case]) -> None:
         left, runtime = cases, self.recording.session.runtime
@@ -237,6 +228,8 @@ class Reconciliation:
         if case.give_up is None:
             case.give_up = runtime.steady() + session.times.timeout
         deadline = min(case.give_up, self._deadline)
+        if not await self._turn(deadline):
+            return False
         # The first question of all is not held back.
         if self._asked and not await session.may_try_again(deadline=deadline):
             return False
@@ -270,6 +263,23 @@ class Reconciliation:
             await self._believe(case)
             return False
         return self._await_the_next(case)
+
+    async def _turn(self, deadline: float) -> bool:
+        """Wait for the next turn of the rate; False if there is none in time."""
+        if self.rate is None:
+            return True
+        session, ledger = self.recording.session, self.recording.ledger
+        if not self._turns:
+            spacing, count = 1 / self.rate, max(1, int(self.rate / 4))
+            pace = f"{session.platform.merchant_no} reconcile"
+            turns = await self._answer(ledger.reserve(pace, spacing=spacing, count=count))
+            first = session.runtime.steady() + turns.first
+            self._turns.extend(first + number * spacing for number in range(turns.count))
+        at = self._turns.popleft()
+        if at >= deadline:
+            return False
+        await session.closing.sleep(max(0.0, at - session.runtime.steady()))
+        return True
 
     async def _learn(self, case: _Case, outcome: Outcome) -> None:
         """Store what was said, decided from what is stored then."""
@@ -334,21 +344,8 @@ class Reconciliation:
         return self.recording.age(case.entry, case.seen_at, now)
 
     def _count(self, case: _Case) -> None:
-        after = case.entry.state
-        self._counts["checked"] += 1
-        unanswered = not case.answered and after is case.before
-        self._counts["unanswered"] += unanswered
-        why = case.silence if unanswered else None
-        if why is not None and (why in self._reasons or len(self._reasons) < _SHOWN_REASONS):
-            self._reasons[why] += 1
-        shown = after is State.NEW and case.entry.reply is Reply.FAILING
-        self._counts["still_unknown"] += after is State.SENDING or shown
-        self._counts["missing"] += after is State.MISSING
-        late = after is State.PROCESSING and case.entry.age >= self.overdue_after
-        self._counts["overdue"] += late
-        self._counts["review"] += after is State.REVIEW
-        if after is not case.before:
-            self._changed[case.before, after] += 1
+        unanswered = not case.answered and case.entry.state is case.before
+        self._counts.add(case.entry, before=case.before, silence=case.silence or "" if unanswered else None)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

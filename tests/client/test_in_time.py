@@ -28,7 +28,7 @@ CALLS: dict[str, Callable[[PayProClient], Awaitable[Any]]] = {
     "payout again": lambda client: client.payout(**fields("OLD"), timeout=TIMEOUT),
     "query": lambda client: client.query("OLD", timeout=TIMEOUT),
     "balance": lambda client: client.balance(timeout=TIMEOUT),
-    "reconcile": lambda client: client.reconcile(timeout=TIMEOUT),
+    "reconcile": lambda client: client.reconcile(deadline=TIMEOUT),
     "batch": lambda client: _batch(client, rate=None),
     "batch at a rate": lambda client: _batch(client, rate=1000),
     "aclose": lambda client: client.aclose(),

@@ -92,7 +92,7 @@ CALLS: dict[str, Callable[[PayProClient], Awaitable[Any]]] = {
     "query": lambda client: client.query("OLD", timeout=2),
     "balance": lambda client: client.balance(timeout=2),
     "reconcile": lambda client: client.reconcile(),
-    "reconcile in time": lambda client: client.reconcile(timeout=2),
+    "reconcile in time": lambda client: client.reconcile(deadline=2),
     "batch": lambda client: _report(client, rate=None),
     "batch at a rate": lambda client: _report(client, rate=10),
 }
@@ -313,7 +313,7 @@ async def test_a_reconciliation_that_has_a_time_says_what_it_did_not_get_to():
             *(before.payout(**fields(f"T{number:04}"), timeout=0.1) for number in range(600)), return_exceptions=True
         )
     async with scripted_client(Scripted(queries=PAID, takes=1.0), ledger=ledger, signer=SIGNER) as client:
-        report = await _ends(client.reconcile(timeout=10), 10.5)
+        report = await _ends(client.reconcile(deadline=10), 10.5)
         assert (report.ended, report.ok) == (False, False)
         assert 100 <= report.checked <= 600
         rest = await client.reconcile()

@@ -1,11 +1,15 @@
 """Reconciling: everything that is open is asked about, what is said is stored, and nothing is ever sent."""
 
+import asyncio
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from paypro_async import (
     ConfigurationError,
+    Decision,
     LedgerUnavailableError,
     MemoryLedger,
     OutcomeUnknownError,
@@ -13,6 +17,7 @@ from paypro_async import (
     ReconcileReport,
     State,
     StopRules,
+    decide,
 )
 from paypro_async._core.lifecycle import Cause
 from paypro_async.sandbox import Fault, FaultPlan
@@ -273,3 +278,74 @@ async def test_it_needs_a_ledger_and_a_number():
     async with scripted_client(Scripted()) as client:
         with pytest.raises(ConfigurationError, match="concurrency"):
             await client.reconcile(concurrency=0)
+
+
+@virtual_time
+async def test_a_run_that_had_no_time_for_all_is_gone_on_with():
+    """No payout waits for ever behind the others, and none is asked twice before all were."""
+    ledger = a_ledger()
+    transport = Scripted(payouts=PROCESSING, queries=order("0015"), takes=1.0)
+    async with scripted_client(transport, ledger=ledger) as client:
+        await client.batch_payout(payouts(7), concurrency=7)
+        asked: list[str] = []
+        for _ in range(4):
+            del transport.log[:]
+            report = await client.reconcile(concurrency=1, deadline=2.5)
+            asked += [sent.fields["tradeNo"] for sent in transport.queries]
+            assert not report.ended or not report.open
+    assert asked[:7] == [f"T{number}" for number in range(7)]
+    assert asked[7:] == [f"T{number}" for number in range(len(asked) - 7)]
+
+
+@virtual_time
+async def test_young_payouts_are_passed_over_when_it_is_said():
+    """Their end is still to be expected."""
+    ledger, transport = a_ledger(), Scripted(payouts=PROCESSING, queries=order("0015"))
+    async with scripted_client(transport, ledger=ledger) as client:
+        await client.batch_payout(payouts(1))
+        freeze(600)
+        await client.batch_payout(payouts(2))
+        report = await client.reconcile(older_than=300)
+        assert [sent.fields["tradeNo"] for sent in transport.queries] == ["T0"]
+        assert dict(report.open) == {"processing": 1}
+        assert [(one.trade_no, round(one.age)) for one in report.longest_open] == [("T0", 600)]
+        assert (await client.reconcile(older_than=timedelta(minutes=20))).checked == 0
+
+
+@virtual_time
+async def test_questions_keep_the_rate():
+    """All who reconcile with one ledger share it."""
+    ledger, transport = a_ledger(), Scripted(payouts=PROCESSING, queries=order("0015"))
+    async with scripted_client(transport, ledger=ledger) as client:
+        await client.batch_payout(payouts(12), concurrency=12)
+        await asyncio.gather(*(client.reconcile(rate=4) for _ in range(2)))
+    times = [sent.at for sent in transport.queries]
+    assert len(times) == 24
+    assert times[-1] - times[0] >= 22 / 4
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(times))
+
+
+@virtual_time
+async def test_what_a_person_decided_is_asked_about_for_some_days():
+    """A person may have looked at the wrong order; seen paid, it goes back to a person."""
+    ledger, transport = a_ledger(), Scripted(payouts=PROCESSING, queries=[ABSENT, ABSENT, PAID])
+    async with scripted_client(transport, ledger=ledger) as client:
+        await client.batch_payout(payouts(1))
+        freeze(100)
+        for decision in (Decision.HOLD, Decision.NOT_PAID):
+            await decide(ledger, MERCHANT_NO, "T0", decision, by="Meera", note="not in the dashboard")
+        for expected in (State.FAILED, State.FAILED, State.REVIEW):
+            await client.reconcile()
+            assert await states(client) == [expected]
+        await decide(ledger, MERCHANT_NO, "T0", Decision.NOT_PAID, by="Meera", note="another order")
+        freeze(8 * 86_400)
+        assert (await client.reconcile()).checked == 0
+
+
+@virtual_time
+async def test_spans_that_make_no_sense_are_refused():
+    """Before anything is asked."""
+    async with scripted_client(Scripted(), ledger=a_ledger()) as client:
+        for wrong in ({"older_than": -1}, {"older_than": float("nan")}, {"deadline": 0}, {"rate": 0}, {"rate": True}):
+            with pytest.raises(ConfigurationError):
+                await client.reconcile(**wrong)

@@ -52,6 +52,7 @@ async def test_it_ends_with_its_client_and_leaves_nothing(make: Make, url: str):
     async with client:
         watching = asyncio.ensure_future(collect(client.watch(), 9))
         broken = client.watch()
+        await asyncio.sleep(0)
         await client.ledger.get("0000000001", "T1")  # which comes after the look where the history ends
         await client.payout(**fields("T1", remark=PAID))
         await collect(broken, 1)

@@ -34,12 +34,15 @@ __all__ = [
     "batches",
     "bind",
     "control_answer",
+    "decided_failures",
     "holds_payouts",
     "keep_callback",
     "kept_callbacks",
     "known_numbers",
+    "note_reconciled",
     "open_entries",
     "recent_refusals",
+    "reconciled_to",
     "record_batch",
     "record_control",
     "reserve",
@@ -76,6 +79,8 @@ _COUNT = Statement(
 # Seconds: a turn that is farther ahead was not taken by this clock.
 _FARTHEST = 60.0
 _DAY = 86_400.0
+# Without values, so that SQLite sees that the index of these serves.
+_IS_DECIDED = text(f"state = '{State.FAILED.value}' AND reply = '{Reply.DECIDED.value}'")
 
 
 def bind(connection: Connection, given: Account) -> Exception | None:
@@ -169,6 +174,23 @@ def recent_refusals(connection: Connection, merchant_no: str, *, after: str, lim
     """A page of the payouts that were refused within the last day and not looked at since, by trade number."""
     refused = payout.c.state == State.FAILED.value, payout.c.reply == Reply.REFUSED.value
     return _page(connection, merchant_no, after, limit, *refused, payout.c.updated_at > clock() - _DAY)
+
+
+def decided_failures(connection: Connection, merchant_no: str, *, after: str, limit: int) -> list[Entry]:
+    """A page of the payouts that a person decided not to be paid within the last week, by trade number."""
+    return _page(connection, merchant_no, after, limit, _IS_DECIDED, payout.c.updated_at > clock() - 7 * _DAY)
+
+
+def reconciled_to(connection: Connection, merchant_no: str) -> str:
+    """The trade number up to which the last reconciliation came that had not the time for all; else empty."""
+    query = select(account.c.reconciled_to).where(account.c.merchant_no == merchant_no)
+    return connection.execute(query).scalar() or ""
+
+
+def note_reconciled(connection: Connection, merchant_no: str, trade_no: str) -> None:
+    """Note how far a reconciliation came; empty if it came to the end."""
+    mine = account.update().where(account.c.merchant_no == merchant_no)
+    connection.execute(mine.values(reconciled_to=trade_no or None))
 
 
 def _page(

@@ -49,6 +49,20 @@ class SqlRecords(ABC):
             lambda connection: queries.recent_refusals(connection, merchant_no, after=after, limit=limit)
         )
 
+    async def decided_failures(self, merchant_no: str, *, after: str = "", limit: int = PAGE) -> list[Entry]:
+        """A page of the payouts that a person decided not to be paid within the last week, by trade number."""
+        return await self.read(
+            lambda connection: queries.decided_failures(connection, merchant_no, after=after, limit=limit)
+        )
+
+    async def reconciled_to(self, merchant_no: str) -> str:
+        """The trade number up to which the last reconciliation came that had not the time for all; else empty."""
+        return await self.read(lambda connection: queries.reconciled_to(connection, merchant_no))
+
+    async def note_reconciled(self, merchant_no: str, trade_no: str) -> None:
+        """Note how far a reconciliation came; empty if it came to the end."""
+        await self.write(lambda connection: queries.note_reconciled(connection, merchant_no, trade_no))
+
     async def control_answer(self, merchant_no: str) -> ControlAnswer | None:
         """What the platform answers this merchant about a number that was never used, as it was last kept; or None."""
         return await self.read(lambda connection: queries.control_answer(connection, merchant_no))

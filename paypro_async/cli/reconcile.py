@@ -1,0 +1,158 @@
+"""``paypro reconcile``: ask about everything that is open, from cron. It moves no money."""
+
+import asyncio
+import re
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from paypro_async._core.report import ItemStatus
+from paypro_async.cli.exits import Exit
+from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
+from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.signals import Stop
+from paypro_async.client import PayProClient
+from paypro_async.errors import ConfigurationError
+from paypro_async.tracking.reconcile_report import ReconcileReport
+
+__all__ = ["reconcile"]
+
+_SPAN = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
+
+
+def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> timedelta:
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no span of time (90s, 10m, 24h, 7d).")
+    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    default="0s",
+    show_default=True,
+    metavar="AGE",
+    callback=_span,
+    help="Pass over payouts whose last attempt is younger: 90s, 10m, 24h, 7d.",
+)
+@click.option("--deadline", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for everything.")
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="Questions a second at most, for all who reconcile with this ledger together.",
+)
+@click.option("--concurrency", type=click.IntRange(1, 1000), default=20, show_default=True, help="Questions at a time.")
+@click.option(
+    "--overdue-after",
+    default="24h",
+    show_default=True,
+    metavar="AGE",
+    callback=_span,
+    help="After so long a payout that is still processing wants attention.",
+)
+@click.option("--wait", is_flag=True, help="Wait for the settle window of payouts that were sent just now.")
+@ledger_option
+@account_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def reconcile(
+    older_than: timedelta,
+    deadline: float | None,
+    rate: float | None,
+    concurrency: int,
+    overdue_after: timedelta,
+    wait: bool,
+    ledger: str | None,
+    as_json: bool,
+    **account: Any,
+) -> int:
+    """Ask the platform about every payout in the ledger that is not final, and store what it says. Sends nothing.
+
+    For cron: it is bounded by --deadline and goes on there the next time, and it may run beside payouts, batches and
+    another reconciliation.
+
+    Exit code 0 if nothing is left unknown, 6 if a payout is missing at the platform or has been processing for too
+    long, 5 if some are unknown, wait for a person or had no answer, or if the time was over before all were asked.
+    """
+    asking = {
+        "older_than": older_than,
+        "deadline": deadline,
+        "rate": rate,
+        "concurrency": concurrency,
+        "overdue_after": overdue_after,
+        "wait": wait,
+    }
+    report = asyncio.run(_run(ledger, account, asking))
+    if report is None:
+        note("Interrupted. What was learned until then is stored; run the same command again.")
+        return Exit.INTERRUPTED
+    code = _code_of(report)
+    if as_json:
+        about = {"exit_code": code, "message": code.meaning} if code is not Exit.OK else {}
+        print_json(report.to_dict() | about)
+    else:
+        _print(report)
+    return code
+
+
+def _code_of(report: ReconcileReport) -> Exit:
+    if report.missing or report.overdue:
+        return Exit.OVERDUE
+    return Exit.OK if report.ok else Exit.UNKNOWN_LEFT
+
+
+async def _run(ledger: str | None, account: dict[str, Any], asking: dict[str, Any]) -> ReconcileReport | None:
+    """The report; None if a signal ended it."""
+    url = ledger_url(ledger)
+    if url is None:
+        raise ConfigurationError(
+            "No ledger is named, so there is nothing to ask about. Give --ledger payouts.db, or set PAYPRO_LEDGER."
+        )
+    if url.file is not None and not url.file.exists():
+        raise ConfigurationError(f"There is no ledger {url.file}, so there is nothing to ask about.")
+    with Stop() as stop:
+        async with PayProClient(**client_settings(ledger=url.url, **account)) as client:
+            running, stopping = asyncio.ensure_future(client.reconcile(**asking)), asyncio.ensure_future(stop.wait())
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if running.done():
+                return running.result()
+            running.cancel()
+            await asyncio.wait({running})
+    return None
+
+
+def _print(report: ReconcileReport) -> None:
+    click.echo(f"{report.checked:,} asked about in {report.elapsed:.1f} s.")
+    for (before, after), count in report.changed.items():
+        click.echo(f"  {count:,}: {ItemStatus.of(before).value} -> {ItemStatus.of(after).value}")
+    for count, words in (
+        (report.missing, "MISSING: the platform had accepted them and now knows no such order. Ask PayPro."),
+        (report.overdue, "OVERDUE: processing for longer than they should be. Ask PayPro."),
+        (report.review, "wait for a person; see 'paypro ledger show --state review' and 'paypro ledger decide'."),
+        (report.still_unknown, "are unknown: money may have moved. They are asked about again the next time."),
+        (report.unanswered, "had no usable answer, and stay what they were."),
+    ):
+        if count:
+            click.echo(f"{count:,} {words}")
+    for why, count in report.reasons.items():
+        click.echo(f"  {count:,}: {why}")
+    if report.open:
+        listed = ", ".join(f"{count:,} {status.value}" for status, count in report.open.items())
+        oldest = report.longest_open[0]
+        click.echo(f"Open: {listed}; the oldest is {readable(oldest.trade_no)}, for {_words(oldest.age)}.")
+    if not report.ended:
+        click.echo("The time was over before all were asked about; the next run goes on there.")
+    elif report.ok:
+        click.echo("Nothing is unknown, missing, overdue or waiting for a person.")
+
+
+def _words(age: float) -> str:
+    for name, seconds in _UNITS:
+        if age >= 2 * seconds:
+            return f"{age / seconds:.0f} {name}"
+    return f"{max(0.0, age):.0f} s"

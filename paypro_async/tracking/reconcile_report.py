@@ -1,0 +1,145 @@
+"""What a reconciliation found."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from heapq import nsmallest
+from types import MappingProxyType
+from typing import ClassVar
+
+from attrs import define, field, frozen
+
+from paypro_async._core.lifecycle import Entry, Reply, State
+from paypro_async._core.plain_data import PlainData
+from paypro_async._core.report import ItemStatus
+
+__all__ = ["Counts", "OpenPayout", "ReconcileReport", "seconds_of"]
+
+_SHOWN_REASONS = 20
+_SHOWN_OPEN = 20
+
+
+@frozen(kw_only=True)
+class OpenPayout(PlainData):
+    """A payout that is not final.
+
+    Args:
+        trade_no: The merchant's order number.
+        status: What is known of it.
+        age: Seconds since its last attempt was announced.
+    """
+
+    trade_no: str
+    status: ItemStatus
+    age: float
+
+
+@frozen(kw_only=True)
+class ReconcileReport(PlainData):
+    """What a reconciliation found. Payouts that were never sent, or are final, are in none of the numbers.
+
+    Args:
+        checked: Payouts that the platform was asked about.
+        changed: How many went from which state to which.
+        still_unknown: Payouts that may have been sent, and whose outcome is not known yet.
+        missing: Payouts that the platform had accepted, and of which it now knows nothing.
+        review: Payouts that wait for a person.
+        overdue: Payouts that the platform has been processing for longer than a day, or what was asked for.
+        unanswered: Payouts about which no usable answer came. Each stays what it was.
+        elapsed: Seconds from start to end.
+        ended: Whether it came to the end of the ledger. If its time was over before, the payouts that it did not get to
+            are in none of the numbers, and the next run begins with them.
+        reasons: Why no usable answer came, and for how many payouts; twenty of them at most.
+        open: Of the payouts that were asked about, those that are not final now, by status.
+        longest_open: The twenty of them that were announced first.
+    """
+
+    also_told: ClassVar[tuple[str, ...]] = ("ok",)
+    checked: int
+    changed: Mapping[tuple[State, State], int]
+    still_unknown: int
+    missing: int
+    review: int
+    overdue: int
+    unanswered: int
+    elapsed: float
+    ended: bool = True
+    reasons: Mapping[str, int] = field(factory=dict)
+    open: Mapping[ItemStatus, int] = field(factory=dict, eq=False)
+    longest_open: tuple[OpenPayout, ...] = field(default=(), eq=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the platform has answered for every payout, and none is unknown or missing or wants a person."""
+        return self.ended and not (self.still_unknown or self.missing or self.review or self.overdue or self.unanswered)
+
+
+@define
+class Counts:
+    """Counts what becomes of payouts, in a space that does not grow with them.
+
+    Args:
+        overdue_after: Seconds after which a payout that is still processing wants attention.
+    """
+
+    overdue_after: float
+    numbers: Counter[str] = field(factory=Counter)
+    changed: Counter[tuple[State, State]] = field(factory=Counter)
+    reasons: Counter[str] = field(factory=Counter)
+    open: Counter[ItemStatus] = field(factory=Counter)
+    longest_open: list[OpenPayout] = field(factory=list)
+
+    def add(self, entry: Entry, *, before: State, silence: str | None) -> None:
+        """Count one payout that was asked about.
+
+        Args:
+            entry: As it stands now.
+            before: Its state when the page was read.
+            silence: Why no usable answer came, if none has come and nothing was learned otherwise; else None.
+        """
+        after = entry.state
+        self.numbers["checked"] += 1
+        self.numbers["unanswered"] += silence is not None
+        if silence and (silence in self.reasons or len(self.reasons) < _SHOWN_REASONS):
+            self.reasons[silence] += 1
+        shown = after is State.NEW and entry.reply is Reply.FAILING
+        self.numbers["still_unknown"] += after is State.SENDING or shown
+        self.numbers["missing"] += after is State.MISSING
+        self.numbers["overdue"] += after is State.PROCESSING and entry.age >= self.overdue_after
+        self.numbers["review"] += after is State.REVIEW
+        if after is not before:
+            self.changed[before, after] += 1
+        status = ItemStatus.of_entry(entry)
+        if status in _OPEN:
+            self.open[status] += 1
+            self.longest_open.append(OpenPayout(trade_no=entry.trade_no, status=status, age=entry.age))
+            if len(self.longest_open) > 10 * _SHOWN_OPEN:
+                self.longest_open = self._longest()
+
+    def report(self, *, elapsed: float, ended: bool) -> ReconcileReport:
+        """What was counted."""
+        return ReconcileReport(
+            checked=self.numbers["checked"],
+            changed=MappingProxyType(dict(self.changed)),
+            still_unknown=self.numbers["still_unknown"],
+            missing=self.numbers["missing"],
+            review=self.numbers["review"],
+            overdue=self.numbers["overdue"],
+            unanswered=self.numbers["unanswered"],
+            elapsed=elapsed,
+            ended=ended,
+            reasons=MappingProxyType(dict(self.reasons)),
+            open=MappingProxyType(dict(self.open)),
+            longest_open=tuple(self._longest()),
+        )
+
+    def _longest(self) -> list[OpenPayout]:
+        return nsmallest(_SHOWN_OPEN, self.longest_open, key=lambda one: -one.age)
+
+
+_OPEN = frozenset({ItemStatus.PROCESSING, ItemStatus.UNKNOWN, ItemStatus.MISSING, ItemStatus.REVIEW})
+
+
+def seconds_of(span: timedelta | float) -> float:
+    """A span of time in seconds."""
+    return span.total_seconds() if isinstance(span, timedelta) else span
