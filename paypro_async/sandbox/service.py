@@ -45,7 +45,7 @@ class HttpService:
         self._max_connections = max_connections
         self._refuse_seconds = refuse_seconds
         self._connections = OpenConnections(limit=max_connections)
-        self._accepting = anyio.CancelScope()
+        self._accepting: anyio.CancelScope | None = None  # one can be made in an event loop alone
         self._listener: socket.socket | None = None
         self._port = port
 
@@ -72,7 +72,8 @@ class HttpService:
 
     def refuse(self) -> None:
         """Let new connections be refused for a moment."""
-        self._accepting.cancel()
+        if self._accepting is not None:
+            self._accepting.cancel()
 
     async def run(self, beside: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
         """Serve until cancelled, and run something else *beside* that.
@@ -89,7 +90,8 @@ class HttpService:
 
     async def _accept_until_it_fails(self, connections: anyio.abc.TaskGroup) -> OSError:
         while (listener := self._listener) is not None:
-            with listener, anyio.CancelScope() as self._accepting:
+            self._accepting = anyio.CancelScope()
+            with listener, self._accepting:
                 while True:
                     await anyio.wait_readable(listener)
                     await self._accept(listener, connections)

@@ -58,6 +58,17 @@ async def test_closing_twice_or_unopened_is_harmless():
     assert "closed" in repr(sandbox)
 
 
+def test_it_can_be_made_before_an_event_loop_runs():
+    """As a fixture or a command does that starts the loop later."""
+    sandbox = Sandbox()
+
+    async def serve() -> str:
+        async with sandbox:
+            return sandbox.base_url
+
+    assert asyncio.run(serve()).startswith("http://127.0.0.1:")
+
+
 async def test_opening_twice_is_an_error():
     """One port, one opening."""
     async with Sandbox() as sandbox:
