@@ -84,10 +84,12 @@ VARIABLES: Mapping[str, str] = {
     "PAYPRO_PROXY": "proxy",
     "PAYPRO_TRANSPORT": "transport",
     "PAYPRO_CHECK_ECHO": "check_echo",
+    "PAYPRO_UNKNOWN_CALLBACKS": "unknown_callbacks",
 }
 """Each variable and the argument of ``PayProClient`` that it stands for.
 
-Beside these, ``PAYPRO_SECRET`` or ``PAYPRO_SECRET_FILE`` (a path), and ``PAYPRO_SECRET_POSITION``, make the signer.
+Beside these, ``PAYPRO_SECRET`` or ``PAYPRO_SECRET_FILE`` (a path), and ``PAYPRO_SECRET_POSITION``, make the signer;
+``PAYPRO_CALLBACK_SECRET`` or ``PAYPRO_CALLBACK_SECRET_FILE`` one more for callbacks, while the secret is changed.
 """
 
 CODE_VARIABLES: Mapping[str, str] = {
@@ -102,6 +104,8 @@ KNOWN: frozenset[str] = frozenset(
         "PAYPRO_SECRET",
         "PAYPRO_SECRET_FILE",
         "PAYPRO_SECRET_POSITION",
+        "PAYPRO_CALLBACK_SECRET",
+        "PAYPRO_CALLBACK_SECRET_FILE",
         "PAYPRO_LEDGER_MARK",
         "PAYPRO_LOG",
     }
@@ -159,6 +163,8 @@ def settings_from(environ: Mapping[str, str], given: Mapping[str, Any]) -> dict[
     settings |= given
     if "signer" not in settings and (signer := signer_from(environ)):
         settings["signer"] = signer
+    if "callback_signers" not in settings and (former := signer_from(environ, "PAYPRO_CALLBACK_SECRET")):
+        settings["callback_signers"] = [former]
     if "codes" not in settings and (added := _added_codes(environ)):
         settings["codes"] = added
     missing = [
@@ -200,34 +206,38 @@ def _added_codes(environ: Mapping[str, str]) -> Codes | None:
         raise ConfigurationError(str(error).replace("Codes(…) lists", f"{' and '.join(listed)} list")) from None
 
 
-def signer_from(environ: Mapping[str, str]) -> Md5Signer | None:
+def signer_from(environ: Mapping[str, str], variable: str = "PAYPRO_SECRET") -> Md5Signer | None:
     """The signer that the environment's secret makes; None if there is none.
+
+    Args:
+        environ: The environment.
+        variable: That holds the secret; with ``_FILE`` behind it, the path of a file with it.
 
     Raises:
         ConfigurationError: If the secret cannot be read, or is none, or its position is unknown.
     """
     environ = HiddenFields(environ)
-    secret = _secret(environ)
+    secret = _secret(environ, variable)
     if not secret:
         return None
     position: Any = environ.get(_POSITION) or "suffix"  # the signer checks it
     try:
         return Md5Signer(secret, secret_position=position)
     except ConfigurationError as error:
-        source = "PAYPRO_SECRET" if environ.get("PAYPRO_SECRET") else "PAYPRO_SECRET_FILE"
+        source = variable if environ.get(variable) else f"{variable}_FILE"
         # The words are for a program that gives the secret itself.
         message = str(error).replace("The secret ", f"The secret in {source} ").replace("secret_position", _POSITION)
         raise ConfigurationError(message) from None
 
 
-def _secret(environ: Mapping[str, str]) -> HiddenText | None:
-    path = environ.get("PAYPRO_SECRET_FILE")
-    if environ.get("PAYPRO_SECRET"):
+def _secret(environ: Mapping[str, str], variable: str) -> HiddenText | None:
+    path = environ.get(f"{variable}_FILE")
+    if environ.get(variable):
         if path:
             raise ConfigurationError(
-                "Both PAYPRO_SECRET and PAYPRO_SECRET_FILE are set. Nothing was sent. Keep one of them."
+                f"Both {variable} and {variable}_FILE are set. Nothing was sent. Keep one of them."
             )
-        return HiddenText(environ["PAYPRO_SECRET"])
+        return HiddenText(environ[variable])
     if not path:
         return None
     try:
@@ -239,18 +249,18 @@ def _secret(environ: Mapping[str, str]) -> HiddenText | None:
         if secret:
             return secret
         raise ConfigurationError(
-            "The file that PAYPRO_SECRET_FILE names is empty. Nothing was sent. Write the app secret into it."
+            f"The file that {variable}_FILE names is empty. Nothing was sent. Write the app secret into it."
         )
     # Out here, since the error about the text would hold it. The path is not shown: it may be the secret by mistake.
     if reason is None:
         raise ConfigurationError(
-            "PAYPRO_SECRET_FILE cannot be read: it is not UTF-8 text. Nothing was sent. Save the file that it names as "
+            f"{variable}_FILE cannot be read: it is not UTF-8 text. Nothing was sent. Save the file that it names as "
             "UTF-8."
         )
     raise ConfigurationError(
-        f"PAYPRO_SECRET_FILE cannot be read: {reason}. Nothing was sent. It is the path of a file that this user may "
+        f"{variable}_FILE cannot be read: {reason}. Nothing was sent. It is the path of a file that this user may "
         "read, seen from the folder of the call unless it begins at the root; the secret itself belongs into "
-        "PAYPRO_SECRET."
+        f"{variable}."
     )
 
 

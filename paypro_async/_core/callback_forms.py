@@ -8,6 +8,7 @@ say), could cut it anew. Therefore:
 2. A callback that could have been cut out of another one is *ambiguous*. It is, if
 
    - any value holds ``=``: a member may be hidden in it;
+   - one of several amounts or order numbers follows a member without a form: it may be the end of that one;
    - a name that no page documents ends as a documented one does, or is the end of one: it may hide that one;
    - such a name follows a member that decides, and part of the one could as well belong to the other.
 
@@ -20,6 +21,7 @@ An ambiguous callback is genuine as a rule. It is not believed: the platform is 
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import pairwise
 from types import MappingProxyType
 
 from paypro_async._core.codec import NumberText
@@ -67,6 +69,7 @@ _FORMS: Mapping[str, re.Pattern[str]] = MappingProxyType(
     }
 )
 _REQUIRED = ("status", "tradeNo", "timestamp")
+_KINDS = (AMOUNTS, ORDER_NUMBERS)
 
 
 def check_forms(members: Mapping[str, str]) -> None:
@@ -112,17 +115,25 @@ def is_ambiguous(members: Mapping[str, str]) -> bool:
     """Whether *members* may have been cut out of a callback that said something else."""
     if any("=" in value for value in members.values()):
         return True
+    names, hideable = sorted(members), _hideable(members)
+    if any(after in hideable and name not in _FORMS for name, after in pairwise(names)):
+        return True
     if members.keys() <= _DOCUMENTED:
         return False
     unknown = members.keys() - _DOCUMENTED
     if any(name.endswith(one) or one.endswith(name) for name in unknown for one in _DOCUMENTED):
         return True
-    names = sorted(members)
     neighbours = zip(names, names[1:], [*names[2:], None], strict=False)
     return any(
         name in _FORMS and after in unknown and _may_be_cut_elsewhere(name, members[name], after, next_one)
         for name, after, next_one in neighbours
     )
+
+
+def _hideable(members: Mapping[str, str]) -> set[str]:
+    """Amounts or order numbers, if there are several: one of each is in every callback that was signed."""
+    present = ([name for name in kind if name in members] for kind in _KINDS)
+    return {name for kind in present if len(kind) > 1 for name in kind}
 
 
 def _may_be_cut_elsewhere(name: str, value: str, after: str, next_one: str | None) -> bool:

@@ -14,7 +14,7 @@ The rules are in ``_core/callback_rules.py``. What is not stored is never answer
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from inspect import isawaitable
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -103,7 +103,10 @@ class CallbackRules:
             raise ConfigurationError("unknown_callbacks is neither 'accept' nor 'refuse'. Nothing was sent.")
         if not isinstance(reading, CallbackReading | None):
             raise ConfigurationError("callback_reading is no CallbackReading. Nothing was sent; give one, or None.")
-        others = signers_of(more) if more else ()
+        try:
+            others = () if isinstance(more, Sequence) and not more else signers_of(more)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"callback_signers: {error} Nothing was sent.") from None
         return cls(signers=(signer, *others), reading=reading or CallbackReading(), unknown=unknown)
 
 

@@ -55,6 +55,12 @@ BAD: list[tuple[str, Any]] = [
     ("max_connections", 0),
     ("max_connections", -1),
     ("resend", "always"),
+    ("callback_signers", ["secret"]),
+    ("callback_signers", "secret"),
+    ("callback_signers", 1),
+    ("callback_reading", "java"),
+    ("unknown_callbacks", "drop"),
+    ("unknown_callbacks", None),
     ("transport", "requests"),
     ("transport", None),
 ]
