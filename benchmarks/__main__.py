@@ -13,7 +13,19 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cpu, csv_file, durability, large, latency, ledger, machine, memory, pipeline, throughput
+from benchmarks import (
+    callbacks,
+    cpu,
+    csv_file,
+    durability,
+    large,
+    latency,
+    ledger,
+    machine,
+    memory,
+    pipeline,
+    throughput,
+)
 from benchmarks.constant_server import constant_server, late_server
 from benchmarks.databases import postgres
 from benchmarks.processes import Cores, FailedError, run_python
@@ -22,7 +34,7 @@ from benchmarks.subject import Found, Measurement, Setting, Subject
 
 SUBJECTS = {
     one.SUBJECT.name: one.SUBJECT
-    for one in (throughput, latency, durability, pipeline, ledger, large, memory, cpu, csv_file)
+    for one in (throughput, latency, durability, pipeline, ledger, large, memory, cpu, callbacks, csv_file)
 }
 
 

@@ -19,7 +19,7 @@ from benchmarks.cases import FIELDS
 from benchmarks.subject import Found, Goal, Measurement, Section, Setting, Subject
 from benchmarks.threads import thread_seconds
 
-__all__ = ["MERCHANT_NO", "SUBJECT", "open_ledger", "write_groups"]
+__all__ = ["MERCHANT_NO", "SUBJECT", "open_ledger", "prepared", "write_groups"]
 
 ROW = "claim and move, SQLite"
 GROUPS = (1, 30, 64)
@@ -76,7 +76,7 @@ async def write_groups(ledger: Any, numbers: Sequence[str], *, group: int) -> di
     Returns:
         By the clock and of each thread, for the claims alone (``claim_wall``) and with what became of them (``wall``).
     """
-    work = [(list(map(_claim, each)), list(map(_move, each))) for each in _groups(numbers, group)]
+    work = [(list(map(prepared, each)), list(map(_move, each))) for each in _groups(numbers, group)]
     claiming, total = Counter[str](), Counter[str]()
     for claims, moves in work:
         for call, requests, sums in ((ledger.claim, claims, (claiming, total)), (ledger.move, moves, (total,))):
@@ -95,7 +95,8 @@ def _groups(numbers: Sequence[str], group: int) -> Iterator[Sequence[str]]:
     return (numbers[first : first + group] for first in range(0, len(numbers), group))
 
 
-def _claim(trade_no: str) -> Any:
+def prepared(trade_no: str) -> Any:
+    """The intent of a valid payout."""
     from paypro_async._core.intent import fields_of, prepare
     from paypro_async._core.regions import region_named
 

@@ -65,15 +65,15 @@ async def until(ask: Callable[[], Any], answer: Callable[[Any], bool]) -> Any:
         return found
 
 
-def application_of(service: str) -> Any:
-    spec = util.spec_from_file_location(service, EXAMPLES / f"{service}.py")
+def application_of(service: str, folder: Path = EXAMPLES) -> Any:
+    spec = util.spec_from_file_location(service, folder / f"{service}.py")
     assert spec is not None
     assert spec.loader is not None
     module = util.module_from_spec(spec)
     # pydantic looks the names of a module up in there.
     sys.modules[service] = module
     spec.loader.exec_module(module)
-    return module.app if service == "fastapi_service" else module.make_app()
+    return module.make_app() if service == "aiohttp_service" else module.app
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -101,6 +101,29 @@ async def test_a_service_pays_receives_the_callback_and_answers_with_the_result(
 
             await until(told_of, lambda found: ("T1", "succeeded") in found)
         assert changes(tmp_path)[-2:] == [("T1", "processing"), ("T1", "succeeded")]
+
+
+async def test_the_service_of_the_page_ends_in_paid(tmp_path, monkeypatch, capsys):
+    """What a newcomer copies from docs/services.md pays, receives and answers with the result."""
+    page = (EXAMPLES.parent / "docs" / "services.md").read_text(encoding="utf-8")
+    (tmp_path / "service.py").write_text(page.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
+    shown = page.partition("-d '")[2].partition("'")[0]
+    listener = socket.create_server(("127.0.0.1", 0))
+    async with Sandbox(paid_after=5) as sandbox:
+        for name, value in settings(sandbox, tmp_path, listener.getsockname()[1]).items():
+            monkeypatch.setenv(name, value)
+        async with under_uvicorn(application_of("service", tmp_path), listener=listener) as served:
+            assert (await post(served.port, json.loads(shown)))[1]["status"] == "processing"
+            sandbox.advance(6)
+            await sandbox.callbacks_sent()
+            assert (await get(served.port, "/payouts/invoice-17"))[1]["status"] == "succeeded"
+            assert (await get(served.port, "/healthz"))[0] == 200
+            assert (await exchange(served.port, request("/openapi.json", b"", method="GET", length=False)))[0] == 200
+
+            async def printed() -> str:
+                return capsys.readouterr().out
+
+            await until(printed, lambda text: "invoice-17 processing -> succeeded" in text)
 
 
 @pytest.mark.parametrize("service", SERVICES)
