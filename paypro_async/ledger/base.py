@@ -9,6 +9,7 @@ from attrs import field
 from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event, State
+from paypro_async._core.plain_data import PlainData
 from paypro_async._core.values import frozen
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError, PaidMeanwhileError
 
@@ -135,7 +136,7 @@ class ControlAnswer:
 
 
 @frozen(kw_only=True)
-class KeptCallback:
+class KeptCallback(PlainData):
     """A genuine callback that changed nothing, and is kept for people to look at.
 
     Args:

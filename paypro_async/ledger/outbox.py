@@ -20,6 +20,7 @@ from typing import Protocol, runtime_checkable
 from attrs import field, frozen
 
 from paypro_async._core.known import PayoutChange
+from paypro_async._core.plain_data import PlainData
 
 __all__ = ["Cursor", "Lent", "Outbox", "Parked"]
 
@@ -54,7 +55,7 @@ class Lent:
 
 
 @frozen(kw_only=True)
-class Parked:
+class Parked(PlainData):
     """A change that a handler has refused too often.
 
     Args:

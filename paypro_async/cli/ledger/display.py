@@ -1,6 +1,7 @@
 """What the reading commands about a ledger show, as values and as tables."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,9 +12,20 @@ from paypro_async._core.beneficiary import beneficiary_of, without_personal_valu
 from paypro_async._core.lifecycle import State
 from paypro_async._core.report import ItemStatus
 from paypro_async.cli.output import print_table, readable
+from paypro_async.ledger import KeptCallback
 from paypro_async.ledger.admin.records import Attention, BatchState, Record, Totals, shown_state
+from paypro_async.ledger.outbox import Parked
 
-__all__ = ["masked", "print_list", "print_overview", "print_record", "status_of", "totals_as_json"]
+__all__ = [
+    "masked",
+    "print_kept",
+    "print_list",
+    "print_overview",
+    "print_parked",
+    "print_record",
+    "status_of",
+    "totals_as_json",
+]
 
 _STATES = frozenset(State)
 _ORDER = list(ItemStatus)
@@ -105,6 +117,28 @@ def print_record(record: dict[str, Any]) -> None:
     for name, value in (record | beneficiary).items():
         if (value is not None and name not in ("trade_no", "state", "beneficiary")) or value == "erased":
             click.echo(f"  {name.replace('_', ' ')}: {readable(value)}")
+
+
+def print_parked(parked: Sequence[Parked]) -> None:
+    """Changes that their handler has refused too often."""
+    if not parked:
+        return
+    click.echo("Changes that their handler would not take; 'paypro ledger release TRADE_NO' lets them be told again:")
+    rows = [(one.trade_no, one.consumer, one.tries, one.error, one.behind, _seconds(one.parked_at)) for one in parked]
+    print_table(["trade_no", "consumer", "tries", "error", "behind", "parked"], rows, numbers=["tries", "behind"])
+
+
+def print_kept(kept: Sequence[KeptCallback]) -> None:
+    """Genuine callbacks that changed nothing."""
+    if not kept:
+        return
+    click.echo("Callbacks that changed nothing here, the latest first (of another ledger, or of the collection side?):")
+    rows = [(one.trade_no, one.why, one.status, one.amount, one.count, _seconds(one.last_at)) for one in kept]
+    print_table(["trade_no", "why", "status", "amount", "came", "last"], rows, numbers=["amount", "came"])
+
+
+def _seconds(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 def _meaning(status: str) -> str:

@@ -5,6 +5,7 @@ import click
 from paypro_async.cli.ledger.check import check
 from paypro_async.cli.ledger.decide import decide, hold
 from paypro_async.cli.ledger.export import export
+from paypro_async.cli.ledger.listeners import consumers, release
 from paypro_async.cli.ledger.maintain import backup, migrate, prune, restored
 from paypro_async.cli.ledger.show import history, show
 
@@ -19,5 +20,5 @@ def ledger() -> None:
     """
 
 
-for _command in (show, history, check, export, migrate, prune, decide, hold, restored, backup):
+for _command in (show, history, check, export, migrate, prune, decide, hold, consumers, release, restored, backup):
     ledger.add_command(_command)

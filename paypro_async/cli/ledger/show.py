@@ -7,11 +7,14 @@ import click
 from attrs import asdict
 
 from paypro_async._core.lifecycle import State
+from paypro_async._core.plain_data import plain
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.display import (
     masked,
+    print_kept,
     print_list,
     print_overview,
+    print_parked,
     print_record,
     status_of,
     totals_as_json,
@@ -31,6 +34,7 @@ from paypro_async.ledger.sql.ledger import SqlLedger
 __all__ = ["history", "show"]
 
 _SHOWN = 50
+_MOST_PARKED = 100_000
 
 
 @click.command()
@@ -90,12 +94,16 @@ async def _show(
 
 async def _show_these(ledger: SqlLedger, merchant_no: str, numbers: tuple[str, ...], *, as_json: bool) -> int | None:
     found = [masked(record) for record in await records.find(ledger, merchant_no, numbers)]
+    parked = await ledger.parked(merchant_no, limit=_MOST_PARKED)
+    held = {one.trade_no: one for one in parked}
+    found = [record | {"parked": plain(held.get(record["trade_no"]))} for record in found]
     missing = [one for one in numbers if one not in {record["trade_no"] for record in found}]
     if as_json:
         print_json({"payouts": found, "missing": missing})
     else:
         for record in found:
             print_record(record)
+        print_parked([one for one in parked if one.trade_no in numbers])
     for one in missing:
         note(_missing(ledger, merchant_no, one))
     return Exit.UNEXPECTED if missing else None
@@ -143,12 +151,16 @@ async def _show_all(ledger: SqlLedger, merchant_no: str, *, settle_after: float,
     totals = await records.totals(ledger, merchant_no)
     attention = await records.attention(ledger, merchant_no, settle_after=settle_after)
     batches = await records.batches(ledger, merchant_no)
+    parked, kept = await ledger.parked(merchant_no), await ledger.kept_callbacks(merchant_no, limit=_SHOWN)
     if not as_json:
         print_overview(about, totals, attention, batches)
+        print_parked(parked)
+        print_kept(kept)
         return
     look = {"count": attention.count, "first": [masked(record) for record in attention.first]}
     counted = {"states": totals_as_json(totals), "unreadable_amounts": totals.unreadable}
-    print_json(about | counted | {"attention": look, "batches": [asdict(one) for one in batches]})
+    listening = {"parked": plain(parked), "kept_callbacks": plain(kept)}
+    print_json(about | counted | {"attention": look, "batches": [asdict(one) for one in batches]} | listening)
 
 
 async def _history(trade_no: str, url: str | None, merchant: str | None, *, as_json: bool) -> int | None:

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Delete, func, or_, select
 
 from paypro_async._core.lifecycle import FINAL
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
-from paypro_async.ledger.sql.schema import payout
+from paypro_async.ledger.sql.schema import callback, payout
 from paypro_async.ledger.sql.triggers import ERASED
 
 __all__ = ["erasable", "erase"]
@@ -32,6 +32,7 @@ async def erase(ledger: SqlLedger, before: datetime) -> int:
 
     The file of an SQLite ledger still holds them until :meth:`SqlLedger.rewrite`.
     """
+    await ledger.write(lambda connection: connection.execute(_old_callbacks(before)))
     erased = 0
     after: Key | None = ("", "")
     while after is not None:
@@ -39,6 +40,11 @@ async def erase(ledger: SqlLedger, before: datetime) -> int:
         count, after = await ledger.write(_page(before, after))
         erased += count
     return erased
+
+
+def _old_callbacks(before: datetime) -> Delete:
+    """Those that were kept apart and did not come again since."""
+    return callback.delete().where(callback.c.last_at < before.timestamp())
 
 
 def _conditions(before: datetime) -> Sequence[ColumnElement[bool]]:
