@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from paypro_async.sandbox import Sandbox
-from tests.sandbox.merchant import Merchant, signed
+from tests.sandbox.merchant import Clock, Merchant, signed
 from tests.sandbox.receiver import Receiver, answer
 from tests.support.transports import until
 
@@ -33,7 +33,7 @@ async def passes(sandbox: Sandbox, seconds: float) -> None:
 
 async def test_an_order_that_ends_is_told_with_a_signature_over_all(receiver: Receiver):
     """As the callback's page lists it: every value a text, the order's numbers and amount, and the remark."""
-    async with Sandbox(paid_after=5) as sandbox:
+    async with Sandbox(clock=Clock(), paid_after=5) as sandbox:
         await pay(sandbox, receiver, "T1", remark="invoice 17 für Asha")
         await sandbox.callbacks_sent()
         assert receiver.members == []
@@ -61,7 +61,7 @@ async def test_an_order_that_ends_is_told_with_a_signature_over_all(receiver: Re
 
 async def test_a_failure_has_no_time_of_success(receiver: Receiver):
     """That member is there only on success."""
-    async with Sandbox() as sandbox:
+    async with Sandbox(clock=Clock()) as sandbox:
         await pay(sandbox, receiver, "T1", remark="sandbox:fail:60030")
         await sandbox.callbacks_sent()
     (members,) = receiver.members
@@ -72,7 +72,7 @@ async def test_a_failure_has_no_time_of_success(receiver: Receiver):
 async def test_it_comes_again_on_the_documented_schedule_and_then_no_more(receiver: Receiver):
     """At once, after 2, 5, 10, 30 seconds, an hour, three times three hours: the same bytes each time."""
     receiver.answers = [answer(500)] * 20
-    async with Sandbox() as sandbox:
+    async with Sandbox(clock=Clock()) as sandbox:
         await pay(sandbox, receiver, "T1", remark="sandbox:paid")
         await sandbox.callbacks_sent()
         came = []
@@ -109,7 +109,7 @@ async def test_it_comes_again_on_the_documented_schedule_and_then_no_more(receiv
 async def test_only_ok_ends_it(receiver: Receiver, given: bytes | None, outcome: str):
     """HTTP 200 and exactly `OK`; with anything else it comes again."""
     receiver.answers = [given]
-    async with Sandbox() as sandbox:
+    async with Sandbox(clock=Clock()) as sandbox:
         await pay(sandbox, receiver, "T1", remark="sandbox:paid")
         await passes(sandbox, 0)
         await passes(sandbox, 2)
@@ -121,18 +121,18 @@ async def test_only_ok_ends_it(receiver: Receiver, given: bytes | None, outcome:
 async def test_a_receiver_that_says_nothing_has_so_much_time_and_no_more(receiver: Receiver):
     """Real time, since a real program is asked; others get theirs meanwhile."""
     receiver.held = asyncio.Event()
-    async with Sandbox(callback_timeout=0.05) as sandbox, Receiver() as other:
+    async with Sandbox(clock=Clock(), callback_timeout=0.2) as sandbox, Receiver() as other:
         await pay(sandbox, receiver, "T1", remark="sandbox:paid")
         await pay(sandbox, other, "T2", remark="sandbox:paid")
         await sandbox.callbacks_sent()
-        assert sorted(record.outcome for record in sandbox.callbacks) == ["no_answer", "ok"]
+        assert {record.trade_no: record.outcome for record in sandbox.callbacks} == {"T1": "no_answer", "T2": "ok"}
     receiver.held.set()
 
 
 async def test_closing_ends_deliveries_and_the_next_opening_goes_on(receiver: Receiver):
     """What was on its way is not lost with a sandbox that restarts."""
     receiver.held = asyncio.Event()
-    sandbox = Sandbox()
+    sandbox = Sandbox(clock=Clock())
     async with sandbox:
         await pay(sandbox, receiver, "T1", remark="sandbox:paid")
         await until(lambda: bool(receiver.members), within=5)
