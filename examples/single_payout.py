@@ -1,4 +1,7 @@
-"""Pay one payout, and see that the same call again pays nothing twice. Run it: python examples/single_payout.py."""
+"""Pay one payout, wait until it is paid, and see that the same call again pays nothing twice.
+
+Run it: python examples/single_payout.py
+"""
 
 import asyncio
 
@@ -7,7 +10,7 @@ from paypro_async.sandbox import Sandbox
 
 
 async def main() -> None:
-    async with Sandbox(secret="sandbox-secret") as platform:
+    async with Sandbox(secret="sandbox-secret", paid_after=1) as platform:
         client = PayProClient(
             base_url=platform.base_url,
             environment=platform.environment,
@@ -28,6 +31,7 @@ async def main() -> None:
         }
         async with client:
             print(await client.payout(payout))
+            print(await client.wait_until_final("invoice-17", timeout=30))
             again = await client.payout(payout)
         print(again.status, "and booked", len(platform.books.bookings), "time(s)")
 
