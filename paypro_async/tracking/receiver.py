@@ -61,6 +61,8 @@ ANSWER_SECONDS = 10.0
 """For everything: how long the platform waits for the answer is not documented."""
 ASK_SECONDS = 5.0
 """For one question to the platform, at most; what is left of the time is for storing what it says."""
+_MOST_QUESTIONS = 20
+"""At one time, about callbacks; others wait for their turn."""
 _LOOK_AGAIN_SECONDS = 0.25
 """A callback may be there before the commit of its payout can be seen."""
 
@@ -123,6 +125,7 @@ class Receiver:
     rules: CallbackRules
     _working: "set[asyncio.Future[CallbackReply]]" = field(factory=set, init=False)
     _deadlines: Deadlines = field(factory=Deadlines, init=False)
+    _asking: asyncio.Semaphore = field(factory=lambda: asyncio.Semaphore(_MOST_QUESTIONS), init=False)
 
     @property
     def is_closing(self) -> bool:
@@ -210,7 +213,7 @@ class Receiver:
             await self._keep(callback, "order number of another payout", deadline)
             reading = self.recording.ledger.get(session.platform.merchant_no, callback.trade_no)
             entry = await self._answer(reading, deadline)
-            return LATER if entry is None else await self._ask(callback, entry, deadline)
+            return LATER if entry is None else await self._ask(callback, entry, None, deadline)
         if found is None:
             return await self._unknown(callback, deadline)
         session.news.tell(found.entry)
@@ -220,7 +223,7 @@ class Receiver:
                 logger.info("Payout %s is %s, as a callback says.", callback.trade_no, found.entry.state.value)
             return _OK
         logger.info("Payout %s is asked about after a callback: %s.", callback.trade_no, doubt.value)
-        return await self._ask(callback, found.entry, deadline)
+        return await self._ask(callback, found.entry, doubt, deadline)
 
     def _judge(self, callback: PayoutCallback, entry: Entry) -> tuple[Change | None, Doubt | None]:
         adopt = self.recording.session.policy.adopt_duplicates
@@ -249,14 +252,17 @@ class Receiver:
         merchant_no = self.recording.session.platform.merchant_no
         return learn(self.recording.ledger, merchant_no, callback.trade_no, decide)
 
-    async def _ask(self, callback: PayoutCallback, entry: Entry, deadline: float) -> CallbackReply:
+    async def _ask(self, callback: PayoutCallback, entry: Entry, doubt: Doubt | None, deadline: float) -> CallbackReply:
         """Ask the platform for a payout about which a callback is not believed, and store what it says."""
         session = self.recording.session
-        seconds = min(ASK_SECONDS, session.times.request_timeout, self._left(deadline) / 2)
         try:
-            outcome = await session.platform.query(callback.trade_no, entry=entry, timeout=seconds)
-        except PayProError as error:
-            logger.warning("Payout %s could not be asked about after a callback: %s", callback.trade_no, error)
+            # One who plays a genuine callback back again and again must not make a flood of questions of it.
+            async with asyncio.timeout(self._left(deadline) / 2), self._asking:
+                seconds = min(ASK_SECONDS, session.times.request_timeout, self._left(deadline) / 2)
+                outcome = await session.platform.query(callback.trade_no, entry=entry, timeout=seconds)
+        except (PayProError, TimeoutError) as error:
+            silence = str(error) or "too many were to be asked about at one time"
+            logger.warning("Payout %s could not be asked about after a callback: %s", callback.trade_no, silence)
             return LATER
         absent = outcome.verdict is Verdict.NO_SUCH_ORDER
         if outcome.verdict not in _ANSWERS and not (absent and entry.state in FINAL):
@@ -268,7 +274,9 @@ class Receiver:
             )
             return LATER
         session.budget.answered()
-        return await self._store(callback, entry, confirmed(self._said(callback, entry), outcome), deadline)
+        if doubt is Doubt.ONE_WITNESS:
+            outcome = confirmed(self._said(callback, entry), outcome)
+        return await self._store(callback, entry, outcome, deadline)
 
     async def _store(self, callback: PayoutCallback, asked: Entry, outcome: Outcome, deadline: float) -> CallbackReply:
         session, early = self.recording.session, False

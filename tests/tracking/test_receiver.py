@@ -430,6 +430,24 @@ async def test_everything_together_is_answered_within_ten_seconds():
 
 
 @virtual_time
+async def test_a_callback_that_is_played_back_makes_no_flood_of_questions():
+    """A genuine failure of before the success, a thousand times at once."""
+    async with world(PAID) as at:
+
+        async def slow(fields: Any) -> Any:
+            await asyncio.sleep(1)
+            return PAID
+
+        at.answer(slow)
+        body = callback("00029")
+        answers = await asyncio.gather(*(at.client.receive_callback(body) for _ in range(1000)))
+        assert {answer.status for answer in answers} == {200, 503}
+        assert at.transport.most_under_way <= 20
+        assert at.asked <= 120
+        assert (await at.entry()).state is State.SUCCEEDED
+
+
+@virtual_time
 async def test_a_sender_who_is_gone_loses_nothing_of_what_is_being_stored():
     """And the client waits for it when it is closed."""
     ledger = Slow(runtime=VirtualRuntime())
