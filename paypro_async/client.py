@@ -306,6 +306,8 @@ class PayProClient(TrackingClient):
         timeout: float | None = None,
         max_attempts: int | None = None,
         refresh: bool = False,
+        wait: bool = False,
+        wait_timeout: float | None = 3600.0,
         stop: StopRules | None = None,
         on_progress: Callable[[BatchProgress], object] | None = None,
     ) -> Batch:
@@ -322,6 +324,8 @@ class PayProClient(TrackingClient):
             timeout: Seconds that one payout may take in all. By default long enough to wait out the settle window.
             max_attempts: How often one payout may be sent. By default 10.
             refresh: Ask for news of payouts that the ledger knows as processing.
+            wait: End only when every payout is final, or waits for a person. Items come when they are.
+            wait_timeout: Seconds to wait for that once the last one was begun; None for as long as it takes.
             stop: When to begin no more, see :class:`~paypro_async.StopRules`.
             on_progress: Called after each item with a :class:`~paypro_async.BatchProgress`.
 
@@ -338,12 +342,15 @@ class PayProClient(TrackingClient):
             limits=limits,
             stop=stop or StopRules(),
             on_progress=on_progress,
+            wait=wait,
+            wait_timeout=wait_timeout,
         )
         return Batch(
             payouts,
             engine=engine,
             prepare=self._intake.intent,
             options=options,
+            waiting=self._all_waiting(),
             running=self._batches,
             check=self._asking,
         )

@@ -74,12 +74,18 @@ class ItemStatus(StrEnum):
         return self in _ACCEPTED
 
     @property
+    def is_open(self) -> bool:
+        """Whether its end is still to come, and by itself: it is processing, unknown or missing."""
+        return self in _OPEN
+
+    @property
     def uncertain(self) -> bool:
         """Whether money may have moved although no answer says so: it is unknown, or waits for a person."""
         return self in _UNCERTAIN
 
 
 _ACCEPTED = (ItemStatus.SUCCEEDED, ItemStatus.PROCESSING)
+_OPEN = (ItemStatus.PROCESSING, ItemStatus.UNKNOWN, ItemStatus.MISSING)
 _UNCERTAIN = (ItemStatus.UNKNOWN, ItemStatus.MISSING, ItemStatus.REVIEW)
 _BY_STATE: Mapping[State, str] = MappingProxyType({State.NEW: "not_sent", State.SENDING: "unknown"})
 _STATES: Mapping[ItemStatus, State] = MappingProxyType({ItemStatus.of(state): state for state in State})
@@ -172,7 +178,7 @@ class BatchProgress(PlainData):
     Args:
         done: Items that have ended.
         in_flight: Items that hold a slot.
-        waiting: Items that wait for their next step and hold none.
+        waiting: Items that wait for their next step, or for their end, and hold none.
         counts: Ended items by status.
         elapsed: Seconds since the start.
     """
@@ -200,9 +206,10 @@ class BatchReport(PlainData):
         repeated: Items whose trade_no another item of the source has too. They are paid once and counted once, and
             this many are left out of all other numbers.
         reasons: What kept the platform from answering, and for how many items; twenty of them at most.
+        waited: Whether the batch was to wait until every item is final.
     """
 
-    also_told: ClassVar[tuple[str, ...]] = ("total", "accepted", "ok")
+    also_told: ClassVar[tuple[str, ...]] = ("total", "accepted", "open", "ok")
     counts: Mapping[ItemStatus, int]
     amounts: Mapping[ItemStatus, Decimal]
     codes: Mapping[str, int]
@@ -212,6 +219,7 @@ class BatchReport(PlainData):
     sent: int = 0
     repeated: int = 0
     reasons: Mapping[str, int] = field(factory=dict)
+    waited: bool = False
 
     @property
     def total(self) -> int:
@@ -224,14 +232,19 @@ class BatchReport(PlainData):
         return sum(count for status, count in self.counts.items() if status.accepted)
 
     @property
+    def open(self) -> int:
+        """Items whose end is still to come, unless a person decides it: processing, unknown or missing."""
+        return sum(count for status, count in self.counts.items() if status.is_open)
+
+    @property
     def rate(self) -> float:
         """Items that ended in a second, on average."""
         return self.total / self.elapsed if self.elapsed else 0.0
 
     @property
     def ok(self) -> bool:
-        """Whether every item was begun and is paid or processing."""
-        return self.stopped is None and self.accepted == self.total
+        """Whether every item was begun and is paid or processing; paid, if the batch was to wait for that."""
+        return self.stopped is None and self.accepted == self.total and not (self.waited and self.open)
 
 
 @define(kw_only=True, eq=False)
@@ -268,7 +281,7 @@ class BatchTally:
         if len(self.failures) < _SHOWN_FAILURES:
             self.failures.append(item)
 
-    def report(self, *, elapsed: float, stopped: str | None) -> BatchReport:
+    def report(self, *, elapsed: float, stopped: str | None, waited: bool = False) -> BatchReport:
         """The report so far."""
         return BatchReport(
             counts=MappingProxyType(dict(self.tally.counts)),
@@ -280,4 +293,5 @@ class BatchTally:
             sent=self.sent,
             repeated=self.repeated,
             reasons=MappingProxyType(dict(self.reasons)),
+            waited=waited,
         )

@@ -1,8 +1,10 @@
 """A batch as its caller holds it: await it, iterate over it, close it. Many payouts at one time, in constant memory."""
 
 import asyncio
+import math
 import warnings
 from collections.abc import AsyncIterator, Callable, Generator, Sized
+from decimal import Decimal
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -12,17 +14,19 @@ from attrs import evolve, frozen
 from paypro_async._core.intent import Intent
 from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, BatchTally, ItemStatus
 from paypro_async._core.stopping import StopRules, Watch
+from paypro_async.batch.final_rows import FinalRows
 from paypro_async.batch.job import Job, Worker
 from paypro_async.batch.numbers import Numbers
 from paypro_async.batch.scheduler import Scheduler
 from paypro_async.batch.source import Source
-from paypro_async.engine.limits import RECORDING_SECONDS, Limits
+from paypro_async.engine.limits import RECORDING_SECONDS, Limits, check_seconds
 from paypro_async.engine.payout import Engine
 from paypro_async.errors import ClientStateError, LedgerUnavailableError
 from paypro_async.ledger import BatchRecord
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 from paypro_async.runtime import end_task
+from paypro_async.tracking.waiting import Waiting
 
 __all__ = ["Batch", "BatchOptions"]
 
@@ -39,6 +43,12 @@ class BatchOptions:
     limits: Limits
     stop: StopRules
     on_progress: Callable[[BatchProgress], object] | None = None
+    wait: bool = False
+    wait_timeout: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.wait_timeout is not None:
+            check_seconds("wait_timeout", self.wait_timeout)
 
 
 class Batch:
@@ -46,6 +56,7 @@ class Batch:
 
     Args:
         prepare: Makes an intent of one item of *source* and its place in the batch; raises for one that is wrong.
+        waiting: What waits in the client for the ends of payouts.
         running: Where the batch enters itself while it runs.
         check: Raises if the client cannot be used, which may have come about since the batch was made.
 
@@ -62,6 +73,7 @@ class Batch:
         engine: Engine,
         prepare: Callable[..., Intent],
         options: BatchOptions,
+        waiting: Waiting,
         running: "dict[Batch, None]",
         check: Callable[[], object],
     ) -> None:
@@ -91,6 +103,10 @@ class Batch:
             watch=self._watch,
             scheduler=self._scheduler,
         )
+        self._final: FinalRows | None = None
+        if options.wait:
+            patience = math.inf if options.wait_timeout is None else options.wait_timeout
+            self._final = FinalRows(waiting=waiting, patience=patience, end=self._ended)
         self._runner: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._began = 0.0
@@ -113,7 +129,7 @@ class Batch:
     def report(self) -> BatchReport:
         """The report so far; complete once the batch has ended."""
         elapsed = self._elapsed if self._elapsed is not None else self._session.runtime.steady() - self._began
-        return self._tally.report(elapsed=elapsed, stopped=self._scheduler.stopped)
+        return self._tally.report(elapsed=elapsed, stopped=self._scheduler.stopped, waited=self._options.wait)
 
     @property
     def trouble(self) -> str | None:
@@ -140,7 +156,7 @@ class Batch:
         runner = self._runner
         if runner is None or runner.done():
             return
-        self._scheduler.cancel()
+        self._cancel()
         times = self._session.times
         drain = times.drain_of(self._options.limits.timeout)
         with anyio.CancelScope(shield=True):
@@ -168,6 +184,8 @@ class Batch:
                 "This batch has been started. Make a new one; payouts that are done are not repeated."
             )
         ended = self._scheduler.results = asyncio.Queue()
+        if self._final is not None:
+            self._final.keep_inputs = True
         runner = self._start()
         runner.add_done_callback(lambda _: ended.put_nowait(None))
         try:
@@ -196,7 +214,11 @@ class Batch:
             for job in self._scheduler.left_waiting():
                 # Each is in the ledger as what it is, and is counted as that.
                 self._end(job, self._worker.as_left(job))
+            if self._final is not None:
+                await self._wait_for(self._final)
         finally:
+            if self._final is not None:
+                self._final.leave()
             self._elapsed = self._session.runtime.steady() - self._began
             self._running.pop(self, None)
             self._numbers.close()
@@ -210,6 +232,13 @@ class Batch:
             beginning.cancel()  # The ledger does not answer, and nobody waits for it.
         elif await beginning and not self._tell_not_noted():
             await self._record(within=RECORDING_SECONDS, ended=True, whole=source.failure is None)
+
+    async def _wait_for(self, final: FinalRows) -> None:
+        if self._scheduler.cancelled:
+            final.give_up()
+        elif len(final):
+            logger.info("Batch %s waits until %d payouts are final", self._options.batch_id, len(final))
+        await final.run_out()
 
     def _tell_not_noted(self) -> bool:
         """Whether the ledger has failed the last payout: nobody waits once more for it then, to note the end."""
@@ -292,19 +321,31 @@ class Batch:
         sent = flight is not None and flight.sends > 0
         left = sent and item.status is not ItemStatus.NOT_SENT  # What was only tried was not sent.
         self._not_stored = _is_not_stored(item.error)
-        self._tally.add(item, job.intent.amount if job.intent else None, sent=left)
         if (
             why := self._watch.item(item, sent=sent, silence=flight.silence if flight is not None else None)
         ) is not None:
             self._scheduler.stop(why)
+        amount = job.intent.amount if job.intent else None
+        if self._final is not None and item.trade_no is not None and self._final.takes(item):
+            self._final.add(item.trade_no, item, amount, sent=left)
+            self._tell_progress()
+        else:
+            self._ended(item, amount, left)
+
+    def _ended(self, item: BatchItem, amount: Decimal | None, sent: bool) -> None:  # noqa: FBT001  as FinalRows calls it
+        """The item has ended for good."""
+        self._tally.add(item, amount, sent=sent)
         if self._scheduler.results is not None:
             self._scheduler.results.put_nowait(item)
+        self._tell_progress()
+
+    def _tell_progress(self) -> None:
         if self._options.on_progress is None:
             return
         progress = BatchProgress(
             done=self._tally.counts.total(),
             in_flight=len(self._scheduler.active),
-            waiting=self._scheduler.waiting,
+            waiting=self._scheduler.waiting + (len(self._final) if self._final is not None else 0),
             counts=MappingProxyType(dict(self._tally.counts)),
             elapsed=self._session.runtime.steady() - self._began,
         )
@@ -315,10 +356,15 @@ class Batch:
             logger.exception("The progress callback of a batch failed")
         except asyncio.CancelledError:
             logger.warning("The progress callback of batch %s has cancelled it.", self._options.batch_id)
-            self._scheduler.cancel()
+            self._cancel()
         except BaseException as error:  # noqa: BLE001  the program shall end: in order, and then the caller hears of it
             self._failure = self._failure or error
-            self._scheduler.cancel()
+            self._cancel()
+
+    def _cancel(self) -> None:
+        self._scheduler.cancel()
+        if self._final is not None:
+            self._final.give_up()
 
 
 def _is_not_stored(error: BaseException | None) -> bool:

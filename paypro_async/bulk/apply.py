@@ -46,6 +46,8 @@ class BatchSettings(TypedDict, total=False):
     timeout: float | None
     max_attempts: int | None
     refresh: bool
+    wait: bool
+    wait_timeout: float | None
     stop: StopRules | None
     on_progress: Callable[[BatchProgress], object] | None
 

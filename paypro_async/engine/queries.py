@@ -18,7 +18,7 @@ from paypro_async.ledger import Ledger, merge
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 
-__all__ = ["Queries"]
+__all__ = ["Queries", "check_trade_no"]
 
 T = TypeVar("T")
 
@@ -54,8 +54,7 @@ class Queries:
 
     async def query(self, trade_no: str, *, timeout: float, max_attempts: int) -> QueryResult:
         """Ask for one payout, within *timeout* seconds in all."""
-        if not is_trade_no(trade_no):
-            raise ConfigurationError("trade_no must be 1 to 64 characters of letters, digits, '-' and '_'.")
+        check_trade_no(trade_no)
         with self.session.closing:
             return await self._query(trade_no, timeout=timeout, max_attempts=max_attempts)
 
@@ -157,6 +156,16 @@ class Queries:
             return None
         self.session.news.tell(merged)
         return merged
+
+
+def check_trade_no(trade_no: object) -> None:
+    """Refuse what cannot be a trade number.
+
+    Raises:
+        ConfigurationError: If it cannot.
+    """
+    if not is_trade_no(trade_no):
+        raise ConfigurationError("trade_no must be 1 to 64 characters of letters, digits, '-' and '_'.")
 
 
 def _status(outcome: Outcome, entry: Entry | None) -> PayoutStatus | None:

@@ -9,12 +9,12 @@ from paypro_async._core.callback_body import CallbackBody
 from paypro_async._core.known import KnownPayout, PayoutChange
 from paypro_async._core.models import PayoutResult
 from paypro_async.engine.payout import Engine
-from paypro_async.ledger.patience import answer_within
+from paypro_async.engine.queries import check_trade_no
 from paypro_async.tracking.delivery import check_outbox
 from paypro_async.tracking.receiver import LATER, Receiver
 from paypro_async.tracking.reconcile import Reconciliation
 from paypro_async.tracking.reconcile_report import ReconcileReport, seconds_of
-from paypro_async.tracking.waiting import Waiting
+from paypro_async.tracking.waiting import Waiting, find, wait_until_final
 from paypro_async.tracking.watcher import Watch
 
 __all__ = ["TrackingClient"]
@@ -29,11 +29,55 @@ class TrackingClient(ABC):
     """What callbacks go through, if the client has been opened with a ledger; also when it is closed again."""
 
     _waiting: Waiting | None = None
-    """Those who wait, once somebody does."""
+    """The payouts that are waited for, once there was one."""
 
     @abstractmethod
     def _paying(self) -> Engine:
         """What payouts go through, if the client is open and has a ledger."""
+
+    def _all_waiting(self) -> Waiting:
+        engine = self._paying()
+        if self._waiting is None:
+            self._waiting = Waiting(engine.session, engine.recording.ledger)
+        return self._waiting
+
+    async def get(self, trade_no: str) -> KnownPayout | None:
+        """What the ledger holds of a payout; None if it is not there. The platform is not asked.
+
+        Raises:
+            LedgerUnavailableError: If the ledger cannot be read.
+            ConfigurationError: If the client has no ledger, or *trade_no* cannot be one.
+        """
+        engine = self._paying()
+        check_trade_no(trade_no)
+        with engine.session.closing:
+            return await find(engine.session, engine.recording.ledger, trade_no)
+
+    async def wait_until_final(self, trade_no: str, *, timeout: float | None = 600.0) -> PayoutResult:
+        """Wait until a payout is paid, failed or reversed, whoever learns it: a callback, a query, another process.
+
+        It sends nothing. All calls of one client share the looks into the ledger and the queries, which begin after
+        five seconds and become rare. One that is final already is returned at once, without a request. A payout that
+        succeeded may be reversed later all the same: ``on_change`` and :meth:`watch` tell.
+
+        Args:
+            trade_no: A payout that the ledger holds, made by this client or any other.
+            timeout: Seconds to wait in all; None for as long as it takes.
+
+        Returns:
+            The result, also of a payout that failed: ``raise_for_status()`` raises for that.
+
+        Raises:
+            NotFinalError: If the time is over; ``.payout`` is what the ledger holds of it.
+            ReviewRequiredError: As soon as only a person can decide.
+            PayoutNotFoundError: If the ledger holds no such payout.
+            LedgerUnavailableError: If the ledger could not be read in all that time.
+            ClientStateError: If the client is closed meanwhile.
+            ConfigurationError: If the client has no ledger, or *timeout* is no positive number.
+        """
+        waiting = self._all_waiting()
+        check_trade_no(trade_no)
+        return await wait_until_final(waiting, trade_no, timeout=timeout)
 
     async def receive_callback(self, body: CallbackBody) -> CallbackReply:
         """Verify one callback, store what it says, and say what to answer the platform.
@@ -59,44 +103,6 @@ class TrackingClient(ABC):
         if receiver is None or not receiver.is_closing:
             self._paying()
         return LATER if receiver is None or receiver.is_closing else await receiver.receive(body)
-
-    async def get(self, trade_no: str) -> KnownPayout | None:
-        """What the ledger holds of a payout, without a request to the platform; None if it is not there.
-
-        Raises:
-            LedgerUnavailableError: If the ledger cannot be read.
-            ConfigurationError: If the client has no ledger.
-        """
-        engine = self._paying()
-        ledger, session = engine.recording.ledger, engine.session
-        looking = ledger.get(session.platform.merchant_no, trade_no)
-        entry = await answer_within(session.times.timeout, ledger, looking)
-        return None if entry is None else KnownPayout.of(entry)
-
-    async def wait_until_final(self, trade_no: str, *, timeout: float = 300.0) -> PayoutResult:
-        """Wait until a payout is final, as a callback, a query or another process says, whichever is first.
-
-        What this client stores is heard of at once, what another process stores in a look that all waiting calls share,
-        and in between the platform is asked: after 5 seconds, then 10, 20, 40 and 60 seconds later, and once more
-        before the time is over. A payout that succeeded may still be reversed later, which ``on_change`` tells.
-
-        Args:
-            timeout: Seconds to wait.
-
-        Returns:
-            A result that ``is_final``; at once and without a request if it is final by now.
-
-        Raises:
-            NotFinalError: If it was not final when the time was over. It goes on all the same.
-            ReviewRequiredError: If only a person can decide what became of it.
-            PayoutNotFoundError: If the ledger holds no such payout.
-            LedgerUnavailableError: If the ledger cannot be read.
-            ClientStateError: If the client is closed meanwhile.
-        """
-        engine = self._paying()
-        if self._waiting is None:
-            self._waiting = Waiting(ledger=engine.recording.ledger, session=engine.session)
-        return await self._waiting.until_final(trade_no, timeout=timeout)
 
     def watch(self, *, trade_no: str | None = None) -> AsyncIterator[PayoutChange]:
         """Iterate over every change of a payout's status from now on, whichever process makes it.

@@ -82,6 +82,8 @@ _Seconds = click.FloatRange(0, min_open=True)
 @click.option("--adopt-duplicates", is_flag=True, default=None, help=_ADOPT)
 @click.option("--dry-run", is_flag=True, help="Check the file and send nothing.")
 @click.option("--refresh", is_flag=True, help="Ask for news of rows that are processing.")
+@click.option("--wait", is_flag=True, help="End only when every row is final, or waits for a person.")
+@click.option("--wait-timeout", type=_Seconds, metavar="S", help="Seconds to wait for that at most.  [default: 3600]")
 @click.option("--pay-again", is_flag=True, help="Pay rows although the ledger holds the same under other numbers.")
 @click.option("--skip-paid", is_flag=True, help="Leave such rows out, and pay the others.")
 @click.option("--paid-within", default=35.0, show_default=True, type=click.FloatRange(0), metavar="DAYS", help=_WITHIN)
@@ -103,10 +105,15 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
     \b
     Exit codes:
       0  all rows are accepted or paid       4  some rows failed or were not sent
-      1  something unexpected                5  unknown outcomes are left
+         (with --wait: all are paid)         5  unknown outcomes are left (with --wait:
+      1  something unexpected                   or rows are still processing)
       2  wrong usage or settings           130  interrupted
       3  the file is not valid; nothing was sent
     """  # noqa: D301  click wants the character itself, which a raw string cannot hold
+    if options["wait_timeout"] is None:
+        del options["wait_timeout"]
+    elif not options["wait"]:
+        raise click.UsageError("--wait-timeout says how long --wait waits; give --wait too.")
     url = _ledger(ledger)
     given = options.pop("result")
     to_stdout = str(given) == "-"

@@ -69,10 +69,16 @@ class Summary:
         if self.interrupted:
             return Exit.INTERRUPTED
         left = self.tally.counts.keys() | self.whole.left_out.counts.keys()
-        if any(status.uncertain for status in left):
+        if any(status.uncertain or (self.report.waited and status.is_open) for status in left):
             return Exit.UNKNOWN_LEFT
         all_accepted = all(status.accepted for status in left)
         return Exit.OK if all_accepted and self.report.stopped is None else Exit.SOME_FAILED
+
+    @property
+    def open_rows(self) -> int:
+        """Rows that were waited for in vain; none if it was not to wait."""
+        counts = self.tally.counts
+        return sum(counts[status] for status in counts if status.is_open) if self.report.waited else 0
 
     @property
     def stopped_by(self) -> str | None:
@@ -113,6 +119,8 @@ class Summary:
             },
             "codes": dict(self.whole.codes),
             "reasons": dict(self.whole.reasons),
+            "waited": self.report.waited,
+            "not_final": self.open_rows,
             "stopped": self.report.stopped,
             "stopped_by_code": self.stopped_by,
             "stopped_advice": _STOPPED.get(self.report.stopped) if self.report.stopped else None,
@@ -126,10 +134,15 @@ class Summary:
         """A small table and what to do."""
         lines = [self._news(), f"{self.tally.counts.total():>9,}  {self._money(self.tally.total)}  in the file"]
         lines += [
-            f"{self.tally.counts[status]:>9,}  {self._money(self.tally.amounts[status])}  {_said(status)}"
+            f"{self.tally.counts[status]:>9,}  {self._money(self.tally.amounts[status])}  {self._said(status)}"
             for status in ItemStatus
             if self.tally.counts[status]
         ]
+        if self.open_rows:
+            lines.append(
+                f"{_rows(self.open_rows)} {_were(self.open_rows)} not final when the waiting ended. Run the same "
+                "command again to go on waiting; it pays nothing twice."
+            )
         if self.whole.codes:
             codes = ", ".join(f"{code} ({_rows(rows)})" for code, rows in self.whole.codes.most_common(10))
             lines.append(f"Codes of what was not accepted: {codes}")
@@ -167,6 +180,12 @@ class Summary:
         """Rows and their money by status."""
         return self.whole.tally
 
+    def _said(self, status: ItemStatus) -> str:
+        advice = _ADVICE.get(status)
+        if status is ItemStatus.PROCESSING and self.report.waited:
+            advice = "run the same command again to go on waiting"
+        return f"{status}: {status.meaning}; {advice}" if advice else f"{status}: {status.meaning}"
+
     def _money(self, amount: Decimal) -> str:
         return f"{amount:>18,.2f} {self.currency}"
 
@@ -181,8 +200,3 @@ def _were(count: int) -> str:
 
 def _iso(at: datetime | None) -> str | None:
     return at.isoformat(timespec="seconds") if at else None
-
-
-def _said(status: ItemStatus) -> str:
-    advice = _ADVICE.get(status)
-    return f"{status}: {status.meaning}; {advice}" if advice else f"{status}: {status.meaning}"
