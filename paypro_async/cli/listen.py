@@ -14,6 +14,8 @@ import click
 from attrs import evolve, frozen
 
 from paypro_async._core.callback import verify_callback
+from paypro_async._core.callback_body import CallbackReading
+from paypro_async._core.platform_codes import Codes
 from paypro_async._core.signing import Signer
 from paypro_async.cli.answer import current_answer
 from paypro_async.cli.exits import Exit
@@ -87,7 +89,7 @@ def listen(port: int, path: str, host: str, forward: Target | None, as_json: boo
     """
     if forward is not None and forward.port == port and host in forward.hosts and forward.path == path:
         raise click.UsageError("--forward names the port that it listens on; name another one with --port.")
-    listener = _Listener(path=path, forward=forward, signers=_signers(), as_json=as_json)
+    listener = _Listener(path=path, forward=forward, checked=_Checked.from_environment(), as_json=as_json)
 
     async def serve() -> None:
         service = HttpService(host=host, port=port, connection=listener.connection, max_connections=_MAX_CONNECTIONS)
@@ -122,12 +124,23 @@ async def _until(stop: Stop, service: HttpService) -> None:
         one.result()
 
 
-def _signers() -> tuple[Signer, ...]:
-    if not (os.environ.get("PAYPRO_SECRET") or os.environ.get("PAYPRO_SECRET_FILE")):
-        return ()
-    # Where requests would go does not matter here, so it need not be said.
-    settings = client_settings(base_url="-", merchant_no="-")
-    return (settings["signer"], *settings.get("callback_signers", ()))
+@frozen(kw_only=True)
+class _Checked:
+    """What callbacks are checked with; without signers they are not."""
+
+    signers: tuple[Signer, ...] = ()
+    reading: CallbackReading | None = None
+    codes: Codes | None = None
+
+    @classmethod
+    def from_environment(cls) -> "_Checked":
+        """The secrets and codes that a client would have."""
+        if not (os.environ.get("PAYPRO_SECRET") or os.environ.get("PAYPRO_SECRET_FILE")):
+            return cls()
+        # Where requests would go does not matter here, so it need not be said.
+        settings = client_settings(base_url="-", merchant_no="-")
+        signers = (settings["signer"], *settings.get("callback_signers", ()))
+        return cls(signers=signers, reading=settings.get("callback_reading"), codes=settings.get("codes"))
 
 
 @frozen
@@ -153,10 +166,10 @@ class _Claims:
 class _Listener:
     """Answers callbacks and shows them."""
 
-    def __init__(self, *, path: str, forward: Target | None, signers: tuple[Signer, ...], as_json: bool) -> None:
+    def __init__(self, *, path: str, forward: Target | None, checked: _Checked, as_json: bool) -> None:
         self._path = path
         self._forward = forward
-        self._signers = signers
+        self._checked = checked
         self._as_json = as_json
         self._counts: Counter[str] = Counter()
 
@@ -175,7 +188,7 @@ class _Listener:
 
     def introduce(self, url: str) -> None:
         """Say where it listens, and what it does with what comes."""
-        if not self._signers:
+        if not self._checked.signers:
             note("PAYPRO_SECRET is not set, so no signature is checked.")
         if self._as_json:
             click.echo(json.dumps({"listening": url}))
@@ -204,10 +217,11 @@ class _Listener:
         return answer
 
     def _verdict(self, body: bytes) -> tuple[str, str | None]:
-        if not self._signers:
+        checked = self._checked
+        if not checked.signers:
             return "not checked", None
         try:
-            verify_callback(body, self._signers)
+            verify_callback(body, checked.signers, reading=checked.reading, codes=checked.codes)
         except CallbackError as error:
             wrong = isinstance(error, CallbackSignatureError)
             return "NOT VERIFIED" if wrong else "NOT READABLE", str(error)

@@ -75,6 +75,17 @@ async def test_it_shows_whose_callback_came_and_whether_it_is_genuine(terminal: 
     assert child.errors == "Received: 1 NOT READABLE, 1 NOT VERIFIED, 1 verified.\n"
 
 
+async def test_the_secret_of_before_is_good_as_long_as_it_is_set(terminal: Terminal) -> None:
+    """During a rotation both sign."""
+    async with (
+        listening(terminal, PAYPRO_SECRET="the-next-secret", PAYPRO_CALLBACK_SECRET=SECRET) as (child, url),
+        httpx.AsyncClient() as sender,
+    ):
+        for secret in (SECRET, "the-next-secret"):
+            assert (await sender.post(url, content=body_of(secret))).text == "OK"
+        assert [", verified, " in line for line in (await shown(child, 4))[2:]] == [True, True]
+
+
 async def test_without_a_secret_nothing_is_checked_and_it_says_so(terminal: Terminal) -> None:
     """It acknowledges all of it; and what would steer a terminal does not get there."""
     async with listening(terminal, PAYPRO_SECRET=None) as (child, url), httpx.AsyncClient() as sender:
