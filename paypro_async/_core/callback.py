@@ -21,7 +21,7 @@ from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, classify_order
 from paypro_async._core.plain_data import PlainData
 from paypro_async._core.platform_codes import ACCEPTED, Codes
-from paypro_async._core.secret import HiddenFields
+from paypro_async._core.secret import HiddenFields, HiddenText, hidden
 from paypro_async._core.signing import Signer, check_signer, matches
 from paypro_async._core.values import frozen
 from paypro_async._core.verdict import Verdict
@@ -133,6 +133,7 @@ def verify_callback(
         ConfigurationError: If a signer is none, or is one that must be waited for.
         TypeError: If *body* is neither bytes nor text.
     """
+    body = hidden(body)  # A traceback may show the variables of this frame.
     received = read_body(body, reading or CallbackReading())
     made = [_signature(signer, received.members) for signer in signers_of(signer_or_signers)]
     return callback_of(received, made, codes or _CODES)
@@ -187,7 +188,7 @@ def callback_of(received: CallbackSigned, signatures: Sequence[str], codes: Code
     )
 
 
-def _signature(signer: Signer, members: HiddenFields[str, str]) -> str:
+def _signature(signer: Signer, members: HiddenFields[str, str]) -> HiddenText:
     made: Any = signer.sign(members)
     if iscoroutine(made):
         made.close()  # or it would warn that nobody has awaited it
@@ -196,4 +197,4 @@ def _signature(signer: Signer, members: HiddenFields[str, str]) -> str:
             "The signer returned no text. One whose sign() must be waited for, as a vault's must, cannot be used in "
             "verify_callback: use client.receive_callback, which waits for it. Nothing was stored."
         )
-    return made
+    return HiddenText(made)

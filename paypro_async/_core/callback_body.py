@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from paypro_async._core.codec import NumberText, ReadingError, read_json
 from paypro_async._core.errors import CallbackPayloadError, CallbackSignatureError, ConfigurationError
-from paypro_async._core.secret import HiddenFields
+from paypro_async._core.secret import HiddenBytes, HiddenFields, HiddenText, hidden
 from paypro_async._core.values import frozen
 
 __all__ = [
@@ -94,35 +94,33 @@ def read_body(body: CallbackBody, reading: CallbackReading) -> CallbackSigned:
         CallbackSignatureError: If it has no signature.
         TypeError: If *body* is no body: the members that a framework has read, say.
     """
-    raw = _bytes(body)
-    if _is_form(raw):
-        if reading.forms == "refused":
-            raise _refused("its body is a form and no JSON", "forms='accepted'")
-        members = _form(raw)
-    else:
-        members = _json(raw)
+    raw = HiddenBytes(_bytes(hidden(body)))
+    del body  # A traceback may show the variables of this frame.
+    is_form = _is_form(raw)
+    if is_form and reading.forms == "refused":
+        raise _refused("its body is a form and no JSON", "forms='accepted'")
+    members = HiddenFields(_form(raw) if is_form else _json(raw))
     sign = members.pop("sign", None)
     if type(sign) is not str or not sign:
         raise CallbackSignatureError(
             "The callback has no signature: its member sign is missing or is no text. Nothing was stored. It is not "
             "from PayPro, or something on the way has changed it."
         )
-    signed = HiddenFields((name, text) for name, one in members.items() if (text := _text(name, one, reading)))
-    return CallbackSigned(signed, sign)
+    texts = HiddenFields((name, _text(name, members, reading)) for name in members)
+    return CallbackSigned(HiddenFields((name, text) for name, text in texts.items() if text), sign)
 
 
 def _bytes(body: Any) -> bytes:
+    raw: bytes
     if isinstance(body, str):
         if len(body) > LONGEST_CALLBACK:
             raise _too_long()
         try:
-            raw = body.encode()
+            raw = HiddenBytes(body.encode())
         except UnicodeEncodeError:
             raise _wrong("it holds half a character") from None
-    elif isinstance(body, bytes | bytearray | memoryview):
-        if memoryview(body).nbytes > LONGEST_CALLBACK:
-            raise _too_long()
-        raw = bytes(body)
+    elif isinstance(body, HiddenBytes):
+        raw = body
     else:
         raise TypeError(
             f"The body of a callback is given as {type(body).__name__}. Give the raw body of the request, as bytes or "
@@ -144,7 +142,7 @@ def _is_form(raw: bytes) -> bool:
 
 
 def _form(raw: bytes) -> dict[str, Any]:
-    text = raw.decode("ascii")
+    text = HiddenText(raw.decode("ascii"))
     if _BROKEN_ESCAPE.search(text):
         raise _wrong("an escape of its form is broken")
     try:
@@ -153,8 +151,9 @@ def _form(raw: bytes) -> dict[str, Any]:
         )
     except ValueError:
         raise _wrong("its body is no form that can be read") from None
-    members: dict[str, Any] = dict(pairs)
-    if len(members) != len(pairs):
+    members, count = HiddenFields[str, Any](pairs), len(pairs)
+    del pairs
+    if len(members) != count:
         raise _wrong("it says a thing twice")
     return members
 
@@ -173,17 +172,19 @@ def _json(raw: bytes) -> dict[str, Any]:
 _NAME = re.compile("[^=\x00-\x20\x7f\U00010000-\U0010ffff]{1,64}")
 
 
-def _text(name: str, value: Any, reading: CallbackReading) -> str | None:
-    """The text that was signed for *value*; None for nothing."""
+def _text(name: str, members: HiddenFields[str, Any], reading: CallbackReading) -> str | None:
+    """The text that was signed for the value of that name; None for nothing."""
     if not _NAME.fullmatch(name):
         raise _wrong("the name of a member is none that the platform can have given")
-    if type(value) is str:
-        return value
-    if type(value) is NumberText:
+    kind = type(members[name])
+    if kind is str:
+        text: str = members[name]
+        return text
+    if kind is NumberText:
         if reading.numbers == "refused":
             raise _refused("it holds a number that is not written as text", "numbers='as_written' or numbers='java'")
-        return value if reading.numbers == "as_written" else java_text(value)
-    if value is None:
+        return NumberText(members[name]) if reading.numbers == "as_written" else java_text(members[name])
+    if members[name] is None:
         return "null" if reading.nulls == "text" else None
     raise _wrong("the value of a member is neither text nor a number")
 

@@ -2,13 +2,13 @@
 
 A traceback may show the variables of its frames, a debugger and an error tracker do so, and a log prints what it is
 given. So what is secret is held by a :class:`Secret`; what only passes through, as an argument or as the fields of a
-payout, passes as one of the two others, which look like nothing.
+payout, passes as one of the others, which look like nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, NoReturn, Self, TypeVar
 
-__all__ = ["HiddenFields", "HiddenText", "Secret", "hidden"]
+__all__ = ["HiddenBytes", "HiddenFields", "HiddenText", "Secret", "hidden"]
 
 S = TypeVar("S")
 K = TypeVar("K")
@@ -62,6 +62,15 @@ class HiddenText(str):
         return f"<{len(self)} characters>"
 
 
+class HiddenBytes(bytes):
+    """Bytes whose ``repr`` shows only how many they are. What is made of them are plain bytes again."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
 class HiddenFields(dict[K, V]):
     """A dictionary whose ``repr`` shows only how many fields it has."""
 
@@ -76,10 +85,12 @@ class HiddenFields(dict[K, V]):
 
 
 def hidden(value: S) -> S:
-    """The same as one that hides, if it is a text or a mapping: for an argument of what others call."""
+    """The same as one that hides, if it is a text, bytes or a mapping: for an argument of what others call."""
     found: Any = value
     if isinstance(value, str):
         found = HiddenText(value)
+    elif isinstance(value, bytes | bytearray | memoryview):
+        found = HiddenBytes(value)
     elif isinstance(value, Mapping):
         found = HiddenFields(value)
     same: S = found

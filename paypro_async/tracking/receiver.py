@@ -31,6 +31,7 @@ from paypro_async._core.callback_body import (
 from paypro_async._core.callback_rules import Doubt, after_callback, confirmed
 from paypro_async._core.lifecycle import FINAL, Change, Entry, State
 from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.secret import HiddenText
 from paypro_async._core.signing import Signer
 from paypro_async._core.trade_no import is_trade_no
 from paypro_async._core.transitions import after_query
@@ -160,7 +161,7 @@ class Receiver:
                 failed = True
                 continue
             if isinstance(made, str):
-                signatures.append(made)
+                signatures.append(HiddenText(made))
             else:
                 logger.warning("A callback's signature could not be checked: the signer returned no text.")
                 failed = True

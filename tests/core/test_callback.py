@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import traceback
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -194,6 +195,33 @@ def test_what_is_no_callback_is_an_error_that_quotes_nothing(body: bytes, as_tex
     assert error.__cause__ is None
     assert "Nothing was stored" in str(error)
     assert not [value for value in MEMBERS.values() if len(value) > 3 and value in str(error)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        VALID.replace("SUCCESS", "someone else").encode(),
+        VALID[:-1],
+        BAD_BODIES["a name twice"],
+        BAD_BODIES["a number"],
+        callback(amount="", remark="invoice of Asha Rao"),
+        callback(amount="x", remark="invoice of Asha Rao"),
+        "status=0000&remark=Asha&remark=Rao&tradeNo=T1",
+        "status=0000&remark=%zz&tradeNo=T1&message=Asha",
+        bytearray(callback(raw={"x": "[]"}, remark="invoice of Asha Rao")),
+    ],
+)
+def test_a_traceback_with_variables_shows_neither_the_body_nor_the_right_signature(body: Any):
+    """Error trackers show the variables of each frame; the right signature would let a forger in."""
+    for reading in (None, FORMS):
+        error = refusal(body, reading)
+        frames = traceback.TracebackException.from_exception(error, capture_locals=True, compact=True).stack
+        shown = str([frame.locals for frame in frames if "paypro_async" in frame.filename])
+        assert "Asha" not in shown
+        assert "SUCCESS" not in shown
+        assert "1724740395968" not in shown
+        right = SIGNER.sign(MEMBERS | {"message": "someone else"})
+        assert right not in shown
 
 
 @pytest.mark.parametrize("as_null", [None, ""])
