@@ -80,7 +80,7 @@ async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int, kept: 
             await _until_told(sandbox)
         if not kept:
             _say("", "(This folder is removed at the end; --keep DIR keeps the files.)")
-        _say(f"5. The last ones are paid now. {receiver.answered:,} callbacks were received and answered with OK.")
+        _say(f"5. {receiver.answered:,} callbacks were received and answered with OK.")
         _say(f"6. The sandbox's books (GET {sandbox.base_url}/sandbox/books) against the ledger, row by row:")
         comparison = await compare(payer)
     seconds = time.monotonic() - began
@@ -104,7 +104,10 @@ async def _pay_twice(payer: Payer, booked: Callable[[], int], rows: int) -> tupl
         _say("", "It ended before it could be killed.")
     else:
         _say("", f"Killed with SIGKILL when {killed_at:,} of {rows:,} were booked, in the middle of its work.")
-    _say("4. The same command again: what is paid stays paid, what is unknown is asked about, the rest is paid.")
+    _say(
+        "4. The same command again: what is paid stays paid, what is unknown is asked about, the rest is paid.",
+        "With --wait, it ends when every row is final.",
+    )
     code, said = await payer.run()
     _say("", *(f"| {line}" for line in said.splitlines()[-_LAST_LINES:]))
     return code, killed_at

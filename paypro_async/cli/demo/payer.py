@@ -21,6 +21,7 @@ SECRET = "sandbox-secret"  # noqa: S105  opens nothing but the sandbox
 _IP_ADDRESS = "127.0.0.1"
 _SETTLE_AFTER = 2  # seconds; longer than the sandbox's lag, a request's time-out and the send deadline together
 _WATCH_SECONDS = 0.005
+_WAIT_TIMEOUT = 60  # seconds for callbacks and questions to tell of every end
 
 
 @frozen(kw_only=True)
@@ -63,17 +64,17 @@ class Payer:
         return booked()
 
     async def run(self) -> tuple[int, str]:
-        """Pay until the process ends by itself; its exit code, and all that it said."""
-        async with self._started() as (process, said):
+        """Pay and wait until every row is final and the process ends by itself; its exit code, and all that it said."""
+        async with self._started("--wait", "--wait-timeout", str(_WAIT_TIMEOUT)) as (process, said):
             output, _ = await asyncio.shield(said)  # the end of the process is waited for after a Ctrl-C, too
         return process.returncode or 0, output.decode(errors="replace")
 
     @asynccontextmanager
     async def _started(
-        self,
+        self, *options: str
     ) -> AsyncIterator[tuple[asyncio.subprocess.Process, "asyncio.Future[tuple[bytes, bytes]]"]]:
         command = [sys.executable, "-m", "paypro_async", "batch", str(self.sample)]
-        command += ["--ledger", str(self.ledger), "--settle-after", str(_SETTLE_AFTER)]
+        command += ["--ledger", str(self.ledger), "--settle-after", str(_SETTLE_AFTER), *options]
         process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=self._environment())
         said = asyncio.ensure_future(process.communicate())
         try:
