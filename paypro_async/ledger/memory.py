@@ -186,7 +186,7 @@ class MemoryLedger:
         return [self._aged(record) for record in found[:limit]]
 
     async def reconciled_to(self, merchant_no: str) -> str:
-        """The trade number up to which the last reconciliation came that had not the time for all; else empty."""
+        """Where the last reconciliation stopped that had not the time for all (list, number); else empty."""
         return self._reconciled.get(merchant_no, "")
 
     async def note_reconciled(self, merchant_no: str, trade_no: str) -> None:

@@ -118,16 +118,11 @@ class Reconciliation:
             return await self._run()
 
     async def _run(self) -> ReconcileReport:
-        ledger, runtime = self.recording.ledger, self.recording.session.runtime
+        runtime = self.recording.session.runtime
         began = runtime.steady()
         if self.deadline is not None:
             self._deadline = began + self.deadline
-        # What was refused within the last day is looked at once more: the order may have been taken all the same. And
-        # what a person has decided not to be paid, for some days.
-        for pages in (ledger.recent_refusals, getattr(ledger, "decided_failures", None)):
-            if pages is not None:
-                await self._all(pages)
-        await self._all_open()
+        await self._all_lists()
         report = self._counts.report(elapsed=runtime.steady() - began, ended=self._ended)
         logger.info(
             "Reconciled in %.1f s: %d asked about, %d changed, %d still unknown, %d missing, %d for a person, %d "
@@ -139,17 +134,35 @@ class Reconciliation:
             logger.warning("%d payout(s) could not be asked about, and stay what they are: %s", count, why)
         return report
 
-    async def _all_open(self) -> None:
-        """Ask about all that is open, beginning where the last run had to stop."""
+    async def _all_lists(self) -> None:
+        """Ask about all that is to be asked about, beginning where the last run had to stop."""
         ledger, merchant_no = self.recording.ledger, self.recording.session.platform.merchant_no
-        note = getattr(ledger, "note_reconciled", None)
-        read = getattr(ledger, "reconciled_to", None)
-        begin = "" if read is None else await self._answer(read(merchant_no))
-        after = await self._all(ledger.open_entries, after=begin)
-        if after is None and begin:
-            after = await self._all(ledger.open_entries, until=begin)
-        if note is not None and (after or "") != begin:
-            await self._answer(note(merchant_no, after or ""))
+        # What was refused within the last day is looked at once more: the order may have been taken all the same. And
+        # what a person has decided not to be paid, for some days.
+        lists = {
+            "refused": ledger.recent_refusals,
+            "decided": getattr(ledger, "decided_failures", None),
+            "open": ledger.open_entries,
+        }
+        note, read = getattr(ledger, "note_reconciled", None), getattr(ledger, "reconciled_to", None)
+        stored = "" if read is None else await self._answer(read(merchant_no))
+        begin, _, number = stored.rpartition(" ")
+        if begin not in lists:
+            begin, number = "refused", ""
+        names, place = list(lists), list(lists).index(begin)
+        stopped = ""
+        for name, after, until in [
+            (begin, number, None),
+            *((other, "", None) for other in names[place + 1 :] + names[:place]),
+            *([(begin, "", number)] if number else []),
+        ]:
+            pages = lists[name]
+            came = None if pages is None else await self._all(pages, after=after, until=until)
+            if came is not None:
+                stopped = f"{name} {came}"
+                break
+        if note is not None and stopped != stored:
+            await self._answer(note(merchant_no, stopped))
 
     async def _all(
         self, pages: Callable[..., Awaitable[list[Entry]]], *, after: str = "", until: str | None = None
@@ -174,10 +187,15 @@ class Reconciliation:
                 if (entry.state is not State.NEW or entry.asks_first) and entry.age >= self.older_than
             ]
             await self._page(cases)
+            over = self._left() <= 0
             for case in cases:
-                self._count(case)
+                # What the run did not get to is in none of the numbers.
+                if not over or case.was_asked or case.entry.state is not case.before:
+                    self._count(case)
             if (left := next((case for case in cases if not case.was_asked), None)) and self._left() <= 0:
-                after = max((one.trade_no for one in page if one.trade_no < left.entry.trade_no), default=after)
+                # By place, and not by comparison: a database may sort letters in another way than Python.
+                place = next(number for number, one in enumerate(page) if one.trade_no == left.entry.trade_no)
+                after = page[place - 1].trade_no if place else after
                 break
             after = page[-1].trade_no
         self._ended = False
@@ -225,15 +243,8 @@ class Reconciliation:
         """Ask about one payout and store what is said; whether to ask again."""
         session, entry = self.recording.session, case.entry
         runtime = session.runtime
-        if case.give_up is None:
-            case.give_up = runtime.steady() + session.times.timeout
-        deadline = min(case.give_up, self._deadline)
-        if not await self._turn(deadline):
+        if (deadline := await self._admit(case)) is None:
             return False
-        # The first question of all is not held back.
-        if self._asked and not await session.may_try_again(deadline=deadline):
-            return False
-        self._asked = True
         settled = session.policy.settled(self._age(case, runtime.steady()), session.policy.window(entry))
         outcome = await session.platform.query(entry.trade_no, entry=entry, timeout=self._patience(deadline))
         if outcome.verdict is Verdict.QUESTION_REFUSED:
@@ -264,7 +275,21 @@ class Reconciliation:
             return False
         return self._await_the_next(case)
 
-    async def _turn(self, deadline: float) -> bool:
+    async def _admit(self, case: _Case) -> float | None:
+        """Wait until it may be asked about; the moment by which an answer must be there, None if it is too late."""
+        session, now = self.recording.session, self.recording.session.runtime.steady
+        if not await self._turn():
+            return None
+        if case.give_up is None:
+            case.give_up = now() + session.times.timeout
+        deadline = min(case.give_up, self._deadline)
+        # The first question of all is not held back.
+        if deadline <= now() or (self._asked and not await session.may_try_again(deadline=deadline)):
+            return None
+        self._asked = True
+        return deadline
+
+    async def _turn(self) -> bool:
         """Wait for the next turn of the rate; False if there is none in time."""
         if self.rate is None:
             return True
@@ -276,7 +301,9 @@ class Reconciliation:
             first = session.runtime.steady() + turns.first
             self._turns.extend(first + number * spacing for number in range(turns.count))
         at = self._turns.popleft()
-        if at >= deadline:
+        if at >= self._deadline:
+            # No question can be asked any more, so the run is over here: else it would pass over all the others.
+            self._deadline = min(self._deadline, session.runtime.steady())
             return False
         await session.closing.sleep(max(0.0, at - session.runtime.steady()))
         return True

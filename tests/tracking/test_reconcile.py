@@ -349,3 +349,44 @@ async def test_spans_that_make_no_sense_are_refused():
         for wrong in ({"older_than": -1}, {"older_than": float("nan")}, {"deadline": 0}, {"rate": 0}, {"rate": True}):
             with pytest.raises(ConfigurationError):
                 await client.reconcile(**wrong)
+
+
+@virtual_time
+async def test_no_payout_starves_when_the_rate_ends_before_the_deadline():
+    """A run whose next turn comes after its deadline is over there: what it did not get to is next, and uncounted."""
+    ledger, transport = a_ledger(), Scripted(payouts=PROCESSING, queries=order("0015"))
+    async with scripted_client(transport, ledger=ledger) as client:
+        await client.batch_payout(payouts(7))
+        asked: list[str] = []
+        for _ in range(4):
+            freeze(60)
+            del transport.log[:]
+            report = await client.reconcile(concurrency=1, rate=0.5, deadline=5)
+            asked += [sent.fields["tradeNo"] for sent in transport.queries]
+            assert (report.unanswered, report.checked) == (0, len(transport.queries))
+    assert {f"T{number}" for number in range(7)} <= set(asked)
+
+
+@virtual_time
+async def test_refused_payouts_do_not_starve_the_open_ones():
+    """Every list is gone on with where the last run stopped, and not begun again each time."""
+    ledger, transport = a_ledger(), Scripted(payouts=LOST, queries=order("0015"))
+    async with scripted_client(Scripted(payouts=PROCESSING), ledger=ledger) as client:
+        await client.batch_payout(payouts(8))
+        for number in range(4):
+            entry = (await ledger.get_many(MERCHANT_NO, [f"T{number}"]))[f"T{number}"]
+            assert entry.state is State.PROCESSING
+    async with scripted_client(transport, ledger=ledger) as client:
+        first = ledger.open_entries
+
+        async def refused(merchant_no: str, *, after: str = "", limit: int = 1000) -> Any:
+            return [one for one in await first(merchant_no, after=after, limit=limit) if one.trade_no < "T4"]
+
+        async def opened(merchant_no: str, *, after: str = "", limit: int = 1000) -> Any:
+            return await first(merchant_no, after=max(after, "T3"), limit=limit)
+
+        ledger.recent_refusals, ledger.open_entries = refused, opened  # type: ignore[method-assign]
+        for _ in range(6):
+            freeze(60)
+            await client.reconcile(concurrency=1, rate=0.5, deadline=5)
+    assert {sent.fields["tradeNo"] for sent in transport.queries} == {f"T{number}" for number in range(8)}

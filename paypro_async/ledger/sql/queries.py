@@ -182,7 +182,7 @@ def decided_failures(connection: Connection, merchant_no: str, *, after: str, li
 
 
 def reconciled_to(connection: Connection, merchant_no: str) -> str:
-    """The trade number up to which the last reconciliation came that had not the time for all; else empty."""
+    """Where the last reconciliation stopped that had not the time for all (list, number); else empty."""
     query = select(account.c.reconciled_to).where(account.c.merchant_no == merchant_no)
     return connection.execute(query).scalar() or ""
 

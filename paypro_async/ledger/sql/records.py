@@ -56,7 +56,7 @@ class SqlRecords(ABC):
         )
 
     async def reconciled_to(self, merchant_no: str) -> str:
-        """The trade number up to which the last reconciliation came that had not the time for all; else empty."""
+        """Where the last reconciliation stopped that had not the time for all (list, number); else empty."""
         return await self.read(lambda connection: queries.reconciled_to(connection, merchant_no))
 
     async def note_reconciled(self, merchant_no: str, trade_no: str) -> None:
