@@ -39,6 +39,8 @@ EXTRAS = ".[cli,fastapi,httpx2,postgres]"
 MEET_DEPENDENCIES = [
     "tests/core/test_codec.py",
     "tests/core/test_errors.py",
+    "tests/core/test_plain_data.py",
+    "tests/integrations",
     "tests/transport",
     "tests/sandbox",
     "tests/ledger/test_move.py",
@@ -141,7 +143,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a reference that leads nowhere is an error."""
-    session.install(".[cli]", *DOCS_TOOLS)
+    session.install(".[cli,fastapi]", *DOCS_TOOLS)
     session.run("sphinx-build", "-n", "-W", "-E", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 

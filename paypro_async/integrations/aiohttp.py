@@ -23,8 +23,8 @@ from paypro_async.integrations.receiving import (
 
 try:
     from aiohttp import web
-except ImportError as error:
-    raise ImportError("aiohttp is not installed: pip install 'paypro-async[aiohttp]'") from error
+except ImportError as _error:
+    raise ImportError("aiohttp is not installed: pip install 'paypro-async[aiohttp]'") from _error
 
 __all__ = ["CLIENT", "callback_handler", "client_context", "client_of"]
 

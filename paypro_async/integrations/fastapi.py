@@ -20,8 +20,8 @@ from paypro_async.integrations.receiving import BODY_SECONDS, MAX_BODY, ClientFo
 try:
     from fastapi import APIRouter, Depends
     from fastapi.requests import HTTPConnection
-except ImportError as error:
-    raise ImportError("FastAPI is not installed: pip install 'paypro-async[fastapi]'") from error
+except ImportError as _error:
+    raise ImportError("FastAPI is not installed: pip install 'paypro-async[fastapi]'") from _error
 
 from paypro_async.integrations.starlette import client_lifespan
 

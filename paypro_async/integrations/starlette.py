@@ -16,8 +16,8 @@ from paypro_async.integrations.receiving import BODY_SECONDS, MAX_BODY, ClientFo
 try:
     from starlette.requests import HTTPConnection
     from starlette.routing import Route
-except ImportError as error:
-    raise ImportError("Starlette is not installed: pip install 'paypro-async[starlette]'") from error
+except ImportError as _error:
+    raise ImportError("Starlette is not installed: pip install 'paypro-async[starlette]'") from _error
 
 __all__ = ["callback_route", "client_lifespan", "client_of"]
 

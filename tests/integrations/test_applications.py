@@ -73,6 +73,7 @@ async def test_an_own_lifespan_runs_while_the_client_is_open_and_its_state_stays
     assert answer == b"7 True"
     assert seen == [("began", True), ("ends", True)]
     assert not is_open(client)
+    assert not hasattr(app.state, "paypro")
 
 
 async def test_an_endpoint_of_fastapi_is_given_the_client_also_in_a_router_and_a_mounted_application():
