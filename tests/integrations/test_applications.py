@@ -67,10 +67,12 @@ async def test_an_own_lifespan_runs_while_the_client_is_open_and_its_state_stays
     async def mine(request: StarletteRequest) -> PlainTextResponse:
         return PlainTextResponse(f"{request.state.mine} {module.client_of(request) is client}")
 
-    app = Starlette(routes=[Route("/mine", mine)], lifespan=module.client_lifespan(client, own))
+    inner = Mount("/inner", Starlette(routes=[Route("/mine", mine)]))
+    app = Starlette(routes=[Route("/mine", mine), inner], lifespan=module.client_lifespan(client, own))
     async with under_uvicorn(app) as served:
-        _, _, answer = await exchange(served.port, request("/mine", b"", method="GET", length=False))
-    assert answer == b"7 True"
+        for path in ("/mine", "/inner/mine"):
+            _, _, answer = await exchange(served.port, request(path, b"", method="GET", length=False))
+            assert (path, answer) == (path, b"7 True")
     assert seen == [("began", True), ("ends", True)]
     assert not is_open(client)
     assert not hasattr(app.state, "paypro")
