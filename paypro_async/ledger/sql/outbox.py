@@ -14,7 +14,20 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, text, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from paypro_async._core.bounds import LONGEST, cut
@@ -196,7 +209,7 @@ def _steps(connection: Connection, after: Cursor, limit: int) -> tuple[Sequence[
     query = select(behind)
     if after.gaps:
         # One statement, and so one moment: a step that fills a gap comes before a later one of the same payout.
-        query = union_all(query, select(event).where(event.c.id.in_(list(after.gaps))))  # type: ignore[assignment]
+        query = union_all(query, select(event).where(_fills(after.gaps)))  # type: ignore[assignment]
     rows = sorted(connection.execute(query), key=lambda row: row.id)
     position = max([after.position, *(row.id for row in rows)])
     found = {row.id for row in rows}
@@ -205,6 +218,11 @@ def _steps(connection: Connection, after: Cursor, limit: int) -> tuple[Sequence[
         missed = [n for n in range(max(after.position + 1, position - _MOST_GAPS), position) if n not in found]
         gaps |= dict.fromkeys(missed, _next_transaction(connection)) if missed else {}
     return rows, Cursor(position=position, gaps=gaps)
+
+
+def _fills(gaps: Mapping[int, str]) -> ColumnElement[bool]:
+    """The gaps as one value: a statement takes no more than 65,535 of them, and a long transaction keeps all alive."""
+    return event.c.id == func.any(cast(literal(list(gaps), postgresql.ARRAY(BigInteger)), postgresql.ARRAY(BigInteger)))
 
 
 def _alive(connection: Connection, gaps: Mapping[int, str]) -> Mapping[int, str]:

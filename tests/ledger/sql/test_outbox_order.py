@@ -153,6 +153,15 @@ async def test_a_jump_of_the_sequence_keeps_no_number_for_each(
     assert len((await consumer(ledger))[1]) <= 50
 
 
+async def test_more_gaps_than_a_statement_takes_values_hold_nothing_up(ledger: SqlLedger):
+    """Many groups were rolled back while somebody's long transaction was open."""
+    await ledger.register(MERCHANT, NAME)
+    gaps = json.dumps({str(number): "3" for number in range(1_000_000, 1_070_000)})
+    await ledger.write(lambda connection: connection.exec_driver_sql("UPDATE consumer SET gaps = %s", (gaps,)))
+    await ledger.claim(intent("T2"))
+    assert [one.change.trade_no for one in await take(ledger)] == ["T2"]
+
+
 async def test_processes_that_take_at_one_time_share_and_wait_for_none(make: Make, url: str, ledger: SqlLedger):
     """Every change is lent once, and of one payout one at a time."""
     await ledger.register(MERCHANT, NAME)
