@@ -12,12 +12,14 @@ from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger.admin.records import raw
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
-from paypro_async.ledger.sql.schema import account, clock, event, payout
+from paypro_async.ledger.sql.schema import account, clock, delivery, event, payout
 from paypro_async.ledger.sql.triggers import missing_triggers
 
 __all__ = ["Finding", "findings"]
 
 _DELETED = "EVENT_WITHOUT_PAYOUT", "it has a history, and no payout: it was deleted, and could be paid again"
+
+_NO_STEP = "CHANGE_WITHOUT_STEP", "a change of it waits to be told, and its history has no such step: it is never told"
 
 
 @frozen(kw_only=True)
@@ -51,6 +53,8 @@ async def findings(ledger: SqlLedger) -> AsyncIterator[Finding]:
         for merchant_no in await ledger.read(_merchants):
             async for found in _payouts(ledger, merchant_no):
                 yield found
+        for merchant_no, trade_no in await ledger.read(_untellable):
+            yield _finding(merchant_no, trade_no, _NO_STEP)
     except LedgerUnavailableError as error:
         yield Finding(code="UNREADABLE", message=str(error))
 
@@ -81,6 +85,16 @@ def _whole(connection: Connection) -> list[tuple[str, str]]:
 def _merchants(connection: Connection) -> list[str]:
     all_of_them = union(select(payout.c.merchant_no), select(event.c.merchant_no), select(account.c.merchant_no))
     return sorted(str(merchant_no) for (merchant_no,) in connection.execute(all_of_them))
+
+
+def _untellable(connection: Connection) -> list[tuple[str, str]]:
+    """Payouts with a change that waits and is no step of their history; a page of them is enough to know."""
+    same = [delivery.c[name] == event.c[name] for name in ("merchant_no", "trade_no")]
+    step = select(event.c.id).where(event.c.id == delivery.c.event_id, *same).exists()
+    query = select(delivery.c.merchant_no, delivery.c.trade_no).where(~step).distinct().limit(PAGE)
+    return [
+        (merchant_no, trade_no) for merchant_no, trade_no in connection.execute(query.order_by(*query.selected_columns))
+    ]
 
 
 def _page(merchant_no: str, after: str) -> Callable[[Connection], tuple[list[Finding], str | None]]:

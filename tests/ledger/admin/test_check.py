@@ -210,3 +210,18 @@ async def test_a_large_ledger_is_checked_in_little_memory(database_url: str):
     assert peak < 12_000_000
     if database_url.startswith("sqlite:"):
         assert rows(file_of(database_url), "SELECT count(*) FROM payout") == [(8_000,)]
+
+
+async def test_a_change_that_can_never_be_told_is_found(sound: str):
+    ledger = SqlLedger(sound)
+    await ledger.open(ACCOUNT)
+    await ledger.register(MERCHANT, "mails")
+    await ledger.move(change(State.SUCCEEDED, "T7"))
+    assert len(await ledger.take(MERCHANT, "mails", owner="one", limit=1, seconds=60)) == 1
+    await ledger.aclose()
+    assert await found_in(sound) == []
+    await ledger.open(ACCOUNT)
+    of_another = "UPDATE delivery SET trade_no = 'T6'"
+    await ledger.write(lambda connection: connection.exec_driver_sql(of_another))
+    await ledger.aclose()
+    assert [(one.code, one.trade_no) for one in await found_in(sound)] == [("CHANGE_WITHOUT_STEP", "T6")]
