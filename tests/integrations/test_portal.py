@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import textwrap
@@ -125,6 +126,22 @@ def test_a_handler_cannot_call_the_portal_that_runs_it(sandbox: Sandbox, tmp_pat
             paypro.call(ask)
 
 
+def test_an_interrupt_ends_the_wait_and_not_the_payout(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Ctrl-C while the main thread waits: the payout goes on in the portal's thread, and is stored."""
+    paid = threading.Event()
+
+    async def pay(client: PayProClient) -> None:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        await client.payout({**FIELDS, "trade_no": "T1"})
+        paid.set()
+
+    with portal(sandbox, tmp_path) as paypro:
+        with pytest.raises(KeyboardInterrupt):
+            paypro.call(pay)
+        assert paid.wait(20)
+        assert paypro.call(lambda client: client.get("T1")).status.value == "processing"
+
+
 def run(code: str, sandbox: Sandbox, folder: Path) -> str:
     start = "import os, sys\nfrom paypro_async import *\nfrom paypro_async.integrations.portal import ClientPortal\n"
     start += f"FIELDS = {dict(PAYEE)!r}\npaypro = ClientPortal(PayProClient.from_env)\n"
@@ -140,6 +157,7 @@ def run(code: str, sandbox: Sandbox, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.trial
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 def test_a_forked_child_is_told_so_and_does_not_wait_for_ever(sandbox: Sandbox, tmp_path: Path) -> None:
     """What was opened before the fork is refused in the child, whose end leaves the parent's client open."""
@@ -162,6 +180,7 @@ def test_a_forked_child_is_told_so_and_does_not_wait_for_ever(sandbox: Sandbox, 
     assert shown.endswith("processing\n")
 
 
+@pytest.mark.trial
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
 def test_a_portal_made_before_a_fork_is_opened_after_it(sandbox: Sandbox, tmp_path: Path) -> None:
     """As under a server that loads the application and then forks."""
@@ -183,6 +202,7 @@ def test_a_portal_made_before_a_fork_is_opened_after_it(sandbox: Sandbox, tmp_pa
     assert len(sandbox.books.bookings) == 1
 
 
+@pytest.mark.trial
 def test_an_end_without_close_neither_hangs_nor_loses_a_payout(sandbox: Sandbox, tmp_path: Path) -> None:
     """The program ends while a thread of its own still pays; what it paid is in the ledger."""
     run(
