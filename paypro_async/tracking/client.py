@@ -10,7 +10,6 @@ from paypro_async._core.known import KnownPayout, PayoutChange
 from paypro_async._core.models import PayoutResult
 from paypro_async.engine.payout import Engine
 from paypro_async.engine.queries import check_trade_no
-from paypro_async.tracking.delivery import check_outbox
 from paypro_async.tracking.receiver import LATER, Receiver
 from paypro_async.tracking.reconcile import Reconciliation
 from paypro_async.tracking.reconcile_report import ReconcileReport, seconds_of
@@ -117,7 +116,7 @@ class TrackingClient(ABC):
             ConfigurationError: If the client has no ledger, or one that tells nobody of changes.
         """
         engine = self._paying()
-        return Watch(check_outbox(engine.recording.ledger), engine.session, trade_no=trade_no)
+        return Watch(engine.recording.ledger, engine.session, trade_no=trade_no)
 
     async def reconcile(
         self,

@@ -17,7 +17,7 @@ import secrets
 from collections.abc import Awaitable
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from attrs import define, field, frozen
 
@@ -34,6 +34,8 @@ from paypro_async.log import logger
 from paypro_async.runtime import Runtime
 
 __all__ = ["Delivery", "Listener", "check_outbox"]
+
+T = TypeVar("T")
 
 AT_ONE_TIME = 16
 """How many changes are handled at one time, each of another payout."""
@@ -118,7 +120,7 @@ class Delivery:
     """Tells one handler, together with all processes whose consumer has the same name.
 
     Args:
-        outbox: The ledger.
+        outbox: The ledger, and *ledger* the same; each of its answers is waited for so many seconds (*patience*).
         merchant_no: Whose payouts.
         consumer: The name under which the ledger remembers what was told.
         handler: Awaited with each change.
@@ -127,6 +129,8 @@ class Delivery:
     """
 
     outbox: Outbox
+    ledger: Ledger
+    patience: float
     merchant_no: str
     consumer: str
     handler: OnChange
@@ -151,14 +155,15 @@ class Delivery:
             return None
         delivery = cls(
             outbox=check_outbox(ledger),
+            ledger=ledger,
+            patience=session.times.timeout,
             merchant_no=session.platform.merchant_no,
             consumer=listener.consumer,
             handler=listener.handler,
             news=session.news,
             runtime=session.runtime,
         )
-        registering = delivery.outbox.register(delivery.merchant_no, delivery.consumer)
-        await answer_within(session.times.timeout, ledger, registering)
+        await delivery._answer(delivery.outbox.register(delivery.merchant_no, delivery.consumer))
         return delivery
 
     def start(self) -> None:
@@ -174,21 +179,23 @@ class Delivery:
         # A handler that closes the client cannot be waited for: it waits for this itself.
         inside, number = _inside.get() or (None, 0)
         others = [task for one, task in self._running.items() if (self, one) != (inside, number)]
+        if self._task is not None:
+            await asyncio.wait([self._task], timeout=_ENDING_SECONDS)
+            self._task.cancel()
         if others:
             _, late = await asyncio.wait(others, timeout=_ENDING_SECONDS)
             for task in late:
                 task.cancel()
             if late:
                 await asyncio.wait(late, timeout=_ENDING_SECONDS / 10)
-        if self._task is not None:
-            await asyncio.wait([self._task], timeout=_ENDING_SECONDS)
-            self._task.cancel()
         if self._handled:
             await self._patiently(
                 self.outbox.told(self.merchant_no, self.consumer, tuple(self._handled), owner=self._owner)
             )
         if left := list(self._running):
-            await self._patiently(self._keep(left, 0.0))
+            await self._patiently(
+                self.outbox.keep(self.merchant_no, self.consumer, left, owner=self._owner, seconds=0.0)
+            )
 
     def _hear(self, _: Entry) -> None:
         self._wake.set()
@@ -224,8 +231,8 @@ class Delivery:
     async def _step(self) -> int:
         """Store what was handled, and begin with what is due; how many those are."""
         if handled := tuple(self._handled):
-            await self.outbox.told(self.merchant_no, self.consumer, handled, owner=self._owner)
-            self._forget(handled)
+            await self._answer(self.outbox.told(self.merchant_no, self.consumer, handled, owner=self._owner))
+            del self._handled[: len(handled)]  # Others may have ended while that was stored.
         now = self.runtime.steady()
         if self._running and now - self._renewed_at > _RENEW_SECONDS:
             await self._keep(list(self._running), _LEASE_SECONDS)
@@ -233,9 +240,12 @@ class Delivery:
         free = AT_ONE_TIME - len(self._running)
         if self._stopping or free <= 0:
             return 0
-        lent = await self.outbox.take(
-            self.merchant_no, self.consumer, owner=self._owner, limit=free, seconds=_LEASE_SECONDS
+        lent = await self._answer(
+            self.outbox.take(self.merchant_no, self.consumer, owner=self._owner, limit=free, seconds=_LEASE_SECONDS)
         )
+        if self._has_to_stop():
+            await self._keep([one.number for one in lent], 0.0)
+            return 0
         if not self._running:
             self._renewed_at = now
         for one in lent:
@@ -243,9 +253,8 @@ class Delivery:
                 self._running[one.number] = asyncio.ensure_future(self._tell(one))
         return len(lent)
 
-    def _forget(self, handled: tuple[int, ...]) -> None:
-        # Others may have ended while that was stored.
-        del self._handled[: len(handled)]
+    def _has_to_stop(self) -> bool:
+        return self._stopping
 
     def _look(self, idle: int) -> float:
         """Seconds until the next look, after so many that found nothing: processes should not look all at one time."""
@@ -284,7 +293,10 @@ class Delivery:
             self._wake.set()
 
     async def _give_back(self, lent: Lent) -> None:
-        await self._patiently(self._keep([lent.number], 0.0))
+        numbers = [lent.number]
+        await self._patiently(
+            self.outbox.keep(self.merchant_no, self.consumer, numbers, owner=self._owner, seconds=0.0)
+        )
 
     async def _failed(self, lent: Lent, why: str, error: Exception | None = None) -> None:
         """Let it come again later, or park it after too many tries."""
@@ -316,11 +328,17 @@ class Delivery:
         )
 
     async def _keep(self, numbers: list[int], seconds: float) -> None:
-        await self.outbox.keep(self.merchant_no, self.consumer, numbers, owner=self._owner, seconds=seconds)
+        await self._answer(
+            self.outbox.keep(self.merchant_no, self.consumer, numbers, owner=self._owner, seconds=seconds)
+        )
+
+    async def _answer(self, answer: Awaitable[T]) -> T:
+        """What the ledger answers, in time: one that never does would keep for good what was lent."""
+        return await answer_within(self.patience, self.ledger, answer)
 
     async def _patiently(self, writing: Awaitable[Any]) -> None:
         """Write it, or leave it: what is not written comes again once its time is over."""
         try:
-            await writing
+            await self._answer(writing)
         except LedgerUnavailableError as error:
             self._complain(error)

@@ -2,18 +2,23 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import Self
+from collections.abc import AsyncIterator, Awaitable
+from typing import Self, TypeVar
 
 from paypro_async._core.known import PayoutChange
 from paypro_async._core.lifecycle import Entry
 from paypro_async.engine.session import Session
 from paypro_async.errors import LedgerUnavailableError
+from paypro_async.ledger import Ledger
 from paypro_async.ledger.base import PAGE
-from paypro_async.ledger.outbox import Cursor, Outbox
+from paypro_async.ledger.outbox import Cursor
+from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
+from paypro_async.tracking.delivery import check_outbox
 
 __all__ = ["Watch"]
+
+T = TypeVar("T")
 
 _LOOK_SECONDS = 0.5
 """How often it looks for what other processes have written."""
@@ -25,16 +30,17 @@ class Watch(AsyncIterator[PayoutChange]):
     It holds nothing while it is not awaited, and ends when its client is closed.
 
     Args:
-        outbox: The ledger.
+        ledger: With an outbox.
         session: What the client's parts share.
         trade_no: Of this payout alone; of all if it is None.
     """
 
-    def __init__(self, outbox: Outbox, session: Session, *, trade_no: str | None = None) -> None:
-        self._outbox, self._session, self._trade_no = outbox, session, trade_no
+    def __init__(self, ledger: Ledger, session: Session, *, trade_no: str | None = None) -> None:
+        outbox = check_outbox(ledger)
+        self._ledger, self._outbox, self._session, self._trade_no = ledger, outbox, session, trade_no
         self._page: deque[PayoutChange] = deque()
         self._beginning: asyncio.Future[Cursor] | None = asyncio.ensure_future(
-            outbox.cursor(session.platform.merchant_no)
+            self._answer(outbox.cursor(session.platform.merchant_no))
         )
         self._beginning.add_done_callback(_heard)
         self._cursor = Cursor(position=0)
@@ -72,13 +78,17 @@ class Watch(AsyncIterator[PayoutChange]):
         finally:
             news.leave(hear)
 
+    async def _answer(self, answer: Awaitable[T]) -> T:
+        return await answer_within(self._session.times.timeout, self._ledger, answer)
+
     async def _next_page(self) -> bool:
         """Read on; whether that was the end of what is there."""
         if self._beginning is not None:
             self._cursor = await asyncio.shield(self._beginning)
             self._beginning = None
         before = self._cursor.position
-        changes, self._cursor = await self._outbox.changes(self._session.platform.merchant_no, self._cursor, limit=PAGE)
+        reading = self._outbox.changes(self._session.platform.merchant_no, self._cursor, limit=PAGE)
+        changes, self._cursor = await self._answer(reading)
         self._page.extend(one for one in changes if self._trade_no in (None, one.trade_no))
         return self._cursor.position - before < PAGE
 

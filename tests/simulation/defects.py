@@ -1,14 +1,14 @@
 """Defects to plant into the product, each without one thing that keeps a payout from being paid twice or lost."""
 
-from paypro_async._core import lifecycle, outcome, retry, stopping, tally
+from paypro_async._core import callback_rules, lifecycle, outcome, retry, stopping, tally
 from paypro_async._core import transitions as learning
 from paypro_async.batch import scheduler
 from paypro_async.cli.ledger import decide as command
 from paypro_async.engine import control, platform, recording
 from paypro_async.engine import payout as engine
 from paypro_async.engine import single_flight as flights
-from paypro_async.ledger import changes, memory
-from paypro_async.tracking import reconcile
+from paypro_async.ledger import changes, memory, memory_outbox
+from paypro_async.tracking import delivery, receiver, reconcile
 from tests.simulation.mutations import Mutation
 
 _PAID_TWICE = (
@@ -320,9 +320,9 @@ MUTATIONS = {
     ),
     "a refusal is not looked at once more": Mutation(
         reconcile.Reconciliation,
-        "_run",
-        "(ledger.recent_refusals, ledger.open_entries)",
-        "(ledger.open_entries,)",
+        "_all_lists",
+        '"refused": ledger.recent_refusals,',
+        '"refused": None,',
         ("called failed",),
     ),
     "a person decides against the platform": Mutation(
@@ -344,6 +344,48 @@ MUTATIONS = {
     ),
     "a batch forgets those that wait": Mutation(
         scheduler.Scheduler, "put_off", "heapq.heappush(self._waiting, ", "_ = (self._waiting, ", ("report", "stuck")
+    ),
+    "a change counts as told before its handler has run": Mutation(
+        delivery.Delivery,
+        "_tell",
+        "                await self.handler(lent.change)\n",
+        "                self._handled.append(lent.number)\n"
+        "                self._wake.set()\n"
+        "                await self.handler(lent.change)\n",
+        ("never told",),
+    ),
+    "what a dead process was lent is lent to nobody": Mutation(
+        memory_outbox.MemoryOutbox, "take", "timedelta(seconds=seconds)", "timedelta(days=99)", ("never told",)
+    ),
+    "what no handler takes lets later changes pass": Mutation(
+        memory_outbox,
+        "_firsts",
+        "setdefault(one.trade_no, one)",
+        "setdefault(str(one.number), one)",
+        ("told in another order",),
+    ),
+    "a callback is answered before it is stored": Mutation(
+        receiver.Receiver,
+        "_learn",
+        "found = await self._find(callback, decide, deadline)",
+        "later = lambda: asyncio.ensure_future(self._find(callback, decide, deadline))\n"
+        "        asyncio.get_running_loop().call_later(1, later)\n"
+        "        return _OK",
+        ("not heard",),
+    ),
+    "a callback's failure is believed whichever attempt it is of": Mutation(
+        callback_rules,
+        "_doubt",
+        "if entry.attempt != 1 or entry.doubt or _differ(entry.platform_trade_no, outcome.platform_trade_no):",
+        "if False:",
+        ("called failed", *_PAID_TWICE),
+    ),
+    "a failure that is asked about ends what may still arrive": Mutation(
+        receiver.Receiver,
+        "_is_on_its_way",
+        "return entry.state",
+        "return False and entry.state",
+        ("called failed", *_PAID_TWICE),
     ),
 }
 """Each by what it does."""

@@ -23,6 +23,7 @@ from paypro_async._core.lifecycle import LEGAL, Cause, Event, Reply
 from paypro_async._core.outcome import Verdict
 from tests.simulation.loop import Process
 from tests.simulation.platform import Order, Request
+from tests.simulation.replies import PAID
 from tests.simulation.store import _at_once
 from tests.simulation.trace import Violation
 from tests.support.merchant import MERCHANT_NO
@@ -126,10 +127,17 @@ class Oracle:
             self._true(trade_no, now.state, f"{who} stores that {trade_no} is {now.state}")
             self._blamed(now, wish, who)
 
-    def merged(self, now: Entry, verdict: Verdict) -> None:
-        """What a callback says has been brought together with what was stored."""
-        if now.state not in _AFTER.get(verdict, tuple(State)):
-            self.violate("not heard", f"a callback says {verdict.value}, and {now.trade_no} is {now.state}")
+    def acknowledged(self, callback: Any) -> None:
+        """A callback was answered OK: what it says is stored, or what the platform said since of the same payout."""
+        entry = self.world.store.entry(callback.trade_no)
+        if entry is None or self.world.store.put_back_at is not None:
+            return  # It is kept apart; or it was stored in a ledger that was put back since.
+        # A failure may be that of an attempt before the last one: then what the platform said of it now is stored.
+        # Nor is what was paid and has failed since, if the ledger heard of that first.
+        orders = self.world.platform.orders[callback.trade_no]
+        taken_back = entry.state is State.FAILED and any(order.ever_failed for order in orders)
+        if callback.status == PAID and entry.state not in _AFTER[Verdict.PAID] and not taken_back:
+            self.violate("not heard", f"a callback says that {entry.trade_no} is paid, and it is {entry.state}")
 
     def result(self, call: Any, result: PayoutResult) -> None:
         """A caller is told an outcome."""

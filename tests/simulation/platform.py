@@ -13,6 +13,7 @@ from typing import Any
 from paypro_async._core.lifecycle import Reply
 from paypro_async._core.wire import Exchange
 from tests.simulation import replies
+from tests.simulation.listeners import Callback
 from tests.simulation.loop import Process
 from tests.simulation.processes import EPOCH
 from tests.simulation.replies import FAILING, PAID, PROCESSING
@@ -253,11 +254,11 @@ class Platform:
     def _call_back(self, order: Order) -> None:
         if self.calm:
             return
-        shown = self._shown(order, order.content["amount"])
-        exchange = replies.envelope(shown)
+        callback = Callback(order.trade_no, order.status, order.number, order.content["amount"], self.loop.now)
         for _ in range(self.dice.choice((0, 0, 1, 1, 2, 3))):
-            delay = self.dice.random() * self.weather.settle_after * self.dice.choice((0.1, 2))
-            self.loop.happen(delay, self.world.receive, order.trade_no, exchange)
+            # Some come late, after newer ones or after another attempt.
+            delay = self.dice.random() * self.weather.settle_after * self.dice.choice((0.1, 2, 8))
+            self.loop.happen(delay, self.world.receive, callback)
 
     def _shown(self, order: Order, amount: str | None) -> dict[str, Any]:
         """As a question or a callback shows it."""

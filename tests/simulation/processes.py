@@ -11,6 +11,7 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, Event
 from paypro_async.ledger import Account, BatchRecord, Payment, Turns, Written
 from paypro_async.ledger.base import ControlAnswer, OrderNumberTakenError
+from paypro_async.ledger.outbox import Cursor, Lent, Parked
 from tests.simulation.loop import Process
 
 EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
@@ -140,6 +141,39 @@ class Connection:
 
     async def record_batch(self, batch: BatchRecord) -> None:
         await self._do("record_batch", batch)
+
+    async def learn(self, merchant_no: str, trade_no: str, decide: Any) -> Written | None:
+        return await self._do("learn", merchant_no, trade_no, decide)
+
+    async def keep_callback(self, merchant_no: str, trade_no: str, **told: Any) -> None:
+        await self._do("keep_callback", merchant_no, trade_no, told)
+
+    async def register(self, merchant_no: str, consumer: str) -> None:
+        """It is known from the beginning."""
+
+    async def take(self, merchant_no: str, consumer: str, **how: Any) -> list[Lent]:
+        return await self._do("take", merchant_no, consumer, how)
+
+    async def told(self, merchant_no: str, consumer: str, numbers: Sequence[int], **how: Any) -> None:
+        await self._do("told", merchant_no, consumer, numbers, how)
+
+    async def put_off(self, merchant_no: str, consumer: str, number: int, **how: Any) -> None:
+        await self._do("put_off", merchant_no, consumer, number, how)
+
+    async def keep(self, merchant_no: str, consumer: str, numbers: Sequence[int], **how: Any) -> None:
+        await self._do("keep", merchant_no, consumer, numbers, how)
+
+    async def parked(self, merchant_no: str, *, limit: int = 100) -> list[Parked]:
+        raise NotImplementedError
+
+    async def release(self, merchant_no: str, trade_no: str, *, consumer: str | None = None) -> int:
+        raise NotImplementedError
+
+    async def cursor(self, merchant_no: str) -> Cursor:
+        raise NotImplementedError
+
+    async def changes(self, merchant_no: str, after: Cursor, *, limit: int) -> Any:
+        raise NotImplementedError
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -1,5 +1,6 @@
 """The ledger that all processes share: the product's own logic, behind a clock and a connection of its own."""
 
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,16 +44,19 @@ class _RestorableLedger(MemoryLedger):
             return await super().claim(intent)
         entry = lifecycle.first_entry(intent, self._runtime.now(), restored_since=self.restored_since)
         self._entries[key] = _Record(entry, [lifecycle.claim_of(entry)])
+        self._outbox.add(key, self._entries[key].history[-1])
         return Written(entry, done=entry.attempt > 0)
 
-    def copy(self) -> tuple[dict[_Key, _Record], dict[_Key, str]]:
+    def copy(self) -> Any:
         """What it holds now."""
         entries = {key: _Record(record.entry, list(record.history)) for key, record in self._entries.items()}
-        return entries, dict(self._orders)
+        outbox = self._outbox
+        listeners = None if outbox._steps is None else list(outbox._steps), deepcopy(outbox._consumers)
+        return entries, dict(self._orders), listeners
 
-    def put_back(self, copy: tuple[dict[_Key, _Record], dict[_Key, str]]) -> None:
+    def put_back(self, copy: Any) -> None:
         """Forget what came after the copy, and know that: what is open may have been sent since."""
-        self._entries, self._orders = copy
+        self._entries, self._orders, (self._outbox._steps, self._outbox._consumers) = copy
         self.restored_since = self._runtime.now()
         for key, record in self._entries.items():
             if record.entry.state in (State.NEW, State.SENDING):
@@ -94,12 +98,25 @@ class Store:
         self.put_back_at = self._world.loop.now
         self.ledger.put_back(copy)
 
+    def _learn(self, process: Process, merchant_no: str, trade_no: str, decide: Any) -> Written | None:
+        """A change that is decided from what is stored is shown to the oracle as any other."""
+        entry = _at_once(self.ledger.get(merchant_no, trade_no))
+        if entry is None:
+            return None
+        change = decide(entry)
+        return Written(entry, done=False) if change is None else self.carry_out(process, "move", (change,))
+
     def carry_out(self, process: Process, name: str, about: tuple[Any, ...]) -> Any:
         """One operation, whole."""
         if name in ("open_entries", "recent_refusals"):
             return _at_once(getattr(self.ledger, name)(about[0], after=about[1], limit=min(_PAGE, about[2])))
         if name == "reserve":
             return _at_once(self.ledger.reserve(about[0], spacing=about[1], count=about[2]))
+        if name in ("take", "told", "put_off", "keep", "keep_callback"):
+            *given, named = about
+            return _at_once(getattr(self.ledger, name)(*given, **named))
+        if name == "learn":
+            return self._learn(process, *about)
         if name not in ("claim", "move"):
             return _at_once(getattr(self.ledger, name)(*about))
         wish = about[0]

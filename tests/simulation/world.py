@@ -2,15 +2,13 @@
 
 import asyncio
 import random
-from contextlib import suppress
 from typing import Any
+from unittest import mock
 
-from paypro_async import LedgerUnavailableError, PayProClient, State, StopRules
-from paypro_async._core.lifecycle import Cause
-from paypro_async._core.outcome import classify_query
-from paypro_async._core.wire import Exchange
-from paypro_async.ledger import merge
+from paypro_async import PayProClient, State, StopRules
+from paypro_async.tracking import delivery
 from tests.simulation import calls
+from tests.simulation.listeners import Callback, Listeners
 from tests.simulation.loop import Process, SimulatedLoop, Stuck
 from tests.simulation.merchant import Merchant
 from tests.simulation.oracle import Oracle
@@ -25,6 +23,7 @@ from tests.support.merchant import MERCHANT_NO
 
 _ROUNDS = 8
 _MOST_LIVES = 6
+_MOST_MINUTES = 60  # until a handler that failed before the end is tried again
 
 
 class _Signer:
@@ -51,6 +50,7 @@ class World:
         self.platform = Platform(self)
         self.merchant = Merchant(self)
         self.persons = Persons(self)
+        self.listeners = Listeners(self)
         self.over = False
         self.processes: list[Process] = []
         self.clients: dict[Process, tuple[PayProClient, Connection]] = {}
@@ -65,8 +65,9 @@ class World:
         """From the first call to the last check."""
         self.note("world", "has", self.weather)
         try:
-            self._chaos()
-            self._rest()
+            with mock.patch.multiple(delivery, _LOOK_SECONDS=5.0, _LONGEST_LOOK=10.0):  # or it would do little else
+                self._chaos()
+                self._rest()
         except Stuck as stuck:
             self.oracle.violate("stuck", str(stuck))
             assert self.loop.broken is not None
@@ -116,6 +117,8 @@ class World:
             self.oracle.ends(row[0].trade_no)
             entry = self.store.entry(row[0].trade_no)
             self.trace.met[f"end: {entry.state if entry else None}"] += 1
+        if self.listeners.listening:
+            self.listeners.check()
         if self.loop.broken is not None:
             raise self.loop.broken
 
@@ -129,8 +132,13 @@ class World:
             call = calls.Call(process, "batch", rows)
             await calls.batch(self, call, client, refresh=True, stop=StopRules.off(), check_states=True)
             if all(self._explained(row.trade_no) for row, _ in self.merchant.rows):
-                return
+                break
             await asyncio.sleep(self.weather.settle_after)
+        if self.listeners.listening:
+            for _ in range(_MOST_MINUTES):
+                if self.listeners.all_told():
+                    return
+                await asyncio.sleep(60.0)
 
     def _explained(self, trade_no: str) -> bool:
         entry = self.store.entry(trade_no)
@@ -211,6 +219,7 @@ class World:
             # Another machine for each process: what was stored first is sent, whoever sends it again.
             ip_address=f"203.0.113.{len(self.processes)}",
             **weather.arguments(process.settings),
+            **self.listeners.settings(process),
         )
         self.clients[process] = client, connection
         self.note(name, "starts", process.settings if differs else "")
@@ -270,20 +279,11 @@ class World:
         self.trace.met["closed while " + process.doing] += 1
         self.loop.spawn(process, client.aclose())
 
-    def receive(self, trade_no: str, exchange: Exchange) -> None:
+    def receive(self, callback: Callback, tries: int = 0) -> None:
         """A callback arrives at one of those that live, if anybody does."""
         alive = [process for process in self.processes if process.alive]
         if alive and not self.over:
             process = self.dice.choice(alive)
             self.trace.met["callback"] += 1
-            self.loop.spawn(process, self._merge(process, trade_no, exchange))
-
-    async def _merge(self, process: Process, trade_no: str, exchange: Exchange) -> None:
-        _, ledger = self.clients[process]
-        with suppress(LedgerUnavailableError, KeyError):  # it may have been put back meanwhile
-            entry = await ledger.get(MERCHANT_NO, trade_no)
-            if entry is not None:
-                outcome = classify_query(exchange, self.weather.codes, trade_no=trade_no, amount=entry.amount)
-                self.note(process.name, "gets a callback about", trade_no, outcome.verdict.value)
-                now = await merge(ledger, entry, outcome, cause=Cause.CALLBACK)
-                self.oracle.merged(now, outcome.verdict)
+            client, _ = self.clients[process]
+            self.loop.spawn(process, self.listeners.receive(process, client, callback, tries))

@@ -1,9 +1,10 @@
 """Who listens to the changes of a ledger, and how far each has come."""
 
+import json
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from paypro_async._core.plain_data import PlainData
 from paypro_async.ledger.admin.records import iso
@@ -48,7 +49,10 @@ def _consumer(connection: Connection, merchant_no: str, row: Any) -> Consumer:
     where = delivery.c.merchant_no == merchant_no, delivery.c.consumer == row.name
     counts = select(func.count(), func.count(delivery.c.parked_at), func.min(delivery.c.event_id)).where(*where)
     count, parked, first = connection.execute(counts).one()
-    behind = connection.execute(select(func.count()).where(event.c.id > row.position)).scalar_one()
+    # Numbers that were passed over, and are there by now, count too.
+    gaps = [int(number) for number in json.loads(row.gaps)]
+    new = or_(event.c.id > row.position, event.c.id.in_(gaps))
+    behind = connection.execute(select(func.count()).where(new)).scalar_one()
     at = None if first is None else connection.execute(select(event.c.at).where(event.c.id == first)).scalar()
     return Consumer(
         name=row.name,

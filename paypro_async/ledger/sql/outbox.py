@@ -18,7 +18,9 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
+    Delete,
     Row,
+    Update,
     and_,
     cast,
     func,
@@ -82,11 +84,7 @@ class SqlOutbox(ABC):
 
     async def told(self, merchant_no: str, consumer: str, numbers: Sequence[int], *, owner: str) -> None:
         """Those were handled: they are not told again."""
-        await self.write(
-            lambda connection: connection.execute(
-                delivery.delete().where(_held(connection, merchant_no, consumer, numbers, owner))
-            )
-        )
+        await self._change(delivery.delete(), merchant_no, consumer, numbers, owner)
 
     async def put_off(
         self, merchant_no: str, consumer: str, number: int, *, owner: str, seconds: float | None, error: str
@@ -94,23 +92,25 @@ class SqlOutbox(ABC):
         """A handler has failed: it comes again after so many seconds, or is parked with None."""
         later = {"parked_at": clock(), "due_at": _NEVER} if seconds is None else {"due_at": clock() + seconds}
         values = {**later, "tries": delivery.c.tries + 1, "owner": None, "error": cut(error, LONGEST["code"])}
-        await self.write(
-            lambda connection: connection.execute(
-                delivery.update().where(_held(connection, merchant_no, consumer, [number], owner)).values(values)
-            )
-        )
+        await self._change(delivery.update().values(values), merchant_no, consumer, [number], owner)
 
     async def keep(
         self, merchant_no: str, consumer: str, numbers: Sequence[int], *, owner: str, seconds: float
     ) -> None:
         """Those are still being handled: let them be lent for so many seconds from now."""
-        await self.write(
-            lambda connection: connection.execute(
-                delivery.update()
-                .where(_held(connection, merchant_no, consumer, numbers, owner))
-                .values(due_at=clock() + seconds)
-            )
-        )
+        later = delivery.update().values(due_at=clock() + seconds)
+        await self._change(later, merchant_no, consumer, numbers, owner)
+
+    async def _change(
+        self, change: Delete | Update, merchant_no: str, consumer: str, numbers: Sequence[int], owner: str
+    ) -> None:
+        """Carry out *change* on those of these numbers that *owner* holds."""
+
+        def work(connection: Connection) -> None:
+            if held := _held(connection, merchant_no, consumer, numbers, owner):
+                connection.execute(change.where(_of(merchant_no, consumer), delivery.c.event_id.in_(held)))
+
+        await self.write(work)
 
     async def parked(self, merchant_no: str, *, limit: int = 100) -> list[Parked]:
         """Changes that are parked, oldest first."""
@@ -147,23 +147,23 @@ def _of(merchant_no: str, name: str) -> ColumnElement[bool]:
     return and_(delivery.c.merchant_no == merchant_no, delivery.c.consumer == name)
 
 
-def _held(
-    connection: Connection, merchant_no: str, name: str, numbers: Sequence[int], owner: str
-) -> ColumnElement[bool]:
+def _held(connection: Connection, merchant_no: str, name: str, numbers: Sequence[int], owner: str) -> Sequence[int]:
     """Those of these numbers that *owner* holds, but for what another process has locked since its time was over."""
-    mine = select(delivery.c.event_id).where(
+    query = select(delivery.c.event_id).where(
         _of(merchant_no, name), delivery.c.event_id.in_(list(numbers)), delivery.c.owner == owner
     )
     if connection.dialect.name != "sqlite":
-        mine = mine.with_for_update(skip_locked=True)
-    return and_(_of(merchant_no, name), delivery.c.event_id.in_(mine))
+        # In a statement of its own: inside another one PostgreSQL looks and locks anew for each row.
+        query = query.with_for_update(skip_locked=True)
+    return connection.execute(query).scalars().all()
 
 
 def _is_first() -> ColumnElement[bool]:
     """Whether no earlier change of the same payout waits."""
-    earlier = delivery.alias()
-    same = [earlier.c[name] == delivery.c[name] for name in ("merchant_no", "consumer", "trade_no")]
-    return ~select(earlier.c.event_id).where(*same, earlier.c.event_id < delivery.c.event_id).exists()
+    first = delivery.alias()
+    same = [first.c[name] == delivery.c[name] for name in ("merchant_no", "consumer", "trade_no")]
+    # A look into the index for each row until enough are found; of an EXISTS PostgreSQL makes a join of all that waits.
+    return select(func.min(first.c.event_id)).where(*same).scalar_subquery() == delivery.c.event_id
 
 
 def _position(connection: Connection, merchant_no: str, name: str) -> int | None:
