@@ -1,6 +1,6 @@
 """Defects to plant into the product, each without one thing that keeps a payout from being paid twice or lost."""
 
-from paypro_async._core import callback_rules, lifecycle, outcome, retry, stopping, tally
+from paypro_async._core import lifecycle, outcome, retry, stopping, tally
 from paypro_async._core import transitions as learning
 from paypro_async.batch import scheduler
 from paypro_async.cli.ledger import decide as command
@@ -250,7 +250,7 @@ MUTATIONS = {
     "an order from long before is ours": Mutation(
         learning, "_is_perhaps_anothers", "outcome.paid_at < entry.created_at - _CLOCKS_DIFFER", "False", _UNTRUE
     ),
-    "an echo is not compared": Mutation(outcome, "_order", "order.remark == echo", "True", _UNTRUE),
+    "an echo is not compared": Mutation(outcome, "_order", "order.remark == echo", "True", (*_UNTRUE, "not explained")),
     "a reply that names nobody keeps its connection": Mutation(
         platform, "_leave", "if exchange.discard is not None:", "if False:", (*_UNTRUE, *_PAID_TWICE)
     ),
@@ -348,10 +348,8 @@ MUTATIONS = {
     "a change counts as told before its handler has run": Mutation(
         delivery.Delivery,
         "_tell",
-        "                await self.handler(lent.change)\n",
-        "                self._handled.append(lent.number)\n"
-        "                self._wake.set()\n"
-        "                await self.handler(lent.change)\n",
+        "await self.handler(lent.change)",
+        "self._handled.append(lent.number)\n            self._wake.set()\n            await self.handler(lent.change)",
         ("never told",),
     ),
     "what a dead process was lent is lent to nobody": Mutation(
@@ -372,20 +370,6 @@ MUTATIONS = {
         "        asyncio.get_running_loop().call_later(1, later)\n"
         "        return _OK",
         ("not heard",),
-    ),
-    "a callback's failure is believed whichever attempt it is of": Mutation(
-        callback_rules,
-        "_doubt",
-        "if entry.attempt != 1 or entry.doubt or _differ(entry.platform_trade_no, outcome.platform_trade_no):",
-        "if False:",
-        ("called failed", *_PAID_TWICE),
-    ),
-    "a failure that is asked about ends what may still arrive": Mutation(
-        receiver.Receiver,
-        "_is_on_its_way",
-        "return entry.state",
-        "return False and entry.state",
-        ("called failed", *_PAID_TWICE),
     ),
 }
 """Each by what it does."""
