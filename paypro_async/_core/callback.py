@@ -9,14 +9,14 @@ from datetime import timedelta
 from decimal import Decimal
 from inspect import iscoroutine
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from attrs import field
 
 from paypro_async._core.callback_body import CallbackBody, CallbackReading, CallbackSigned, read_body
 from paypro_async._core.callback_forms import check_forms, is_ambiguous, plain_amounts
 from paypro_async._core.codec import Note
-from paypro_async._core.errors import CallbackSignatureError, ConfigurationError
+from paypro_async._core.errors import CallbackPayloadError, CallbackSignatureError, ConfigurationError
 from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, classify_order
 from paypro_async._core.plain_data import PlainData
@@ -115,6 +115,7 @@ def verify_callback(
     *,
     reading: CallbackReading | None = None,
     codes: Codes | None = None,
+    ambiguous: Literal["refuse", "mark"] = "refuse",
 ) -> PayoutCallback:
     """Read a callback, if one of the signers has made its signature.
 
@@ -126,6 +127,8 @@ def verify_callback(
         signer_or_signers: :class:`~paypro_async.Md5Signer` with the app secret; several while the secret is changed.
         reading: How to read what the documentation leaves open. By default only what it shows.
         codes: Platform codes with a meaning, for those that its pages do not list.
+        ambiguous: ``"refuse"`` one whose signature would fit another callback too; ``"mark"`` gives it all the same, as
+            ``PayoutCallback.ambiguous``, to somebody who asks the platform before believing it.
 
     Raises:
         CallbackSignatureError: If no signer has made the signature, or there is none.
@@ -136,7 +139,14 @@ def verify_callback(
     body = hidden(body)  # A traceback may show the variables of this frame.
     received = read_body(body, reading or CallbackReading())
     made = [_signature(signer, received.members) for signer in signers_of(signer_or_signers)]
-    return callback_of(received, made, codes or _CODES)
+    callback = callback_of(received, made, codes or _CODES)
+    if callback.ambiguous and ambiguous != "mark":
+        raise CallbackPayloadError(
+            "The callback's signature would fit another callback too, since a value holds '=' or an unknown name hides "
+            "a documented one: it may have been cut out of a genuine one. Nothing was stored. client.receive_callback "
+            "asks the platform about it; ambiguous='mark' gives it to a program that does so itself."
+        )
+    return callback
 
 
 def signers_of(signer_or_signers: object) -> tuple[Signer, ...]:

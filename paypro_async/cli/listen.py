@@ -221,11 +221,13 @@ class _Listener:
         if not checked.signers:
             return "not checked", None
         try:
-            verify_callback(body, checked.signers, reading=checked.reading, codes=checked.codes)
+            found = verify_callback(
+                body, checked.signers, reading=checked.reading, codes=checked.codes, ambiguous="mark"
+            )
         except CallbackError as error:
             wrong = isinstance(error, CallbackSignatureError)
             return "NOT VERIFIED" if wrong else "NOT READABLE", str(error)
-        return "verified", None
+        return "verified, but ambiguous" if found.ambiguous else "verified", None
 
     async def _answered(self, request: Request, verdict: str) -> tuple[Answer, Response | None]:
         """The answer, and that of the service behind it."""
