@@ -74,7 +74,7 @@ MUTATIONS = {
         engine.Engine, "_exchange", "announced_at + self.session.times.send_within", 'float("inf")', _PAID_TWICE
     ),
     "the settle window is ignored": Mutation(
-        retry.RetryPolicy, "settled", "age >= window - _ROUNDING", "True", _PAID_TWICE
+        retry.RetryPolicy, "settled", "age >= window - _ROUNDING", "True", (*_PAID_TWICE, "called failed")
     ),
     "one absence is enough": Mutation(
         retry, "next_step", ">= BELIEVED_ABSENCES", ">= 1", (*_PAID_TWICE, "called failed")

@@ -1,6 +1,7 @@
 """Every change of a payout's status is told at least once, in order per payout, whoever made it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from paypro_async import (
     MemoryLedger,
     PayoutChange,
     PayProClient,
+    PayProError,
     decide,
 )
 from paypro_async.ledger.sql.ledger import SqlLedger
@@ -353,3 +355,55 @@ def test_a_ledger_of_ones_own_without_an_outbox_is_refused(make: Make):
         make(Own(), on_change=Told())
     with pytest.raises(ConfigurationError, match="Without a ledger"):
         make(None, on_change=Told())
+
+
+class _SlowToStore(MemoryLedger):
+    """Stores what was told only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stores, self.may_store = asyncio.Event(), asyncio.Event()
+
+    async def told(self, *given: Any, **more: Any) -> None:
+        self.stores.set()
+        await self.may_store.wait()
+        await super().told(*given, **more)
+
+
+async def test_what_is_handled_while_others_are_stored_is_stored_too(make: Make):
+    """And told once: nothing waits until its time is over."""
+    ledger, told = _SlowToStore(), Told()
+    async with make(ledger, on_change=told) as client:
+        await asyncio.gather(client.payout(**fields("T1", remark=PAID)), client.payout(**fields("T2", remark=PAID)))
+        await ledger.stores.wait()
+        await told.until(2)
+        ledger.may_store.set()
+        await told.until(4)
+    assert len({one.id for one in told.changes}) == len(told.changes) == 4
+    assert ledger._outbox._consumers["0000000001", "default"].deliveries == {}
+
+
+async def test_a_ledger_that_never_answers_keeps_nothing_for_good(make: Make, monkeypatch: pytest.MonkeyPatch):
+    """The wait for it is over with the client's time-out, and the change comes again."""
+    ledger, told, silent = MemoryLedger(), Told(), 1
+    put_off = ledger.put_off
+
+    async def never(*given: Any, **more: Any) -> None:
+        nonlocal silent
+        silent -= 1
+        if silent >= 0:
+            await asyncio.sleep(3600)
+        await put_off(*given, **more)
+
+    async def fails_once(change: PayoutChange) -> None:
+        if silent > 0:
+            raise RuntimeError
+        await told(change)
+
+    monkeypatch.setattr(ledger, "put_off", never)
+    monkeypatch.setattr(ledger, "answers_at_once", False)
+    monkeypatch.setattr(delivery, "_LEASE_SECONDS", 0.05)
+    async with make(ledger, on_change=fails_once, timeout=0.2) as client:
+        with contextlib.suppress(PayProError):
+            await client.payout(**fields("T1", remark=PAID))
+        await told.until(1)

@@ -67,4 +67,5 @@ async def test_a_thousand_at_once(database_url: str, paid_after: float | None):
                 await store(other.ledger, trade_no, State.SUCCEEDED)
         results = await asyncio.gather(*waiting)
         assert {one.status for one in results} == {PayoutStatus.SUCCEEDED}
-        assert queries(sandbox) - asked < 2 * COUNT
+        # Where no callback comes, one query finds it processing, and one, perhaps another one, paid.
+        assert queries(sandbox) - asked < (2 if paid_after is None else 3) * COUNT
