@@ -36,6 +36,8 @@ __all__ = ["Reconciliation"]
 
 T = TypeVar("T")
 
+_NOTING_SECONDS = 0.25
+
 
 @define(kw_only=True, eq=False)
 class _Case:
@@ -162,7 +164,15 @@ class Reconciliation:
                 stopped = f"{name} {came}"
                 break
         if note is not None and stopped != stored:
-            await self._answer(note(merchant_no, stopped))
+            await self._note(note(merchant_no, stopped))
+
+    async def _note(self, noting: Awaitable[None]) -> None:
+        """Note the place, within little more than the run's own time: without it the next run begins at the top."""
+        left = max(_NOTING_SECONDS, self._deadline - self.recording.session.runtime.steady())
+        try:
+            await answer_within(min(left, self.recording.session.times.timeout), self.recording.ledger, noting)
+        except LedgerUnavailableError as error:
+            logger.warning("How far the reconciliation came could not be noted: %s", error)
 
     async def _all(
         self, pages: Callable[..., Awaitable[list[Entry]]], *, after: str = "", until: str | None = None
