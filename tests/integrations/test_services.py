@@ -206,6 +206,9 @@ async def test_two_workers_share_one_ledger_and_a_stop_in_the_middle_of_callback
             await until(answered, lambda count: count >= 10)
             for process in running:
                 process.send_signal(signal.SIGTERM)
+            for process in running:
+                # A second signal, which comes when the block ends, would cut short the stop that is looked at.
+                await asyncio.wait_for(process.wait(), 30)
         known_ok = {one.trade_no for one in sandbox.callbacks if one.outcome == "ok"}
 
         async with workers(service, port, environment):
