@@ -12,7 +12,6 @@ over notes how far it came, and the next one goes on there, so that no payout wa
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -26,10 +25,12 @@ from paypro_async.engine.limits import RECORDING_SECONDS, check_count, check_sec
 from paypro_async.engine.recording import Recording
 from paypro_async.errors import ClientStateError, ConfigurationError, LedgerUnavailableError
 from paypro_async.ledger import merge
-from paypro_async.ledger.base import PAGE
+from paypro_async.ledger.base import PAGE, Turns
 from paypro_async.ledger.changes import apply
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
+from paypro_async.tracking.question_rate import QuestionRate
+from paypro_async.tracking.reconcile_case import Case
 from paypro_async.tracking.reconcile_report import Counts, ReconcileReport
 
 __all__ = ["Reconciliation"]
@@ -37,37 +38,6 @@ __all__ = ["Reconciliation"]
 T = TypeVar("T")
 
 _NOTING_SECONDS = 0.25
-
-
-@define(kw_only=True, eq=False)
-class _Case:
-    """One payout of the page that is worked on."""
-
-    entry: Entry
-    before: State
-    seen_at: float
-    due: float
-    absences: int = 0
-    tries: int = 0
-    give_up: float | None = None  # the moment by which one question, with its repetitions, must have an answer
-    answered: bool = False
-    silence: str | None = None  # why the last question got no usable answer
-    witnessed: bool = False  # one reply has said that its order failed, and another was asked for
-
-    @property
-    def was_asked(self) -> bool:
-        """Whether the platform was asked about it, with or without success."""
-        return self.answered or self.silence is not None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is as it was, or one question has found nothing of what had been accepted."""
-        return self.entry.state is self.before or self.entry.state is State.MISSING
-
-    def see(self, entry: Entry, now: float) -> None:
-        if entry.attempt != self.entry.attempt:
-            self.absences = 0
-        self.entry, self.seen_at = entry, now
 
 
 @define(kw_only=True, eq=False)
@@ -98,7 +68,8 @@ class Reconciliation:
     _asked: bool = field(default=False, init=False)
     _ended: bool = field(default=True, init=False)
     _counts: Counts = field(init=False)
-    _turns: deque[float] = field(factory=deque, init=False)
+    _turns: QuestionRate | None = field(default=None, init=False)
+    _over: bool = field(default=False, init=False)  # no further question has a turn in time
 
     def __attrs_post_init__(self) -> None:
         check_count("concurrency", self.concurrency)
@@ -109,6 +80,9 @@ class Reconciliation:
             if not 0 <= given < math.inf:
                 raise ConfigurationError(f"{name} must be a span of time, from zero on. Nothing was asked.")
         self._counts = Counts(self.overdue_after)
+        if self.rate is not None:
+            session = self.recording.session
+            self._turns = QuestionRate(per_second=self.rate, reserve=self._reserve, steady=session.runtime.steady)
 
     async def run(self) -> ReconcileReport:
         """Ask about everything that is open.
@@ -192,7 +166,7 @@ class Reconciliation:
             now = session.runtime.steady()
             # Nothing of a new one is out, so the platform cannot know it; unless that was only believed.
             cases = [
-                _Case(entry=entry, before=entry.state, seen_at=now, due=now)
+                Case(entry=entry, before=entry.state, seen_at=now, due=now)
                 for entry in page
                 if (entry.state is not State.NEW or entry.asks_first) and entry.age >= self.older_than
             ]
@@ -211,7 +185,7 @@ class Reconciliation:
         self._ended = False
         return after
 
-    async def _page(self, cases: list[_Case]) -> None:
+    async def _page(self, cases: list[Case]) -> None:
         left, runtime = cases, self.recording.session.runtime
         while left and self._left() > 0:
             delay = min(case.due for case in left) - runtime.steady()
@@ -224,7 +198,7 @@ class Reconciliation:
             later = [case for case in left if case.due > now]
             left = later + await self._ask_all([case for case in left if case.due <= now])
 
-    async def _reload(self, cases: list[_Case]) -> None:
+    async def _reload(self, cases: list[Case]) -> None:
         """Other processes write meanwhile: what they learned is worth more than what was read before the wait."""
         session = self.recording.session
         numbers = [case.entry.trade_no for case in cases]
@@ -233,11 +207,11 @@ class Reconciliation:
         for case in cases:
             case.see(found.get(case.entry.trade_no, case.entry), now)
 
-    async def _ask_all(self, cases: list[_Case]) -> list[_Case]:
+    async def _ask_all(self, cases: list[Case]) -> list[Case]:
         """Ask about each, so many at one time; those that are to be asked about again."""
         rest = iter(cases)
 
-        async def work() -> list[_Case]:
+        async def work() -> list[Case]:
             # What another process brought to another state meanwhile needs no query any more.
             return [case for case in rest if case.is_open and self._left() > 0 and await self._ask(case)]
 
@@ -249,7 +223,7 @@ class Reconciliation:
             raise _first(errors) from None
         return [case for task in tasks for case in task.result()]
 
-    async def _ask(self, case: _Case) -> bool:
+    async def _ask(self, case: Case) -> bool:
         """Ask about one payout and store what is said; whether to ask again."""
         session, entry = self.recording.session, case.entry
         runtime = session.runtime
@@ -285,7 +259,7 @@ class Reconciliation:
             return False
         return self._await_the_next(case)
 
-    async def _admit(self, case: _Case) -> float | None:
+    async def _admit(self, case: Case) -> float | None:
         """Wait until it may be asked about; the moment by which an answer must be there, None if it is too late."""
         session, now = self.recording.session, self.recording.session.runtime.steady
         if not await self._turn():
@@ -301,24 +275,22 @@ class Reconciliation:
 
     async def _turn(self) -> bool:
         """Wait for the next turn of the rate; False if there is none in time."""
-        if self.rate is None:
+        if self._turns is None:
             return True
-        session, ledger = self.recording.session, self.recording.ledger
-        if not self._turns:
-            spacing, count = 1 / self.rate, max(1, int(self.rate / 4))
-            pace = f"{session.platform.merchant_no} reconcile"
-            turns = await self._answer(ledger.reserve(pace, spacing=spacing, count=count))
-            first = session.runtime.steady() + turns.first
-            self._turns.extend(first + number * spacing for number in range(turns.count))
-        at = self._turns.popleft()
-        if at >= self._deadline:
-            # No question can be asked any more, so the run is over here: else it would pass over all the others.
-            self._deadline = min(self._deadline, session.runtime.steady())
+        at = await self._turns.turn(until=self._deadline)
+        if at is None:
+            # The run begins nothing more, or it would pass over all the others; who has an earlier turn still asks.
+            self._over = True
             return False
+        session = self.recording.session
         await session.closing.sleep(max(0.0, at - session.runtime.steady()))
         return True
 
-    async def _learn(self, case: _Case, outcome: Outcome) -> None:
+    async def _reserve(self, spacing: float, count: int) -> Turns:
+        name = f"{self.recording.session.platform.merchant_no} reconcile"
+        return await self._answer(self.recording.ledger.reserve(name, spacing=spacing, count=count))
+
+    async def _learn(self, case: Case, outcome: Outcome) -> None:
         """Store what was said, decided from what is stored then."""
         session, ledger = self.recording.session, self.recording.ledger
         if is_refusal(case.entry):
@@ -329,7 +301,7 @@ class Reconciliation:
         case.see(await self._answer(learning), session.runtime.steady())
         session.news.tell(case.entry)
 
-    def _put_off(self, case: _Case, outcome: Outcome) -> bool:
+    def _put_off(self, case: Case, outcome: Outcome) -> bool:
         case.answered, case.absences = False, 0
         case.silence = str(outcome.fault or outcome.cause or "no usable answer came")
         # A refusal with a code will be the same next time.
@@ -340,7 +312,7 @@ class Reconciliation:
         case.due = runtime.steady() + policy.backoff(case.tries - 1, runtime.chance()) + hint
         return case.give_up is None or case.due < case.give_up
 
-    def _await_the_next(self, case: _Case) -> bool:
+    def _await_the_next(self, case: Case) -> bool:
         policy = self.recording.session.policy
         now = self.recording.session.runtime.steady()
         until_settled = policy.window(case.entry) - self._age(case, now)
@@ -349,7 +321,7 @@ class Reconciliation:
         case.due = now + max(policy.ask_spacing, until_settled)
         return True
 
-    async def _believe(self, case: _Case) -> None:
+    async def _believe(self, case: Case) -> None:
         """It never arrived. A caller who wants it paid calls again; here nothing is sent, so as good as exhausted."""
         session = self.recording.session
         resend = session.policy.resend
@@ -364,7 +336,7 @@ class Reconciliation:
                 "The client was closed during the reconciliation. It sends nothing, and what it had learned until then "
                 "is stored; run it again with a new client."
             )
-        return self._deadline - self.recording.session.runtime.steady()
+        return 0.0 if self._over else self._deadline - self.recording.session.runtime.steady()
 
     def _patience(self, deadline: float, *, requests: int = 1) -> float:
         session = self.recording.session
@@ -377,10 +349,10 @@ class Reconciliation:
         seconds = min(self.recording.session.times.timeout, max(RECORDING_SECONDS, left))
         return await answer_within(seconds, self.recording.ledger, answer)
 
-    def _age(self, case: _Case, now: float) -> float:
+    def _age(self, case: Case, now: float) -> float:
         return self.recording.age(case.entry, case.seen_at, now)
 
-    def _count(self, case: _Case) -> None:
+    def _count(self, case: Case) -> None:
         unanswered = not case.answered and case.entry.state is case.before
         self._counts.add(case.entry, before=case.before, silence=case.silence or "" if unanswered else None)
 

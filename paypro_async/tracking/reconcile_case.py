@@ -1,0 +1,49 @@
+"""One payout while a reconciliation works on it."""
+
+from attrs import define
+
+from paypro_async._core.lifecycle import Entry, State
+
+__all__ = ["Case"]
+
+
+@define(kw_only=True, eq=False)
+class Case:
+    """One payout of the page that is worked on.
+
+    Args:
+        entry: As it was read last; *before* is its first state, *seen_at* when it was read, on the steady clock.
+        due: When it may be asked about.
+        absences: How many questions in a row have found nothing after its settle window.
+        tries: How many in a row had no usable answer.
+        give_up: The moment by which one question, with its repetitions, must have an answer.
+        silence: Why the last question got no usable answer.
+        witnessed: Whether one reply has said that its order failed, and another was asked for.
+    """
+
+    entry: Entry
+    before: State
+    seen_at: float
+    due: float
+    absences: int = 0
+    tries: int = 0
+    give_up: float | None = None
+    answered: bool = False
+    silence: str | None = None
+    witnessed: bool = False
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether the platform was asked about it, with or without success."""
+        return self.answered or self.silence is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is as it was, or one question has found nothing of what had been accepted."""
+        return self.entry.state is self.before or self.entry.state is State.MISSING
+
+    def see(self, entry: Entry, now: float) -> None:
+        """Go on with what the ledger holds *now*."""
+        if entry.attempt != self.entry.attempt:
+            self.absences = 0
+        self.entry, self.seen_at = entry, now
