@@ -20,7 +20,6 @@ from paypro_async import (
     ClientStateError,
     IdempotencyConflictError,
     InvalidPayoutError,
-    LedgerUnavailableError,
     NotSentError,
     PayoutChange,
     PayProClient,
@@ -30,7 +29,7 @@ from paypro_async.integrations.aiohttp import callback_handler, client_context, 
 
 routes = web.RouteTableDef()
 BOOKS, LOCK = os.environ.get("SERVICE_BOOKS", "service.db"), threading.Lock()
-FIELDS = {"trade_no", "amount", "name", "mobile", "email", "bank_number", "bank_code", "remark"}
+REQUIRED = {"trade_no", "amount", "name", "mobile", "email", "bank_number", "bank_code"}
 
 
 def note(change: PayoutChange) -> None:
@@ -49,19 +48,26 @@ async def on_change(change: PayoutChange) -> None:
 @routes.post("/payouts")
 async def pay(request: web.Request) -> web.Response:
     """Pay once. The number is the caller's: the same again is the same payout, and is never paid twice."""
-    try:
-        payment = await request.json()
-    except ValueError:
-        raise web.HTTPBadRequest from None
-    if not isinstance(payment, dict) or not {"trade_no"} <= payment.keys() <= FIELDS:
-        raise web.HTTPBadRequest(text=f"Send a JSON object of these fields: {', '.join(sorted(FIELDS))}.")
-    if isinstance(payment.get("amount"), float):
-        raise web.HTTPBadRequest(text="The amount must be text, since a JSON number is a float.")
-    result = await client_of(request).payout(payment)
+    result = await client_of(request).payout(await payment_of(request))
     return web.json_response(result.to_dict())
 
 
-@routes.get("/payouts/{trade_no}")
+async def payment_of(request: web.Request) -> dict[str, str]:
+    """The fields, each as text: the amount, since a JSON number is a float, and the number, without which a repeated
+    request would be another payout.
+    """
+    try:
+        payment = await request.json()
+    except (ValueError, LookupError, RecursionError):  # no JSON; a charset that nobody knows; lists in lists in lists
+        raise web.HTTPBadRequest(text="Send a JSON object.") from None
+    if not isinstance(payment, dict) or not REQUIRED <= payment.keys() <= REQUIRED | {"remark"}:
+        raise web.HTTPUnprocessableEntity(text=f"Send remark, if any, and all of: {', '.join(sorted(REQUIRED))}.")
+    if not all(isinstance(value, str) for value in payment.values()):
+        raise web.HTTPUnprocessableEntity(text="Send each value as text, the amount too.")
+    return payment
+
+
+@routes.get("/payouts/{trade_no:[A-Za-z0-9_-]{1,64}}")  # what can be no number is not found
 async def find(request: web.Request) -> web.Response:
     """What is known of a payout, whichever worker has paid it and whichever has received its callback."""
     known = await client_of(request).get(request.match_info["trade_no"])
@@ -77,14 +83,18 @@ async def healthz(request: web.Request) -> web.Response:
     return web.json_response({"status": "ok", "worker": os.getpid()})
 
 
-# What is certain about the money decides what the caller may do next.
-STATUSES = (
+def status_of(error: PayProError) -> int:
+    """What is certain about the money decides what the caller may do next."""
+    if error.money_may_have_moved:
+        return 202  # the outcome is not known yet: ask under the same number, never pay under a new one
+    return next((status for kind, status in NOTHING_SENT if isinstance(error, kind)), 500)
+
+
+NOTHING_SENT = (
     (InvalidPayoutError, 422),  # mend the fields
     (IdempotencyConflictError, 409),  # that number belongs to another payout
-    (LedgerUnavailableError, 503),
     (ClientStateError, 503),
-    (NotSentError, 503),  # the same may be sent again
-    (PayProError, 202),  # the outcome is not known yet: ask under the same number, never pay under a new one
+    (NotSentError, 503),  # the same may be sent again; the ledger that cannot be read is one of these
 )
 
 
@@ -101,7 +111,7 @@ async def explain(
             "message": str(error),
             "money_may_have_moved": error.money_may_have_moved,
         }
-        return web.json_response(told, status=next(status for kind, status in STATUSES if isinstance(error, kind)))
+        return web.json_response(told, status=status_of(error))
 
 
 def make_app() -> web.Application:

@@ -8,6 +8,7 @@ workers, on this machine and on others, share one ledger.
 
 import asyncio
 import os
+import re
 import sqlite3
 import threading
 from contextlib import closing
@@ -21,7 +22,6 @@ from paypro_async import (
     IdempotencyConflictError,
     InvalidPayoutError,
     KnownPayout,
-    LedgerUnavailableError,
     NotSentError,
     PayoutChange,
     PayoutResult,
@@ -31,6 +31,7 @@ from paypro_async import (
 from paypro_async.integrations.fastapi import OpenClient, callback_router, client_lifespan
 
 BOOKS, LOCK = os.environ.get("SERVICE_BOOKS", "service.db"), threading.Lock()
+NUMBER = re.compile("[A-Za-z0-9_-]{1,64}")  # what else is asked for can be no trade number
 
 
 def note(change: PayoutChange) -> None:
@@ -77,7 +78,7 @@ async def pay(payment: Payment, client: OpenClient) -> PayoutResult:
 @app.get("/payouts/{trade_no}")
 async def find(trade_no: str, client: OpenClient) -> KnownPayout:
     """What is known of a payout, whichever worker has paid it and whichever has received its callback."""
-    if (known := await client.get(trade_no)) is None:
+    if not NUMBER.fullmatch(trade_no) or (known := await client.get(trade_no)) is None:
         raise HTTPException(404)
     return known
 
@@ -89,24 +90,27 @@ async def healthz(client: OpenClient) -> dict[str, str | int]:
     return {"status": "ok", "worker": os.getpid()}
 
 
-# What is certain about the money decides what the caller may do next.
-STATUSES = (
+def status_of(error: PayProError) -> int:
+    """What is certain about the money decides what the caller may do next."""
+    if error.money_may_have_moved:
+        return 202  # the outcome is not known yet: ask under the same number, never pay under a new one
+    return next((status for kind, status in NOTHING_SENT if isinstance(error, kind)), 500)
+
+
+NOTHING_SENT = (
     (InvalidPayoutError, 422),  # mend the fields
     (IdempotencyConflictError, 409),  # that number belongs to another payout
-    (LedgerUnavailableError, 503),
     (ClientStateError, 503),
-    (NotSentError, 503),  # the same may be sent again
-    (PayProError, 202),  # the outcome is not known yet: ask under the same number, never pay under a new one
+    (NotSentError, 503),  # the same may be sent again; the ledger that cannot be read is one of these
 )
 
 
 @app.exception_handler(PayProError)
 async def explain(request: Request, error: PayProError) -> JSONResponse:
     """The text of an error says what happened, what is certain about the money and what to do next."""
-    status = next(status for kind, status in STATUSES if isinstance(error, kind))
     told = {
         "error": type(error).__name__,
         "message": str(error),
         "money_may_have_moved": error.money_may_have_moved,
     }
-    return JSONResponse(told, status)
+    return JSONResponse(told, status_of(error))

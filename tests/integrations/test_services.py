@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from paypro_async import errors
 from paypro_async.ledger.admin.check import findings
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.sandbox import Sandbox
@@ -118,12 +119,33 @@ async def test_the_service_of_the_page_ends_in_paid(tmp_path, monkeypatch, capsy
             await sandbox.callbacks_sent()
             assert (await get(served.port, "/payouts/invoice-17"))[1]["status"] == "succeeded"
             assert (await get(served.port, "/healthz"))[0] == 200
+            for number in ("nothing", "a%20b", "1" * 65):
+                assert (await get(served.port, f"/payouts/{number}"))[0] == 404
+            for wrong in ({"trade_no": None}, {"trade_no": ""}, {"bank_code": "nonsense"}):
+                assert (await post(served.port, {"trade_no": "T2", **PAYEE, **wrong}))[0] == 422
             assert (await exchange(served.port, request("/openapi.json", b"", method="GET", length=False)))[0] == 200
 
             async def printed() -> str:
                 return capsys.readouterr().out
 
             await until(printed, lambda text: "invoice-17 processing -> succeeded" in text)
+
+
+async def test_the_snippet_of_the_page_for_aiohttp_pays_nothing_without_a_number(tmp_path, monkeypatch):
+    """It would be another payout each time that the caller repeats the request."""
+    page = (EXAMPLES.parent / "docs" / "services.md").read_text(encoding="utf-8")
+    snippet = page.partition("\n## aiohttp\n")[2].partition("```python\n")[2].partition("```")[0]
+    async with Sandbox() as sandbox:
+        for name, value in settings(sandbox, tmp_path, 1).items():
+            monkeypatch.setenv(name, value)
+        module: dict[str, Any] = {}
+        exec(snippet, module)  # noqa: S102  the page is ours
+        async with under_aiohttp(module["app"]) as served:
+            for wrong in ({}, {"trade_no": None}, {"trade_no": 7}, {"trade_no": "T1", "amount": True}):
+                body = json.dumps({**PAYEE, **wrong}).encode()
+                assert (await exchange(served.port, request("/payouts", body)))[0] == 422
+            assert len(sandbox.books.bookings) == 0
+            assert (await post(served.port, {"trade_no": "T1", **PAYEE}))[0] == 200
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -139,10 +161,56 @@ async def test_a_service_says_what_is_certain_about_the_money(service, tmp_path,
             assert (await post(served.port, {"trade_no": "T3", **PAYEE}))[0] == 200
             status, told = await post(served.port, {"trade_no": "T3", **PAYEE, "amount": "301"})
             assert (status, told["error"]) == (409, "IdempotencyConflictError")
-            for body in (b"nonsense", b"[]", json.dumps({"trade_no": "T4", **PAYEE, "amount": 0.1}).encode(), b"{}"):
-                status = (await exchange(served.port, request("/payouts", body, "Content-Type: application/json")))[0]
-                assert status in (400, 422)
         assert len(sandbox.books.bookings) == 1
+
+
+def served_as_example(service: str, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in settings(sandbox, folder, 1).items():
+        monkeypatch.setenv(name, value)
+    return (under_uvicorn if service == "fastapi_service" else under_aiohttp)(application_of(service))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_what_is_no_payout_is_the_callers_mistake_and_nothing_is_paid(service, tmp_path, monkeypatch, caplog):
+    """A payout whose number is not given by the caller, above all: a repeated request would be another payout."""
+    payment = {"trade_no": "T1", **PAYEE}
+    bodies = [b"nonsense", b"\xff", b"[]", b"{}", b"null", b"[" * 10_000]
+    wrong = [{"trade_no": None}, {"trade_no": 1}, {"trade_no": ""}, {"trade_no": {}}]
+    wrong += [{"amount": value} for value in (0.1, 300, True, None, [], "")] + [{"name": 7}]
+    bodies += [json.dumps(payment | one).encode() for one in wrong]
+    bodies += [json.dumps({name: payment[name] for name in payment if name != left}).encode() for left in payment]
+    async with Sandbox() as sandbox, served_as_example(service, sandbox, tmp_path, monkeypatch) as served:
+        for body in bodies:
+            status, _, _ = await exchange(served.port, request("/payouts", body, "Content-Type: application/json"))
+            assert (body[:200], status in (400, 422)) == (body[:200], True)
+        told = "Content-Type: application/json; charset=nonsense"
+        status, _, _ = await exchange(served.port, request("/payouts", json.dumps(dict(PAYEE)).encode(), told))
+        assert status in (400, 422)
+        assert len(sandbox.books.bookings) == 0
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_what_can_be_no_number_is_not_found(service, tmp_path, monkeypatch):
+    async with Sandbox() as sandbox, served_as_example(service, sandbox, tmp_path, monkeypatch) as served:
+        for number in ("a%20b", "%00", "1" * 65, "1" * 300, "%0A", "a%0A", "%C3%A9", "a.b", "nothing"):
+            assert (number, (await get(served.port, f"/payouts/{number}"))[0]) == (number, 404)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_only_what_may_have_been_paid_is_answered_as_unknown(service, tmp_path, monkeypatch):
+    """202 means "ask"; an error that is certain is never answered so, whichever comes."""
+    async with Sandbox() as sandbox:
+        for name, value in settings(sandbox, tmp_path, 1).items():
+            monkeypatch.setenv(name, value)
+        application_of(service)
+    status_of = sys.modules[service].status_of
+    kinds = [one for one in vars(errors).values() if isinstance(one, type) and issubclass(one, errors.PayProError)]
+    for kind in kinds:
+        error = kind.__new__(kind)
+        assert (kind, status_of(error) == 202) == (kind, error.money_may_have_moved)
+    assert status_of(errors.ConfigurationError("x")) == 500
+    assert status_of(errors.LedgerUnavailableError("x")) == 503
 
 
 @asynccontextmanager
