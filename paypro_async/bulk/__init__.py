@@ -1,7 +1,7 @@
 """Files of payouts: read whole, checked whole, paid once, reported row by row."""
 
 from paypro_async.bulk.apply import BatchSettings, Disbursement
-from paypro_async.bulk.evidence import Alike, Before, Conflict, Evidence, PaidRows, Repeat
+from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, Repeat
 from paypro_async.bulk.funds import Funds
 from paypro_async.bulk.plan import Plan
 from paypro_async.bulk.problems import BalanceTooLowError, FileProblem, PayoutFileError
@@ -9,6 +9,7 @@ from paypro_async.bulk.readers.csv import PayoutFile, Row
 from paypro_async.bulk.results import FileReport, RowOutcome
 
 __all__ = [
+    "AcceptedRows",
     "Alike",
     "BalanceTooLowError",
     "BatchSettings",
@@ -19,7 +20,6 @@ __all__ = [
     "FileProblem",
     "FileReport",
     "Funds",
-    "PaidRows",
     "PayoutFile",
     "PayoutFileError",
     "Plan",

@@ -25,7 +25,7 @@ from paypro_async._core.masking import mask_text
 from paypro_async._core.report import ItemStatus
 from paypro_async.bulk.problems import FileProblem
 
-__all__ = ["Alike", "Before", "Conflict", "Evidence", "PaidRows", "Repeat", "moment"]
+__all__ = ["AcceptedRows", "Alike", "Before", "Conflict", "Evidence", "Repeat", "moment"]
 
 _LONGEST_REMARK = 60
 _SHOWN_FILES = 3
@@ -143,8 +143,10 @@ class Alike:
 
 
 @frozen(kw_only=True)
-class PaidRows:
-    """The rows of a file that were accepted by the platform before this run, under their own trade numbers.
+class AcceptedRows:
+    """The rows of a file that were paid or processing before this run, under their own trade numbers.
+
+    One of them that was processing may have failed since.
 
     Args:
         count: How many.
@@ -173,7 +175,7 @@ class Before:
 
     Args:
         known: Rows that are in the ledger under their own trade number.
-        paid: Those of them that the platform has accepted.
+        accepted: Those of them that the platform has accepted.
         repeats: Rows that are not, but whose payment is, under another number.
         conflicts: Rows whose trade number is, with another content.
         alike: Rows whose trade number looks like that of a payment of something else. They are paid.
@@ -183,7 +185,7 @@ class Before:
     """
 
     known: int = 0
-    paid: PaidRows = PaidRows()
+    accepted: AcceptedRows = AcceptedRows()
     repeats: tuple[Repeat, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     alike: tuple[Alike, ...] = ()

@@ -20,7 +20,7 @@ from paypro_async._core.payment_key import payment_key
 from paypro_async._core.regions import region_named
 from paypro_async._core.report import ItemStatus
 from paypro_async._core.trade_no import folded, lookalikes
-from paypro_async.bulk.evidence import Alike, Before, Conflict, Evidence, PaidRows, Repeat
+from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, Repeat
 from paypro_async.bulk.plan import Plan, Planned, pages
 from paypro_async.bulk.readers.csv import Row
 from paypro_async.ledger import BatchRecord, Ledger, Payment
@@ -47,7 +47,7 @@ class _Found:
 
 
 @define
-class _Paid:
+class _Accepted:
     """Counts the rows that were accepted before."""
 
     count: int = 0
@@ -86,7 +86,7 @@ class LookBack:
     patience: float = PAGE_SECONDS
     _known: int = field(default=0, init=False)
     _unpaid: Decimal = field(default=Decimal(0), init=False)
-    _paid: _Paid = field(factory=_Paid, init=False)
+    _accepted: _Accepted = field(factory=_Accepted, init=False)
     _conflicts: list[Conflict] = field(factory=list, init=False)
     _alike: list[Alike] = field(factory=list, init=False)
     _found: list[_Found] = field(factory=list, init=False)
@@ -104,11 +104,11 @@ class LookBack:
         """
         for page in pages(rows):
             await self._look(page)
-        paid = self._paid
-        sources = await self._sources(paid.batches)
+        accepted = self._accepted
+        sources = await self._sources(accepted.batches)
         return Before(
             known=self._known,
-            paid=PaidRows(count=paid.count, first=paid.first, last=paid.last, sources=sources),
+            accepted=AcceptedRows(count=accepted.count, first=accepted.first, last=accepted.last, sources=sources),
             repeats=await self._repeats(),
             conflicts=tuple(self._conflicts),
             alike=tuple(self._alike),
@@ -130,7 +130,7 @@ class LookBack:
                 new.append((row, intent))
             else:
                 self._known += 1
-                self._paid.add(entry)
+                self._accepted.add(entry)
             if entry is None or entry.state is State.NEW:
                 unpaid.append(intent.amount)
         self._unpaid = total([self._unpaid, *unpaid])

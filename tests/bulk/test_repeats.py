@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from paypro_async._core.lifecycle import Cause, Change, State
 from paypro_async._core.payment_key import payment_key
-from paypro_async.bulk.evidence import Alike, Before, Conflict, Evidence, PaidRows
+from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence
 from paypro_async.bulk.repeats import LookBack
 from paypro_async.ledger import BatchRecord, MemoryLedger
 from paypro_async.runtime import SystemRuntime
@@ -292,7 +292,7 @@ async def test_long_files_are_looked_up_in_pages() -> None:
     await books.pay(csv_text(*lines), state=State.PROCESSING)
 
     found = await books.look(csv_text(*lines))
-    assert (found.known, found.paid.count, found.unpaid) == (601, 601, Decimal(0))
+    assert (found.known, found.accepted.count, found.unpaid) == (601, 601, Decimal(0))
     assert len((await books.look(csv_text(*lines[1:]))).repeats) == 600
 
 
@@ -318,10 +318,10 @@ async def test_what_was_paid_before_is_told_with_its_days_and_files() -> None:
 
     found = await books.look(data)
 
-    assert (found.known, found.paid.count, found.paid.sources) == (4, 3, ("a.csv", "b.csv"))
-    assert found.paid.when == "on 2026-08-01 to 2026-08-03 from a.csv, b.csv"
+    assert (found.known, found.accepted.count, found.accepted.sources) == (4, 3, ("a.csv", "b.csv"))
+    assert found.accepted.when == "on 2026-08-01 to 2026-08-03 from a.csv, b.csv"
     assert found.unpaid == Decimal(103 + 104)
-    assert PaidRows().when == ""
+    assert AcceptedRows().when == ""
 
 
 async def test_numbers_that_look_alike_in_one_file_and_pay_the_same_are_refused() -> None:

@@ -204,7 +204,11 @@ async def pay(run: Run) -> int:
                 note(explain(error))
                 return Exit.UNKNOWN_LEFT if any(one.uncertain for one in report.counts) else Exit.UNEXPECTED
     summary = Summary(
-        whole=whole, currency=plan.currency, report=report, result=run.result if written else None, paid=before.paid
+        whole=whole,
+        currency=plan.currency,
+        report=report,
+        result=run.result if written else None,
+        accepted=before.accepted,
     )
     run.say(summary)
     if run.disbursement.has_grown:

@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from paypro_async._core.report import BatchReport, ItemStatus
 from paypro_async._core.tally import Tally
-from paypro_async.bulk import FileReport, PaidRows
+from paypro_async.bulk import AcceptedRows, FileReport
 from paypro_async.cli.exits import Exit, in_options
 from paypro_async.cli.output import readable
 from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
@@ -26,6 +26,11 @@ _ADVICE = {
 }
 
 _SHOWN_REASONS = 5
+
+_STILL_PROCESSING = (
+    "Some rows were still processing when the waiting ended: accepted by the platform, not yet paid. Run the same "
+    "command again to go on waiting; it pays nothing twice."
+)
 
 _STOPPED = {
     "bad_credentials": "the platform refuses this merchant; check the merchant number, PAYPRO_SECRET, its position "
@@ -48,15 +53,15 @@ class Summary:
         whole: The rows of the whole file.
         currency: ISO 4217, of every amount.
         report: Of this run.
-        paid: The rows that were accepted before it.
         result: The result file, or None.
+        accepted: The rows that were accepted before it.
     """
 
     whole: FileReport = field(repr=False)
     currency: str
     report: BatchReport = field(repr=False)
     result: Path | None
-    paid: PaidRows
+    accepted: AcceptedRows
 
     @property
     def interrupted(self) -> bool:
@@ -81,6 +86,12 @@ class Summary:
         return sum(counts[status] for status in counts if status.is_open) if self.report.waited else 0
 
     @property
+    def _only_processing(self) -> bool:
+        """Whether nothing but rows that are processing makes the exit code that of unknown outcomes."""
+        left = self.tally.counts.keys() | self.whole.left_out.counts.keys()
+        return self.exit_code is Exit.UNKNOWN_LEFT and not any(status.uncertain for status in left)
+
+    @property
     def stopped_by(self) -> str | None:
         """The platform's code that refused whoever asks, if one did."""
         codes = (item.code for item in self.report.failures if isinstance(item.error, CredentialsRefusedError))
@@ -101,17 +112,18 @@ class Summary:
             for status in ItemStatus
             if self.tally.counts[status]
         }
-        return {
+        told = {"message": _STILL_PROCESSING} if self._only_processing else {}
+        return told | {
             "rows": self.tally.counts.total(),
             "amount": str(self.tally.total),
             "currency": self.currency,
             "statuses": statuses,
             "sent_now": self.report.sent,
-            "paid_before": {
-                "rows": self.paid.count,
-                "first": _iso(self.paid.first),
-                "last": _iso(self.paid.last),
-                "files": list(self.paid.sources),
+            "accepted_before": {
+                "rows": self.accepted.count,
+                "first": _iso(self.accepted.first),
+                "last": _iso(self.accepted.last),
+                "files": list(self.accepted.sources),
             },
             "left_out": {
                 "rows": self.whole.left_out.counts.total(),
@@ -164,15 +176,17 @@ class Summary:
 
     def _news(self) -> str:
         """What this run did itself: the same file once more must not look like a payment."""
-        sent, paid = self.report.sent, self.paid
-        if not sent and paid.count and paid.count == self.tally.counts.total():
-            rows = "the only row was" if paid.count == 1 else f"all {paid.count:,} rows were"
-            return f"Nothing new was paid: {rows} paid before, {paid.when}."
-        before = f" {paid.count:,} {_were(paid.count)} paid before, {paid.when}." if paid.count else ""
+        sent, known = self.report.sent, self.accepted.count
+        # Whether they are paid is said below: one that was processing may have failed since.
+        when = f"accepted before, {self.accepted.when}."
+        if not sent and known and known == self.tally.counts.total():
+            rows = "the only row was" if known == 1 else f"all {known:,} rows were"
+            return f"Nothing new was sent: {rows} {when}"
+        before = f" {known:,} {_were(known)} {when}" if known else ""
         left_out = self.whole.left_out.counts
-        known = ", ".join(f"{count:,} {status}" for status, count in left_out.items())
+        others = ", ".join(f"{count:,} {status}" for status, count in left_out.items())
         out = left_out.total()
-        skipped = f" {out:,} {_were(out)} left out, as known under other numbers ({known})." if out else ""
+        skipped = f" {out:,} {_were(out)} left out, as known under other numbers ({others})." if out else ""
         return f"{sent:,} {'row was' if sent == 1 else 'rows were'} sent now.{before}{skipped}"
 
     @property

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from paypro_async.sandbox import Sandbox
+from paypro_async.sandbox import Fault, FaultPlan, Sandbox
 from tests.support.raw_sql import run
-from tests.support.terminal import Terminal, payout, read_file, write_file
+from tests.support.terminal import SECRET, Terminal, payout, read_file, write_file
 
 
 def grow_older(terminal: Terminal, days: float) -> None:
@@ -36,7 +36,7 @@ async def test_wages_of_the_next_week_are_shown_and_paid_where_nobody_can_be_ask
     assert done.err.count("[PAID_BEFORE]") == 5
     assert "from week31.csv; that was another run [PAID_BEFORE]; its remark: 'wages 31'" in done.err
     assert "The same amount went to the same account before, by other runs, for 5 rows." in done.err
-    assert (done.summary["sent_now"], done.summary["paid_before"]["rows"]) == (6, 0)
+    assert (done.summary["sent_now"], done.summary["accepted_before"]["rows"]) == (6, 0)
     assert len(sandbox.books.bookings) == 11
 
 
@@ -101,34 +101,72 @@ async def test_rows_that_are_left_out_say_so_in_the_result_file(terminal: Termin
 
 
 async def test_the_same_file_once_more_does_not_look_like_a_payment(terminal: Terminal, sandbox: Sandbox) -> None:
-    """It says first that nobody was paid now, and when all of them were."""
+    """It says first that nobody was paid now, and when all of them were taken."""
     terminal.file(4)
     first = await terminal.run("batch", "payouts.csv", "--json")
-    assert (first.summary["sent_now"], first.summary["paid_before"]["rows"]) == (4, 0)
+    assert (first.summary["sent_now"], first.summary["accepted_before"]["rows"]) == (4, 0)
     grow_older(terminal, 31)
 
     again = await terminal.run("batch", "payouts.csv")
     as_json = (await terminal.run("batch", "payouts.csv", "--json")).summary
 
     assert again.code == 0
-    assert again.out.startswith("Nothing new was paid: all 4 rows were paid before, on 20")
+    assert again.out.startswith("Nothing new was sent: all 4 rows were accepted before, on 20")
     assert again.out.splitlines()[0].endswith(" from payouts.csv.")
     assert as_json["sent_now"] == 0
-    assert (as_json["paid_before"]["rows"], as_json["paid_before"]["files"]) == (4, ["payouts.csv"])
-    assert as_json["paid_before"]["first"] < as_json["paid_before"]["last"] or as_json["paid_before"]["first"]
+    before = as_json["accepted_before"]
+    assert (before["rows"], before["files"]) == (4, ["payouts.csv"])
+    assert before["first"] <= before["last"]
     assert len(sandbox.books.bookings) == 4
 
 
 async def test_a_run_that_goes_on_tells_both_numbers(terminal: Terminal, sandbox: Sandbox) -> None:
-    """What it sent itself, and what was paid before."""
+    """What it sent itself, and what was accepted before."""
     rows = [payout(number) | {"trade_no": f"N{number}"} for number in range(3)]
     write_file(terminal.folder / "a.csv", rows[:1])
     assert "1 row was sent now." in (await terminal.run("batch", "a.csv")).out
     write_file(terminal.folder / "b.csv", rows)
     done = await terminal.run("batch", "b.csv")
-    assert "2 rows were sent now. 1 was paid before, on 20" in done.out
+    assert "2 rows were sent now. 1 was accepted before, on 20" in done.out
     assert " from a.csv." in done.out
     assert len(sandbox.books.bookings) == 3
+
+
+@pytest.mark.parametrize("wait", [("--wait", "--wait-timeout", "2"), ("--refresh",)])
+async def test_what_was_processing_before_is_not_called_paid(
+    terminal: Terminal, sandbox: Sandbox, wait: tuple[str, ...]
+) -> None:
+    """It was accepted; the table says what has become of it since."""
+    terminal.file(2)
+    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    for trade_no, code in zip(list(sandbox.books.orders), ("0000", "00028"), strict=True):
+        sandbox.books.set_status(trade_no, code)
+
+    done = await terminal.run("batch", "payouts.csv", *wait)
+
+    first, *table = done.out.splitlines()
+    assert first.startswith("Nothing new was sent: all 2 rows were accepted before, on 20")
+    assert [line.split("  ")[-1].split(":")[0] for line in table[1:3]] == ["succeeded", "failed"]
+    assert done.code == 4
+
+
+async def test_what_was_unknown_or_failed_before_is_not_called_accepted(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Whatever the platform says of it now."""
+    wishes = ("sandbox:fail:00028", "none", "none")
+    rows = [payout(number, remark=wish) | {"trade_no": f"N{number}"} for number, wish in enumerate(wishes)]
+    write_file(terminal.folder / "p.csv", rows)
+    write_file(terminal.folder / "some.csv", rows[:2])
+    write_file(terminal.folder / "other.csv", rows[2:])
+    assert (await terminal.run("batch", "some.csv")).code == 4
+    silence = FaultPlan(rate=1, query_rate=1, kinds=frozenset({Fault.BROKEN_JSON}))
+    async with Sandbox(secret=SECRET, faults=silence) as silent:
+        env = {"PAYPRO_BASE_URL": silent.base_url}
+        assert (await terminal.run("batch", "other.csv", "--timeout", "0.5", "--ignore-balance", env=env)).code == 5
+
+    done = await terminal.run("batch", "p.csv", "--pay-again")
+
+    assert done.out.startswith("1 row was sent now. 1 was accepted before, on 20"), done.out
+    assert [one["paypro_status"] for one in terminal.result("p.result.csv")] == ["failed", "processing", "processing"]
 
 
 async def test_a_refusal_as_json_holds_what_is_known(terminal: Terminal) -> None:

@@ -42,6 +42,20 @@ async def test_what_is_open_at_the_deadline_is_exit_code_5(terminal: Terminal, s
     assert (await terminal.run("batch", "payouts.csv")).code == 0
 
 
+async def test_what_is_only_processing_is_not_called_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
+    """The message of exit code 5 says what it is, unless something is unknown too."""
+    write_file(terminal.folder / "p.csv", [payout(1), payout(2, remark="sandbox:fail:00028")])
+    done = await terminal.run("batch", "p.csv", "--wait", "--wait-timeout", "0.3", "--json")
+    assert (done.code, done.summary["kind"]) == (5, "unknown_left")
+    assert done.summary["message"].startswith("Some rows were still processing when the waiting ended")
+    assert "unknown" not in done.summary["message"]
+
+    write_file(terminal.folder / "q.csv", [payout(3), payout(4, remark="sandbox:vanish")])
+    done = await terminal.run("batch", "q.csv", "--wait", "--wait-timeout", "0.3", "--json")
+    assert set(done.summary["statuses"]) == {"processing", "missing"}
+    assert done.summary["message"].startswith("Some outcomes are unknown")
+
+
 async def test_an_interrupted_wait_goes_on_with_the_same_command(terminal: Terminal, sandbox: Sandbox) -> None:
     """What is paid stays paid, and nothing is sent again."""
     terminal.file(3)
