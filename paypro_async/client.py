@@ -320,7 +320,8 @@ class PayProClient(TrackingClient):
             payouts: ``Payout`` objects or mappings of their fields; any iterable or async iterable, of any length.
             batch_id: A name for this batch in the ledger. By default a new one.
             concurrency: How many may be under way at one time. One that waits holds no slot.
-            rate: Payouts a second at most, for all processes on this ledger together; exceeded in no second.
+            rate: Payouts a second at most (100,000 or fewer), for all processes on this ledger together; exceeded in no
+                second.
             timeout: Seconds that one payout may take in all. By default long enough to wait out the settle window.
             max_attempts: How often one payout may be sent. By default 10.
             refresh: Ask for news of payouts that the ledger knows as processing.

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from paypro_async.engine.rate import check_rate
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.opening import LedgerUrl, open_ledger
 from paypro_async.ledger.sql.ledger import SqlLedger
@@ -22,6 +23,7 @@ __all__ = [
     "ledger_url",
     "payout_options",
     "platform_options",
+    "rate_option",
 ]
 
 LEDGER_EXAMPLE = "sqlite:///payouts.db (or just payouts.db), or postgresql://user@host/database"
@@ -62,6 +64,20 @@ def ledger_option(command: C) -> C:
     """Adds the option that says where payouts are remembered."""
     message = f"Where payouts are remembered: {LEDGER_EXAMPLE}.  [default: PAYPRO_LEDGER]"
     return click.option("--ledger", metavar="URL", help=message)(command)
+
+
+def rate_option(message: str) -> Callable[[C], C]:
+    """Adds the option that says how many a second."""
+    return click.option("--rate", type=float, metavar="N", callback=_rate, help=message)
+
+
+def _rate(_context: click.Context, _parameter: click.Parameter, rate: float | None) -> float | None:
+    try:
+        if rate is not None:
+            check_rate(rate)
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error)) from None
+    return rate
 
 
 def client_settings(**given: Any) -> dict[str, Any]:

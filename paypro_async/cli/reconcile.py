@@ -9,7 +9,7 @@ import click
 
 from paypro_async._core.report import ItemStatus
 from paypro_async.cli.exits import Exit
-from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
+from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url, rate_option
 from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.signals import Stop
 from paypro_async.client import PayProClient
@@ -40,12 +40,7 @@ def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> ti
     help="Pass over payouts whose last attempt is younger: 90s, 10m, 24h, 7d.",
 )
 @click.option("--deadline", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for everything.")
-@click.option(
-    "--rate",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="N",
-    help="Questions a second at most, for all who reconcile with this ledger together.",
-)
+@rate_option("Questions a second at most, for all who reconcile with this ledger together.")
 @click.option("--concurrency", type=click.IntRange(1, 1000), default=20, show_default=True, help="Questions at a time.")
 @click.option(
     "--overdue-after",
@@ -112,6 +107,8 @@ async def _run(ledger: str | None, account: dict[str, Any], asking: dict[str, An
         raise ConfigurationError(
             "No ledger is named, so there is nothing to ask about. Give --ledger payouts.db, or set PAYPRO_LEDGER."
         )
+    if url.in_memory:
+        raise ConfigurationError("A ledger in memory is empty when a command begins, so there is nothing to ask about.")
     if url.file is not None and not url.file.exists():
         raise ConfigurationError(f"There is no ledger {url.file}, so there is nothing to ask about.")
     with Stop() as stop:

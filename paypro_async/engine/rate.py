@@ -19,7 +19,7 @@ from paypro_async.ledger import Ledger
 from paypro_async.ledger.patience import answer_within
 from paypro_async.runtime import Runtime
 
-__all__ = ["NoRate", "Rate"]
+__all__ = ["NoRate", "Rate", "check_rate"]
 
 _SPARE = 1.04
 """Turns are further apart than the rate asks for, by what lies between a turn and the arrival of its request."""
@@ -31,6 +31,21 @@ _LONGEST_LEAD = 5.0
 _SEEKERS = 4
 _FORGOTTEN = 0.05
 """The part of what has lately taken long that each one which was quicker takes off."""
+_SLOWEST, _FASTEST = 1e-6, 1e5
+"""A second. What is taken ahead stays small, and the distance of two turns a span of time that clocks know."""
+
+
+def check_rate(rate: object) -> None:
+    """Refuse what is no rate: so many a second.
+
+    Raises:
+        ConfigurationError: With what a rate may be.
+    """
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not _SLOWEST <= rate <= _FASTEST:
+        raise ConfigurationError(
+            f"rate must be a number from {_SLOWEST:f} to {_FASTEST:,.0f} a second; leave it out for no limit. Nothing "
+            "was sent."
+        )
 
 
 class NoRate:
@@ -90,8 +105,7 @@ class Rate:
     _asking: float = field(default=0.0, init=False)  # and to be given turns by the ledger
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.per_second, bool) or not 0 < self.per_second < math.inf:
-            raise ConfigurationError("rate must be more than zero payouts a second, or None.")
+        check_rate(self.per_second)
         self._late = _LATE * max(1.0, 1 / self.per_second)
 
     @property

@@ -139,20 +139,22 @@ class TrackingClient(ABC):
             older_than: Pass over payouts whose last attempt is younger, as their end is still to be expected.
             deadline: Seconds for everything, after which the report has not ``ended``, and the next run begins where
                 this one stopped. By default as long as it takes.
-            rate: Questions a second at most, for all who reconcile with this ledger together.
+            rate: Questions a second at most (100,000 or fewer), for all who reconcile with this ledger together.
             concurrency: How many questions may be under way at one time.
             wait: Wait for the settle window of payouts that were sent just now, instead of leaving them unknown.
             overdue_after: A payout that has been processing for longer is counted as overdue.
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read or written; what was learned until then is stored.
+            ConfigurationError: If the client has no ledger, or a number makes no sense. Nothing was asked.
+            ClientStateError: If the client is closed meanwhile.
         """
         return await Reconciliation(
             recording=self._paying().recording,
             concurrency=concurrency,
             wait=wait,
             deadline=deadline,
-            older_than=seconds_of(older_than),
+            older_than=seconds_of("older_than", older_than),
             rate=rate,
-            overdue_after=seconds_of(overdue_after),
+            overdue_after=seconds_of("overdue_after", overdue_after),
         ).run()

@@ -22,8 +22,9 @@ from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.retry import BELIEVED_ABSENCES
 from paypro_async._core.transitions import after_absence, after_second_look
 from paypro_async.engine.limits import RECORDING_SECONDS, check_count, check_seconds
+from paypro_async.engine.rate import check_rate
 from paypro_async.engine.recording import Recording
-from paypro_async.errors import ClientStateError, ConfigurationError, LedgerUnavailableError
+from paypro_async.errors import ClientStateError, LedgerUnavailableError
 from paypro_async.ledger import merge
 from paypro_async.ledger.base import PAGE, Turns
 from paypro_async.ledger.changes import apply
@@ -73,12 +74,10 @@ class Reconciliation:
 
     def __attrs_post_init__(self) -> None:
         check_count("concurrency", self.concurrency)
-        for name, given in (("deadline", self.deadline), ("rate", self.rate)):
-            if given is not None:
-                check_seconds(name, given)
-        for name, given in (("older_than", self.older_than), ("overdue_after", self.overdue_after)):
-            if not 0 <= given < math.inf:
-                raise ConfigurationError(f"{name} must be a span of time, from zero on. Nothing was asked.")
+        if self.deadline is not None:
+            check_seconds("deadline", self.deadline)
+        if self.rate is not None:
+            check_rate(self.rate)
         self._counts = Counts(self.overdue_after)
         if self.rate is not None:
             session = self.recording.session

@@ -1,5 +1,6 @@
 """What a reconciliation found."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,6 +13,7 @@ from attrs import define, field, frozen
 from paypro_async._core.lifecycle import Entry, Reply, State
 from paypro_async._core.plain_data import PlainData
 from paypro_async._core.report import ItemStatus
+from paypro_async.errors import ConfigurationError
 
 __all__ = ["Counts", "OpenPayout", "ReconcileReport", "seconds_of"]
 
@@ -140,6 +142,13 @@ class Counts:
 _OPEN = frozenset({ItemStatus.PROCESSING, ItemStatus.UNKNOWN, ItemStatus.MISSING, ItemStatus.REVIEW})
 
 
-def seconds_of(span: timedelta | float) -> float:
-    """A span of time in seconds."""
-    return span.total_seconds() if isinstance(span, timedelta) else span
+def seconds_of(name: str, span: timedelta | float) -> float:
+    """A span of time in seconds.
+
+    Raises:
+        ConfigurationError: If it is none, with the setting's *name*.
+    """
+    seconds: object = span.total_seconds() if isinstance(span, timedelta) else span
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
+        raise ConfigurationError(f"{name} must be a span of time from zero on: a timedelta, or seconds.")
+    return seconds

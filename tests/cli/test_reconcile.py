@@ -69,7 +69,10 @@ async def test_no_answer_is_not_well(terminal: Terminal, sandbox: Sandbox):
     assert "refused the connection" in out
 
 
-@pytest.mark.parametrize("arguments", [("--older-than", "soon"), ("--rate", "0"), ("--deadline", "0")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("--older-than", "soon"), ("--rate", "0"), ("--rate", "1e300"), ("--rate", "nan"), ("--deadline", "0")],
+)
 async def test_what_cannot_be_read_is_wrong_usage(terminal: Terminal, arguments: tuple[str, str]):
     """Nothing is asked."""
     assert (await reconcile(terminal, *arguments, code=2)).err
@@ -81,3 +84,5 @@ async def test_without_a_ledger_there_is_nothing_to_ask_about(terminal: Terminal
     assert (done.code, "No ledger is named" in done.err) == (2, True)
     assert "There is no ledger" in (await reconcile(terminal, "--ledger", "none.db", code=2)).err
     assert not (terminal.folder / "none.db").exists()
+    done = await reconcile(terminal, "--ledger", "memory", code=2)
+    assert (done.out, "in memory is empty" in done.err) == ("", True)

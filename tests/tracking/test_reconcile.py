@@ -346,9 +346,38 @@ async def test_what_a_person_decided_is_asked_about_for_some_days():
 async def test_spans_that_make_no_sense_are_refused():
     """Before anything is asked."""
     async with scripted_client(Scripted(), ledger=a_ledger()) as client:
-        for wrong in ({"older_than": -1}, {"older_than": float("nan")}, {"deadline": 0}, {"rate": 0}, {"rate": True}):
-            with pytest.raises(ConfigurationError):
-                await client.reconcile(**wrong)
+        for name, unit in (("older_than", "seconds"), ("overdue_after", "seconds"), ("deadline", "seconds")):
+            for wrong in (-1, float("nan"), float("inf"), True, "10m"):
+                with pytest.raises(ConfigurationError, match=f"{name} must be a .*{unit}"):
+                    await client.reconcile(**{name: wrong})
+        for name in ("older_than", "overdue_after", "concurrency"):
+            with pytest.raises(ConfigurationError, match=name):
+                await client.reconcile(**{name: None})
+
+
+@pytest.mark.parametrize("wrong", [0, -1, True, float("nan"), float("inf"), 1e300, 1e9, 1e-300, "10"])
+@virtual_time
+async def test_rates_that_make_no_sense_are_refused(wrong: Any):
+    """Before anything is asked or sent, and before a list of turns fills the memory."""
+    transport = Scripted()
+    async with scripted_client(transport, ledger=a_ledger()) as client:
+        with pytest.raises(ConfigurationError, match=r"rate must be a number from .* a second"):
+            await client.reconcile(rate=wrong)
+        with pytest.raises(ConfigurationError, match=r"rate must be a number from .* a second"):
+            client.batch_payout(payouts(1), rate=wrong)
+    assert transport.log == []
+
+
+@pytest.mark.parametrize("rate", [1e-6, 1e5])
+@virtual_time
+async def test_the_slowest_and_the_fastest_rate(rate: float):
+    """They are kept as any other."""
+    ledger, transport = a_ledger(), Scripted(payouts=PROCESSING, queries=order("0015"))
+    async with scripted_client(transport, ledger=ledger) as client:
+        await client.batch_payout(payouts(2))
+        assert (await client.reconcile(rate=rate, deadline=5)).checked == min(2, round(rate) + 1)
+        freeze(10)
+        assert (await client.batch_payout(payouts(2), rate=1e5, refresh=True)).ok
 
 
 @virtual_time

@@ -24,6 +24,7 @@ from paypro_async.cli.options import (
     ledger_option,
     ledger_url,
     payout_options,
+    rate_option,
 )
 from paypro_async.cli.output import note, readable
 from paypro_async.cli.places import refuse_path
@@ -63,7 +64,7 @@ _Seconds = click.FloatRange(0, min_open=True)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @ledger_option
 @click.option("--concurrency", default=20, show_default=True, type=click.IntRange(1), help="Payouts at one time.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="Payouts a second at most.")
+@rate_option("Payouts a second at most.")
 @click.option("--settle-after", type=_Seconds, metavar="S", help='Seconds until "no such order" is believed.')
 @click.option("--request-timeout", type=_Seconds, metavar="S", help="Seconds for one exchange with the platform.")
 @click.option("--timeout", type=_Seconds, metavar="S", help="Seconds for one payout in all.")

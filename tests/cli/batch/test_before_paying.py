@@ -104,7 +104,8 @@ def test_without_a_ledger_nothing_is_paid(here: Here, monkeypatch: pytest.Monkey
         (["--result", "payouts.db"], "is the input or belongs to the ledger; nothing was written"),
         (["--result", "nowhere/r.csv"], "cannot be written"),
         (["--concurrency", "0"], "concurrency"),
-        (["--rate", "0"], "rate"),
+        (["--rate", "0"], "rate must be a number"),
+        (["--rate", "1e300"], "rate must be a number"),
         (["--base-url", "http://elsewhere.example"], "say --allow-plain-http if"),
         (["--region", "atlantis"], "atlantis"),
         (
