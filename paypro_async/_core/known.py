@@ -15,6 +15,13 @@ from paypro_async._core.values import frozen
 __all__ = ["KnownPayout", "NotFinalError", "OnChange", "PayoutChange", "change_of", "statuses_of"]
 
 _FINAL = frozenset(ItemStatus.of(state) for state in FINAL)
+_NEXT = {
+    ItemStatus.PROCESSING: "Money may have moved. It goes on all the same: wait again, or ask later",
+    ItemStatus.UNKNOWN: "Wait again, or call payout with the same trade_no and content, which asks before it sends",
+    ItemStatus.MISSING: "Wait again, or look the order up in PayPro's dashboard",
+    ItemStatus.NOT_SENT: "No money moved, and waiting sends nothing: call payout with the same trade_no and content, "
+    "then wait again; another call may be about to send it",
+}
 _STATUSES = {ItemStatus(one.value): one for one in PayoutStatus if one is not PayoutStatus.UNKNOWN}
 
 
@@ -67,17 +74,27 @@ class KnownPayout(PlainData):
 class NotFinalError(PayProError, TimeoutError):
     """The payout was not final when the time to wait for it was over.
 
-    Money may have moved, and the payout goes on all the same: wait or ask again.
+    Money may have moved, unless its status is ``not_sent``: then nothing is out until ``payout`` is called again with
+    the same trade_no. Any other goes on all the same: wait or ask again.
 
     Attributes:
         payout: What the ledger holds of it (:class:`~paypro_async.KnownPayout`).
     """
 
-    money_may_have_moved = True
-
     def __init__(self, message: str, *, payout: KnownPayout, trade_no: str | None = None) -> None:
         super().__init__(message, trade_no=trade_no)
         self.payout: KnownPayout = payout
+        self.money_may_have_moved = payout.status is not ItemStatus.NOT_SENT
+
+    @classmethod
+    def after(cls, payout: KnownPayout, elapsed: float, *, troubles: str = "") -> "NotFinalError":
+        """The error for a wait that was over after *elapsed* seconds, and what its *troubles* were."""
+        return cls(
+            f"Payout {payout.trade_no} is {payout.status.value} ({payout.status.meaning}) and was not final after "
+            f"{elapsed:.3g} s. {_NEXT[payout.status]}; never use a new trade_no.{troubles}",
+            payout=payout,
+            trade_no=payout.trade_no,
+        )
 
 
 @frozen(kw_only=True)

@@ -113,9 +113,11 @@ class TrackingClient(ABC):
             trade_no: Of this payout alone.
 
         Raises:
-            ConfigurationError: If the client has no ledger, or one that tells nobody of changes.
+            ConfigurationError: If the client has no ledger, or one that tells nobody of changes, or *trade_no* is none.
         """
         engine = self._paying()
+        if trade_no is not None:
+            check_trade_no(trade_no)
         return Watch(engine.recording.ledger, engine.session, trade_no=trade_no)
 
     async def reconcile(

@@ -68,7 +68,7 @@ class Listener:
     consumer: str
 
     @classmethod
-    def of(cls, handler: OnChange | None, consumer: str, ledger: object) -> Self:
+    def of(cls, handler: OnChange | None, consumer: object, ledger: object) -> Self:
         """A listener to *ledger*.
 
         Raises:
@@ -77,7 +77,7 @@ class Listener:
         if handler is not None:
             _check_handler(handler)
             check_outbox(ledger)
-        if not _NAME.fullmatch(consumer):
+        if not isinstance(consumer, str) or not _NAME.fullmatch(consumer):
             raise ConfigurationError(
                 "consumer must be 1 to 64 letters, digits, '-', '_' and '.'. Nothing was sent. It is the name under "
                 "which the ledger remembers what was told, so processes that share the work have the same one."

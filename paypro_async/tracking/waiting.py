@@ -22,7 +22,6 @@ from paypro_async._core.failures import unsettled
 from paypro_async._core.known import KnownPayout, NotFinalError
 from paypro_async._core.lifecycle import FINAL, Entry, State
 from paypro_async._core.models import PayoutResult
-from paypro_async._core.report import ItemStatus
 from paypro_async.engine.limits import RECORDING_SECONDS, check_seconds
 from paypro_async.engine.queries import Queries
 from paypro_async.engine.session import Session
@@ -379,10 +378,4 @@ def _not_ended(waiting: Waiting, one: _One, trade_no: str, elapsed: float) -> Pa
         )
     since = " The ledger could not be read of late." if waiting.trouble is not None else ""
     silent = f" The last question got no answer: {waiting.silence}" if waiting.silence is not None else ""
-    money = "Nothing of it is out." if known.status is ItemStatus.NOT_SENT else "Money may have moved."
-    return NotFinalError(
-        f"Payout {trade_no} is {known.status.value} ({known.status.meaning}) and was not final after {elapsed:.3g} s. "
-        f"{money} It goes on all the same: wait again, or ask later; never use a new trade_no.{since}{silent}",
-        payout=known,
-        trade_no=trade_no,
-    )
+    return NotFinalError.after(known, elapsed, troubles=f"{since}{silent}")

@@ -337,6 +337,8 @@ def test_what_can_be_awaited_is_taken(make: Make):
         ({"on_change": Told, "consumer": "a"}, "async def"),
         ({"consumer": ""}, "consumer must be"),
         ({"consumer": "a b"}, "consumer must be"),
+        ({"consumer": None}, "consumer must be"),
+        ({"consumer": 5}, "consumer must be"),
     ],
 )
 def test_what_cannot_work_is_refused(make: Make, settings: dict[str, Any], words: str):

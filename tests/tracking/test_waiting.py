@@ -1,7 +1,9 @@
 """Waiting until a payout is final, whoever learns it."""
 
 import asyncio
+import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -17,11 +19,12 @@ from paypro_async import (
     PayoutNotFoundError,
     PayoutStatus,
     PayProClient,
+    PayProError,
     ReviewRequiredError,
 )
 from paypro_async._core.lifecycle import Cause, Change, State
 from tests.support.merchant import MERCHANT_NO, fields, payouts, scripted_client
-from tests.support.scripted import ABSENT, LOST, PAID, PROCESSING, Scripted, order, refusal
+from tests.support.scripted import ABSENT, LOST, NOT_SENT, PAID, PROCESSING, Scripted, order, refusal
 from tests.support.virtual_time import VirtualRuntime, now, virtual_time
 
 FOREVER = 1e6
@@ -212,6 +215,31 @@ async def test_what_was_never_sent_is_not_asked_about():
             await client.wait_until_final("T1", timeout=20)
         assert caught.value.payout.status is ItemStatus.UNKNOWN
         assert len(platform.queries) > asked
+
+
+@virtual_time
+async def test_the_error_says_what_is_true_of_each_status():
+    """What was not sent does not go on by itself; nothing is certain of the others."""
+    cases = {
+        ItemStatus.PROCESSING: (
+            Scripted(queries=PROCESSING),
+            "Money may have moved. It goes on all the same",
+        ),
+        ItemStatus.UNKNOWN: (Scripted(LOST, LOST), "(money may have moved) and was not final"),
+        ItemStatus.MISSING: (Scripted(queries=ABSENT), "Wait again, or look the order up in PayPro's dashboard"),
+        ItemStatus.NOT_SENT: (Scripted(NOT_SENT), "waiting sends nothing: call payout with the same trade_no"),
+    }
+    for status, (platform, text) in cases.items():
+        async with scripted_client(platform) as client:
+            with suppress(PayProError):
+                await client.payout(**fields("T1"), timeout=3)
+            with pytest.raises(NotFinalError, match=f"T1 is {status.value} .* after 20 s.*never use a new") as caught:
+                await client.wait_until_final("T1", timeout=20)
+        assert text in str(caught.value)
+        assert caught.value.payout.status is status
+        assert caught.value.money_may_have_moved is (status is not ItemStatus.NOT_SENT)
+        copied = pickle.loads(pickle.dumps(caught.value))  # noqa: S301  our own
+        assert copied.money_may_have_moved is caught.value.money_may_have_moved
 
 
 @virtual_time

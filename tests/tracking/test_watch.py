@@ -1,6 +1,7 @@
 """Each watcher sees every change from when it began."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -88,3 +89,11 @@ async def test_a_client_without_a_ledger_has_nothing_to_watch(make: Make, sandbo
     async with make(None) as client:
         with pytest.raises(ConfigurationError, match="no ledger"):
             client.watch()
+
+
+@pytest.mark.parametrize("trade_no", [123, "", "a b"])
+async def test_what_cannot_be_a_number_is_not_watched(make: Make, trade_no: Any):
+    """It would yield nothing for ever."""
+    async with make("memory") as client:
+        with pytest.raises(ConfigurationError, match="trade_no must be"):
+            client.watch(trade_no=trade_no)
