@@ -13,7 +13,7 @@ position in it; all processes that listen under one name share its work.
 A change that is parked keeps back the later ones of its payout until a person releases it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -113,8 +113,8 @@ class Outbox(Protocol):
         """Let the parked change of a payout be tried again, with all its tries; how many there were."""
         ...
 
-    async def cursor(self, merchant_no: str) -> Cursor:
-        """Where the history ends now."""
+    def cursor(self, merchant_no: str) -> Awaitable[Cursor]:
+        """Where the history ends when it is called: what this process writes later lies behind it."""
         ...
 
     async def changes(self, merchant_no: str, after: Cursor, *, limit: int) -> tuple[Sequence[PayoutChange], Cursor]:

@@ -14,7 +14,7 @@ import asyncio
 import inspect
 import re
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -23,9 +23,10 @@ from attrs import define, field, frozen
 
 from paypro_async._core.known import OnChange
 from paypro_async._core.lifecycle import Entry
+from paypro_async.engine.closing import Closing
 from paypro_async.engine.news import News
 from paypro_async.engine.session import Session
-from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError, PayProError
 from paypro_async.ledger import Ledger
 from paypro_async.ledger.base import LedgerClosedError
 from paypro_async.ledger.outbox import Lent, Outbox
@@ -33,7 +34,7 @@ from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 from paypro_async.runtime import Runtime
 
-__all__ = ["Delivery", "Listener", "check_outbox"]
+__all__ = ["Delivery", "Listener", "check_outbox", "outbox_answer"]
 
 T = TypeVar("T")
 
@@ -49,6 +50,8 @@ _FIRST_BACKOFF, _LONGEST_BACKOFF = 1.0, 300.0
 _LOOK_SECONDS = 0.5
 _LONGEST_LOOK = 1.0
 _ENDING_SECONDS = 5.0
+_CANCELLING_SECONDS = 5.0
+"""After its time, that a handler may take to end."""
 _NAME = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 _inside: "ContextVar[tuple[object, int] | None]" = ContextVar("paypro_async_handler", default=None)
@@ -115,6 +118,29 @@ def check_outbox(ledger: object) -> Outbox:
     return ledger
 
 
+async def outbox_answer(seconds: float, ledger: Ledger, answer: Awaitable[T]) -> T:
+    """What a ledger answers in time, of whatever kind it is.
+
+    Raises:
+        LedgerUnavailableError: If it does not, or fails: one of a user's own may raise anything, and work again soon.
+    """
+    try:
+        return await answer_within(seconds, ledger, answer)
+    except PayProError:
+        raise
+    except Exception as error:
+        raise LedgerUnavailableError(f"The ledger failed with {type(error).__name__}.") from error
+
+
+@frozen(eq=False)
+class _Telling:
+    """A change whose handler runs, and when it is left behind if it does not even end when it is cancelled."""
+
+    lent: Lent
+    task: "asyncio.Task[None]"
+    late_at: float
+
+
 @define(kw_only=True, eq=False)
 class Delivery:
     """Tells one handler, together with all processes whose consumer has the same name.
@@ -125,6 +151,7 @@ class Delivery:
         consumer: The name under which the ledger remembers what was told.
         handler: Awaited with each change.
         news: What this process writes.
+        closing: Of the client: from when it is begun no other change is.
         runtime: Clock and dice.
     """
 
@@ -136,8 +163,10 @@ class Delivery:
     handler: OnChange
     news: News
     runtime: Runtime
+    closing: Closing
     _owner: str = field(factory=lambda: secrets.token_hex(8), init=False)
-    _running: "dict[int, asyncio.Task[None]]" = field(factory=dict, init=False)
+    _running: dict[int, _Telling] = field(factory=dict, init=False)
+    _left_behind: "set[asyncio.Task[None]]" = field(factory=set, init=False)
     _handled: list[int] = field(factory=list, init=False)
     _wake: asyncio.Event = field(factory=asyncio.Event, init=False)
     _task: "asyncio.Task[None] | None" = field(default=None, init=False)
@@ -162,6 +191,7 @@ class Delivery:
             handler=listener.handler,
             news=session.news,
             runtime=session.runtime,
+            closing=session.closing,
         )
         await delivery._answer(delivery.outbox.register(delivery.merchant_no, delivery.consumer))
         return delivery
@@ -178,7 +208,7 @@ class Delivery:
         self._wake.set()
         # A handler that closes the client cannot be waited for: it waits for this itself.
         inside, number = _inside.get() or (None, 0)
-        others = [task for one, task in self._running.items() if (self, one) != (inside, number)]
+        others = [one.task for key, one in self._running.items() if (self, key) != (inside, number)]
         if self._task is not None:
             await asyncio.wait([self._task], timeout=_ENDING_SECONDS)
             self._task.cancel()
@@ -234,11 +264,12 @@ class Delivery:
             await self._answer(self.outbox.told(self.merchant_no, self.consumer, handled, owner=self._owner))
             del self._handled[: len(handled)]  # Others may have ended while that was stored.
         now = self.runtime.steady()
+        await self._leave_behind([one for one in self._running.values() if now > one.late_at])
         if self._running and now - self._renewed_at > _RENEW_SECONDS:
             await self._keep(list(self._running), _LEASE_SECONDS)
             self._renewed_at = now
         free = AT_ONE_TIME - len(self._running)
-        if self._stopping or free <= 0:
+        if self._has_to_stop() or free <= 0:
             return 0
         lent = await self._answer(
             self.outbox.take(self.merchant_no, self.consumer, owner=self._owner, limit=free, seconds=_LEASE_SECONDS)
@@ -250,11 +281,21 @@ class Delivery:
             self._renewed_at = now
         for one in lent:
             if one.number not in self._running:
-                self._running[one.number] = asyncio.ensure_future(self._tell(one))
+                late_at = now + HANDLER_SECONDS + _CANCELLING_SECONDS
+                self._running[one.number] = _Telling(one, asyncio.ensure_future(self._tell(one)), late_at)
         return len(lent)
 
     def _has_to_stop(self) -> bool:
-        return self._stopping
+        # A handler that is begun while calls come to their end could not use the client any more.
+        return self._stopping or self.closing.begun
+
+    async def _leave_behind(self, late: Sequence[_Telling]) -> None:
+        """Let others have the places of handlers that go on although they were cancelled."""
+        for one in late:
+            self._left_behind.add(one.task)  # A loop holds its tasks weakly.
+            one.task.add_done_callback(self._left_behind.discard)
+            self._running.pop(one.lent.number, None)
+            await self._failed(one.lent, f"not done in {HANDLER_SECONDS:.0f} s, and goes on although it was cancelled")
 
     def _look(self, idle: int) -> float:
         """Seconds until the next look, after so many that found nothing: processes should not look all at one time."""
@@ -274,20 +315,21 @@ class Delivery:
     async def _tell(self, lent: Lent) -> None:
         """Call the handler, and note how that ended."""
         _inside.set((self, lent.number))
-        limit = asyncio.timeout(HANDLER_SECONDS)
+        limit, why, raised = asyncio.timeout(HANDLER_SECONDS), "", None
         try:
             async with limit:
                 await self.handler(lent.change)
         except asyncio.CancelledError:
-            if self._stopping:
-                await self._give_back(lent)
-                raise
-            await self._failed(lent, "CancelledError")
+            why = "CancelledError"
         except Exception as error:  # noqa: BLE001  whatever a handler raises, no payment is touched by it
-            why = f"not done in {HANDLER_SECONDS:.0f} s" if limit.expired() else type(error).__name__
-            await self._failed(lent, why, error)
-        else:
-            self._handled.append(lent.number)
+            why, raised = f"not done in {HANDLER_SECONDS:.0f} s" if limit.expired() else type(error).__name__, error
+        if asyncio.current_task() in self._left_behind:
+            return  # It was counted as one that has failed.
+        try:
+            if why:
+                await self._failed(lent, why, raised)
+            else:
+                self._handled.append(lent.number)
         finally:
             self._running.pop(lent.number, None)
             self._wake.set()
@@ -300,8 +342,10 @@ class Delivery:
 
     async def _failed(self, lent: Lent, why: str, error: Exception | None = None) -> None:
         """Let it come again later, or park it after too many tries."""
-        if self._stopping and error is not None and isinstance(error, ConfigurationError):
-            await self._give_back(lent)  # It used a client that is being closed, which is not its fault.
+        if self._has_to_stop():
+            # It may have used the client that is being closed, which is not its fault.
+            logger.info("The handler of payout %s ended with %s as the client was closed.", lent.change.trade_no, why)
+            await self._give_back(lent)
             return
         tries, change = lent.tries + 1, lent.change
         if tries >= MOST_TRIES:
@@ -334,7 +378,7 @@ class Delivery:
 
     async def _answer(self, answer: Awaitable[T]) -> T:
         """What the ledger answers, in time: one that never does would keep for good what was lent."""
-        return await answer_within(self.patience, self.ledger, answer)
+        return await outbox_answer(self.patience, self.ledger, answer)
 
     async def _patiently(self, writing: Awaitable[Any]) -> None:
         """Write it, or leave it: what is not written comes again once its time is over."""

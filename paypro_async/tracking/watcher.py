@@ -12,9 +12,8 @@ from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger import Ledger
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.outbox import Cursor
-from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
-from paypro_async.tracking.delivery import check_outbox
+from paypro_async.tracking.delivery import check_outbox, outbox_answer
 
 __all__ = ["Watch"]
 
@@ -39,21 +38,21 @@ class Watch(AsyncIterator[PayoutChange]):
         outbox = check_outbox(ledger)
         self._ledger, self._outbox, self._session, self._trade_no = ledger, outbox, session, trade_no
         self._page: deque[PayoutChange] = deque()
-        self._beginning: asyncio.Future[Cursor] | None = asyncio.ensure_future(
-            self._answer(outbox.cursor(session.platform.merchant_no))
-        )
-        self._beginning.add_done_callback(_heard)
+        self._reading = asyncio.Lock()
+        self._beginning: asyncio.Future[Cursor] | None = self._look_where_it_ends()
         self._cursor = Cursor(position=0)
+        self._complained = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> PayoutChange:
-        if not self._page:
-            await self._read()
-        if not self._page:
-            raise StopAsyncIteration
-        return self._page.popleft()
+        async with self._reading:
+            if not self._page:
+                await self._read()
+            if not self._page:
+                raise StopAsyncIteration
+            return self._page.popleft()
 
     async def _read(self) -> None:
         """Fill the page; it stays empty once the client is being closed."""
@@ -70,7 +69,7 @@ class Watch(AsyncIterator[PayoutChange]):
                 try:
                     ended = await self._next_page()
                 except LedgerUnavailableError as error:
-                    logger.warning("Changes are watched again once the ledger answers: %s", error)
+                    self._complain(error)
                     ended = True
                 if ended and not self._page:
                     with closing.interrupts(after=_LOOK_SECONDS):
@@ -78,19 +77,40 @@ class Watch(AsyncIterator[PayoutChange]):
         finally:
             news.leave(hear)
 
+    def _complain(self, error: LedgerUnavailableError) -> None:
+        if not self._complained:
+            self._complained = True
+            logger.warning("Changes are watched again once the ledger answers: %s", error)
+
+    def _look_where_it_ends(self) -> "asyncio.Future[Cursor]":
+        """Ask the ledger now, not when it is awaited: what this client writes next is to be seen."""
+        answer = self._answer(self._outbox.cursor(self._session.platform.merchant_no))
+        beginning = asyncio.ensure_future(answer)
+        beginning.add_done_callback(_heard)
+        return beginning
+
     async def _answer(self, answer: Awaitable[T]) -> T:
-        return await answer_within(self._session.times.timeout, self._ledger, answer)
+        return await outbox_answer(self._session.times.timeout, self._ledger, answer)
 
     async def _next_page(self) -> bool:
         """Read on; whether that was the end of what is there."""
         if self._beginning is not None:
-            self._cursor = await asyncio.shield(self._beginning)
+            self._cursor = await self._begun(self._beginning)
             self._beginning = None
         before = self._cursor.position
         reading = self._outbox.changes(self._session.platform.merchant_no, self._cursor, limit=PAGE)
         changes, self._cursor = await self._answer(reading)
+        self._complained = False
         self._page.extend(one for one in changes if self._trade_no in (None, one.trade_no))
         return self._cursor.position - before < PAGE
+
+    async def _begun(self, beginning: "asyncio.Future[Cursor]") -> Cursor:
+        try:
+            return await asyncio.shield(beginning)
+        except LedgerUnavailableError:
+            # It watches from when the ledger answers: what was written before nobody can tell from what is older.
+            self._beginning = self._look_where_it_ends()
+            raise
 
 
 def _heard(beginning: "asyncio.Future[Cursor]") -> None:

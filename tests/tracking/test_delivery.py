@@ -45,9 +45,9 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def make(sandbox: Sandbox) -> Make:
-    def one(ledger: Any = "memory", **settings: Any) -> PayProClient:
+    def one(ledger: Any = "memory", *, base_url: str | None = None, **settings: Any) -> PayProClient:
         return PayProClient(
-            base_url=sandbox.base_url,
+            base_url=base_url or sandbox.base_url,
             environment=sandbox.environment,
             merchant_no="0000000001",
             signer=Md5Signer("sandbox-secret"),

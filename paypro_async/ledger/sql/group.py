@@ -64,10 +64,12 @@ class Work(Request[T], Generic[T]):
         run: Called with the connection. What it returns is the answer; an exception that it returns is raised to this
             caller alone, and one that it raises ends the group.
         writes: Whether it changes anything.
+        first: Whether it is done before them: what is submitted later it does not see.
     """
 
     run: Callable[[Connection], T]
     writes: bool = False
+    first: bool = False
 
 
 @frozen

@@ -77,6 +77,14 @@ class GroupCommit:
             LedgerClosedError: If the thread has ended.
             LedgerUnavailableError: If the group could not be written.
         """
+        return await self.begin(request)
+
+    def begin(self, request: Request[T]) -> "asyncio.Future[T]":
+        """As ``submit``, but queued when this returns: before whatever is submitted later.
+
+        Raises:
+            LedgerClosedError: If the thread has ended.
+        """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         # The lock orders a submission and the end of the queue: no caller may wait for a thread that has gone.
         with self._lock:
@@ -85,7 +93,7 @@ class GroupCommit:
             self._jobs.append((request, future))
             if len(self._jobs) == self._awaited:
                 self._changed.notify()
-        return await future
+        return future
 
     async def aclose(self, *, within: float | None = None) -> bool:
         """Do what is queued, then end the thread; whether it has ended, *within* so many seconds.

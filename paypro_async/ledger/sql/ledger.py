@@ -1,10 +1,11 @@
 """The durable ledger: SQLAlchemy Core on one writer thread, for SQLite and PostgreSQL."""
 
+import asyncio
 import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -210,6 +211,10 @@ class SqlLedger(SqlRecords, SqlOutbox):
         """Run ``query(connection)`` in a transaction that only reads; what it returns."""
         return await self._submit(Work(query))
 
+    def read_first(self, query: Callable[[Connection], T]) -> Awaitable[T]:
+        """As ``read``, begun when this is called: it does not see what this process asks for later."""
+        return self._begin(Work(query, first=True))
+
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work(connection)`` in a transaction of its group; what it returns once that is durable."""
         return await self._submit(Work(work, writes=True))
@@ -255,10 +260,13 @@ class SqlLedger(SqlRecords, SqlOutbox):
         self._database.in_use = True
 
     async def _submit(self, request: Request[T]) -> T:
+        return await self._begin(request)
+
+    def _begin(self, request: Request[T]) -> "asyncio.Future[T]":
         if self._writer is None:
             raise LedgerClosedError("The ledger is not open. Nothing was sent; open the client first.")
         refuse_forked(self._opened_by, f"The ledger {self.name}")
-        return await self._writer.submit(request)
+        return self._writer.begin(request)
 
     async def _alone(self, purpose: Purpose, work: Callable[[], T]) -> T:
         """Do *work* on a connection of its own, without the writer."""
@@ -330,6 +338,7 @@ class SqlLedger(SqlRecords, SqlOutbox):
         group: Group | None = None
         answers: list[Answer] = []
         with database.transaction(write=writes) as connection:
+            early = {id(work): work.run(connection) for work in works if work.first}
             if payouts:
                 since = database.restored.since
                 group = Group(
@@ -343,9 +352,10 @@ class SqlLedger(SqlRecords, SqlOutbox):
                     look_first=look_first,
                 )
                 answers = group.carry_out()
-            # Readings come last: they see what the group wrote.
-            in_order = iter(answers)
-            results = [request.run(connection) if isinstance(request, Work) else next(in_order) for request in requests]
+            # Other readings come last: they see what the group wrote.
+            later = {id(work): work.run(connection) for work in works if not work.first}
+            in_order, done = iter(answers), early | later
+            results = [done[id(request)] if isinstance(request, Work) else next(in_order) for request in requests]
         if group is not None:
             if group.last_event is not None:
                 database.committed(group.last_event)

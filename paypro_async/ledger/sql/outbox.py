@@ -10,7 +10,7 @@ Whatever is locked here is passed over where another process has locked it: none
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -61,6 +61,10 @@ class SqlOutbox(ABC):
     @abstractmethod
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Run *query* in a transaction that only reads."""
+
+    @abstractmethod
+    def read_first(self, query: Callable[[Connection], T]) -> Awaitable[T]:
+        """Run *query* before whatever this process asks for once this has returned."""
 
     @abstractmethod
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -129,9 +133,9 @@ class SqlOutbox(ABC):
         released: int = await self.write(lambda connection: connection.execute(again).rowcount)
         return released
 
-    async def cursor(self, merchant_no: str) -> Cursor:  # noqa: ARG002  numbers are given to all merchants in one row
+    def cursor(self, merchant_no: str) -> Awaitable[Cursor]:  # noqa: ARG002  numbers are given to all in one row
         """Where the history ends now."""
-        return await self.read(_end)
+        return self.read_first(_end)
 
     async def changes(self, merchant_no: str, after: Cursor, *, limit: int) -> tuple[Sequence[PayoutChange], Cursor]:
         """What was written behind *after*, oldest first, at most so many steps; and how far that is."""
