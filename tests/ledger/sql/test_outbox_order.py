@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from itertools import count
 from typing import Any
 
 import psycopg
@@ -114,9 +115,14 @@ async def test_a_number_that_was_given_up_is_looked_for_no_longer(ledger: SqlLed
     assert [one.change.trade_no for one in await take(ledger)] == ["T3"]
     assert list((await consumer(ledger))[1]) == [str(writer.number)]
     other.close()
-    await ledger.claim(intent("T4"))
-    assert [one.change.trade_no for one in await take(ledger)] == ["T4"]
-    assert (await consumer(ledger))[1] == {}
+    async with asyncio.timeout(20):
+        # The server notices a moment later, and transactions of its other databases count too.
+        for number in count(4):
+            await ledger.claim(intent(f"T{number}"))
+            assert [one.change.trade_no for one in await take(ledger)] == [f"T{number}"]
+            if (await consumer(ledger))[1] == {}:
+                break
+            await asyncio.sleep(0.01)
 
 
 async def test_a_watcher_sees_a_lower_number_that_is_committed_later(ledger: SqlLedger, writer: Writer):
