@@ -7,7 +7,9 @@
     app.router.add_route("*", "/paypro", callback_handler())
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 from paypro_async.client import PayProClient
 from paypro_async.integrations.receiving import (
@@ -30,6 +32,8 @@ __all__ = ["CLIENT", "callback_handler", "client_context", "client_of"]
 
 CLIENT: web.AppKey[PayProClient] = web.AppKey("paypro", PayProClient)
 """The open client in the application."""
+
+_DROP_BYTES, _DROP_SECONDS = 1024 * 1024, 1.0
 
 
 def callback_handler(
@@ -54,13 +58,10 @@ def callback_handler(
     receiver = Receiver(client_for=pick, max_body=max_body, body_seconds=body_seconds)
 
     async def receive(request: web.Request) -> web.StreamResponse:
-        answer = await receiver.answer(request, _head(request), request.content.iter_any())
+        answer = await receiver.answer(request, _head(request), _pieces(request))
         response = _response(answer)
-        if answer.status == 408:
-            # Else the server would wait once more for what has not come.
-            await response.prepare(request)
-            await response.write_eof()
-            request.protocol.force_close()
+        if answer.closes and request.can_read_body:
+            await _close_with(response, request)
         return response
 
     return receive
@@ -100,6 +101,28 @@ def _head(request: web.Request) -> Head:
     return Head(
         request.method, told.get("Content-Type", ""), told.get("Content-Encoding", ""), told.get("Content-Length", "")
     )
+
+
+async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
+    if request.can_read_body:
+        async for piece in request.content.iter_any():
+            yield piece
+    else:
+        # A middleware may have read it, and aiohttp keeps what request.read() and its like have read.
+        yield await request.read()
+
+
+async def _close_with(response: web.Response, request: web.Request) -> None:
+    # Else the server would read for ten seconds what still comes, whatever its size. What is on its way is read all the
+    # same, for a moment: a connection that is closed over unread bytes is reset, and the answer may be lost with it.
+    dropped = 0
+    with suppress(TimeoutError, ConnectionError, web.RequestPayloadError):
+        await response.prepare(request)
+        await response.write_eof()
+        async with asyncio.timeout(_DROP_SECONDS):
+            while dropped < _DROP_BYTES and (piece := await request.content.readany()):
+                dropped += len(piece)
+    request.protocol.force_close()
 
 
 def _response(answer: Answer) -> web.Response:

@@ -5,6 +5,7 @@ of why: the log does.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -26,6 +27,17 @@ BODY_SECONDS = 10.0
 _FORM = "application/x-www-form-urlencoded"
 _READ = frozenset({"", "application/json", "text/plain", "application/octet-stream"})
 
+_LONGEST_NUMBER = 20
+"""Digits."""
+_READ_BEFORE = (
+    "A callback was answered with 503, so that it comes again: its body was read before it came to the receiver, by a "
+    "middleware, say. Nothing was stored. Let what reads it leave out the callback's path, or hand on all that it read."
+)
+_NOTHING_CAME = (
+    "Of a callback's body nothing came in time. Nothing was stored; it is answered with 408. If this befalls each one, "
+    "something has read it before it came to the receiver, such as a middleware that does not hand on what it read."
+)
+
 R = TypeVar("R")
 ClientFor = Callable[[R], PayProClient | None]
 """Picks the client that a callback is for, of its request (ASGI: its scope); None answers 404."""
@@ -37,6 +49,10 @@ class _RefusedError(Exception):
     def __init__(self, status: int) -> None:
         super().__init__()
         self.status = status
+
+
+class _ReadBeforeError(Exception):
+    """Something has read its body, or a part of it, before it came here."""
 
 
 class _GoneError(Exception):
@@ -51,6 +67,13 @@ class Head:
     content_type: str
     content_encoding: str
     content_length: str
+
+    @property
+    def length(self) -> float:
+        """Bytes that the body will have; 0 if that is not said, and infinite if no number of bytes is so long."""
+        if not self.content_length.isdecimal():
+            return 0
+        return int(self.content_length) if len(self.content_length) < _LONGEST_NUMBER else math.inf
 
 
 @frozen
@@ -101,12 +124,14 @@ class Receiver(Generic[R]):
             self._check(head)
             if (client := self.client_for(request)) is None:
                 return Answer.of(404, closes=True)
-            reply = await client.receive_callback(await self._body(pieces))
+            reply = await client.receive_callback(await self._body(pieces, head))
         except _RefusedError as refused:
             return _refusal(refused.status, head)
         except _GoneError:
             logger.debug("The sender of a callback went before its body was whole; nothing was stored.")
             return Answer.of(400, closes=True)
+        except _ReadBeforeError:
+            logger.error(_READ_BEFORE)  # noqa: TRY400  a traceback would show this file alone
         except ClientStateError as error:
             logger.error("A callback was answered with 503, so that it comes again: %s", error)  # noqa: TRY400  it says all
         except Exception:
@@ -122,10 +147,10 @@ class Receiver(Generic[R]):
         read = kind in _READ or (kind.startswith("application/") and kind.endswith("+json"))
         if head.content_encoding.strip().lower() not in ("", "identity") or not (read or kind == _FORM):
             raise _RefusedError(415)
-        if head.content_length.isdecimal() and int(head.content_length) > self.max_body:
+        if head.length > self.max_body:
             raise _RefusedError(413)
 
-    async def _body(self, pieces: AsyncIterable[bytes]) -> bytes:
+    async def _body(self, pieces: AsyncIterable[bytes], head: Head) -> bytes:
         whole = bytearray()
         try:
             async with asyncio.timeout(self.body_seconds):
@@ -134,12 +159,17 @@ class Receiver(Generic[R]):
                     if len(whole) > self.max_body:
                         break
         except TimeoutError:
+            if not whole:
+                logger.warning(_NOTHING_CAME)
             raise _RefusedError(408) from None
         except Exception as error:
             # Each server has its own errors for a connection that ended or a body that is no HTTP.
             raise _GoneError from error
         if len(whole) > self.max_body:
             raise _RefusedError(413)
+        if len(whole) < head.length:
+            # A server gives all that was announced, or says that the sender has gone.
+            raise _ReadBeforeError
         return bytes(whole)
 
 

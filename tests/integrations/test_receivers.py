@@ -110,6 +110,34 @@ async def test_a_length_above_the_limit_is_refused_before_a_byte_of_the_body_cam
     assert (status, client.bodies) == (413, [])
 
 
+async def test_a_length_that_is_no_length_is_refused(framework, served, client, caplog):
+    """Also one with more digits than Python reads as a number, and one that would be a small number."""
+    for length in ("0" * 5000 + "2", "9" * 5000, "+2", "-2", "2, 2", "0x2", "2.0", "²", "٢", "1_0"):
+        data = request(path_of(framework), b"{}", f"Content-Length: {length}", length=False)
+        try:
+            status, _, _ = await exchange(served.port, data)
+        except EOFError:
+            continue  # a server may refuse it without a word
+        assert (length[:5], 400 <= status < 500) == (length[:5], True)
+    assert client.bodies == []
+    assert [one for one in complaints(caplog) if "callback" in one] == []
+
+
+async def test_the_rest_of_a_body_that_is_too_large_is_not_read(framework, served, client):
+    """What is on its way when it is refused may be, so that the sender gets to read its answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(request(path_of(framework), b"", "Content-Length: 1000000000", length=False) + b"x" * MAX)
+    assert b" 413 " in await asyncio.wait_for(reader.readline(), 5)
+    sent = 0
+    with pytest.raises(ConnectionError):
+        async with asyncio.timeout(5):
+            while sent < 100 * 1024 * 1024:
+                writer.write(b"x" * MAX)
+                await writer.drain()
+                sent += MAX
+    writer.close()
+
+
 async def test_a_body_whose_length_is_not_told_is_read_no_further_than_allowed(framework, served, client):
     piece = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
     head = request(path_of(framework), b"", "Transfer-Encoding: chunked", length=False)
