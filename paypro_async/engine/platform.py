@@ -96,8 +96,12 @@ _SAID = ("message", "code", "cause", "utr", "success_time")
 _said = attrgetter(*_SAID)
 
 
-def for_people(outcome: Outcome, entry: Entry) -> Outcome:
-    """*outcome* without the personal values of *entry*: platforms repeat what they were sent, and it goes into logs."""
+def for_people(outcome: Outcome, entry: Entry, *, phase: Phase = Phase.ANSWERED) -> Outcome:
+    """*outcome* without the personal values of *entry*: platforms repeat what they were sent, and it goes into logs.
+
+    Args:
+        phase: How far the exchange got that it is of.
+    """
     region, content = entry.region, entry.content
     said: tuple[str | None, ...] = _said(outcome)
     number = outcome.platform_trade_no
@@ -108,8 +112,10 @@ def for_people(outcome: Outcome, entry: Entry) -> Outcome:
         return outcome
     repeats = cut or without_personal_values(together, region, content) != together
     hidden: dict[str, Any] = {}
-    # What was not sent was repeated by nobody: those words are ours, and name addresses.
-    if repeats and outcome.phase is not Phase.NOT_SENT:
+    # Where no reply came, nobody has repeated anything: those words are ours, and name addresses. A user's own
+    # transport may quote what it has received, unless it calls that a fault.
+    ours = phase is Phase.NOT_SENT or (phase is Phase.MAYBE_SENT and outcome.fault is not None)
+    if repeats and not ours:
         hidden = {name: without_personal_values(text, region, content) for name, text in zip(_SAID, said, strict=True)}
     if number is not None and names_payee(number, region, content):
         # Numbers are compared as they are, so it cannot be masked; and a payee is no number of an order.
@@ -227,7 +233,7 @@ class Platform:
             ) from error
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
-        outcome = for_people(outcome, entry)
+        outcome = for_people(outcome, entry, phase=exchange.phase)
         # The remark that a caller gives may be that of all rows; an order's number the ledger has once.
         named = outcome.echoed and self.spec.echo not in entry.content
         numbered = outcome.verdict in _ACCEPTED and outcome.platform_trade_no is not None
@@ -258,7 +264,7 @@ class Platform:
             utc_offset=self.spec.utc_offset,
         )
         if entry is not None:
-            outcome = for_people(outcome, entry)
+            outcome = for_people(outcome, entry, phase=exchange.phase)
         if outcome.verdict not in _SHOWN:
             # The next question, which must find nothing either, goes over another connection.
             _leave(exchange)

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import pytest
 from attrs import evolve
 
-from paypro_async import MemoryLedger, PayProError
+from paypro_async import MemoryLedger, PayProClient, PayProError
+from paypro_async._core.wire import Exchange, Phase
 from tests.support.fork_server import ForkServer
-from tests.support.merchant import MERCHANT_NO, PERSONAL, fields, scripted_client
+from tests.support.merchant import MERCHANT_NO, PERSONAL, SIGNER, fields, scripted_client
 from tests.support.scripted import Scripted, reply
-from tests.support.servers import Peer, Server
+from tests.support.servers import Peer, Server, unused_url
 from tests.support.terminal import Terminal
 from tests.support.virtual_time import VirtualRuntime, virtual_time
 
@@ -113,3 +114,34 @@ async def test_no_text_of_a_reply_reaches_a_terminal_as_it_is(tmp_path, fork_ser
     assert b"\x1b]0;" not in (tmp_path / "payouts.db").read_bytes()
     [row] = terminal.result()
     assert harm(row["paypro_message"]) == set()
+
+
+@pytest.mark.parametrize("transport", ["httpx", "aiohttp"])
+@pytest.mark.parametrize("listens", [False, True])
+async def test_the_platforms_address_is_shown_though_a_payout_holds_the_same(transport: str, listens: bool):
+    """A sandbox and its payer are 127.0.0.1 both. Where no reply came, nobody has repeated anything."""
+
+    async def hang_up(peer: Peer) -> None:
+        await peer.read_request()
+
+    async with Server(hang_up) as server:
+        url = f"http://127.0.0.1:{server.port}" if listens else unused_url(path="")
+        settings = {"environment": "e", "transport": transport, "ledger": "memory", "timeout": 0.4, "max_attempts": 1}
+        async with PayProClient(base_url=url, merchant_no=MERCHANT_NO, signer=SIGNER, **settings) as client:
+            for call in (lambda: client.payout(**fields("T1", ip_address="127.0.0.1")), lambda: client.query("T1")):
+                with pytest.raises(PayProError) as caught:
+                    await call()
+                assert "characters>" not in str(caught.value)
+                assert listens or f"{url.removeprefix('http://')} refused the connection" in str(caught.value)
+
+
+@virtual_time
+async def test_what_a_transport_of_ones_own_says_may_be_a_quotation():
+    """It is masked, unless it is sure that nothing was sent."""
+    quoting = Exchange(phase=Phase.MAYBE_SENT, cause=f"half a reply came: {' '.join(PERSONAL)}")
+    async with scripted_client(Scripted(quoting, quoting)) as client:
+        for call in (lambda: client.payout(**fields("T1"), timeout=3), lambda: client.query("T1")):
+            with pytest.raises(PayProError) as caught:
+                await call()
+            assert "half a reply came" in str(caught.value)
+            assert not [one for text in ways_out(caught.value) for one in PERSONAL if one in text]
