@@ -2,13 +2,14 @@
 
 import asyncio
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import click
 
 from paypro_async._core.report import ItemStatus
-from paypro_async.cli.exits import Exit
+from paypro_async.cli.exits import Exit, in_options
 from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url, rate_option
 from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.signals import Stop
@@ -126,26 +127,37 @@ async def _run(ledger: str | None, account: dict[str, Any], asking: dict[str, An
 def _print(report: ReconcileReport) -> None:
     click.echo(f"{report.checked:,} asked about in {report.elapsed:.1f} s.")
     for (before, after), count in report.changed.items():
-        click.echo(f"  {count:,}: {ItemStatus.of(before).value} -> {ItemStatus.of(after).value}")
+        click.echo(f"  {count:,}: {before.value} -> {after.value}")
     for count, words in (
         (report.missing, "MISSING: the platform had accepted them and now knows no such order. Ask PayPro."),
         (report.overdue, "OVERDUE: processing for longer than they should be. Ask PayPro."),
         (report.review, "wait for a person; see 'paypro ledger show --state review' and 'paypro ledger decide'."),
         (report.still_unknown, "are unknown: money may have moved. They are asked about again the next time."),
+        (report.absent, "of them never arrived, as the platform says: the same number may be paid again."),
         (report.unanswered, "had no usable answer, and stay what they were."),
     ):
         if count:
             click.echo(f"{count:,} {words}")
     for why, count in report.reasons.items():
-        click.echo(f"  {count:,}: {why}")
+        click.echo(f"  {count:,}: {in_options(why)}")
     if report.open:
-        listed = ", ".join(f"{count:,} {status.value}" for status, count in report.open.items())
         oldest = report.longest_open[0]
-        click.echo(f"Open: {listed}; the oldest is {readable(oldest.trade_no)}, for {_words(oldest.age)}.")
+        click.echo(
+            f"Open: {_listed(report.open)}; the oldest is {readable(oldest.trade_no)}, for {_words(oldest.age)}."
+        )
+    if report.passed_over:
+        passed_over = sum(report.passed_over.values())
+        click.echo(f"{passed_over:,} younger than --older-than, not asked about: {_listed(report.passed_over)}.")
     if not report.ended:
         click.echo("The time was over before all were asked about; the next run goes on there.")
-    elif report.ok:
+    elif report.ok and not report.passed_over:
         click.echo("Nothing is unknown, missing, overdue or waiting for a person.")
+    elif report.ok and report.checked:
+        click.echo("Of those that were asked about, none is unknown, missing, overdue or waiting for a person.")
+
+
+def _listed(counts: Mapping[ItemStatus, int]) -> str:
+    return ", ".join(f"{count:,} {status.value}" for status, count in counts.items())
 
 
 def _words(age: float) -> str:

@@ -18,11 +18,13 @@ from paypro_async.ledger import Ledger, merge
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 
-__all__ = ["Queries", "check_trade_no"]
+__all__ = ["Queries", "check_trade_no", "why_unanswered"]
 
 T = TypeVar("T")
 
-_NO_ANSWER = (Verdict.UNKNOWN, Verdict.BAD_CREDENTIALS, Verdict.QUESTION_REFUSED)
+_REFUSED = (Verdict.BAD_CREDENTIALS, Verdict.QUESTION_REFUSED)
+_NO_ANSWER = (Verdict.UNKNOWN, *_REFUSED)
+_CHECK = "check the merchant number, the secret and the secret's position"
 _STATUSES: Mapping[Verdict, PayoutStatus | None] = MappingProxyType(
     {
         Verdict.PAID: PayoutStatus.SUCCEEDED,
@@ -116,21 +118,18 @@ class Queries:
                 return outcome, found
 
     def _failed(self, what: str, outcome: Outcome, *, trade_no: str | None = None) -> QuestionFailedError:
-        code, message = outcome.code, outcome.message
-        why = outcome.cause or "no usable answer came"
-        told = f" ({message}, code {code})" if message else f" (code {code})"
         mend = outcome.fault.mend if outcome.fault is not None else None
         next_step = "ask again later" if mend is None else "mend that and ask again"
         # Nothing is asked about with a balance: what is refused there is who asks.
+        code = outcome.code
         asked_alone = trade_no is None and code is not None and not self.session.platform.codes.proves_nothing(code)
-        if asked_alone or outcome.verdict in (Verdict.BAD_CREDENTIALS, Verdict.QUESTION_REFUSED):
-            next_step = "check the merchant number, the secret and the secret's position"
+        if asked_alone or outcome.verdict in _REFUSED:
+            next_step = _CHECK
         error = QuestionFailedError(
-            f"{what}: {why}{told if code is not None else ''}.{f' {mend}' if mend else ''} Asking moves no money; "
-            f"{next_step}.",
+            f"{what}: {_told(outcome)}.{f' {mend}' if mend else ''} Asking moves no money; {next_step}.",
             trade_no=trade_no,
             platform_code=code,
-            platform_message=message,
+            platform_message=outcome.message,
         )
         error.__cause__ = outcome.fault.error if outcome.fault is not None else None
         return error
@@ -156,6 +155,24 @@ class Queries:
             return None
         self.session.news.tell(merged)
         return merged
+
+
+def why_unanswered(outcome: Outcome) -> str:
+    """Why a question got no usable answer, with the platform's code and words, and what to do if waiting mends it not.
+
+    Args:
+        outcome: What was answered.
+    """
+    mend = outcome.fault.mend if outcome.fault is not None else None
+    advice = f"; {_CHECK}" if outcome.verdict in _REFUSED else f". {mend}" if mend is not None else ""
+    return f"{_told(outcome)}{advice}"
+
+
+def _told(outcome: Outcome) -> str:
+    why, code, message = outcome.cause or "no usable answer came", outcome.code, outcome.message
+    if code is None:
+        return why
+    return f"{why} ({message}, code {code})" if message else f"{why} (code {code})"
 
 
 def check_trade_no(trade_no: object) -> None:

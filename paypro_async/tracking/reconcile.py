@@ -22,6 +22,7 @@ from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.retry import BELIEVED_ABSENCES
 from paypro_async._core.transitions import after_absence, after_second_look
 from paypro_async.engine.limits import RECORDING_SECONDS, check_count, check_seconds
+from paypro_async.engine.queries import why_unanswered
 from paypro_async.engine.rate import check_rate
 from paypro_async.engine.recording import Recording
 from paypro_async.errors import ClientStateError, LedgerUnavailableError
@@ -165,19 +166,13 @@ class Reconciliation:
             now = session.runtime.steady()
             # Nothing of a new one is out, so the platform cannot know it; unless that was only believed.
             cases = [
-                Case(entry=entry, before=entry.state, seen_at=now, due=now)
+                Case(entry=entry, first=entry, seen_at=now, due=now)
                 for entry in page
                 if (entry.state is not State.NEW or entry.asks_first) and entry.age >= self.older_than
             ]
             await self._page(cases)
-            over = self._left() <= 0
-            for case in cases:
-                # What the run did not get to is in none of the numbers.
-                if not over or case.was_asked or case.entry.state is not case.before:
-                    self._count(case)
-            if (left := next((case for case in cases if not case.was_asked), None)) and self._left() <= 0:
-                # By place, and not by comparison: a database may sort letters in another way than Python.
-                place = next(number for number, one in enumerate(page) if one.trade_no == left.entry.trade_no)
+            place = self._count(page, cases)
+            if place is not None:
                 after = page[place - 1].trade_no if place else after
                 break
             after = page[-1].trade_no
@@ -230,14 +225,15 @@ class Reconciliation:
             return False
         settled = session.policy.settled(self._age(case, runtime.steady()), session.policy.window(entry))
         outcome = await session.platform.query(entry.trade_no, entry=entry, timeout=self._patience(deadline))
+        why = why_unanswered(outcome)
         if outcome.verdict is Verdict.QUESTION_REFUSED:
             outcome = await session.control.read(entry, outcome, timeout=self._patience(deadline, requests=3))
         case.tries += 1
         if outcome.verdict is Verdict.UNKNOWN:
-            return self._put_off(case, outcome)
+            return self._put_off(case, outcome, why)
         await self._learn(case, outcome)
         if outcome.verdict is Verdict.BAD_CREDENTIALS:
-            return self._put_off(case, outcome)
+            return self._put_off(case, outcome, why)
         session.budget.answered()
         session.control.hear(entry.trade_no, outcome)
         case.answered, case.tries, case.give_up = True, 0, None
@@ -252,6 +248,8 @@ class Reconciliation:
             return True  # Two replies of one moment are one witness.
         if outcome.verdict is not Verdict.NO_SUCH_ORDER or case.entry.state not in (State.SENDING, State.MISSING):
             return False
+        if case.entry.state is State.MISSING and case.before is not State.MISSING:
+            return False  # This run tells of it; a later one, which finds nothing either, makes it a person's.
         case.absences = case.absences + 1 if settled else 0
         if case.absences >= BELIEVED_ABSENCES:
             await self._believe(case)
@@ -300,9 +298,8 @@ class Reconciliation:
         case.see(await self._answer(learning), session.runtime.steady())
         session.news.tell(case.entry)
 
-    def _put_off(self, case: Case, outcome: Outcome) -> bool:
-        case.answered, case.absences = False, 0
-        case.silence = str(outcome.fault or outcome.cause or "no usable answer came")
+    def _put_off(self, case: Case, outcome: Outcome, why: str) -> bool:
+        case.answered, case.absences, case.silence = False, 0, why
         # A refusal with a code will be the same next time.
         if outcome.code is not None or outcome.lasting or case.tries >= self.recording.session.times.max_attempts:
             return False
@@ -351,9 +348,21 @@ class Reconciliation:
     def _age(self, case: Case, now: float) -> float:
         return self.recording.age(case.entry, case.seen_at, now)
 
-    def _count(self, case: Case) -> None:
-        unanswered = not case.answered and case.entry.state is case.before
-        self._counts.add(case.entry, before=case.before, silence=case.silence or "" if unanswered else None)
+    def _count(self, page: list[Entry], cases: list[Case]) -> int | None:
+        """Count what became of a page. If the time was over before, the place of the first one that was not asked."""
+        over, place = self._left() <= 0, None
+        for case in cases:
+            # What the run did not get to is in none of the numbers.
+            if not over or case.was_asked or case.entry.state is not case.before:
+                unanswered = not case.answered and case.entry.state is case.before
+                self._counts.add(case.entry, first=case.first, silence=case.silence or "" if unanswered else None)
+        if over and (left := next((case for case in cases if not case.was_asked), None)):
+            # By place, and not by comparison: a database may sort letters in another way than Python.
+            place = next(number for number, one in enumerate(page) if one.trade_no == left.entry.trade_no)
+        for entry in page[:place]:
+            if entry.age < self.older_than:
+                self._counts.pass_over(entry)
+        return place
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

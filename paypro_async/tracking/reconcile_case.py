@@ -12,7 +12,7 @@ class Case:
     """One payout of the page that is worked on.
 
     Args:
-        entry: As it was read last; *before* is its first state, *seen_at* when it was read, on the steady clock.
+        entry: As it was read last; *first* is how the page held it, *seen_at* when it was read, on the steady clock.
         due: When it may be asked about.
         absences: How many questions in a row have found nothing after its settle window.
         tries: How many in a row had no usable answer.
@@ -22,7 +22,7 @@ class Case:
     """
 
     entry: Entry
-    before: State
+    first: Entry
     seen_at: float
     due: float
     absences: int = 0
@@ -31,6 +31,11 @@ class Case:
     answered: bool = False
     silence: str | None = None
     witnessed: bool = False
+
+    @property
+    def before(self) -> State:
+        """Its state when the page was read."""
+        return self.first.state
 
     @property
     def was_asked(self) -> bool:

@@ -42,11 +42,15 @@ class ReconcileReport(PlainData):
 
     Args:
         checked: Payouts that the platform was asked about.
-        changed: How many went from which state to which.
+        changed: How many went from which status to which.
         still_unknown: Payouts that may have been sent, and whose outcome is not known yet.
+        absent: Those of them that the platform did not know, as two questions after the settle window said: the same
+            number may be paid again.
         missing: Payouts that the platform had accepted, and of which it now knows nothing.
         review: Payouts that wait for a person.
         overdue: Payouts that the platform has been processing for longer than a day, or what was asked for.
+        passed_over: Of the payouts that were too young to be asked about, those that are not final, by status. Those
+            of them that are missing, overdue or wait for a person are in those numbers too.
         unanswered: Payouts about which no usable answer came. Each stays what it was.
         elapsed: Seconds from start to end.
         ended: Whether it came to the end of the ledger. If its time was over before, the payouts that it did not get to
@@ -58,7 +62,7 @@ class ReconcileReport(PlainData):
 
     also_told: ClassVar[tuple[str, ...]] = ("ok",)
     checked: int
-    changed: Mapping[tuple[State, State], int]
+    changed: Mapping[tuple[ItemStatus, ItemStatus], int]
     still_unknown: int
     missing: int
     review: int
@@ -66,6 +70,8 @@ class ReconcileReport(PlainData):
     unanswered: int
     elapsed: float
     ended: bool = True
+    absent: int = 0
+    passed_over: Mapping[ItemStatus, int] = field(factory=dict)
     reasons: Mapping[str, int] = field(factory=dict)
     open: Mapping[ItemStatus, int] = field(factory=dict, eq=False)
     longest_open: tuple[OpenPayout, ...] = field(default=(), eq=False)
@@ -86,37 +92,48 @@ class Counts:
 
     overdue_after: float
     numbers: Counter[str] = field(factory=Counter)
-    changed: Counter[tuple[State, State]] = field(factory=Counter)
+    changed: Counter[tuple[ItemStatus, ItemStatus]] = field(factory=Counter)
     reasons: Counter[str] = field(factory=Counter)
     open: Counter[ItemStatus] = field(factory=Counter)
+    passed_over: Counter[ItemStatus] = field(factory=Counter)
     longest_open: list[OpenPayout] = field(factory=list)
 
-    def add(self, entry: Entry, *, before: State, silence: str | None) -> None:
+    def add(self, entry: Entry, *, first: Entry, silence: str | None) -> None:
         """Count one payout that was asked about.
 
         Args:
             entry: As it stands now.
-            before: Its state when the page was read.
+            first: As it stood when the page was read.
             silence: Why no usable answer came, if none has come and nothing was learned otherwise; else None.
         """
-        after = entry.state
+        before, status = ItemStatus.of_entry(first), ItemStatus.of_entry(entry)
         self.numbers["checked"] += 1
         self.numbers["unanswered"] += silence is not None
         if silence and (silence in self.reasons or len(self.reasons) < _SHOWN_REASONS):
             self.reasons[silence] += 1
-        shown = after is State.NEW and entry.reply is Reply.FAILING
-        self.numbers["still_unknown"] += after is State.SENDING or shown
-        self.numbers["missing"] += after is State.MISSING
-        self.numbers["overdue"] += after is State.PROCESSING and entry.age >= self.overdue_after
-        self.numbers["review"] += after is State.REVIEW
-        if after is not before:
-            self.changed[before, after] += 1
-        status = ItemStatus.of_entry(entry)
+        self.numbers["still_unknown"] += status is ItemStatus.UNKNOWN
+        believed_absent = entry.state is State.NEW and entry.reply is not Reply.FAILING
+        self.numbers["absent"] += status is ItemStatus.UNKNOWN and believed_absent
+        self._count_attention(entry, status)
+        if status is not before:
+            self.changed[before, status] += 1
         if status in _OPEN:
             self.open[status] += 1
             self.longest_open.append(OpenPayout(trade_no=entry.trade_no, status=status, age=entry.age))
             if len(self.longest_open) > 10 * _SHOWN_OPEN:
                 self.longest_open = self._longest()
+
+    def pass_over(self, entry: Entry) -> None:
+        """Count one payout that is too young to be asked about; what wants attention wants it at any age."""
+        status = ItemStatus.of_entry(entry)
+        if status in _OPEN:
+            self.passed_over[status] += 1
+            self._count_attention(entry, status)
+
+    def _count_attention(self, entry: Entry, status: ItemStatus) -> None:
+        self.numbers["missing"] += status is ItemStatus.MISSING
+        self.numbers["review"] += status is ItemStatus.REVIEW
+        self.numbers["overdue"] += status is ItemStatus.PROCESSING and entry.age >= self.overdue_after
 
     def report(self, *, elapsed: float, ended: bool) -> ReconcileReport:
         """What was counted."""
@@ -124,12 +141,14 @@ class Counts:
             checked=self.numbers["checked"],
             changed=MappingProxyType(dict(self.changed)),
             still_unknown=self.numbers["still_unknown"],
+            absent=self.numbers["absent"],
             missing=self.numbers["missing"],
             review=self.numbers["review"],
             overdue=self.numbers["overdue"],
             unanswered=self.numbers["unanswered"],
             elapsed=elapsed,
             ended=ended,
+            passed_over=MappingProxyType(dict(self.passed_over)),
             reasons=MappingProxyType(dict(self.reasons)),
             open=MappingProxyType(dict(self.open)),
             longest_open=tuple(self._longest()),

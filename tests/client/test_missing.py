@@ -80,15 +80,19 @@ async def test_a_reconciliation_counts_what_is_missing(way: str):
 
 
 @virtual_time
-async def test_a_first_look_past_the_window_asks_twice():
-    """One reconciliation a day is enough: both questions are its own, some time apart."""
+async def test_a_first_look_past_the_window_tells_that_it_is_missing():
+    """A later reconciliation, which asks twice, some time apart, makes it a person's; each has something to say."""
     async with virtual_sandbox() as sandbox, client_of(sandbox) as client:
         await client.payout(**VANISHES)
         freeze(3600)
         report = await client.reconcile()
+        assert (report.review, report.missing, report.ok) == (0, 1, False)
+        assert report.changed == {(ItemStatus.PROCESSING, ItemStatus.MISSING): 1}
+        report = await client.reconcile()
         assert (report.review, report.missing, report.ok) == (1, 0, False)
-        assert report.changed == {(State.PROCESSING, State.REVIEW): 1}
+        assert report.changed == {(ItemStatus.MISSING, ItemStatus.REVIEW): 1}
         assert report.elapsed >= 2
+        assert not (await client.reconcile(older_than=86_400)).ok
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import paypro_async
 from paypro_async import (
     BatchItem,
     InvalidPayoutError,
+    ItemStatus,
     OutcomeUnknownError,
     Payout,
     PayoutResult,
@@ -24,7 +25,6 @@ from paypro_async import (
     PayProError,
     Problem,
     ReconcileReport,
-    State,
 )
 from paypro_async._core.plain_data import PlainData, plain
 from tests.support.valid import FIELDS
@@ -154,6 +154,6 @@ def test_what_is_not_ours_is_told_by_its_kind_alone():
 
 def test_a_step_from_one_state_to_another_is_one_name():
     counts = {"checked": 1, "still_unknown": 0, "missing": 0, "review": 0, "overdue": 0, "unanswered": 0}
-    report = ReconcileReport(**counts, changed={(State.SENDING, State.SUCCEEDED): 1}, elapsed=0.5)
-    assert report.to_dict()["changed"] == {"sending>succeeded": 1}
+    report = ReconcileReport(**counts, changed={(ItemStatus.UNKNOWN, ItemStatus.SUCCEEDED): 1}, elapsed=0.5)
+    assert report.to_dict()["changed"] == {"unknown>succeeded": 1}
     assert report.to_dict()["ok"] is True

@@ -10,6 +10,7 @@ import pytest
 from paypro_async import (
     ConfigurationError,
     Decision,
+    ItemStatus,
     LedgerUnavailableError,
     MemoryLedger,
     OutcomeUnknownError,
@@ -56,26 +57,31 @@ async def test_lost_replies_are_found_out():
             history = await ledger.history(MERCHANT_NO, "T1")
         assert bookings(sandbox) == [f"T{number}" for number in range(7)]
     assert stored == [State.FAILED] + [State.SUCCEEDED] * 6
-    assert report.changed == {(State.SENDING, State.SUCCEEDED): 6, (State.SENDING, State.FAILED): 1}
+    assert report.changed == {
+        (ItemStatus.UNKNOWN, ItemStatus.SUCCEEDED): 6,
+        (ItemStatus.UNKNOWN, ItemStatus.FAILED): 1,
+    }
     assert (report.checked, report.still_unknown, report.unanswered, report.ok) == (7, 0, 0, True)
     assert history[-1].cause is Cause.RECONCILE
 
 
 @virtual_time
 async def test_what_never_arrived_may_be_sent_again_and_is_not_sent():
-    """Two questions, spaced, after the settle window: then the payout is new."""
+    """Two questions, spaced, after the settle window: then it may be paid again, and until then it is unknown."""
     ledger, transport = a_ledger(), Scripted()
     await leave_unknown(ledger, 3)
     freeze(100)
     async with scripted_client(transport, ledger=ledger) as client:
         report = await client.reconcile()
         assert await states(client, 3) == [State.NEW] * 3
+        assert (await client.get("T0")).status is ItemStatus.UNKNOWN
     assert transport.kinds == ["query"] * 6
     assert transport.log[-1].at - transport.log[0].at >= 2
     assert report == ReconcileReport(
         checked=3,
-        changed={(State.SENDING, State.NEW): 3},
-        still_unknown=0,
+        changed={},
+        still_unknown=3,
+        absent=3,
         missing=0,
         review=0,
         overdue=0,
@@ -118,7 +124,7 @@ async def test_a_young_attempt_is_waited_for_if_that_is_wanted():
         report = await client.reconcile(wait=True)
         assert await states(client) == [State.NEW]
     assert [sent.at - began for sent in transport.queries][1:] == pytest.approx([60, 63])
-    assert report.ok
+    assert (report.still_unknown, report.absent, report.unanswered) == (1, 1, 0)
 
 
 @virtual_time
@@ -266,7 +272,7 @@ async def test_a_contradiction_goes_to_a_person():
     await leave_unknown(ledger)
     async with scripted_client(Scripted(queries=order("0000", amount=17)), ledger=ledger) as client:
         report = await client.reconcile()
-    assert report.changed == {(State.SENDING, State.REVIEW): 1}
+    assert report.changed == {(ItemStatus.UNKNOWN, ItemStatus.REVIEW): 1}
 
 
 @virtual_time
@@ -309,7 +315,47 @@ async def test_young_payouts_are_passed_over_when_it_is_said():
         assert [sent.fields["tradeNo"] for sent in transport.queries] == ["T0"]
         assert dict(report.open) == {"processing": 1}
         assert [(one.trade_no, round(one.age)) for one in report.longest_open] == [("T0", 600)]
-        assert (await client.reconcile(older_than=timedelta(minutes=20))).checked == 0
+        assert report.passed_over == {ItemStatus.PROCESSING: 1}
+        report = await client.reconcile(older_than=timedelta(minutes=20))
+        assert (report.checked, report.passed_over, report.ok) == (0, {ItemStatus.PROCESSING: 2}, True)
+
+
+@virtual_time
+async def test_what_wants_attention_wants_it_at_any_age():
+    """What is passed over as too young is not asked about, and is not called well either."""
+    ledger, transport = a_ledger(), Scripted(payouts=[PROCESSING, PROCESSING, PROCESSING, LOST], queries=ABSENT)
+    async with scripted_client(transport, ledger=ledger) as client:
+        await client.batch_payout(payouts(3), concurrency=1)
+        await decide(ledger, MERCHANT_NO, "T0", Decision.HOLD, by="Meera", note="looks odd")
+        await client.query("T1")
+        freeze(100)
+        with pytest.raises(OutcomeUnknownError):
+            await client.payout(payouts(4)[3], timeout=1)
+        del transport.log[:]
+        report = await client.reconcile(older_than=timedelta(days=2), overdue_after=50)
+        quiet = await client.reconcile(older_than=timedelta(days=2))
+    assert (transport.log, report.checked, report.changed) == ([], 0, {})
+    assert report.passed_over == {
+        ItemStatus.REVIEW: 1,
+        ItemStatus.MISSING: 1,
+        ItemStatus.PROCESSING: 1,
+        ItemStatus.UNKNOWN: 1,
+    }
+    assert (report.review, report.missing, report.overdue, report.still_unknown, report.ok) == (1, 1, 1, 0, False)
+    assert (quiet.overdue, quiet.ok) == (0, False)
+
+
+@virtual_time
+async def test_a_run_that_stops_counts_what_it_passed_over_until_there():
+    """And the next one goes on with the rest, so that together they count each once."""
+    ledger, transport = a_ledger(), Scripted(payouts=PROCESSING, queries=order("0015"), takes=1.0)
+    async with scripted_client(transport, ledger=ledger) as client:
+        await client.batch_payout(payouts(8)[::2], concurrency=1)
+        freeze(600)
+        await client.batch_payout(payouts(8)[1::2], concurrency=1)
+        runs = [await client.reconcile(concurrency=1, deadline=2.5, older_than=300) for _ in range(2)]
+    assert sum(sum(run.passed_over.values()) for run in runs) >= 4
+    assert runs[0].passed_over == {ItemStatus.PROCESSING: 3}
 
 
 @virtual_time
