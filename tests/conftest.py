@@ -1,9 +1,10 @@
 """What holds for every test: the machine's own settings do not reach it."""
 
+import asyncio
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.fork_server import ForkServer
 from tests.support.postgres import Server, memory
+
+try:
+    import uvloop
+except ImportError:  # Windows, where there is none
+    uvloop = None
 
 # What a test copies is not for others to read: of a ledger that is, every user is warned.
 os.umask(0o077)
@@ -47,6 +53,14 @@ _PROXY_AND_TLS = {
     "ws_proxy",
     "wss_proxy",
 }
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loops that a test runs in: asyncio's, and where it is marked ``each_loop`` uvloop's as well."""
+    loops = {"asyncio": asyncio.new_event_loop}
+    if uvloop is not None and item.get_closest_marker("each_loop"):
+        loops["uvloop"] = uvloop.new_event_loop
+    return loops
 
 
 def pytest_collection_finish() -> None:

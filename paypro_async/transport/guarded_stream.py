@@ -3,13 +3,12 @@
 import os
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 import anyio
 import anyio.abc
 
-from paypro_async.transport.connections.sockets import Found, look_at
+from paypro_async.transport.connections.sockets import Found, look_at, shut_down
 
 __all__ = ["GuardedStream"]
 
@@ -89,5 +88,4 @@ class GuardedStream(anyio.abc.ByteStream):
     def give_up(self) -> None:
         """Let nothing more pass in either direction, at once; the owner of the stream sees it end and closes it."""
         self.given_up = True
-        with suppress(OSError):  # gone already
-            self.socket.shutdown(socket.SHUT_RDWR)
+        shut_down(self.socket)

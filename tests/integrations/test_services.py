@@ -24,6 +24,8 @@ from tests.support.servers import unused_url
 from tests.support.valid import PAYEE
 from tests.support.web import exchange, request, under_aiohttp, under_uvicorn
 
+pytestmark = pytest.mark.each_loop
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SERVICES = ["fastapi_service", "aiohttp_service"]
 

@@ -25,6 +25,8 @@ from paypro_async.tracking import delivery
 from tests.support.postgres import Server
 from tests.support.valid import FIELDS
 
+pytestmark = pytest.mark.each_loop
+
 Make = Callable[..., PayProClient]
 PAID = "sandbox:paid"
 

@@ -11,7 +11,7 @@ from paypro_async.transport import Transport
 from tests.support.servers import OK, Peer, Server, answer, no_room, over_tls
 from tests.support.transports import cancel, good, request, sockets, until
 
-pytestmark = pytest.mark.usefixtures("no_collector")
+pytestmark = [pytest.mark.each_loop, pytest.mark.usefixtures("no_collector")]
 
 
 @pytest.fixture

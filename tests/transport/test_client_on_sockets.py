@@ -1,4 +1,4 @@
-"""The client over each transport: what is cancelled costs the next calls nothing."""
+"""The client over each transport and in each event loop, on real sockets and in real time."""
 
 import asyncio
 import itertools
@@ -6,13 +6,13 @@ import random
 
 import pytest
 
-from paypro_async import Md5Signer, PayoutResult, PayProClient
+from paypro_async import CredentialsRefusedError, Md5Signer, PayoutResult, PayoutStatus, PayProClient
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
 from tests.support.transports import sockets, until
 from tests.support.valid import PAYEE, SHARED
 
 
-def client_of(sandbox: Sandbox, transport: str) -> PayProClient:
+def client_of(sandbox: Sandbox, transport: str, **timing: float) -> PayProClient:
     return PayProClient(
         base_url=sandbox.base_url,
         merchant_no="0000000001",
@@ -21,7 +21,30 @@ def client_of(sandbox: Sandbox, transport: str) -> PayProClient:
         **SHARED,
         max_connections=8,
         transport=transport,
+        **timing,
     )
+
+
+@pytest.mark.each_loop
+async def test_whatever_the_platform_does_each_payout_is_booked_once(kind: str):
+    """One payout for each fault, all at the same time: each ends as processing."""
+    plan = FaultPlan.script({fault.name: [fault] for fault in Fault})
+    async with (
+        Sandbox(faults=plan, booking_lag=0.2) as sandbox,
+        client_of(sandbox, kind, request_timeout=0.5, settle_after=0.6, timeout=20) as client,
+    ):
+        results = await asyncio.gather(*(client.payout(**PAYEE, trade_no=fault.name) for fault in Fault))
+        assert {result.status for result in results} == {PayoutStatus.PROCESSING}
+        booked = sandbox.books.booked_once([fault.name for fault in Fault])
+    assert (booked.missing, booked.twice) == ((), ())
+
+
+@pytest.mark.each_loop
+async def test_what_is_refused_for_a_wrong_secret_is_refused(kind: str):
+    """No reply with a wrong signature is believed, and each costs its connection; the outcome is known."""
+    async with Sandbox(secret="another") as sandbox, client_of(sandbox, kind) as client:
+        with pytest.raises(CredentialsRefusedError):
+            await client.payout(**PAYEE, trade_no="T1")
 
 
 @pytest.mark.usefixtures("no_collector")

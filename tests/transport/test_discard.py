@@ -9,6 +9,8 @@ from paypro_async._core.wire import Phase
 from tests.support.servers import OK, Peer, Server, over_tls, tunnel
 from tests.support.transports import good, number_of, request, sockets, until
 
+pytestmark = pytest.mark.each_loop
+
 LATER = 0.005
 
 

@@ -9,6 +9,8 @@ from paypro_async._core.wire import Phase, WireRequest
 from tests.support.servers import OK, Peer, Script, Server, answer, over_tls
 from tests.support.transports import good, number_of, request, until
 
+pytestmark = pytest.mark.each_loop
+
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 
 

@@ -10,6 +10,8 @@ from paypro_async._core.wire import Phase, WireRequest
 from tests.support.servers import OK, Peer, Script, Server, answer, no_room, replies, unused_url
 from tests.support.transports import Stopwatch, good, request
 
+pytestmark = pytest.mark.each_loop
+
 
 async def test_whole_reply_is_answered(transport):
     """A whole reply comes back with status, body and Retry-After, and the request was sent as it was given."""

@@ -9,6 +9,8 @@ from paypro_async._core.wire import Phase
 from tests.support.servers import CONTINUE, OK, Peer, Server, answer, replies
 from tests.support.transports import good, request, until
 
+pytestmark = pytest.mark.each_loop
+
 LIMIT = 10_000
 
 

@@ -11,6 +11,8 @@ from paypro_async.errors import ConfigurationError
 from tests.support.servers import Peer, Server, answer, over_tls
 from tests.support.transports import Stopwatch, good, request, until
 
+pytestmark = pytest.mark.each_loop
+
 
 async def test_own_authority_is_accepted(new_transport, ours, theirs):
     """A context that knows the server's authority reaches it, and lanes keep their TLS connections."""

@@ -2,9 +2,10 @@
 
 import select
 import socket
+from contextlib import suppress
 from enum import Enum
 
-__all__ = ["Found", "is_readable", "look_at"]
+__all__ = ["Found", "is_readable", "look_at", "shut_down"]
 
 _CLOSED_THERE: int = getattr(select, "POLLRDHUP", 0)
 
@@ -40,3 +41,16 @@ def look_at(sock: socket.socket) -> Found:
     # Where the system does not tell an end from bytes, it is most likely an end.
     ended = events[0][1] & ~select.POLLIN or not _CLOSED_THERE
     return Found.CLOSED if ended else Found.SPOILED
+
+
+def shut_down(sock: socket.socket) -> None:
+    """Let nothing more pass in either direction. The socket stays open; one that is closed is left alone."""
+    if (descriptor := sock.fileno()) < 0:
+        return
+    # By its number, for what uvloop calls a socket cannot do this. A copy of it would fail where no file is left.
+    same = socket.socket(fileno=descriptor)
+    try:
+        with suppress(OSError):  # gone already
+            same.shutdown(socket.SHUT_RDWR)
+    finally:
+        same.detach()
