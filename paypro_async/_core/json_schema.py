@@ -1,15 +1,17 @@
 """What pydantic and OpenAPI are told of a result. pydantic itself is imported only when it asks."""
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
-__all__ = ["instance_schema", "object_schema"]
+__all__ = ["SerializerForPydantic", "instance_schema", "object_schema"]
 
 _SIMPLE: Mapping[Any, dict[str, Any]] = {
     str: {"type": "string"},
@@ -30,14 +32,43 @@ _ERROR = {
 
 def instance_schema(cls: type, to_dict: Callable[[Any], dict[str, Any]]) -> Any:
     """The pydantic core schema of a class whose objects are taken as they are, and written by *to_dict*."""
-    from pydantic_core import core_schema  # noqa: PLC0415  only who has pydantic comes here
+    from pydantic_core import core_schema, to_jsonable_python  # noqa: PLC0415  only who has pydantic comes here
+
+    def told(value: Any, info: Any) -> Any:
+        whole = _without_none(to_dict(value)) if info.exclude_none else to_dict(value)
+        return to_jsonable_python(whole, include=info.include, exclude=info.exclude)
 
     return core_schema.is_instance_schema(
         cls,
         # By its name it is one model of an OpenAPI page, however many answers hold it.
         ref=f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
-        serialization=core_schema.plain_serializer_function_ser_schema(to_dict),
+        serialization=core_schema.plain_serializer_function_ser_schema(told, info_arg=True),
     )
+
+
+class SerializerForPydantic:
+    """Of a class with ``__get_pydantic_core_schema__``: what pydantic looks for on a value whose type nobody told it.
+
+    It finds it as ``__pydantic_serializer__``, when it writes what an ``Any`` or a ``dict`` holds.
+    """
+
+    def __get__(self, value: object, cls: Any) -> Any:
+        if "pydantic_core" not in sys.modules:
+            raise AttributeError("__pydantic_serializer__")
+        return _serializer(cls)
+
+
+@cache
+def _serializer(cls: Any) -> Any:
+    from pydantic_core import SchemaSerializer  # noqa: PLC0415  it is there, since pydantic asks
+
+    return SchemaSerializer(cls.__get_pydantic_core_schema__(cls, None))
+
+
+def _without_none(told: Any) -> Any:
+    if isinstance(told, dict):
+        return {name: _without_none(one) for name, one in told.items() if one is not None}
+    return [_without_none(one) for one in told] if isinstance(told, list) else told
 
 
 def object_schema(cls: type, *, also: tuple[str, ...]) -> dict[str, Any]:

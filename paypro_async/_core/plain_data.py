@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import attrs
 
 from paypro_async._core.errors import InvalidPayoutError, PayProError
-from paypro_async._core.json_schema import instance_schema, object_schema
+from paypro_async._core.json_schema import SerializerForPydantic, instance_schema, object_schema
 
 __all__ = ["PlainData", "plain"]
 
@@ -24,6 +24,7 @@ class PlainData:
     __slots__ = ()
     also_told: ClassVar[tuple[str, ...]] = ()
     """Properties that belong into its plain data beside the fields."""
+    __pydantic_serializer__: ClassVar[SerializerForPydantic] = SerializerForPydantic()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for ``json.dumps``; amounts are text."""

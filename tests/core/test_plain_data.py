@@ -28,6 +28,7 @@ from paypro_async import (
 )
 from paypro_async._core.plain_data import PlainData, plain
 from tests.support.valid import FIELDS
+from tests.test_public_api import child
 
 GIVEN_BY_USERS = {"Codes", "Decision", "Payout", "Problem", "StopRules", "CallbackReading"}
 NOT_FOR_SHOWING = {"Batch", "Entry", "CallbackReply"}  # what runs, what the ledger holds, and what is sent as it is
@@ -127,6 +128,35 @@ def test_a_result_is_a_field_of_a_model_and_nothing_else_passes_for_one():
     assert answer.model_dump(mode="json") == {"result": result.to_dict()}
     with pytest.raises(ValidationError):
         Answer(result=result.to_dict())
+
+
+@pytest.mark.parametrize("cls", RESULTS)
+@given(data=st.data())
+def test_pydantic_writes_a_result_whose_type_it_was_not_told_as_any_other(cls: type[PlainData], data: st.DataObject):
+    """In an ``Any`` or a ``dict`` it would else be an error, after the payout was made."""
+    result = data.draw(results_of(cls))
+    told = result.to_dict()
+
+    assert TypeAdapter(Any).dump_python(result, mode="json") == told
+    assert json.loads(TypeAdapter(dict[str, Any]).dump_json({"r": [result]})) == {"r": [told]}
+    assert json.loads(TypeAdapter(dict).dump_json({"r": result})) == {"r": told}
+
+
+@pytest.mark.parametrize("kind", [PayoutResult, Any])
+def test_what_pydantic_is_to_leave_out_is_left_out(kind: Any):
+    result = PayoutResult(trade_no="1", status=PayoutStatus.SUCCEEDED, amount=Decimal("0.10"), currency="INR")
+    told, adapter = result.to_dict(), TypeAdapter(kind)
+
+    without = adapter.dump_python(result, mode="json", exclude={"trade_no"})
+    assert without == {name: value for name, value in told.items() if name != "trade_no"}
+    assert adapter.dump_python(result, mode="json", include={"status"}) == {"status": "succeeded"}
+    without = adapter.dump_python(result, mode="json", exclude_none=True)
+    assert without == {name: value for name, value in told.items() if value is not None}
+
+
+def test_without_pydantic_a_result_has_nothing_of_it():
+    asked = "hasattr(paypro_async.Balance, '__pydantic_serializer__'), 'pydantic_core' in sys.modules"
+    assert child(f"import sys, paypro_async; print({asked})") == "False False"
 
 
 def test_an_item_of_a_batch_says_what_its_error_says_and_hides_whom_it_pays():

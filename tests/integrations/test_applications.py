@@ -3,7 +3,9 @@
 import json
 import sys
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from types import ModuleType
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -13,7 +15,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from paypro_async import ClientStateError, PayProClient
+from paypro_async import ClientStateError, PayoutResult, PayoutStatus, PayProClient
 from paypro_async.integrations import aiohttp as for_aiohttp
 from paypro_async.integrations import asgi, fastapi, starlette
 from paypro_async.integrations.fastapi import OpenClient
@@ -91,6 +93,26 @@ async def test_an_endpoint_of_fastapi_is_given_the_client_also_in_a_router_and_a
     async with under_uvicorn(app) as served:
         for path in ("/outer", "/mounted/inner"):
             assert (await exchange(served.port, request(path, b"", method="GET", length=False)))[2] == b"true"
+
+
+@pytest.mark.parametrize("kind", [PayoutResult, PayoutResult | None, Any, object, None])
+async def test_an_endpoint_answers_with_a_result_however_loosely_it_is_annotated(kind):
+    result = PayoutResult(trade_no="1", status=PayoutStatus.SUCCEEDED, amount=Decimal("0.10"), currency="INR")
+    app = FastAPI()
+    app.add_api_route("/alone", lambda: result, response_model=kind)
+    app.add_api_route(
+        "/inside", lambda: {"r": [result]}, response_model=None if kind is None else dict[str, list[kind]]
+    )
+    app.add_api_route("/dict", lambda: {"r": [result]}, response_model=dict)
+    app.add_api_route("/without", lambda: result, response_model=kind, response_model_exclude={"trade_no"})
+    told = result.to_dict()
+    async with under_uvicorn(app) as served:
+        for path, expected in (("alone", told), ("inside", {"r": [told]}), ("dict", {"r": [told]})):
+            _, _, answer = await exchange(served.port, request(f"/{path}", b"", method="GET", length=False))
+            assert (path, json.loads(answer)) == (path, expected)
+        if kind is not None:  # without a response model FastAPI itself leaves nothing out
+            _, _, answer = await exchange(served.port, request("/without", b"", method="GET", length=False))
+            assert json.loads(answer).keys() == told.keys() - {"trade_no"}
 
 
 async def test_handlers_of_errors_and_dependencies_of_the_application_do_not_reach_callbacks():
