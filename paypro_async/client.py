@@ -10,7 +10,7 @@ from paypro_async._core.callback_body import CallbackReading
 from paypro_async._core.endpoint import check_merchant_no, read_endpoint
 from paypro_async._core.known import OnChange
 from paypro_async._core.models import Balance, PayoutResult, QueryResult
-from paypro_async._core.platform_codes import Codes
+from paypro_async._core.platform_codes import Codes, codes_of
 from paypro_async._core.regions import Payable, Region, region_named
 from paypro_async._core.regions.india import PayoutFields
 from paypro_async._core.report import BatchProgress
@@ -145,7 +145,7 @@ class PayProClient(TrackingClient):
             max_attempts=max_attempts,
         )
         self._policy = self._timing.policy(resend=resend, adopt_duplicates=adopt_duplicates)
-        self._check_echo, self._codes = check_echo, codes or Codes()
+        self._check_echo, self._codes = check_echo, codes_of(codes)
         self._runtime = runtime or SystemRuntime()
         self._intake = Intake(
             spec=self._spec,

@@ -20,7 +20,7 @@ from paypro_async._core.errors import CallbackPayloadError, CallbackSignatureErr
 from paypro_async._core.models import PayoutStatus
 from paypro_async._core.outcome import Outcome, classify_order
 from paypro_async._core.plain_data import PlainData
-from paypro_async._core.platform_codes import ACCEPTED, Codes
+from paypro_async._core.platform_codes import ACCEPTED, Codes, codes_of
 from paypro_async._core.secret import HiddenFields, HiddenText, hidden
 from paypro_async._core.signing import Signer, check_signer, matches
 from paypro_async._core.values import frozen
@@ -37,7 +37,9 @@ _STATUSES: Mapping[Verdict, PayoutStatus] = MappingProxyType(
     }
 )
 _EXCHANGE = Exchange(phase=Phase.ANSWERED)
-_CODES = Codes()
+_AMBIGUOUS = ("refuse", "mark")
+_PAID = ("payAmount", "amount", "orderAmount")
+"""The amounts, the one that was really paid first."""
 
 
 def _masked_members(members: Mapping[str, str]) -> str:
@@ -53,7 +55,7 @@ class PayoutCallback(PlainData):
         status: A :class:`~paypro_async.PayoutStatus`; unknown for one that proves nothing alone, such as a code that no
             page lists.
         code: The platform's code as text, unchanged (``"0000"``, ``"0015"``, …).
-        amount: The amount really paid, in major units, exact.
+        amount: The amount really paid, in major units, exact; the ordered one, if the callback names no other.
         platform_trade_no: PayPro's own order number, under whichever name it came.
         message: The platform's words for the code, fit for people.
         success_time: The region's local time as the platform writes it, without a zone.
@@ -133,20 +135,29 @@ def verify_callback(
     Raises:
         CallbackSignatureError: If no signer has made the signature, or there is none.
         CallbackPayloadError: If it is not what the platform documents.
-        ConfigurationError: If a signer is none, or is one that must be waited for.
+        ConfigurationError: If a signer is none, or is one that must be waited for; or another option is none.
         TypeError: If *body* is neither bytes nor text.
     """
+    known = codes_of(codes)
+    _check_options(reading, ambiguous)
     body = hidden(body)  # A traceback may show the variables of this frame.
     received = read_body(body, reading or CallbackReading())
     made = [_signature(signer, received.members) for signer in signers_of(signer_or_signers)]
-    callback = callback_of(received, made, codes or _CODES)
-    if callback.ambiguous and ambiguous != "mark":
+    callback = callback_of(received, made, known)
+    if callback.ambiguous and ambiguous == "refuse":
         raise CallbackPayloadError(
             "The callback's signature would fit another callback too, since a value holds '=' or an unknown name hides "
             "a documented one: it may have been cut out of a genuine one. Nothing was stored. client.receive_callback "
             "asks the platform about it; ambiguous='mark' gives it to a program that does so itself."
         )
     return callback
+
+
+def _check_options(reading: object, ambiguous: object) -> None:
+    if not isinstance(reading, CallbackReading | None):
+        raise ConfigurationError("reading is no CallbackReading. Give CallbackReading(numbers=…), say, or None.")
+    if ambiguous not in _AMBIGUOUS:
+        raise ConfigurationError("ambiguous is neither 'refuse' nor 'mark'. Give one of them.")
 
 
 def signers_of(signer_or_signers: object) -> tuple[Signer, ...]:
@@ -180,14 +191,13 @@ def callback_of(received: CallbackSigned, signatures: Sequence[str], codes: Code
         )
     members = received.members
     check_forms(members)
-    outcome = classify_order(
-        Envelope(ACCEPTED, Note(""), data=plain_amounts(members)), codes, _EXCHANGE, trade_no=members["tradeNo"]
-    )
+    plain = plain_amounts(members)
+    outcome = classify_order(Envelope(ACCEPTED, Note(""), data=plain), codes, _EXCHANGE, trade_no=members["tradeNo"])
     return PayoutCallback(
         trade_no=members["tradeNo"],
         status=_STATUSES.get(outcome.verdict, PayoutStatus.UNKNOWN),
         code=members["status"],
-        amount=Decimal(plain_amounts(members).get("amount") or members["orderAmount"]),
+        amount=Decimal(next(plain[name] for name in _PAID if name in plain)),
         platform_trade_no=outcome.platform_trade_no,
         message=outcome.message,
         success_time=outcome.success_time,

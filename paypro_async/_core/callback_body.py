@@ -7,6 +7,7 @@ that comes twice; a value that holds others, or is true or false. What the docum
 
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal, get_args
 from urllib.parse import parse_qsl
@@ -122,9 +123,12 @@ def _bytes(body: Any) -> bytes:
     elif isinstance(body, HiddenBytes):
         raw = body
     else:
+        # hidden() has made a HiddenFields of whatever mapping was given.
+        kind = "a mapping, such as a dict" if isinstance(body, Mapping) else type(body).__name__
         raise TypeError(
-            f"The body of a callback is given as {type(body).__name__}. Give the raw body of the request, as bytes or "
-            "text: what a framework has read of it cannot be verified."
+            f"The body of a callback is given as {kind}. Give the raw body of the request, as bytes or text: what a "
+            "framework has read of it cannot be verified. In FastAPI and Starlette that is await request.body(), in "
+            "aiohttp await request.read(), in Django request.body. Nothing was stored."
         )
     if len(raw) > LONGEST_CALLBACK:
         raise _too_long()

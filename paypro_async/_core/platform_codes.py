@@ -9,7 +9,7 @@ from paypro_async._core.errors import ConfigurationError
 from paypro_async._core.platform_text import is_exact
 from paypro_async._core.words import speaks_of_duplicate
 
-__all__ = ["ACCEPTED", "NO_REFUSAL", "PARTIAL", "PROCESSING", "Codes"]
+__all__ = ["ACCEPTED", "NO_REFUSAL", "PARTIAL", "PROCESSING", "Codes", "codes_of"]
 
 ACCEPTED = "0000"
 PROCESSING = "0015"
@@ -32,6 +32,19 @@ def _frozenset(codes: str | Iterable[str]) -> frozenset[str]:
             "or control characters in it. Nothing was sent; copy the code alone."
         )
     return found
+
+
+def codes_of(codes: object) -> "Codes":
+    """What was given as codes, or the documented ones for None.
+
+    Raises:
+        ConfigurationError: If it is something else. Else it would fail only when the platform's reply is read.
+    """
+    if codes is None:
+        return _DOCUMENTED
+    if not isinstance(codes, Codes):
+        raise ConfigurationError("codes is no Codes. Nothing was sent; give Codes(refused={…}), say, or None.")
+    return codes
 
 
 def _said(codes: Iterable[str]) -> str:
@@ -100,3 +113,6 @@ class Codes:
     def proves_nothing(self, code: str) -> bool:
         """Whether a code says that something went wrong, and not what became of the payout."""
         return code in self.system
+
+
+_DOCUMENTED = Codes()

@@ -76,8 +76,18 @@ def test_a_body_may_be_any_bytes_or_text(as_what: Callable[[bytes], Any]):
 
 
 def test_a_body_that_a_framework_has_read_is_the_programs_mistake():
-    with pytest.raises(TypeError, match="raw body"):
+    with pytest.raises(TypeError, match=r"given as a mapping, such as a dict\. Give the raw body .* request\.body\(\)"):
         read({"status": "0000"})
+    with pytest.raises(TypeError, match=r"given as list\."):
+        read([])
+
+
+@pytest.mark.parametrize(
+    "options", [{"codes": {"7001"}}, {"codes": {}}, {"reading": "java"}, {"reading": {}}, {"ambiguous": "accept"}]
+)
+def test_an_option_that_is_none_is_refused_and_not_passed_over(options: dict[str, Any]):
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        verify_callback(callback(), SIGNER, **options)
 
 
 def test_the_longest_body_is_read_and_a_byte_more_is_not():
@@ -301,7 +311,10 @@ def test_an_amount_under_another_name_is_one():
     members = {name: value for name, value in MEMBERS.items() if name != "amount"}
     assert read(signed(members | {"payAmount": "12.50"})).amount == Decimal("12.50")
     both = read(signed(members | {"payAmount": "12.50", "orderAmount": "20.00"}))
-    assert (both.amount, both.status) == (Decimal("20.00"), PayoutStatus.UNKNOWN)
+    assert (both.amount, both.status) == (Decimal("12.50"), PayoutStatus.UNKNOWN)
+    assert read(signed(members | {"orderAmount": "20.00"})).amount == Decimal("20.00")
+    assert read(signed(members | {"orderAmount": "20.00", "amount": "12.50"})).amount == Decimal("12.50")
+    assert read(signed(MEMBERS | {"payAmount": "0", "orderAmount": "20.00"})).amount == 0
 
 
 @pytest.mark.parametrize("name", ["platFormTradeNo", "kiliTradeNo", "serialNumber"])
