@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from paypro_async.cli.options import account_options, client_settings, ledger_op
 from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.signals import Stop
 from paypro_async.client import PayProClient
+from paypro_async.engine.limits import RECORDING_SECONDS
 from paypro_async.errors import ConfigurationError
 from paypro_async.tracking.reconcile_report import ReconcileReport
 
@@ -21,6 +23,8 @@ __all__ = ["reconcile"]
 
 _SPAN = re.compile(r"([0-9]{1,6})([smhd])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_CALL_SECONDS = 30.0  # as a client has it by default
+_LEAST = 0.01  # seconds: a run without time tells that it had none
 _UNITS = (("d", 86_400), ("h", 3600), ("min", 60))
 
 
@@ -40,7 +44,12 @@ def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> ti
     callback=_span,
     help="Pass over payouts whose last attempt is younger: 90s, 10m, 24h, 7d.",
 )
-@click.option("--deadline", type=click.FloatRange(min=0, min_open=True), metavar="S", help="Seconds for everything.")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Seconds for everything; a ledger that does not answer has five at least.",
+)
 @rate_option("Questions a second at most, for all who reconcile with this ledger together.")
 @click.option("--concurrency", type=click.IntRange(1, 1000), default=20, show_default=True, help="Questions at a time.")
 @click.option(
@@ -112,8 +121,14 @@ async def _run(ledger: str | None, account: dict[str, Any], asking: dict[str, An
         raise ConfigurationError("A ledger in memory is empty when a command begins, so there is nothing to ask about.")
     if url.file is not None and not url.file.exists():
         raise ConfigurationError(f"There is no ledger {url.file}, so there is nothing to ask about.")
+    settings, deadline, began = client_settings(ledger=url.url, **account), asking["deadline"], time.monotonic()
+    if deadline is not None:
+        # For as long as one call may take the client waits for its ledger, also when it opens it.
+        settings["timeout"] = min(settings.get("timeout", _CALL_SECONDS), max(deadline, RECORDING_SECONDS))
     with Stop() as stop:
-        async with PayProClient(**client_settings(ledger=url.url, **account)) as client:
+        async with PayProClient(**settings) as client:
+            if deadline is not None:
+                asking["deadline"] = max(_LEAST, deadline - (time.monotonic() - began))
             running, stopping = asyncio.ensure_future(client.reconcile(**asking)), asyncio.ensure_future(stop.wait())
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()

@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+import time
 from typing import Any
 
 import pytest
@@ -125,6 +127,17 @@ async def test_no_answer_is_not_well(terminal: Terminal, sandbox: Sandbox):
     out = (await reconcile(terminal, "--deadline", "3", code=5)).out
     assert "1 had no usable answer" in out
     assert "refused the connection" in out
+
+
+async def test_a_ledger_that_another_program_holds_keeps_no_run_beyond_its_time(terminal: Terminal):
+    """It ends, and says that the ledger does not answer."""
+    holder = sqlite3.connect(terminal.folder / "payouts.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    done = await reconcile(terminal, "--deadline", "1", code=1)
+    holder.close()
+    assert time.monotonic() - began < 9
+    assert "The ledger did not answer within 5 s." in done.err
 
 
 @pytest.mark.parametrize(
