@@ -13,6 +13,7 @@ Of what is not believed the platform is asked, and what it answers is taken as a
 """
 
 from enum import Enum
+from typing import TypeVar
 
 from attrs import evolve
 
@@ -20,7 +21,9 @@ from paypro_async._core.lifecycle import FINAL, Cause, Change, Entry, Reply, Sta
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.transitions import after_query
 
-__all__ = ["Doubt", "after_callback", "confirmed"]
+__all__ = ["Doubt", "after_callback", "confirmed", "says_the_same"]
+
+T = TypeVar("T")
 
 
 class Doubt(Enum):
@@ -84,6 +87,13 @@ def confirmed(callback: Outcome, answer: Outcome) -> Outcome:
     return evolve(answer, verdict=Verdict.FAILED) if alike else answer
 
 
+def says_the_same(callback: Outcome, answer: Outcome) -> bool:
+    """Whether the platform, when asked, stands by what its callback says."""
+    alike = (callback.verdict, callback.says) == (answer.verdict, answer.says)
+    other = _differ(callback.platform_trade_no, answer.platform_trade_no) or _differ(callback.amount, answer.amount)
+    return alike and not other
+
+
 def _contradicts(entry: Entry, outcome: Outcome) -> Doubt | None:
     verdict = outcome.verdict
     if verdict not in _DECIDES:
@@ -101,5 +111,5 @@ def _contradicts(entry: Entry, outcome: Outcome) -> Doubt | None:
     return None if same else Doubt.CONTRADICTION
 
 
-def _differ(one: str | None, other: str | None) -> bool:
+def _differ(one: T | None, other: T | None) -> bool:
     return one is not None and other is not None and one != other

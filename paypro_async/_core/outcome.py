@@ -61,7 +61,9 @@ def classify_payout(
     if found.data in NO_DATA:
         return _unknown(exchange, "the reply accepts the request but holds no order")
     outcome = _order(found, codes, exchange, trade_no, echo)
-    if outcome.amount and _is_foreign(outcome, amount):
+    if _is_foreign(outcome, amount):
+        if not outcome.amount:
+            return _unknown(exchange, "the reply says that it was paid, and that nothing was")
         # Payout replies name no payout: another amount says that this is the reply to another request.
         return _misdelivered(exchange)
     # An order under a "duplicate" status is one that was there before; nothing else that is said of it matters.
@@ -121,7 +123,7 @@ def classify_order(
         verdict = Verdict.UNKNOWN if speaks_of_trouble(outcome.message) else Verdict.QUESTION_REFUSED
         return evolve(outcome, verdict=verdict, cause="the platform answered with a code and no order")
     if _is_foreign(outcome, amount):
-        return evolve(outcome, verdict=Verdict.FOREIGN)
+        return evolve(outcome, verdict=Verdict.FOREIGN, says=outcome.verdict)
     return evolve(outcome, paid_at=_moment(outcome.success_time, utc_offset)) if utc_offset is not None else outcome
 
 
@@ -153,9 +155,10 @@ def _verdict_of_refused_question(envelope: Envelope, codes: Codes, exchange: Exc
 
 
 def _is_foreign(outcome: Outcome, amount: Decimal | None) -> bool:
+    if amount is None or outcome.amount in (None, amount) or outcome.verdict is Verdict.UNKNOWN:
+        return False
     # "The amount really paid" may be zero as long as nothing was paid.
-    other = amount is not None and outcome.amount and outcome.amount != amount
-    return bool(other) and outcome.verdict is not Verdict.UNKNOWN
+    return bool(outcome.amount) or outcome.verdict in (Verdict.PAID, Verdict.PARTIAL)
 
 
 def _moment(text: str | None, utc_offset: timedelta) -> datetime | None:

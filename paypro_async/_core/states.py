@@ -93,6 +93,7 @@ LEGAL: Mapping[tuple[State, State], frozenset[Cause]] = MappingProxyType(
         (State.FAILED, State.FAILED): frozenset({Cause.RECONCILE}),
         # Reported as failed, then seen alive: a person must look before it is paid a second time.
         (State.FAILED, State.REVIEW): _LEARNED,
+        (State.REVERSED, State.REVIEW): _NOTED,
         # What the platform says meanwhile is noted for the person who decides, and decides nothing.
         (State.REVIEW, State.REVIEW): _LEARNED,
         (State.REVIEW, State.PROCESSING): _PERSON,

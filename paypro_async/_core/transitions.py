@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from attrs import evolve
 
-from paypro_async._core.lifecycle import Cause, Change, Entry, Reply, State, is_refusal
+from paypro_async._core.lifecycle import PAID_NOTHING, Cause, Change, Entry, Reply, State, is_refusal
 from paypro_async._core.outcome import Outcome, Verdict
 
 __all__ = [
@@ -125,7 +125,7 @@ def after_query(
         adopt_duplicates: Take the order for this payout's although the only attempt was refused as a duplicate.
     """
     if asked is not None and asked.state is not entry.state and _is_overtaken(entry, outcome):
-        return None
+        return None  # While the platform was asked, its end was learned.
     verdict = Verdict.FAILED if outcome.verdict is Verdict.UNLISTED else outcome.verdict
     told = (entry.state, verdict) in _SAID
     adopted = adopt_duplicates and outcome.amount == entry.amount
@@ -145,10 +145,12 @@ def after_query(
 
 
 def _is_overtaken(entry: Entry, outcome: Outcome) -> bool:
-    """Whether a reply says that an order is being processed whose failure was learned before the reply was read.
+    """Whether a reply is older than what was learned before it was read: that its order failed, or came back.
 
     A callback may be there before the reply to the request that it is about.
     """
+    if entry.state is State.REVERSED:
+        return True  # It was paid once, and is not any more.
     same = outcome.platform_trade_no is not None and outcome.platform_trade_no == entry.platform_trade_no
     return same and entry.state is State.FAILED and outcome.verdict is Verdict.PROCESSING
 
@@ -265,6 +267,8 @@ _SAID: Mapping[tuple[State, Verdict], State] = MappingProxyType(
         (State.FAILED, Verdict.PAID): State.REVIEW,
         (State.FAILED, Verdict.PROCESSING): State.REVIEW,
         (State.FAILED, Verdict.PARTIAL): State.REVIEW,
+        (State.REVERSED, Verdict.PAID): State.REVIEW,
+        (State.REVERSED, Verdict.PARTIAL): State.REVIEW,
     }
 )
 
@@ -280,7 +284,11 @@ def _said(entry: Entry, outcome: Outcome, cause: Cause) -> Change | None:
         if not told or news == (entry.platform_trade_no, entry.code):
             return None
         return _change(entry, State.REVIEW, cause, outcome)
-    to = _SAID.get((entry.state, outcome.verdict))
+    verdict = outcome.verdict
+    if verdict is Verdict.FOREIGN and outcome.says is not None and entry.state in PAID_NOTHING:
+        # Whatever the amount: money may be out for what the caller may pay again.
+        verdict = outcome.says
+    to = _SAID.get((entry.state, verdict))
     if to is None:
         # Seen alive, it is not failing: a witness who comes later is the first one again.
         alive = entry.reply is Reply.FAILING and (entry.state, outcome.verdict) in _ALIVE

@@ -55,6 +55,7 @@ class Outcome:
         misdelivered: Whether the reply is about another payout: whatever follows on its connection may be too.
         echoed: Whether the reply repeats what only this request said; None if it repeats nothing.
         duplicate: Whether the order that is shown failed since its number was used before.
+        says: What its status alone would prove, of an order that is foreign.
     """
 
     verdict: Verdict
@@ -75,6 +76,7 @@ class Outcome:
     misdelivered: bool = False
     echoed: bool | None = None
     duplicate: bool = False
+    says: Verdict | None = None
 
     def __attrs_post_init__(self) -> None:
         # One look at all of them, in a step that every payout takes: as a rule there is nothing to do.

@@ -232,9 +232,9 @@ class OrderData:
 
     @property
     def is_paid_otherwise(self) -> bool:
-        """Whether it was ordered over one amount and paid over another; zero says that nothing was paid yet."""
+        """Whether it was ordered over one amount and paid over another, if it was paid."""
         paid = self.payAmount if self.payAmount is not None else self.amount
-        return bool(self.orderAmount and paid and paid != self.orderAmount)
+        return None not in (self.orderAmount, paid) and paid != self.orderAmount
 
 
 @frozen

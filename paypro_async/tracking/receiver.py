@@ -28,7 +28,7 @@ from paypro_async._core.callback_body import (
     CallbackTooLongError,
     read_body,
 )
-from paypro_async._core.callback_rules import Doubt, after_callback, confirmed
+from paypro_async._core.callback_rules import Doubt, after_callback, confirmed, says_the_same
 from paypro_async._core.lifecycle import FINAL, Change, Entry, State
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.secret import HiddenText
@@ -298,12 +298,14 @@ class Receiver:
             return LATER
         session.news.tell(stored.entry)
         if self._judge(callback, stored.entry)[1] is Doubt.CONTRADICTION:
+            agrees = says_the_same(self._said(callback, stored.entry), outcome)
             logger.warning(
-                "A callback says %s of payout %s, which is %s, and PayPro does not say so when asked. It is kept "
-                "apart; look the order up in PayPro's dashboard.",
-                *(callback.code, callback.trade_no, stored.entry.state.value),
+                "A callback says %s of payout %s, order %s, which is %s, and PayPro %s when asked. It is kept apart; "
+                "look the order up in PayPro's dashboard.",
+                *(callback.code, callback.trade_no, callback.platform_trade_no, stored.entry.state.value),
+                "says the same" if agrees else "does not say so",
             )
-            await self._keep(callback, "contradiction", deadline)
+            await self._keep(callback, "confirmed contradiction" if agrees else "contradiction", deadline)
         return _OK
 
     def _is_on_its_way(self, entry: Entry) -> bool:

@@ -27,6 +27,7 @@ TABLE = {
     "missing->failed: later",
     "succeeded": "succeeded->succeeded: noted; succeeded->reversed: later",
     "failed": "failed->failed: reconcile; failed->review: all",
+    "reversed": "reversed->review: noted",
     "review": "review->review: all; review->processing, review->succeeded, review->failed, review->new: person",
 }
 ENTRIES = [
@@ -61,10 +62,11 @@ def test_the_table_cannot_be_changed():
 
 
 def test_a_final_state_moves_only_where_the_platform_takes_its_word_back():
-    """A success may be reversed, and a failure seen alive goes to a person; nothing is ever sent again by itself."""
+    """A success may be reversed, and what is then seen alive goes to a person; nothing is ever sent again by itself."""
     assert {pair for pair in LEGAL if pair[0] in FINAL and pair[0] is not pair[1]} == {
         (State.SUCCEEDED, State.REVERSED),
         (State.FAILED, State.REVIEW),
+        (State.REVERSED, State.REVIEW),
     }
     assert {state for state, to in LEGAL if to is State.SENDING} == {State.NEW, State.SENDING}
     assert LEGAL[State.REVIEW, State.NEW] == {Cause.PERSON}
@@ -214,7 +216,10 @@ def test_a_failed_payout_that_an_attempt_shows_alive_goes_to_a_person(verdict: V
         (State.FAILED, Verdict.PARTIAL, State.REVIEW),
         (State.FAILED, Verdict.FAILED, None),
         (State.FAILED, Verdict.NO_SUCH_ORDER, None),
-        (State.REVERSED, Verdict.PAID, None),
+        (State.REVERSED, Verdict.PAID, State.REVIEW),
+        (State.REVERSED, Verdict.PARTIAL, State.REVIEW),
+        (State.REVERSED, Verdict.PROCESSING, None),
+        (State.REVERSED, Verdict.FAILED, None),
         (State.REVIEW, Verdict.PAID, None),
         (State.REVIEW, Verdict.FAILED, None),
     ],

@@ -286,10 +286,29 @@ def test_a_success_that_is_later_reported_as_failed_is_reversed():
     assert after_attempt(paid_out, outcome(Verdict.FAILED), sent=1) is None
 
 
-def test_a_reversed_payout_stays_so():
-    """Whatever is said later."""
+def test_a_reversed_payout_stays_so_unless_it_is_seen_paid_again():
+    """Whoever was told that it came back may have paid it anew. What was asked or sent before is older than that."""
+    came_back, paid = entry(state=State.REVERSED), entry(state=State.SUCCEEDED)
     for verdict in Verdict:
-        assert after_query(entry(state=State.REVERSED), outcome(verdict)) is None
+        change = after_query(came_back, outcome(verdict))
+        again = verdict in (Verdict.PAID, Verdict.PARTIAL)
+        assert (change and change.to) == (State.REVIEW if again else None)
+        assert after_query(came_back, outcome(verdict), asked=paid) is None
+        assert after_attempt(came_back, outcome(verdict), sent=1) is None
+
+
+@pytest.mark.parametrize("state", State)
+def test_what_is_no_longer_paid_and_seen_paid_over_another_amount_goes_to_a_person(state: State):
+    """Money is out for what the caller may pay anew. Of what is paid already, it is no news that decides anything."""
+    ended = state in (State.FAILED, State.REVERSED)
+    alive = {Verdict.PAID, Verdict.PARTIAL} | ({Verdict.PROCESSING} if state is State.FAILED else set())
+    for says in (Verdict.PAID, Verdict.PARTIAL, Verdict.PROCESSING, Verdict.FAILED, Verdict.UNLISTED):
+        foreign = evolve(outcome(Verdict.FOREIGN), says=says)
+        change = after_query(entry(state=state), foreign)
+        if ended:
+            assert (change and change.to) == (State.REVIEW if says in alive else None)
+        elif state is State.SUCCEEDED:
+            assert change is None
 
 
 # --- resending

@@ -23,7 +23,7 @@ ROADS: dict[State, tuple[Change, ...]] = {
     ),
 }
 # A final state, and all that it can still become.
-EXITS = {State.SUCCEEDED: {State.REVERSED}, State.FAILED: {State.REVIEW}, State.REVERSED: set()}
+EXITS = {State.SUCCEEDED: {State.REVERSED}, State.FAILED: {State.REVIEW}, State.REVERSED: {State.REVIEW}}
 
 
 def buildable(state: State, to: State, cause: Cause) -> Change | None:

@@ -29,7 +29,7 @@ from tests.simulation.trace import Violation
 from tests.support.merchant import MERCHANT_NO
 
 # Written down here once more, and not taken from the product: what is final moves in no other way.
-_FROM_FINAL = {(State.SUCCEEDED, State.REVERSED), (State.FAILED, State.REVIEW)}
+_FROM_FINAL = {(State.SUCCEEDED, State.REVERSED), (State.FAILED, State.REVIEW), (State.REVERSED, State.REVIEW)}
 _FINAL = (State.SUCCEEDED, State.FAILED, State.REVERSED)
 _AFTER = {
     Verdict.PAID: (State.SUCCEEDED, State.REVERSED, State.REVIEW),

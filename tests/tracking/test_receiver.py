@@ -39,6 +39,7 @@ OK = CallbackReply(status=200, body=b"OK", content_type="text/plain")
 FAILED = order("00029")
 UNLISTED = order("77777")
 IN_PART = order("0000", orderAmount="300", payAmount="200")
+LESS, PART, NOTHING = order("0000", amount="200"), order("0001", amount="200"), order("0000", amount="0")
 
 
 def callback(status: str = "0000", trade_no: str = "T1", **more: Any) -> bytes:
@@ -114,6 +115,12 @@ RULES: dict[str, tuple[Answer, dict[str, Any], Answer, State, int]] = {
     "paid, then failed, and the platform says paid": (PAID, {"status": "00029"}, PAID, State.SUCCEEDED, 1),
     "failed, then paid, and so it is": (FAILED, {}, PAID, State.REVIEW, 1),
     "failed, then paid, and the platform says failed": (FAILED, {}, FAILED, State.FAILED, 1),
+    "paid, and nothing was": (PROCESSING, {"amount": "0"}, PAID, State.REVIEW, 0),
+    "paid in full with nothing": (PROCESSING, {"orderAmount": "300", "payAmount": "0"}, NOTHING, State.REVIEW, 1),
+    "failed, and nothing was paid": (PROCESSING, {"status": "00029", "amount": "0"}, PAID, State.FAILED, 0),
+    "failed, then paid over less, and so it is": (FAILED, {"amount": "200"}, LESS, State.REVIEW, 1),
+    "failed, then paid in part, and so it is": (FAILED, {"status": "0001", "amount": "200"}, PART, State.REVIEW, 1),
+    "failed, then paid over less, and it failed": (FAILED, {"amount": "200"}, FAILED, State.FAILED, 1),
     "paid, then another amount": (PAID, {"amount": "1"}, PAID, State.SUCCEEDED, 1),
     "paid, then paid under another number": (PAID, {"platFormTradeNo": "P-9"}, PAID, State.SUCCEEDED, 1),
     "paid, then an unlisted failure, twice": (PAID, {"status": "77777"}, UNLISTED, State.REVERSED, 1),
@@ -293,6 +300,44 @@ async def test_a_callback_of_another_system_is_kept_apart_and_answered_as_config
         assert (await at.receive("0000", number)).status == 404
         assert await kept(at) == [(number, "unknown", "0000", 1)]
         assert at.transport.log == []
+
+
+@virtual_time
+async def test_what_came_back_and_was_paid_again_goes_to_a_person():
+    """Whoever was told that it came back may have paid it anew."""
+    async with world(PAID) as at:
+        for said, answer, state in (
+            ("00029", FAILED, State.REVERSED),
+            ("0000", FAILED, State.REVERSED),
+            ("0015", PROCESSING, State.REVERSED),
+            ("0000", PAID, State.REVIEW),
+        ):
+            at.answer(answer)
+            assert await at.receive(said) == OK
+            assert (await at.entry()).state is state
+        assert (await at.client.reconcile()).ok is False
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ({"platFormTradeNo": "P-9"}, order("0000", platFormTradeNo="P-9")),
+        ({"amount": "200"}, order("0000", amount="200")),
+        ({"status": "0001", "amount": "200"}, order("0001", amount="200")),
+    ],
+    ids=["paid twice", "paid over less", "paid in part"],
+)
+@virtual_time
+async def test_a_contradiction_that_the_platform_confirms_says_so(
+    said: dict[str, Any], answer: Answer, caplog: pytest.LogCaptureFixture
+):
+    """What was paid stays paid; the other order is a person's."""
+    async with world(PAID) as at:
+        at.answer(answer)
+        assert await at.receive(**said) == OK
+        assert ((await at.entry()).state, at.asked) == (State.SUCCEEDED, 1)
+        assert [one[1] for one in await kept(at)] == ["confirmed contradiction"]
+    assert "PayPro says the same when asked" in caplog.text
 
 
 @virtual_time
