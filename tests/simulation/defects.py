@@ -157,7 +157,7 @@ MUTATIONS = {
         ("called processing", "called succeeded", "called failed"),
     ),
     "another amount is the same payout": Mutation(
-        outcome, "_is_foreign", "outcome.amount != amount", "False", ("called succeeded",)
+        outcome, "_is_foreign", "outcome.amount in (None, amount)", "True", ("called succeeded",)
     ),
     "a new attempt is as old as the one before": Mutation(
         lifecycle,
@@ -260,10 +260,10 @@ MUTATIONS = {
     "what is missing stays processing": Mutation(
         learning,
         "_said",
-        "    to = _SAID.get((entry.state, outcome.verdict))",
+        "    to = _SAID.get((entry.state, verdict))",
         "    if outcome.verdict is Verdict.NO_SUCH_ORDER:\n"
         "        return None\n"
-        "    to = _SAID.get((entry.state, outcome.verdict))",
+        "    to = _SAID.get((entry.state, verdict))",
         ("not explained",),
     ),
     "what is missing is sent again": Mutation(
