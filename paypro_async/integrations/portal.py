@@ -7,12 +7,13 @@ it: processes that a server forks from the one that loaded the module open one e
 import atexit
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from types import TracebackType
 from typing import Self, TypeVar
 
 import anyio
 from anyio.from_thread import BlockingPortal
+from attrs import frozen
 
 from paypro_async.client import PayProClient
 from paypro_async.errors import ClientStateError
@@ -21,6 +22,13 @@ from paypro_async.process import ProcessId, refuse_forked, this_process
 __all__ = ["ClientPortal"]
 
 T = TypeVar("T")
+
+
+@frozen
+class _Raised:
+    """What was raised in the loop, for the thread that waits."""
+
+    error: BaseException
 
 
 class ClientPortal:
@@ -39,11 +47,13 @@ class ClientPortal:
 
     def __init__(self, make: Callable[[], PayProClient]) -> None:
         self._make = make
-        self._lock = threading.Lock()
+        self._state = threading.Condition()  # held while one of the following is looked at, and while it is opened
         self._begun_by: ProcessId | None = None
         self._open: tuple[BlockingPortal, PayProClient] | None = None
-        self._ended: Future[None] = Future()
         self._closed = False
+        self._entering = 0  # calls that were let in and are not in the loop yet
+        self._thread: threading.Thread | None = None
+        self._ended: Future[None] = Future()
 
     def __enter__(self) -> Self:
         self.open()
@@ -62,7 +72,9 @@ class ClientPortal:
             LedgerUnavailableError: If the ledger cannot be opened. A later call tries again.
             ClientStateError: If it is closed, or this process was forked since it was opened.
         """
-        self._opened()
+        self._look()
+        with self._state:
+            self._opened()
 
     def call(self, ask: Callable[[PayProClient], Awaitable[T]]) -> T:
         """Call the client, and wait for what it gives or raises.
@@ -75,76 +87,128 @@ class ClientPortal:
                 thread, so it must not block.
 
         Raises:
-            ClientStateError: If it is closed, or this process was forked since it was opened. Nothing was sent.
+            ClientStateError: If it is closed, or this process was forked since it was opened. Nothing was sent. Also if
+                it is closed while something other than the client's own calls is awaited.
             RuntimeError: If it is called from the loop's own thread, as by a handler of changes.
         """
-        portal, client = self._opened()
+        self._look()
 
-        async def asked() -> T:
-            return await ask(client)
+        async def asked() -> T | _Raised:
+            try:
+                return await ask(client)
+            except (Exception, anyio.get_cancelled_exc_class()):
+                raise
+            except BaseException as error:  # noqa: BLE001  in the loop it would end everybody's calls, and the client
+                return _Raised(error)
 
-        return portal.call(asked)
+        with self._state:
+            portal, client = self._opened()
+            self._entering += 1
+        try:
+            # What is in the loop before it is told to stop gets an answer, and what came later would get none.
+            future = portal.start_task_soon(asked)
+        finally:
+            with self._state:
+                self._entering -= 1
+                self._state.notify_all()
+        try:
+            answer = future.result()
+        except CancelledError:
+            if not self._closed:
+                raise
+            raise ClientStateError(
+                "The client was closed before this call had ended. A payout that it had begun is in the ledger: pay it "
+                "again under the same trade_no with a new ClientPortal, which gives its result."
+            ) from None
+        if isinstance(answer, _Raised):
+            raise answer.error
+        return answer
 
     def close(self) -> None:
         """Close the client, which ends what is under way, and end the thread. A second time does nothing.
 
         In a process that was forked since it was opened it does nothing either: what is open is the parent's.
+
+        Raises:
+            RuntimeError: If it is called from the loop's own thread. It stays open.
         """
         if self._begun_by not in (None, this_process()):
             return
-        with self._lock:
+        self._refuse_own_thread()
+        with self._state:
             self._closed = True
+            self._state.wait_for(lambda: not self._entering)
             opened, self._open = self._open, None
         atexit.unregister(self.close)
-        if opened is not None:
+        if opened is not None and not self._ended.done():
             portal, _ = opened
             portal.start_task_soon(portal.stop)
             self._ended.result()
 
-    def _opened(self) -> tuple[BlockingPortal, PayProClient]:
+    def _look(self) -> None:
         # Before the lock: a child has a copy of it that may be held for ever, by a thread that it has not.
         if self._begun_by is not None:
             refuse_forked(self._begun_by, "The client")
-        if (opened := self._open) is not None:
-            return opened
-        with self._lock:
-            if self._closed:
-                raise ClientStateError("The client is closed. Nothing was sent. Make a new ClientPortal to go on.")
-            if self._open is None:
-                self._begun_by = this_process()
-                try:
-                    self._open = self._begin()
-                finally:
-                    if self._open is None:
-                        self._begun_by = None
+        self._refuse_own_thread()
+
+    def _refuse_own_thread(self) -> None:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError(
+                "A ClientPortal was used in its own event loop thread, which would wait for itself. Nothing was done: "
+                "await the client there, and leave blocking work to asyncio.to_thread."
+            )
+
+    def _opened(self) -> tuple[BlockingPortal, PayProClient]:
+        if self._closed:
+            raise ClientStateError("The client is closed. Nothing was sent. Make a new ClientPortal to go on.")
+        if self._open is not None and not self._ended.done():  # The loop has ended if a task in it raised SystemExit.
             return self._open
+        self._open, self._begun_by = None, this_process()
+        try:
+            return self._begin()
+        finally:
+            if self._open is None:
+                self._begun_by = None
 
     def _begin(self) -> tuple[BlockingPortal, PayProClient]:
         ready: Future[tuple[BlockingPortal, PayProClient]] = Future()
         self._ended = Future()
         # Not start_blocking_portal(): when the interpreter of a forked child ends, it waits for a thread that the child
         # has not. Of this thread nobody waits for the end but close().
-        threading.Thread(target=self._run, args=(ready, self._ended), name="paypro", daemon=True).start()
-        opened = ready.result()
-        atexit.register(self.close)
-        return opened
+        self._thread = threading.Thread(target=self._run, args=(ready, self._ended), name="paypro", daemon=True)
+        try:
+            self._thread.start()
+            atexit.register(self.close)
+            self._open = ready.result()
+        except BaseException:
+            # Ctrl-C while it is opened: nobody is to use it, so it is closed as soon as it is open.
+            if not ready.cancel() and ready.exception() is None:
+                portal, _ = ready.result()
+                portal.start_task_soon(portal.stop)
+            self._open = None
+            atexit.unregister(self.close)
+            raise
+        return self._open
 
     def _run(self, ready: Future[tuple[BlockingPortal, PayProClient]], ended: Future[None]) -> None:
         try:
             anyio.run(self._serve, ready)
         except BaseException as error:  # noqa: BLE001  the thread that opens or closes raises it
-            (ended if ready.done() else ready).set_exception(error)
+            is_awaited = not ready.done() and ready.set_running_or_notify_cancel()
+            (ready if is_awaited else ended).set_exception(error)
         else:
             ended.set_result(None)
 
     async def _serve(self, ready: Future[tuple[BlockingPortal, PayProClient]]) -> None:
-        failed: Exception | None = None
+        failed: BaseException | None = None
         async with BlockingPortal() as portal:
             try:
                 async with self._make() as client:
+                    if not ready.set_running_or_notify_cancel():
+                        return
                     ready.set_result((portal, client))
                     await portal.sleep_until_stopped()
-            except Exception as error:  # noqa: BLE001  raised below, since the portal would put it into a group
+            except BaseException as error:  # noqa: BLE001  raised below, since the portal would put it into a group
                 failed = error
             # The client has ended its own calls; what else a caller awaits must not keep the process from its end.
             await portal.stop(cancel_remaining=True)

@@ -1,5 +1,6 @@
 """Programs without asyncio: one client for a process, and any number of threads that call it."""
 
+import asyncio
 import os
 import re
 import signal
@@ -140,6 +141,131 @@ def test_an_interrupt_ends_the_wait_and_not_the_payout(sandbox: Sandbox, tmp_pat
             paypro.call(pay)
         assert paid.wait(20)
         assert paypro.call(lambda client: client.get("T1")).status.value == "processing"
+
+
+def test_whoever_calls_while_it_is_closed_gets_an_answer(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Between the look and the loop lies a moment in which another thread may close it."""
+    told: list[Exception] = []
+    paypro = portal(sandbox, tmp_path)
+    paypro.open()
+    opened, _ = paypro._open or pytest.fail("it is not open")
+    spawn, let_in, closing = opened.start_task_soon, threading.Event(), threading.Event()
+
+    def late(*given: Any) -> Any:
+        if threading.current_thread() is caller:
+            let_in.set()
+            closing.wait(0.2)  # long enough for close() to get as far as it can
+        return spawn(*given)
+
+    def call() -> None:
+        try:
+            paypro.call(lambda client: client.get("T1"))
+        except ClientStateError as error:
+            told.append(error)
+
+    opened.start_task_soon = late  # type: ignore[method-assign]
+    caller = threading.Thread(target=call, daemon=True)
+    caller.start()
+    assert let_in.wait(20)
+    paypro.close()
+    caller.join(20)
+    assert not caller.is_alive()
+    with pytest.raises(ClientStateError, match="closed"):
+        paypro.call(lambda client: client.get("T1"))
+
+
+def test_what_else_is_awaited_while_it_is_closed_ends(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Its caller is told so, and not only that something was cancelled."""
+    paypro, waits = portal(sandbox, tmp_path), threading.Event()
+
+    async def wait(_: PayProClient) -> None:
+        waits.set()
+        await asyncio.sleep(3600)
+
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(paypro.call, wait)
+        assert waits.wait(20)
+        paypro.close()
+        with pytest.raises(ClientStateError, match="before this call had ended"):
+            waiting.result(20)
+
+
+def test_its_own_thread_cannot_close_it(sandbox: Sandbox, tmp_path: Path) -> None:
+    """It would wait for itself; it is an error at once, and changes nothing."""
+    with portal(sandbox, tmp_path) as paypro:
+
+        async def close(_: PayProClient) -> None:
+            paypro.close()
+
+        with pytest.raises(RuntimeError, match="event loop thread"):
+            paypro.call(close)
+        assert paypro.call(lambda client: client.get("T1")) is None
+    assert no_thread()
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()], ids=repr)
+def test_an_exit_inside_a_call_is_the_caller_s(sandbox: Sandbox, tmp_path: Path, error: BaseException) -> None:
+    """Whoever called gets it, and the client goes on for the other threads."""
+    with portal(sandbox, tmp_path) as paypro:
+
+        async def leave(_: PayProClient) -> None:
+            raise error
+
+        with pytest.raises(type(error)) as raised:
+            paypro.call(leave)
+        assert raised.value is error
+        assert paypro.call(lambda client: client.get("T1")) is None
+
+
+def test_a_loop_that_was_ended_is_begun_anew(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A task of one's own that raises SystemExit ends asyncio's loop; the next call opens a new client."""
+    with portal(sandbox, tmp_path) as paypro:
+
+        async def leave(_: PayProClient) -> None:
+            async def task() -> None:
+                raise SystemExit(3)
+
+            await asyncio.create_task(task())
+
+        with pytest.raises(BaseException):  # noqa: B017  which one is asyncio's affair
+            paypro.call(leave)
+        with pytest.raises(SystemExit):
+            paypro._ended.result(20)
+        assert paypro.call(lambda client: client.get("T1")) is None
+    assert no_thread()
+
+
+def test_an_interrupt_while_it_is_opened_leaves_no_second_client(sandbox: Sandbox, tmp_path: Path) -> None:
+    """What was being opened is closed by its own thread as soon as it is open, and a later call opens another."""
+    go_on, made = threading.Event(), []
+    paypro = portal(sandbox, tmp_path)
+    make = paypro._make
+
+    def slow() -> PayProClient:
+        made.append(one := make())
+        if len(made) == 1:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            go_on.wait(20)
+        return one
+
+    paypro._make = slow
+    with pytest.raises(KeyboardInterrupt):
+        paypro.open()
+    given_up = paypro._ended
+    with paypro:
+        go_on.set()
+        given_up.result(20)
+        assert paypro.call(lambda client: client.get("T1")) is None
+    assert no_thread()
+    assert len(made) == 2
+
+
+def no_thread() -> bool:
+    """Whether no thread of a portal is left, or only for the moment that its last step takes."""
+    for one in threading.enumerate():
+        if one.name == "paypro":
+            one.join(20)
+    return not [one for one in threading.enumerate() if one.name == "paypro"]
 
 
 def run(code: str, sandbox: Sandbox, folder: Path) -> str:
