@@ -1,5 +1,6 @@
 """Options that several commands share, and the client's settings from them and the environment."""
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from paypro_async.settings import settings_from_environment, slips
 
 __all__ = [
     "LEDGER_EXAMPLE",
+    "NumberRange",
     "account_options",
     "client_settings",
     "files_of_ledger",
@@ -29,6 +31,17 @@ __all__ = [
 LEDGER_EXAMPLE = "sqlite:///payouts.db (or just payouts.db), or postgresql://user@host/database"
 
 C = TypeVar("C", bound=Callable[..., Any])
+
+
+class NumberRange(click.FloatRange):
+    """A range of numbers, in which nothing infinite is, nor what is no number, though every comparison lets it pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a number, before anything is made or sent."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no finite number.", param, ctx)
+        return number
 
 
 def platform_options(command: C) -> C:

@@ -10,6 +10,7 @@ import click
 
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.listen import LISTEN_PATH, LISTEN_PORT
+from paypro_async.cli.options import NumberRange
 from paypro_async.cli.output import note
 from paypro_async.cli.signals import Stop
 from paypro_async.sandbox import FaultPlan, Sandbox
@@ -38,14 +39,12 @@ def _amount_rules(_: click.Context, __: click.Parameter, texts: tuple[str, ...])
     "--fault-rate",
     default=0.15,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     help="Share of requests that meet a fault.",
 )
 @click.option("--fault-seed", default=0, show_default=True, metavar="N", help="Equal seeds, equal faults.")
-@click.option("--booking-lag", default=0.3, show_default=True, type=click.FloatRange(0), help="Seconds.")
-@click.option(
-    "--paid-after", default=5, show_default=True, type=click.FloatRange(0), help="Seconds until a payout is paid."
-)
+@click.option("--booking-lag", default=0.3, show_default=True, type=NumberRange(0, 86_400), help="Seconds.")
+@click.option("--paid-after", default=5, show_default=True, type=NumberRange(0), help="Seconds until a payout is paid.")
 @click.option(
     "--unknown-order",
     default="null",
@@ -59,7 +58,7 @@ def _amount_rules(_: click.Context, __: click.Parameter, texts: tuple[str, ...])
     "--speed",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(0, min_open=True),
+    type=NumberRange(0, min_open=True),
     metavar="FACTOR",
     help="How fast its clock goes: at 100, the retry after an hour comes after 36 seconds.",
 )

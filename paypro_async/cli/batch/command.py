@@ -18,6 +18,7 @@ from paypro_async.cli.batch.result_file import ResultPlace, result_beside
 from paypro_async.cli.batch.run import Run, pay, preview
 from paypro_async.cli.options import (
     LEDGER_EXAMPLE,
+    NumberRange,
     account_options,
     client_settings,
     files_of_ledger,
@@ -57,7 +58,8 @@ _NEW = "The ledger is meant to know nothing of the earlier runs whose results ar
 _ADOPT = "Take an order of the same amount for the row's own, though its first attempt was refused as a duplicate."
 _REPLACE = "Replace the file where the result goes, although it is no result of FILE."
 _SHOWN = 10
-_Seconds = click.FloatRange(0, min_open=True)
+_Seconds = NumberRange(0, min_open=True)
+_Days = NumberRange(0, 36_525)
 
 
 @click.command(short_help="Pay every row of a CSV file, each at most once.")
@@ -87,7 +89,7 @@ _Seconds = click.FloatRange(0, min_open=True)
 @click.option("--wait-timeout", type=_Seconds, metavar="S", help="Seconds to wait for that at most.  [default: 3600]")
 @click.option("--pay-again", is_flag=True, help="Pay rows although the ledger holds the same under other numbers.")
 @click.option("--skip-paid", is_flag=True, help="Leave such rows out, and pay the others.")
-@click.option("--paid-within", default=35.0, show_default=True, type=click.FloatRange(0), metavar="DAYS", help=_WITHIN)
+@click.option("--paid-within", default=35.0, show_default=True, type=_Days, metavar="DAYS", help=_WITHIN)
 @click.option("--ignore-balance", is_flag=True, help="Pay although the balance is lower than the sum still to be paid.")
 @click.option("--run", metavar="NAME", help=_RUN)
 @click.option("--file-complete", is_flag=True, help=_COMPLETE)

@@ -15,6 +15,7 @@ from paypro_async.cli.demo.payer import Payer
 from paypro_async.cli.demo.receiver import Receiver
 from paypro_async.cli.demo.sample import write_sample
 from paypro_async.cli.exits import Exit
+from paypro_async.cli.options import NumberRange
 from paypro_async.sandbox import FaultPlan, Sandbox
 from paypro_async.sandbox.orders import PROCESSING
 
@@ -33,7 +34,7 @@ _LAST_LINES = 8
     "--fault-rate",
     default=0.15,
     show_default=True,
-    type=click.FloatRange(0, 0.9),
+    type=NumberRange(0, 0.9),
     help="Share of requests that meet a fault.",
 )
 @click.option("--seed", default=7, show_default=True, metavar="N", help="Equal seeds, equal file and faults.")

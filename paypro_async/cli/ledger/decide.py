@@ -13,7 +13,7 @@ from paypro_async._core.report import ItemStatus
 from paypro_async._core.transitions import Decision
 from paypro_async.cli.exits import Exit, explain
 from paypro_async.cli.ledger.options import json_option, merchant_option, open_to, the_merchant
-from paypro_async.cli.options import client_settings, ledger_option, platform_options
+from paypro_async.cli.options import NumberRange, client_settings, ledger_option, platform_options
 from paypro_async.cli.output import note, print_json, readable
 from paypro_async.client import PayProClient
 from paypro_async.errors import DecisionRefusedError, LedgerUnavailableError, PayProError
@@ -40,7 +40,7 @@ def _person_options(command: C) -> C:
     for option in (
         click.option(
             "--settle-after",
-            type=click.FloatRange(0),
+            type=NumberRange(0),
             metavar="S",
             envvar="PAYPRO_SETTLE_AFTER",
             help="Seconds for which an attempt may still be on its way.  [default, and at least: as stored with it]",

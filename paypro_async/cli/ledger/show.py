@@ -26,7 +26,7 @@ from paypro_async.cli.ledger.options import (
     state_option,
     the_merchant,
 )
-from paypro_async.cli.options import ledger_option
+from paypro_async.cli.options import NumberRange, ledger_option
 from paypro_async.cli.output import note, print_json, print_table, readable
 from paypro_async.ledger.admin import records
 from paypro_async.ledger.sql.ledger import SqlLedger
@@ -45,7 +45,7 @@ _MOST_PARKED = 100_000
 @click.option("--after", metavar="TRADE_NO", default="", help="Begin the list behind this trade number.")
 @click.option(
     "--settle-after",
-    type=click.FloatRange(0),
+    type=NumberRange(0),
     default=60.0,
     show_default=True,
     metavar="S",
