@@ -95,11 +95,11 @@ async def _show(
 async def _show_these(ledger: SqlLedger, merchant_no: str, numbers: tuple[str, ...], *, as_json: bool) -> int | None:
     found = [masked(record) for record in await records.find(ledger, merchant_no, numbers)]
     parked = await ledger.parked(merchant_no, limit=_MOST_PARKED)
-    held = {one.trade_no: one for one in parked}
-    found = [record | {"parked": plain(held.get(record["trade_no"]))} for record in found]
     missing = [one for one in numbers if one not in {record["trade_no"] for record in found}]
     if as_json:
-        print_json({"payouts": found, "missing": missing})
+        held = {one.trade_no: one for one in parked}
+        payouts = [record | {"parked": plain(held.get(record["trade_no"]))} for record in found]
+        print_json({"payouts": payouts, "missing": missing})
     else:
         for record in found:
             print_record(record)

@@ -34,7 +34,11 @@ async def test_what_is_parked_is_shown_and_released(parked: str, ledger_command:
     out = (await ledger_command("show")).out
     assert "Changes that their handler would not take" in out
     assert "KeyError" in out
-    assert "KeyError" in (await ledger_command("show", "N1")).out
+    out = (await ledger_command("show", "N1")).out
+    assert out.count("KeyError") == 1
+    assert "{" not in out
+    (record,) = (await ledger_command.json("show", "N1"))["payouts"]
+    assert (record["parked"]["consumer"], record["parked"]["error"]) == ("mails", "KeyError")
     assert "KeyError" not in (await ledger_command("show", "N2")).out
     (shown,) = (await ledger_command.json("show"))["parked"]
     assert (shown["trade_no"], shown["consumer"], shown["tries"], shown["behind"]) == ("N1", "mails", 1, 1)
