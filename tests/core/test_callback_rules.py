@@ -61,6 +61,22 @@ def test_what_contradicts_a_final_state_is_asked_about():
         assert told(state, Verdict.PARTIAL) is Doubt.CONTRADICTION
 
 
+@pytest.mark.parametrize("verdict", [Verdict.PAID, Verdict.PARTIAL, Verdict.PROCESSING, Verdict.FAILED])
+def test_an_order_of_what_never_went_out_is_for_a_person(verdict: Verdict):
+    """Somebody else has used its number; whether the money is where it should be, no rule can say."""
+    unsent, outcome = entry(state=State.NEW, attempt=1), Outcome(verdict=verdict, code="00029")
+    change, doubt = after_callback(unsent, outcome, ambiguous=False)
+    assert doubt is None
+    assert change is not None
+    assert change.to is State.REVIEW
+
+
+def test_a_failure_of_what_was_tried_again_or_may_have_gone_out_is_asked_about():
+    assert told(State.NEW, Verdict.FAILED, attempt=2) is Doubt.OTHER_ATTEMPT
+    assert told(State.NEW, Verdict.FAILED, doubt=True) is Doubt.OTHER_ATTEMPT
+    assert told(State.NEW, Verdict.UNLISTED) is Doubt.ONE_WITNESS
+
+
 def test_only_the_same_unlisted_code_is_a_second_witness():
     unlisted = Outcome(verdict=Verdict.UNLISTED, code="77777")
     assert confirmed(unlisted, unlisted).verdict is Verdict.FAILED
