@@ -52,7 +52,7 @@ class PayoutResult(PlainData):
         code: The platform's code as text, unchanged (``"0000"``, ``"0015"``, …).
         message: The platform's words for the code, fit for people: at most 300 characters, what steers a terminal
             escaped, account numbers, addresses and the payee's name masked.
-        utr: The bank's reference, once a query has told it.
+        utr: The bank's reference, once a query has told it; None where a callback told the end.
         attempts: How often the payout was sent.
     """
 
