@@ -63,14 +63,21 @@ def read_endpoint(base_url: str, *, environment: str | None, allow_plain_http: b
     base_url = hidden(base_url)
     if (wrong := _wrong(base_url, allow_plain_http=allow_plain_http)) is not None:
         raise ConfigurationError(wrong)
-    if environment and (environment != environment.strip() or not environment.isprintable()):
+    name = _name(environment)
+    host = urlsplit(base_url.strip()).hostname or ""
+    return Endpoint(base_url.strip().rstrip("/"), name or (LOCAL if is_loopback(host) else host))
+
+
+def _name(environment: object) -> str | None:
+    if not environment:
+        return None
+    if not isinstance(environment, str) or environment != environment.strip() or not environment.isprintable():
         # Another name than it looks like: the ledger would take the same platform for another one.
         raise ConfigurationError(
-            "environment= (PAYPRO_ENVIRONMENT) begins or ends with a blank, or holds what cannot be seen. Nothing was "
-            "sent. Take it out."
+            "environment= (PAYPRO_ENVIRONMENT) begins or ends with a blank, or holds what cannot be seen, or is no "
+            "text. Nothing was sent. Take that out, or give a name such as 'sandbox'."
         )
-    host = urlsplit(base_url.strip()).hostname or ""
-    return Endpoint(base_url.strip().rstrip("/"), environment or (LOCAL if is_loopback(host) else host))
+    return environment
 
 
 def _wrong(base_url: str, *, allow_plain_http: bool) -> str | None:

@@ -178,3 +178,10 @@ def test_the_path_of_an_endpoint_is_no_base_url(base_url: str):
 def test_a_path_of_ones_own_may_look_alike(base_url: str):
     """A gateway in front of the platform has whatever path it likes."""
     assert read(base_url).base_url == base_url
+
+
+@pytest.mark.parametrize("environment", [5, b"x", ["x"], float("nan"), " e", "e\n"])
+def test_a_name_that_is_none_is_refused(environment: Any):
+    """Also what is no text at all."""
+    with pytest.raises(ConfigurationError, match=r"environment= \(PAYPRO_ENVIRONMENT\)"):
+        read_endpoint("https://paypro.example", environment=environment, allow_plain_http=False)
