@@ -1,6 +1,5 @@
 """The rate of questions that all who reconcile with one ledger keep together."""
 
-import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -17,7 +16,7 @@ _AHEAD = 0.25
 
 @define(kw_only=True, eq=False)
 class QuestionRate:
-    """The turns of one run: all its workers use up one block before the next one is taken, so that none is lost.
+    """The turns of one run: one block is used up before the next one is taken, so that none is lost.
 
     Args:
         per_second: Questions a second at most.
@@ -30,14 +29,12 @@ class QuestionRate:
     steady: Callable[[], float]
     _turns: deque[float] = field(factory=deque, init=False)
     _free: float = field(default=-math.inf, init=False)  # when the turn comes that follows those that were taken
-    _taking: asyncio.Lock = field(factory=asyncio.Lock, init=False)
 
     async def turn(self, *, until: float) -> float | None:
-        """The next turn, a moment of the steady clock; None if there is none before *until*."""
-        async with self._taking:
-            if not self._turns:
-                await self._take(until)
-            return self._turns.popleft() if self._turns and self._turns[0] < until else None
+        """The next turn, a moment of the steady clock; None if there is none before *until*. One call at a time."""
+        if not self._turns:
+            await self._take(until)
+        return self._turns.popleft() if self._turns and self._turns[0] < until else None
 
     async def _take(self, until: float) -> None:
         left = until - max(self._free, self.steady())

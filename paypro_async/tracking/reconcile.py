@@ -12,6 +12,7 @@ over notes how far it came, and the next one goes on there, so that no payout wa
 
 import asyncio
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -180,17 +181,15 @@ class Reconciliation:
         return after
 
     async def _page(self, cases: list[Case]) -> None:
-        left, runtime = cases, self.recording.session.runtime
-        while left and self._left() > 0:
-            delay = min(case.due for case in left) - runtime.steady()
-            if delay > 0:
-                await self.recording.session.closing.sleep(min(delay, self._left()))
+        fresh, again, runtime = deque(cases), list[Case](), self.recording.session.runtime
+        while (fresh or again) and self._left() > 0:
+            if not fresh and (delay := min(case.due for case in again) - runtime.steady()) > 0:
                 if delay >= self._left():
-                    return  # Those that are not due by then stay what they are.
-                await self._reload(left)
-            now = runtime.steady()
-            later = [case for case in left if case.due > now]
-            left = later + await self._ask_all([case for case in left if case.due <= now])
+                    self._over = True  # They stay what they are, and the next run begins with them.
+                    return
+                await self.recording.session.closing.sleep(delay)
+                await self._reload(again)
+            await self._ask_all(fresh, again)
 
     async def _reload(self, cases: list[Case]) -> None:
         """Other processes write meanwhile: what they learned is worth more than what was read before the wait."""
@@ -201,21 +200,40 @@ class Reconciliation:
         for case in cases:
             case.see(found.get(case.entry.trade_no, case.entry), now)
 
-    async def _ask_all(self, cases: list[Case]) -> list[Case]:
-        """Ask about each, so many at one time; those that are to be asked about again."""
-        rest = iter(cases)
+    async def _ask_all(self, fresh: deque[Case], again: list[Case]) -> None:
+        """Ask about each that is due, so many at one time; those that are to be asked about once more are in *again*.
 
-        async def work() -> list[Case]:
-            # What another process brought to another state meanwhile needs no query any more.
-            return [case for case in rest if case.is_open and self._left() > 0 and await self._ask(case)]
+        Args:
+            fresh: They are due at any time.
+            again: They go first once they are due: a run that has not the time for all would else ask about none twice.
+        """
+        choosing = asyncio.Lock()
+
+        async def following() -> Case | None:
+            async with choosing:  # Who has the next turn chooses, so that no turn is taken for what others have asked.
+                now = self.recording.session.runtime.steady
+                if not (fresh or any(case.due <= now() for case in again)) or not await self._turn():
+                    return None
+                due = next((case for case in again if case.due <= now()), None)
+                if due is None:
+                    return fresh.popleft()
+                again.remove(due)
+                return due
+
+        async def work() -> None:
+            while self._left() > 0 and (case := await following()) is not None:
+                # What another process brought to another state meanwhile needs no query any more.
+                case.pending = case.is_open and await self._ask(case)
+                if case.pending:
+                    again.append(case)
 
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(work()) for _ in range(min(self.concurrency, len(cases)))]
+                for _ in range(min(self.concurrency, len(fresh) + len(again))):
+                    group.create_task(work())
         except BaseExceptionGroup as errors:
             # One is enough to end it, and callers catch the ledger's error and no group.
             raise _first(errors) from None
-        return [case for task in tasks for case in task.result()]
 
     async def _ask(self, case: Case) -> bool:
         """Ask about one payout and store what is said; whether to ask again."""
@@ -259,8 +277,6 @@ class Reconciliation:
     async def _admit(self, case: Case) -> float | None:
         """Wait until it may be asked about; the moment by which an answer must be there, None if it is too late."""
         session, now = self.recording.session, self.recording.session.runtime.steady
-        if not await self._turn():
-            return None
         if case.give_up is None:
             case.give_up = now() + session.times.timeout
         deadline = min(case.give_up, self._deadline)
@@ -273,10 +289,10 @@ class Reconciliation:
     async def _turn(self) -> bool:
         """Wait for the next turn of the rate; False if there is none in time."""
         if self._turns is None:
-            return True
+            return self._left() > 0
         at = await self._turns.turn(until=self._deadline)
         if at is None:
-            # The run begins nothing more, or it would pass over all the others; who has an earlier turn still asks.
+            # The run begins nothing more, or it would pass over all the others; what is under way ends.
             self._over = True
             return False
         session = self.recording.session
@@ -349,14 +365,16 @@ class Reconciliation:
         return self.recording.age(case.entry, case.seen_at, now)
 
     def _count(self, page: list[Entry], cases: list[Case]) -> int | None:
-        """Count what became of a page. If the time was over before, the place of the first one that was not asked."""
+        """Count what became of a page. If the time was over before, the place of the first one that is left."""
         over, place = self._left() <= 0, None
         for case in cases:
             # What the run did not get to is in none of the numbers.
             if not over or case.was_asked or case.entry.state is not case.before:
                 unanswered = not case.answered and case.entry.state is case.before
                 self._counts.add(case.entry, first=case.first, silence=case.silence or "" if unanswered else None)
-        if over and (left := next((case for case in cases if not case.was_asked), None)):
+        # A second question that had no time is the next run's, unless this one had not the time for a single pair.
+        pairs = bool(cases) and not cases[0].pending
+        if over and (left := next((case for case in cases if not case.was_asked or (pairs and case.pending)), None)):
             # By place, and not by comparison: a database may sort letters in another way than Python.
             place = next(number for number, one in enumerate(page) if one.trade_no == left.entry.trade_no)
         for entry in page[:place]:

@@ -18,6 +18,7 @@ class Case:
         tries: How many in a row had no usable answer.
         give_up: The moment by which one question, with its repetitions, must have an answer.
         silence: Why the last question got no usable answer.
+        pending: Whether it was asked about and is to be asked about once more.
         witnessed: Whether one reply has said that its order failed, and another was asked for.
     """
 
@@ -30,6 +31,7 @@ class Case:
     give_up: float | None = None
     answered: bool = False
     silence: str | None = None
+    pending: bool = False
     witnessed: bool = False
 
     @property
