@@ -6,7 +6,10 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +17,7 @@ import click
 from attrs import evolve, frozen
 
 from paypro_async._core.callback import verify_callback
-from paypro_async._core.callback_body import CallbackReading
+from paypro_async._core.callback_body import CallbackReading, read_body
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.signing import Signer
 from paypro_async.cli.answer import current_answer
@@ -35,7 +38,8 @@ LISTEN_PORT = 8081  # beside the sandbox's, and not that of the service which ca
 LISTEN_PATH = "/paypro"
 _HOST = "127.0.0.1"
 _BODY_LIMIT = 64 * 1024  # bytes
-_PATIENCE = 10.0  # seconds for a sender to bring a callback or take its answer, and for the service behind
+_PATIENCE = 10.0  # seconds for a sender to bring a callback or take its answer
+_SERVICE_SECONDS = 12.0  # for the service behind, which may take ten; the sandbox waits longer
 _MAX_CONNECTIONS = 200
 _LONGEST = 64  # characters of a value that is shown
 
@@ -47,8 +51,8 @@ _NOT_POST = Answer(status=405, body=b"method not allowed\n", content_type="text/
 
 
 def _path(_: click.Context, __: click.Parameter, text: str) -> str:
-    if not text.startswith("/") or not text.isascii() or not text.isprintable():
-        raise click.BadParameter("It begins with / and is plain ASCII.")
+    if not text.startswith("/") or not text.isascii() or not text.isprintable() or set(text) & set("?#"):
+        raise click.BadParameter("It begins with /, is plain ASCII and has no ? or #, of which nothing is compared.")
     return text
 
 
@@ -56,9 +60,11 @@ def _target(_: click.Context, __: click.Parameter, text: str | None) -> Target |
     if text is None:
         return None
     try:
-        name = urlsplit(text).hostname or ""
+        name, has_user = urlsplit(text).hostname or "", "@" in urlsplit(text).netloc
     except ValueError:
-        name = ""
+        name, has_user = "", False
+    if has_user:
+        raise click.BadParameter("The URL names a user, whose credentials would not be sent. Give it without.")
     # A host that is typed out here is meant.
     target = find_target(text, frozenset({name} if name else ()))
     if isinstance(target, Refused):
@@ -82,8 +88,8 @@ def listen(port: int, path: str, host: str, forward: Target | None, as_json: boo
 
     The signature is checked with PAYPRO_SECRET if that is set. With --forward the body goes unchanged to a service of
     your own, whether it was verified or not, and the sender gets the service's own answer, so that callbacks which it
-    does not answer with OK come again. Without --forward a callback is answered with OK, and one whose signature is
-    wrong with HTTP 400.
+    does not answer with OK come again. Without --forward a callback is answered with OK, and with HTTP 400 if it cannot
+    be read or its signature is wrong.
 
     For trying things out beside `paypro sandbox`; nothing is stored, and no payout changes by it.
     """
@@ -177,13 +183,14 @@ class _Listener:
         """One sender's connection."""
         return Connection(
             wire=wire,
-            answer=self._answer,
+            answer=partial(self._answer, wire),
             drip_interval=0,
             copy_delay=0,
             refuse=lambda: None,
             waiting=place.waiting,
             patience=_PATIENCE,
             body_limit=_BODY_LIMIT,
+            refused=_note_refused,
         )
 
     def introduce(self, url: str) -> None:
@@ -203,24 +210,27 @@ class _Listener:
             counted = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(self._counts.items()))
             note(f"Received: {counted or 'nothing'}.")
 
-    async def _answer(self, request: Request) -> Answer:
+    async def _answer(self, wire: Wire, request: Request) -> Answer:
+        asked = f"{readable(request.method)} {readable(request.path)}"[:_LONGEST]
         if request.path != self._path:
-            asked = f"{readable(request.method)} {readable(request.path)}"[:_LONGEST]
             note(f"Not received: {asked}. The path is {self._path}.")
             return _NOT_HERE
         if request.method != "POST":
+            note(f"Not received: {asked}. Callbacks come with POST.")
             return _NOT_POST
         verdict, problem = self._verdict(request.body)
         self._counts[verdict] += 1
         answer, response = await self._answered(request, verdict)
-        self._show(_Claims.read(request.body), verdict, problem, answer, response)
+        self._show(_Claims.read(request.body), verdict, problem, answer, response, gone=wire.has_ended)
         return answer
 
     def _verdict(self, body: bytes) -> tuple[str, str | None]:
         checked = self._checked
-        if not checked.signers:
-            return "not checked", None
         try:
+            if not checked.signers:
+                with suppress(CallbackSignatureError):
+                    read_body(body, checked.reading or CallbackReading())
+                return "not checked", None
             found = verify_callback(
                 body, checked.signers, reading=checked.reading, codes=checked.codes, ambiguous="mark"
             )
@@ -234,17 +244,24 @@ class _Listener:
         if self._forward is None:
             return _REFUSED if verdict.startswith("NOT") else _OK, None
         content_type = request.headers.get("content-type", "application/json")
-        response = await post(self._forward, request.body, content_type=content_type, timeout=_PATIENCE)
+        response = await post(self._forward, request.body, content_type=content_type, timeout=_SERVICE_SECONDS)
         if response.http_status is None:
             return _NOT_FORWARDED, response
         answer = Answer(status=response.http_status, body=response.body)
         return evolve(answer, content_type=response.content_type or "text/plain"), response
 
     def _show(
-        self, claims: _Claims, verdict: str, problem: str | None, answer: Answer, response: Response | None
+        self,
+        claims: _Claims,
+        verdict: str,
+        problem: str | None,
+        answer: Answer,
+        response: Response | None,
+        *,
+        gone: bool,
     ) -> None:
         now = datetime.now(UTC).astimezone()
-        ok = answer.status == 200 and answer.body == b"OK"
+        ok = not gone and answer.status == 200 and answer.body == b"OK"
         if self._as_json:
             told = {
                 "at": now.isoformat(timespec="milliseconds"),
@@ -255,6 +272,7 @@ class _Listener:
                 "problem": problem,
                 "answered": answer.status,
                 "ok": ok,
+                "sender_gone": gone,
                 "forwarded": None if self._forward is None else self._forward.shown,
                 "forward_problem": None if response is None else response.problem,
             }
@@ -263,7 +281,14 @@ class _Listener:
         said = f"{answer.status}{' OK' if ok else ''}"
         if response is not None and response.http_status is None:
             said += f" (the service: {readable(response.problem)})"
+        if gone:
+            said += ", but the sender had gone"
         click.echo(
             f"{now:%H:%M:%S}  {claims.trade_no or 'no number'}: status {claims.status or 'none'},"
             f" amount {claims.amount or 'none'}, {verdict}, answered {said}"
         )
+
+
+def _note_refused(status: int) -> None:
+    why = "Its body has more than 64 KiB" if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "It is no HTTP/1.1"
+    note(f"Not received: what came was answered with {status}. {why}.")

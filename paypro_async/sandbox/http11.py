@@ -54,6 +54,16 @@ class Wire:
             except BlockingIOError:
                 await anyio.wait_writable(self.socket)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the client has closed the connection. Looked at while nothing else reads."""
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def reset_on_close(self) -> None:
         """Let the close be a reset."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -79,6 +89,7 @@ class Connection:
         waiting: Entered for as long as it waits for a request.
         patience: Seconds within which the client must send a whole request, or take a whole reply; None for any time.
         body_limit: Bytes that the body of a request may have.
+        refused: Told the HTTP status with which it hangs up on what is no HTTP, or too much of it.
         http: The state of the protocol.
     """
 
@@ -90,6 +101,7 @@ class Connection:
     waiting: Callable[[], AbstractContextManager[None]]
     patience: float | None
     body_limit: int = BODY_LIMIT
+    refused: Callable[[int], None] = lambda _: None
     http: h11.Connection = field(factory=lambda: h11.Connection(h11.SERVER))
 
     async def serve(self) -> None:
@@ -194,6 +206,7 @@ class Connection:
 
     async def _refuse(self, status: int) -> None:
         """Tell the client that this is not HTTP, or too much of it, and hang up."""
+        self.refused(status)
         answer = Answer(
             status=status, body=b"bad request\n", content_type="text/plain", headers={"Connection": "close"}
         )

@@ -125,7 +125,7 @@ class Sandbox:
         callbacks: bool = True,
         processing_callbacks: bool = False,
         callback_hosts: Collection[str] = (),
-        callback_timeout: float = 5.0,
+        callback_timeout: float = 15.0,
         amount_rules: Mapping[str, str] = MappingProxyType({}),
         clock: Callable[[], float] = time.monotonic,
         speed: float = 1.0,

@@ -90,7 +90,9 @@ async def test_without_a_secret_nothing_is_checked_and_it_says_so(terminal: Term
     """It acknowledges all of it; and what would steer a terminal does not get there."""
     async with listening(terminal, PAYPRO_SECRET=None) as (child, url), httpx.AsyncClient() as sender:
         assert (await sender.post(url, content=body_of("any", tradeNo="\x1b[31mT1" + "9" * 100))).text == "OK"
-        (line,) = (await shown(child, 3))[2:]
+        assert (await sender.post(url, content=b"no JSON")).status_code == 400
+        line, unread = (await shown(child, 4))[2:]
+    assert "NOT READABLE, answered 400" in unread
     assert "no signature is checked" in child.errors
     assert "not checked" in line
     assert "\x1b" not in line
@@ -137,7 +139,46 @@ async def test_it_has_limits(terminal: Terminal) -> None:
         assert (await sender.get(url)).status_code == 405
         assert (await sender.post(url, content=b" " * (64 * 1024 + 1))).status_code == 413
         assert (await sender.post(url, content=body_of())).status_code == 200
-    assert "POST /paypro. The path is /in." in child.errors
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.split(":")[2].partition("/")[0]))
+        writer.write(b"\x16\x03\x01 TLS\r\n\r\n")
+        assert b" 400 " in await reader.readline()
+        writer.close()
+    told = [line for line in child.errors.splitlines() if line.startswith("Not received")]
+    assert told == [
+        "Not received: POST /paypro. The path is /in.",
+        "Not received: GET /in. Callbacks come with POST.",
+        "Not received: what came was answered with 413. Its body has more than 64 KiB.",
+        "Not received: what came was answered with 400. It is no HTTP/1.1.",
+    ]
+
+
+@pytest.mark.parametrize("path", ["/paypro?key=1", "/paypro#part", "paypro"])
+async def test_a_path_that_can_never_come_is_wrong_usage(terminal: Terminal, path: str) -> None:
+    """What stands behind a question mark is not compared."""
+    done = await terminal.run("listen", "--path", path)
+    assert (done.code, "no ? or #" in done.err) == (2, True)
+
+
+async def test_credentials_that_would_not_be_sent_are_refused(terminal: Terminal) -> None:
+    """And not shown."""
+    done = await terminal.run("listen", "--forward", "http://user:w0rd@127.0.0.1:8000/paypro")
+    assert (done.code, "would not be sent" in done.err, "w0rd" in done.err) == (2, True, False)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+async def test_it_says_when_the_sender_had_gone(terminal: Terminal, options: tuple[str, ...]) -> None:
+    """The service took longer than the sender waited, so its OK reached nobody and the callback comes again."""
+    async with Receiver() as service, listening(terminal, "--forward", service.url, *options) as (child, url):
+        service.held = asyncio.Event()
+        async with httpx.AsyncClient(timeout=0.1) as sender:
+            with pytest.raises(httpx.ReadTimeout):
+                await sender.post(url, content=body_of())
+        service.held.set()
+        line = (await shown(child, 2 if options else 3))[-1]
+    if options:
+        assert [json.loads(line)[name] for name in ("answered", "ok", "sender_gone")] == [200, False, True]
+    else:
+        assert line.endswith("answered 200, but the sender had gone")
 
 
 async def test_between_the_sandbox_and_a_service(terminal: Terminal) -> None:
