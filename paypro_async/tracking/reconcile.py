@@ -211,10 +211,13 @@ class Reconciliation:
 
         async def following() -> Case | None:
             async with choosing:  # Who has the next turn chooses, so that no turn is taken for what others have asked.
-                now = self.recording.session.runtime.steady
-                if not (fresh or any(case.due <= now() for case in again)) or not await self._turn():
+                steady = self.recording.session.runtime.steady
+                if not (fresh or min((case.due for case in again), default=math.inf) <= steady()):
                     return None
-                due = next((case for case in again if case.due <= now()), None)
+                if not await self._turn():
+                    return None
+                now = steady()
+                due = next((case for case in again if case.due <= now), None)
                 if due is None:
                     return fresh.popleft()
                 again.remove(due)
