@@ -7,6 +7,7 @@ time, before the books are next looked at.
 import hashlib
 import heapq
 import itertools
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -72,6 +73,8 @@ class Books:
         deduplicate: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if paid_after is not None and not 0 <= paid_after < math.inf:
+            raise ValueError("paid_after must be seconds, 0 or more, or None.")
         self.observer: Observer | None = None
         self._clock = clock
         self._epoch = time.time() - clock()

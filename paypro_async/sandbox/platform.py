@@ -5,6 +5,7 @@ to payouts, the remark, duplicate, balance. Then the booking, the reply, and the
 """
 
 import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -20,7 +21,7 @@ from paypro_async.sandbox.faults import BEFORE_BOOKING, Fault, FaultPlan
 from paypro_async.sandbox.journal import RequestRecord
 from paypro_async.sandbox.messages import Answer, Delivery, Request
 from paypro_async.sandbox.orders import Instruction, message_of
-from paypro_async.sandbox.remarks import Kind, Wish, Wishes, read_wishes
+from paypro_async.sandbox.remarks import Kind, Wish, Wishes, read_rule, read_wishes
 from paypro_async.sandbox.replies import UNKNOWN_ORDERS, Echo, OrderNumberName, Reply
 from paypro_async.sandbox.signature import SecretPosition, is_signed, java_text
 from paypro_async.sandbox.validation import Members
@@ -57,13 +58,21 @@ def _read_amount_rules(rules: Mapping[str, str | Wishes]) -> Mapping[str, Wishes
     """By the ending of the amount what its payout wishes; one that is read already is left as it is."""
     found: dict[str, Wishes] = {}
     for ending, wish in rules.items():
-        found[ending] = wishes = wish if isinstance(wish, Wishes) else read_wishes(f"sandbox:{wish}")
-        if not wishes or not _ENDING.fullmatch(ending):
+        try:
+            if not _ENDING.fullmatch(ending):
+                raise ValueError(f"{ending!r} are no digits with which an amount ends")  # noqa: TRY301  one text for all
+            found[ending] = wish if isinstance(wish, Wishes) else read_rule(wish)
+        except ValueError as error:
             raise ValueError(
-                "A rule for amounts is the digits with which they end and what a remark may wish behind `sandbox:`, as"
-                ' in {"13": "later:fail:00029"}.'
-            )
+                f"The rule {ending}={wish} for amounts is wrong: {error}. A rule has the digits with which they end "
+                "and what a remark may wish, as 13=later:fail:00029 or 13=later:reverse callback:twice."
+            ) from None
     return MappingProxyType(found)
+
+
+def _check_seconds(_: object, attribute: "Attribute[Any]", seconds: float) -> None:
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"{attribute.name} must be seconds, 0 or more.")
 
 
 def _path_prefix(prefix: str) -> str:
@@ -86,7 +95,7 @@ class Rules:
     unknown_order: UnknownOrder | str = field(validator=_check_unknown_order)
     refuse_payouts: str | None = field(validator=_check_code)
     refuse_all: str | None = field(validator=_check_code)
-    booking_lag: float
+    booking_lag: float = field(validator=_check_seconds)
     callbacks: bool
     processing_callbacks: bool
     amount_rules: Mapping[str, Wishes] = field(converter=_read_amount_rules)

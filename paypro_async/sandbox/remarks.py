@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from attrs import evolve, field, frozen
 
-__all__ = ["USUAL", "Kind", "Manner", "Steps", "Wish", "Wishes", "read_code", "read_wish", "read_wishes"]
+__all__ = ["USUAL", "Kind", "Manner", "Steps", "Wish", "Wishes", "read_code", "read_rule", "read_wish", "read_wishes"]
 
 _PREFIX = "sandbox:"
 _PAID = "0000"
@@ -32,6 +32,7 @@ class Kind(enum.StrEnum):
 
 
 _WITHOUT_A_CODE = frozenset({Kind.PAID, Kind.VANISH})
+_BEGINNINGS = ("later:", "callback:", *(f"{kind}:" for kind in Kind if kind not in _WITHOUT_A_CODE))
 
 Steps = tuple[tuple[str, str | None], ...]
 """What becomes of an order that is processing, one after another: each a status, and a message or None."""
@@ -111,6 +112,26 @@ def read_wishes(remark: str) -> Wishes:
         else:
             wishes = evolve(wishes, now=read_wish(_PREFIX + text) or wishes.now)
     return wishes
+
+
+def read_rule(text: str) -> Wishes:
+    """The wishes of a rule, which are written as in a remark, with ``sandbox:`` before each or without.
+
+    Raises:
+        ValueError: If one of them is none.
+    """
+    parts: list[str] = []
+    for word in (one.removeprefix(_PREFIX) for one in text.split(" ")):
+        # Any other word goes on with the message of the wish before it.
+        alone = word in _WITHOUT_A_CODE and parts and parts[-1].startswith("callback:")
+        if not parts or alone or word.startswith(_BEGINNINGS):
+            parts.append(word)
+        else:
+            parts[-1] += f" {word}"
+    for part in parts:
+        if not read_wishes(_PREFIX + part):
+            raise ValueError(f"{part!r} is no wish")
+    return read_wishes(" ".join(_PREFIX + part for part in parts))
 
 
 def read_wish(remark: str) -> Wish | None:

@@ -91,7 +91,7 @@ class Sandbox:
         callback_hosts: Other hosts than this machine to which callbacks may go, by the name in ``notifyUrl``.
         callback_timeout: Seconds of real time within which a callback must be answered.
         amount_rules: What a payout without a wish in its remark wishes, by the digits with which its amount ends:
-            ``{"13": "later:fail:00029"}``. The longest ending counts.
+            ``{"13": "later:fail:00029", "14": "later:reverse callback:twice"}``. The longest ending counts.
         clock: Seconds that only go forward; settlements, late bookings and callbacks follow it.
         speed: How many seconds of the sandbox pass in one of *clock*: at 100 an hour is over in 36 seconds.
     """

@@ -1,9 +1,11 @@
 """What remarks and amounts wish for the end of an order and for its callbacks. Pure."""
 
+import re
+
 import pytest
 
 from paypro_async.sandbox import Sandbox
-from paypro_async.sandbox.remarks import Kind, Manner, Wish, Wishes, read_wishes
+from paypro_async.sandbox.remarks import Kind, Manner, Wish, Wishes, read_rule, read_wishes
 
 PAID = ("0000", None)
 
@@ -61,6 +63,45 @@ def test_wishes_are_read(remark: str, wishes: Wishes):
 def test_any_other_text_wishes_nothing(remark: str):
     """It is only given back."""
     assert not read_wishes(remark)
+
+
+@pytest.mark.parametrize(
+    ("rule", "remark"),
+    [
+        ("later:reverse callback:twice", "sandbox:later:reverse sandbox:callback:twice"),
+        ("sandbox:later:reverse sandbox:callback:twice", "sandbox:later:reverse sandbox:callback:twice"),
+        ("fail:00029:already paid, try again", "sandbox:fail:00029:already paid, try again"),
+        ("fail:00029:try again callback:late:5", "sandbox:fail:00029:try again sandbox:callback:late:5"),
+        ("callback:twice paid", "sandbox:callback:twice sandbox:paid"),
+        ("vanish callback:none", "sandbox:vanish sandbox:callback:none"),
+    ],
+)
+def test_a_rule_has_the_same_wishes_as_a_remark(rule: str, remark: str):
+    """Several too, and with messages of several words."""
+    assert read_rule(rule) == read_wishes(remark)
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong"),
+    [
+        ("later:sometimes callback:twice", "'later:sometimes'"),
+        ("callback:twice later:sometimes", "'later:sometimes'"),
+        ("later:reverse and more", "'later:reverse and more'"),
+        ("", "''"),
+    ],
+)
+def test_a_wrong_rule_is_named_with_the_part_that_is_wrong(rule: str, wrong: str):
+    """In the words in which it is written, on the command line or as an argument."""
+    with pytest.raises(ValueError, match=re.escape(f"The rule 13={rule} for amounts is wrong: {wrong} is no wish.")):
+        Sandbox(amount_rules={"13": rule})
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1.0])
+@pytest.mark.parametrize("name", ["paid_after", "booking_lag"])
+def test_seconds_are_finite(name: str, seconds: float):
+    """What compares with nothing would never come, or end the sandbox later."""
+    with pytest.raises(ValueError, match=f"{name} must be seconds"):
+        Sandbox(**{name: seconds})
 
 
 @pytest.mark.parametrize("rules", [{"13": "later:sometimes"}, {"13": ""}, {"x": "paid"}, {"": "paid"}, {"1.": "paid"}])
