@@ -84,7 +84,7 @@ class NotFinalError(PayProError, TimeoutError):
     def __init__(self, message: str, *, payout: KnownPayout, trade_no: str | None = None) -> None:
         super().__init__(message, trade_no=trade_no)
         self.payout: KnownPayout = payout
-        self.money_may_have_moved = payout.status is not ItemStatus.NOT_SENT
+        self.money_may_have_moved: bool = payout.status is not ItemStatus.NOT_SENT
 
     @classmethod
     def after(cls, payout: KnownPayout, elapsed: float, *, troubles: str = "") -> "NotFinalError":
