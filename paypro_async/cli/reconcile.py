@@ -11,7 +11,14 @@ import click
 
 from paypro_async._core.report import ItemStatus
 from paypro_async.cli.exits import Exit, in_options
-from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url, rate_option
+from paypro_async.cli.options import (
+    NumberRange,
+    account_options,
+    client_settings,
+    ledger_option,
+    ledger_url,
+    rate_option,
+)
 from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.signals import Stop
 from paypro_async.client import PayProClient
@@ -46,7 +53,7 @@ def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> ti
 )
 @click.option(
     "--deadline",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(0, min_open=True),
     metavar="S",
     help="Seconds for everything; a ledger that does not answer has five at least.",
 )
