@@ -21,7 +21,6 @@ def options(command: click.Command, *words: str) -> Iterator[tuple[str, ...]]:
             yield *words, one.opts[0]
 
 
-# The time of a reconciliation is checked behind its ledger, and with no ledger there is nothing to do.
 ALL = list(options(paypro))
 
 
