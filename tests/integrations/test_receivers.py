@@ -112,7 +112,7 @@ async def test_a_length_above_the_limit_is_refused_before_a_byte_of_the_body_cam
 
 async def test_a_length_that_is_no_length_is_refused(framework, served, client, caplog):
     """Also one with more digits than Python reads as a number, and one that would be a small number."""
-    for length in ("0" * 5000 + "2", "9" * 5000, "+2", "-2", "2, 2", "0x2", "2.0", "²", "٢", "1_0"):
+    for length in ("0" * 5000 + "2", "9" * 5000, "+2", "-2", "0x2", "2.0", "²", "٢", "1_0"):
         data = request(path_of(framework), b"{}", f"Content-Length: {length}", length=False)
         try:
             status, _, _ = await exchange(served.port, data)

@@ -135,12 +135,15 @@ async def test_processes_of_one_name_share_the_work_and_another_name_hears_all(m
     async with make(url, on_change=one) as client, make(url, on_change=two), make(url, on_change=other, consumer="b"):
         for number in range(10):
             await client.payout(**fields(f"T{number}", remark=PAID))
-        await other.until(20)
         async with asyncio.timeout(20):
-            while len(one.changes) + len(two.changes) < 20:  # noqa: ASYNC110  two of them
+            # On a busy machine there are more: an attempt that would leave too late is made once more.
+            while len(other.changes) < 20 or ids(other) != ids(one, two):  # noqa: ASYNC110  three of them
                 await asyncio.sleep(0.01)
-    assert len({change.id for change in [*one.changes, *two.changes]}) == 20
-    assert {change.id for change in other.changes} == {change.id for change in [*one.changes, *two.changes]}
+    assert len(one.changes) + len(two.changes) == len(ids(one, two))
+
+
+def ids(*listeners: Told) -> set[str]:
+    return {change.id for one in listeners for change in one.changes}
 
 
 async def test_what_was_not_told_is_told_by_the_next_process(make: Make, url: str):

@@ -60,12 +60,12 @@ async def test_wait_for_a_lane_counts_towards_the_deadline(new_transport):
     """The time in the queue and the time on the wire together are the total deadline."""
     transport = new_transport(max_connections=1)
     async with Server(silent) as server:
-        first = asyncio.create_task(transport.send(request(server.url, 1), timeout=0.3))
+        first = asyncio.create_task(transport.send(request(server.url, 1), timeout=0.4))
         await until(lambda: len(server.requests) == 1)
         with Stopwatch() as watch:
-            exchange = await transport.send(request(server.url, 2), timeout=0.35)
+            exchange = await transport.send(request(server.url, 2), timeout=0.8)
         assert (exchange.phase, exchange.pool_timeout) == (Phase.MAYBE_SENT, False)
-        assert 0.34 < watch.seconds < 0.6  # not 0.3 and then 0.35
+        assert 0.78 < watch.seconds < 1.15  # not 0.4 and then 0.8
         assert (await first).phase is Phase.MAYBE_SENT
         await transport.aclose()
 
