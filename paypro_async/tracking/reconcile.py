@@ -33,7 +33,7 @@ from paypro_async.ledger.changes import apply
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 from paypro_async.tracking.question_rate import QuestionRate
-from paypro_async.tracking.reconcile_case import Case
+from paypro_async.tracking.reconcile_case import Case, is_younger
 from paypro_async.tracking.reconcile_report import Counts, ReconcileReport
 
 __all__ = ["Reconciliation"]
@@ -78,10 +78,9 @@ class Reconciliation:
         check_count("concurrency", self.concurrency)
         if self.deadline is not None:
             check_seconds("deadline", self.deadline)
-        if self.rate is not None:
-            check_rate(self.rate)
         self._counts = Counts(self.overdue_after)
         if self.rate is not None:
+            check_rate(self.rate)
             session = self.recording.session
             self._turns = QuestionRate(per_second=self.rate, reserve=self._reserve, steady=session.runtime.steady)
 
@@ -169,7 +168,7 @@ class Reconciliation:
             cases = [
                 Case(entry=entry, first=entry, seen_at=now, due=now)
                 for entry in page
-                if (entry.state is not State.NEW or entry.asks_first) and entry.age >= self.older_than
+                if (entry.state is not State.NEW or entry.asks_first) and not is_younger(entry, self.older_than)
             ]
             await self._page(cases)
             place = self._count(page, cases)
@@ -381,7 +380,7 @@ class Reconciliation:
             # By place, and not by comparison: a database may sort letters in another way than Python.
             place = next(number for number, one in enumerate(page) if one.trade_no == left.entry.trade_no)
         for entry in page[:place]:
-            if entry.age < self.older_than:
+            if is_younger(entry, self.older_than):
                 self._counts.pass_over(entry)
         return place
 

@@ -4,7 +4,7 @@ from attrs import define
 
 from paypro_async._core.lifecycle import Entry, State
 
-__all__ = ["Case"]
+__all__ = ["Case", "is_younger"]
 
 
 @define(kw_only=True, eq=False)
@@ -54,3 +54,9 @@ class Case:
         if entry.attempt != self.entry.attempt:
             self.absences = 0
         self.entry, self.seen_at = entry, now
+
+
+def is_younger(entry: Entry, seconds: float) -> bool:
+    """Whether the last attempt of *entry* was announced less than so many seconds ago; never if that is none."""
+    # A ledger's clock that was set back makes a negative age of it.
+    return max(0.0, entry.age) < seconds

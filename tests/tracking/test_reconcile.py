@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from paypro_async import (
     ConfigurationError,
@@ -20,7 +21,7 @@ from paypro_async import (
     StopRules,
     decide,
 )
-from paypro_async._core.lifecycle import Cause
+from paypro_async._core.lifecycle import Cause, Entry
 from paypro_async.sandbox import Fault, FaultPlan
 from tests.support.merchant import MERCHANT_NO, SIGNER, bookings, client_of, payouts, scripted_client, virtual_sandbox
 from tests.support.scripted import ABSENT, LOST, NOT_SENT, PAID, PROCESSING, Scripted, order, page, refusal
@@ -318,6 +319,21 @@ async def test_young_payouts_are_passed_over_when_it_is_said():
         assert report.passed_over == {ItemStatus.PROCESSING: 1}
         report = await client.reconcile(older_than=timedelta(minutes=20))
         assert (report.checked, report.passed_over, report.ok) == (0, {ItemStatus.PROCESSING: 2}, True)
+
+
+@virtual_time
+async def test_none_is_too_young_for_a_run_without_an_age(monkeypatch: pytest.MonkeyPatch):
+    """Also if the ledger's clock was set back since it was sent, and its age is less than nothing."""
+    ledger, transport = a_ledger(), Scripted(payouts=PROCESSING, queries=order("0015"))
+    async with scripted_client(transport, ledger=ledger) as client:
+        await client.batch_payout(payouts(1))
+        read = ledger.open_entries
+
+        async def of_an_earlier_time(*given: Any, **more: Any) -> list[Entry]:
+            return [evolve(one, age=-60.0) for one in await read(*given, **more)]
+
+        monkeypatch.setattr(ledger, "open_entries", of_an_earlier_time)
+        assert (await client.reconcile()).checked == 1
 
 
 @virtual_time
