@@ -12,7 +12,7 @@ The rules:
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -41,6 +41,7 @@ __all__ = [
     "claim_of",
     "event_of",
     "first_entry",
+    "is_another_moment",
     "is_refusal",
 ]
 
@@ -149,6 +150,8 @@ class Change:
         phase: How far the attempt got; a new attempt clears it.
         reply: What the attempt was answered; a new attempt clears it.
         unless: The writer did not see this reply, and would decide otherwise if the entry had it by now.
+        sent_at: When the attempt was announced that the writer saw, if it believes that nothing became of it. In a
+            ledger that was put back since, that moment is another one: attempts may be forgotten.
         settle_after: The settle window of the attempt that begins, in seconds.
         by: Who decided, if a person did.
         note: Why, in that person's words.
@@ -171,6 +174,7 @@ class Change:
     platform_trade_no: str | None = None
     utr: str | None = None
     unless: Reply | None = None
+    sent_at: datetime | None = None
     settle_after: float | None = None
     by: str | None = None
     note: str | None = None
@@ -275,11 +279,22 @@ def is_refusal(entry: Entry) -> bool:
     return entry.state is State.FAILED and entry.reply is Reply.REFUSED
 
 
+_SAME_MOMENT = timedelta(milliseconds=1)
+"""A database may round what it was told."""
+
+
+def is_another_moment(one: datetime, other: datetime) -> bool:
+    """Whether two times of announcements are those of two."""
+    return abs(one - other) > _SAME_MOMENT
+
+
 def applies(entry: Entry, change: Change) -> bool:
     """Whether the entry is still as the change's writer saw it."""
     if entry.state is not change.state or change.attempt not in (None, entry.attempt):
         return False
     if change.unless is not None and entry.reply is change.unless:
+        return False
+    if change.sent_at is not None and is_another_moment(entry.sent_at, change.sent_at):
         return False
     # The end of an attempt is noted once, though the entry's state does not tell that it was.
     notes = change.to is change.state is State.SENDING and change.phase is not None

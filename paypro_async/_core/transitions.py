@@ -1,7 +1,7 @@
 """What becomes of an entry when something is learned about it: a pure function for each way of learning."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -72,6 +72,7 @@ def next_attempt(entry: Entry, *, settle_after: float | None = None) -> Change:
         cause=Cause.ATTEMPT,
         begins=True,
         doubt=doubt,
+        sent_at=_believed(entry),
         settle_after=settle_after,
     )
 
@@ -211,7 +212,13 @@ def after_absence(entry: Entry, *, resend: bool, exhausted: bool, cause: Cause =
         to=to,
         cause=cause,
         doubt=True if to is State.NEW else None,
+        sent_at=_believed(entry),
     )
+
+
+def _believed(entry: Entry) -> datetime | None:
+    """When the attempt was announced of which it is believed, not known, that nothing became of it."""
+    return entry.sent_at if entry.state is State.SENDING else None
 
 
 def after_second_look(entry: Entry, outcome: Outcome) -> Change | None:

@@ -1,11 +1,14 @@
 import asyncio
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from paypro_async._core.lifecycle import FINAL, Cause, Change, Reply, State
 from paypro_async._core.outcome import Outcome, Verdict
+from paypro_async._core.transitions import after_absence, next_attempt
 from paypro_async.ledger import Ledger, merge
 from tests.support.intents import MERCHANT, again, ageless, change, intent
 
@@ -254,3 +257,18 @@ async def test_what_was_learned_beside_a_duplicate_is_decided_anew(ledger: Ledge
     entry = await merge(ledger, asked, found, cause=Cause.QUERY)
 
     assert entry.state is State.REVIEW
+
+
+async def test_what_is_believed_of_an_attempt_is_believed_of_that_one_alone(ledger: Ledger):
+    """It is announced once more by who has seen when it was announced, and after that by nobody who has not."""
+    first = (await ledger.claim(intent())).entry
+    read = await ledger.get(MERCHANT, "T1")
+    assert read is not None
+    for seen in (first, read):
+        believed = after_absence(seen, resend=False, exhausted=False)
+        assert believed is not None
+        stale = evolve(believed, sent_at=seen.sent_at - timedelta(seconds=1))
+        assert not (await ledger.move(stale)).done
+        assert not (await ledger.move(evolve(next_attempt(seen), sent_at=stale.sent_at))).done
+    assert (await ledger.move(next_attempt(read))).entry.attempt == 2
+    assert not (await ledger.move(next_attempt(first))).done

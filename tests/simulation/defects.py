@@ -107,7 +107,18 @@ MUTATIONS = {
         learning, "after_attempt", "entry.attempt != sent", "False", _PAID_TWICE
     ),
     "a belief takes back a newer attempt": Mutation(
-        learning, "after_absence", "attempt=entry.attempt,", "attempt=None,", (*_PAID_TWICE, "called failed")
+        learning,
+        "after_absence",
+        "attempt=entry.attempt,\n"
+        "        to=to,\n"
+        "        cause=cause,\n"
+        "        doubt=True if to is State.NEW else None,\n"
+        "        sent_at=_believed(entry),",
+        "attempt=None,\n        to=to,\n        cause=cause,\n        doubt=True if to is State.NEW else None,",
+        (*_PAID_TWICE, "called failed"),
+    ),
+    "a belief outlives the ledger that it was about": Mutation(
+        learning, "_believed", "entry.sent_at if entry.state is State.SENDING else None", "None", _PAID_TWICE
     ),
     "a refusal in doubt is final": Mutation(learning, "after_attempt", " if not entry.doubt:", ":", ("called failed",)),
     "unknown is failed": Mutation(

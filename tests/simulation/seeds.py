@@ -6,6 +6,7 @@ search and no finding: ``python -m tests.simulation --mutation '...'`` says the 
 
 FOUND_AT: dict[str, int] = {
     "HTTP 429 is sent again without being asked about": 105,
+    "a belief outlives the ledger that it was about": 3430,
     "a belief takes back a newer attempt": 106,
     "a callback is answered before it is stored": 3,
     "a cancelled call says that nothing was sent": 606,

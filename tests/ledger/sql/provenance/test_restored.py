@@ -15,6 +15,7 @@ import pytest
 
 from paypro_async import ConfigurationError, Md5Signer, PayoutStatus, PayProClient, PayProWarning
 from paypro_async._core.lifecycle import Cause, Reply, State
+from paypro_async._core.transitions import after_absence, next_attempt
 from paypro_async.ledger.file import place_of
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.provenance import watermark as mark_module
@@ -144,6 +145,25 @@ async def test_a_new_claim_in_a_restored_ledger_announces_nothing(path: Path, ma
     assert ledger.restored_since is None
     moved = await ledger.claim(intent("T2"))
     assert (moved.done, moved.entry.attempt) == (True, 1)
+
+
+@pytest.mark.parametrize("doubt", [False, True], ids=["one attempt", "two attempts"])
+async def test_what_was_believed_before_it_was_put_back_is_believed_no_more(path: Path, make: Make, doubt: bool):
+    """A process that goes on has asked before, and an attempt of another one may be forgotten since."""
+    ledger, other = make(f"sqlite:///{path}"), make(f"sqlite:///{path}")
+    for one in (ledger, other):
+        await one.open(ACCOUNT)
+    seen = (await ledger.claim(intent("T1"))).entry
+    if doubt:
+        seen = (await ledger.move(next_attempt(seen))).entry
+    with pytest.warns(PayProWarning, match="a person said so"):
+        await other.mark_restored(why="a person said so")
+    believed = after_absence(seen, resend=True, exhausted=True)
+    assert believed is not None
+    for change_of_one_that_goes_on in (believed, next_attempt(seen)):
+        answer = await ledger.move(change_of_one_that_goes_on)
+        assert (answer.done, answer.entry.state, answer.entry.attempt) == (False, State.SENDING, seen.attempt)
+    assert (await ledger.move(next_attempt(answer.entry))).done
 
 
 async def test_the_mode_outlives_the_process_that_noticed(path: Path, make: Make):
