@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from paypro_async._core.field_checks import TEXT
 from paypro_async._core.lifecycle import USUAL_SETTLE_AFTER, Cause, Change, Entry
+from paypro_async._core.models import QueryResult
 from paypro_async._core.outcome import Outcome
 from paypro_async._core.transitions import DECISIONS, Decision, after_decision, after_query
 from paypro_async.errors import DecisionRefusedError
@@ -25,7 +26,7 @@ async def decide(
     by: str,
     note: str,
     settle_after: float | None = None,
-    ask: Callable[[Entry], Awaitable[object]] | None = None,
+    ask: Callable[[Entry], Awaitable[QueryResult | None]] | None = None,
 ) -> Entry:
     """Store what a person found out about a payout; nothing is sent, and the platform is not asked.
 
@@ -41,7 +42,9 @@ async def decide(
         note: Why, in that person's words.
         settle_after: Seconds after an attempt within which it may still arrive. So long it cannot be known that a
             payout was not made. By default, and at least, as long as is stored with the attempt.
-        ask: Awaited with the entry once the decision is allowed and before it is stored; it raises to refuse.
+        ask: Awaited with the entry once the decision is allowed and before it is stored; it raises to refuse. What the
+            platform has said to it may be returned: if the ledger has learned something else meanwhile, as from a
+            callback, the decision is refused.
 
     Returns:
         The entry as the decision left it, or as *ask* left it if that came to the same.
@@ -51,13 +54,7 @@ async def decide(
         LedgerUnavailableError: If the ledger cannot be read or written.
     """
     decision = Decision(decision)
-    for what, text in (("by", by), ("note", note)):
-        if not text.strip() or TEXT.wrong(text):
-            raise DecisionRefusedError(
-                f"A decision needs {what}=…: one line of text, for those who ask later. Nothing was changed and "
-                "nothing was sent.",
-                trade_no=trade_no,
-            )
+    _check_texts(trade_no, by=by, note=note)
     entry = await ledger.get(merchant_no, trade_no)
     if entry is None:
         raise DecisionRefusedError(
@@ -66,19 +63,54 @@ async def decide(
             trade_no=trade_no,
         )
 
+    heard: QueryResult | None = None
     if ask is not None:
         _refuse(entry, decision, settle_after)
-        await ask(entry)
+        heard = await ask(entry)
     target = DECISIONS.get((entry.state, decision))
+    refused: DecisionRefusedError | None = None
 
     def decided(newest: Entry) -> Change | None:
+        nonlocal refused
+        refused = None
         if newest.state is target and newest.state is not entry.state:
             return None  # What was asked has said so itself.
-        # Whatever another writer has made of it meanwhile, the decision must fit that.
-        _refuse(newest, decision, settle_after)
+        try:
+            # Whatever another writer has made of it meanwhile, the decision must fit that.
+            _refuse(newest, decision, settle_after)
+            _refuse_news(newest, entry, heard)
+        except DecisionRefusedError as error:
+            refused = error
+            return None
         return after_decision(newest, decision, by=by, note=note)
 
-    return await apply(ledger.move, entry, decided)
+    # In one step: what is noted for the person who decides moves no state that a change could be compared with.
+    written = await learn(ledger, merchant_no, trade_no, decided)
+    if refused is not None:
+        raise refused
+    return entry if written is None else written.entry
+
+
+def _check_texts(trade_no: str, **texts: str) -> None:
+    for name, text in texts.items():
+        if not text.strip() or TEXT.wrong(text):
+            raise DecisionRefusedError(
+                f"A decision needs {name}=…: one line of text, for those who ask later. Nothing was changed and "
+                "nothing was sent.",
+                trade_no=trade_no,
+            )
+
+
+def _refuse_news(entry: Entry, seen: Entry, heard: QueryResult | None) -> None:
+    """Refuse what was decided about another word of the platform's than the last one."""
+    if heard is None or entry.code in (seen.code, heard.code):
+        return
+    raise DecisionRefusedError(
+        f"PayPro has said something else of payout {entry.trade_no} (code {entry.code}) while it was being decided. No "
+        "decision was stored and nothing was sent. Look at it once more.",
+        trade_no=entry.trade_no,
+        state=entry.state.value,
+    )
 
 
 def _refuse(entry: Entry, decision: Decision, settle_after: float | None) -> None:

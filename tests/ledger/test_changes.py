@@ -13,6 +13,7 @@ from paypro_async import (
     MemoryLedger,
     PayoutStatus,
     PayProClient,
+    QueryResult,
     ReviewRequiredError,
     State,
     decide,
@@ -114,6 +115,29 @@ async def test_while_an_attempt_may_still_arrive_nobody_can_know_that_it_did_not
         assert (await decide(ledger, MERCHANT, "T1", decision, by="Meera", note="seen")).state is not State.REVIEW or (
             decision is Decision.HOLD
         )
+
+
+@pytest.mark.parametrize("decision", [Decision.NOT_PAID, Decision.PAY_AGAIN, Decision.PROCESSING])
+async def test_what_was_noted_since_the_platform_was_asked_must_be_looked_at(ledger: Ledger, decision: Decision):
+    """A callback says "paid" while a person decides upon what the platform had answered before."""
+    await at(ledger, State.REVIEW)
+    nothing_found = QueryResult(trade_no="T1", status=None)
+
+    async def ask(_: Entry) -> QueryResult:
+        noted = change(State.REVIEW, state=State.REVIEW, cause=Cause.CALLBACK, code="0000")
+        assert (await ledger.move(noted)).done
+        return nothing_found
+
+    async def ask_again(_: Entry) -> QueryResult:
+        return nothing_found
+
+    with pytest.raises(DecisionRefusedError, match=r"something else of payout T1 \(code 0000\)"):
+        await decide(ledger, MERCHANT, "T1", decision, ask=ask, **WHO)
+    entry = await ledger.get(MERCHANT, "T1")
+    assert entry is not None
+    assert entry.state is State.REVIEW
+    decided = await decide(ledger, MERCHANT, "T1", decision, ask=ask_again, **WHO)
+    assert decided.state is not State.REVIEW
 
 
 @pytest.mark.parametrize("decision", [Decision.NOT_PAID, Decision.PAY_AGAIN])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paypro_async import DecisionRefusedError, LedgerUnavailableError, QuestionFailedError, State
+from paypro_async import DecisionRefusedError, LedgerUnavailableError, QueryResult, QuestionFailedError, State
 from paypro_async._core.lifecycle import Entry
 from paypro_async._core.transitions import Decision
 from paypro_async.cli.ledger import decide as command
@@ -38,15 +38,16 @@ class Persons:
         decision = self._choice(entry)
         if decision is None:
             return
-        order, written_off = self._order(entry), False
-        if order is not None and order.gone == "for ever" and decision in _NO_MONEY:
-            written_off, order.written_off = order.written_off, True  # nobody but the merchant knows of it any more
+        orders = world.platform.orders[entry.trade_no] if decision in _NO_MONEY else ()
+        gone = [order for order in orders if order.gone == "for ever" and not order.written_off]
+        for order in gone:
+            order.written_off = True  # nobody but the merchant knows of it any more
         try:
             await self._decide(process, entry, decision)
         except (DecisionRefusedError, LedgerUnavailableError):
             world.trace.met["person: is refused " + decision.value] += 1
-            if order is not None:
-                order.written_off = written_off
+            for order in gone:
+                order.written_off = False
 
     async def _decide(self, process: Process, entry: Entry, decision: Decision) -> None:
         world = self._world
@@ -55,13 +56,14 @@ class Persons:
         asks = decision is not Decision.HOLD and not bold
         client, ledger = world.clients[process]
 
-        async def ask(_: Entry) -> None:
+        async def ask(_: Entry) -> QueryResult:
             try:
                 heard = await client.query(entry.trade_no)
             except QuestionFailedError as error:
                 raise DecisionRefusedError("The platform was not heard.", trade_no=entry.trade_no) from error
             if decision in _NO_MONEY:
                 command._compare(decision, heard)
+            return heard
 
         world.note("person", "would decide", entry.trade_no, decision.value, "" if asks else "without asking")
         self.held |= {entry.trade_no} if decision is Decision.HOLD else set()

@@ -122,11 +122,12 @@ async def _decide(
     async with open_to(ledger, "maintain") as opened:
         merchant_no = await the_merchant(opened, merchant)
 
-        async def ask(entry: Entry) -> None:
+        async def ask(entry: Entry) -> QueryResult:
             heard.append(await _asked(opened, entry, platform or {}))
             if not as_json:
                 click.echo(f"PayPro {_told(heard[0])}.")
             _compare(choice, heard[0])
+            return heard[0]
 
         entry = await changes.decide(
             opened,
