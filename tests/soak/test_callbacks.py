@@ -22,11 +22,17 @@ async def test_a_service_that_is_killed_loses_nothing(database_url: str, tmp_pat
 async def test_a_defect_is_seen(tmp_path: Path, defect: str, what: str):
     """Or the trial could not fail."""
     url = f"sqlite:///{tmp_path / 'payouts.db'}"
-    for seed in range(4):
+    for seed in range(16):  # It takes a kill at the right moment, which comes in every other one.
         folder = tmp_path / str(seed)
         folder.mkdir()
         found = await receive_while_killed(
-            url.replace("payouts.db", f"{seed}.db"), folder, workers=2, payouts=200, pause=0.2, seed=seed, defect=defect
+            url.replace("payouts.db", f"{seed}.db"),
+            folder,
+            workers=2,
+            payouts=600,
+            pause=0.15,
+            seed=seed,
+            defect=defect,
         )
         if getattr(found, what):
             return
