@@ -41,7 +41,7 @@ __all__ = [
     "claim_of",
     "event_of",
     "first_entry",
-    "is_another_moment",
+    "is_another_attempt",
     "is_refusal",
 ]
 
@@ -283,9 +283,13 @@ _SAME_MOMENT = timedelta(milliseconds=1)
 """A database may round what it was told."""
 
 
-def is_another_moment(one: datetime, other: datetime) -> bool:
-    """Whether two times of announcements are those of two."""
+def _is_another_moment(one: datetime, other: datetime) -> bool:
     return abs(one - other) > _SAME_MOMENT
+
+
+def is_another_attempt(entry: Entry, seen: Entry) -> bool:
+    """Whether *entry* has another attempt than was *seen*, or its ledger was put back: some may be forgotten then."""
+    return entry.attempt != seen.attempt or _is_another_moment(entry.sent_at, seen.sent_at)
 
 
 def applies(entry: Entry, change: Change) -> bool:
@@ -294,7 +298,7 @@ def applies(entry: Entry, change: Change) -> bool:
         return False
     if change.unless is not None and entry.reply is change.unless:
         return False
-    if change.sent_at is not None and is_another_moment(entry.sent_at, change.sent_at):
+    if change.sent_at is not None and _is_another_moment(entry.sent_at, change.sent_at):
         return False
     # The end of an attempt is noted once, though the entry's state does not tell that it was.
     notes = change.to is change.state is State.SENDING and change.phase is not None

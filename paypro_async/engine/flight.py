@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from attrs import define
 
-from paypro_async._core.lifecycle import Entry, is_another_moment
+from paypro_async._core.lifecycle import Entry, is_another_attempt
 from paypro_async._core.outcome import Outcome
 from paypro_async._core.wire import Fault, Waiting
 from paypro_async.engine.limits import Limits
@@ -71,6 +71,6 @@ class Flight:
 
     def see(self, entry: Entry, now: float) -> None:
         """Take over what the ledger holds now."""
-        if entry.attempt != self.entry.attempt or is_another_moment(entry.sent_at, self.entry.sent_at):
+        if is_another_attempt(entry, self.entry):
             self.asked = self.absences = 0
         self.entry, self.seen_at = entry, now

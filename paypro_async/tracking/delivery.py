@@ -223,9 +223,7 @@ class Delivery:
                 self.outbox.told(self.merchant_no, self.consumer, tuple(self._handled), owner=self._owner)
             )
         if left := list(self._running):
-            await self._patiently(
-                self.outbox.keep(self.merchant_no, self.consumer, left, owner=self._owner, seconds=0.0)
-            )
+            await self._patiently(self._keep(left, 0.0))
 
     def _hear(self, _: Entry) -> None:
         self._wake.set()
@@ -266,7 +264,7 @@ class Delivery:
         now = self.runtime.steady()
         await self._leave_behind([one for one in self._running.values() if now > one.late_at])
         if self._running and now - self._renewed_at > _RENEW_SECONDS:
-            await self._keep(list(self._running), _LEASE_SECONDS)
+            await self._answer(self._keep(list(self._running), _LEASE_SECONDS))
             self._renewed_at = now
         free = AT_ONE_TIME - len(self._running)
         if self._has_to_stop() or free <= 0:
@@ -275,7 +273,7 @@ class Delivery:
             self.outbox.take(self.merchant_no, self.consumer, owner=self._owner, limit=free, seconds=_LEASE_SECONDS)
         )
         if self._has_to_stop():
-            await self._keep([one.number for one in lent], 0.0)
+            await self._answer(self._keep([one.number for one in lent], 0.0))
             return 0
         if not self._running:
             self._renewed_at = now
@@ -334,18 +332,12 @@ class Delivery:
             self._running.pop(lent.number, None)
             self._wake.set()
 
-    async def _give_back(self, lent: Lent) -> None:
-        numbers = [lent.number]
-        await self._patiently(
-            self.outbox.keep(self.merchant_no, self.consumer, numbers, owner=self._owner, seconds=0.0)
-        )
-
     async def _failed(self, lent: Lent, why: str, error: Exception | None = None) -> None:
         """Let it come again later, or park it after too many tries."""
         if self._has_to_stop():
             # It may have used the client that is being closed, which is not its fault.
             logger.info("The handler of payout %s ended with %s as the client was closed.", lent.change.trade_no, why)
-            await self._give_back(lent)
+            await self._patiently(self._keep([lent.number], 0.0))
             return
         tries, change = lent.tries + 1, lent.change
         if tries >= MOST_TRIES:
@@ -371,10 +363,9 @@ class Delivery:
             )
         )
 
-    async def _keep(self, numbers: list[int], seconds: float) -> None:
-        await self._answer(
-            self.outbox.keep(self.merchant_no, self.consumer, numbers, owner=self._owner, seconds=seconds)
-        )
+    def _keep(self, numbers: list[int], seconds: float) -> Awaitable[None]:
+        """Let those stay lent for so many seconds from now; none gives them back."""
+        return self.outbox.keep(self.merchant_no, self.consumer, numbers, owner=self._owner, seconds=seconds)
 
     async def _answer(self, answer: Awaitable[T]) -> T:
         """What the ledger answers, in time: one that never does would keep for good what was lent."""

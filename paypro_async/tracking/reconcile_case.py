@@ -2,7 +2,7 @@
 
 from attrs import define
 
-from paypro_async._core.lifecycle import Entry, State, is_another_moment
+from paypro_async._core.lifecycle import Entry, State, is_another_attempt
 
 __all__ = ["Case", "is_younger"]
 
@@ -51,7 +51,7 @@ class Case:
 
     def see(self, entry: Entry, now: float) -> None:
         """Go on with what the ledger holds *now*."""
-        if entry.attempt != self.entry.attempt or is_another_moment(entry.sent_at, self.entry.sent_at):
+        if is_another_attempt(entry, self.entry):
             self.absences = 0
         self.entry, self.seen_at = entry, now
 

@@ -70,20 +70,12 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    async def submit(self, request: Request[T]) -> T:
-        """Have *request* done; its answer. Cancelling the caller does not take it back.
+    def submit(self, request: Request[T]) -> "asyncio.Future[T]":
+        """Have *request* done, queued when this returns; its answer is awaited. Cancelling that does not take it back.
 
         Raises:
             LedgerClosedError: If the thread has ended.
-            LedgerUnavailableError: If the group could not be written.
-        """
-        return await self.begin(request)
-
-    def begin(self, request: Request[T]) -> "asyncio.Future[T]":
-        """As ``submit``, but queued when this returns: before whatever is submitted later.
-
-        Raises:
-            LedgerClosedError: If the thread has ended.
+            LedgerUnavailableError: Where the answer is awaited, if the group could not be written.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         # The lock orders a submission and the end of the queue: no caller may wait for a thread that has gone.

@@ -213,7 +213,7 @@ class SqlLedger(SqlRecords, SqlOutbox):
 
     def read_first(self, query: Callable[[Connection], T]) -> Awaitable[T]:
         """As ``read``, begun when this is called: it does not see what this process asks for later."""
-        return self._begin(Work(query, first=True))
+        return self._submit(Work(query, first=True))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work(connection)`` in a transaction of its group; what it returns once that is durable."""
@@ -259,14 +259,11 @@ class SqlLedger(SqlRecords, SqlOutbox):
         self._database.restored.tell()
         self._database.in_use = True
 
-    async def _submit(self, request: Request[T]) -> T:
-        return await self._begin(request)
-
-    def _begin(self, request: Request[T]) -> "asyncio.Future[T]":
+    def _submit(self, request: Request[T]) -> "asyncio.Future[T]":
         if self._writer is None:
             raise LedgerClosedError("The ledger is not open. Nothing was sent; open the client first.")
         refuse_forked(self._opened_by, f"The ledger {self.name}")
-        return self._writer.begin(request)
+        return self._writer.submit(request)
 
     async def _alone(self, purpose: Purpose, work: Callable[[], T]) -> T:
         """Do *work* on a connection of its own, without the writer."""

@@ -49,7 +49,7 @@ class Work:
 async def held_back(work: Work, writer: GroupCommit) -> "asyncio.Task[Any]":
     """A request that is being worked on until the work may go on."""
     work.may_go_on.clear()
-    task = asyncio.create_task(writer.submit("first"))
+    task = asyncio.ensure_future(writer.submit("first"))
     await asyncio.to_thread(work.begun.wait, 10)
     return task
 
@@ -66,7 +66,7 @@ async def test_what_waits_is_one_group():
     work = Work()
     writer = GroupCommit(work, name=NAME)
     first = await held_back(work, writer)
-    waiting = [asyncio.create_task(writer.submit(n)) for n in range(100)]
+    waiting = [asyncio.ensure_future(writer.submit(n)) for n in range(100)]
     await asyncio.sleep(0)
     work.may_go_on.set()
     await asyncio.gather(first, *waiting)
@@ -116,7 +116,7 @@ async def test_an_error_of_the_work_is_for_the_whole_group():
     work = Work()
     writer = GroupCommit(work, name=NAME)
     first = await held_back(work, writer)
-    waiting = [asyncio.create_task(writer.submit(one)) for one in (1, fail, 3)]
+    waiting = [asyncio.ensure_future(writer.submit(one)) for one in (1, fail, 3)]
     await asyncio.sleep(0)
     work.may_go_on.set()
 
@@ -144,7 +144,7 @@ async def test_the_thread_survives_any_error_and_tells_each_caller(error: Except
     work = Work()
     writer = GroupCommit(work, name=NAME)
     first = await held_back(work, writer)
-    waiting = [asyncio.create_task(writer.submit(fail)) for _ in range(2)]
+    waiting = [asyncio.ensure_future(writer.submit(fail)) for _ in range(2)]
     await asyncio.sleep(0)
     work.may_go_on.set()
 
@@ -163,7 +163,7 @@ async def test_a_cancelled_caller_does_not_take_its_request_back():
     work = Work()
     writer = GroupCommit(work, name=NAME)
     first = await held_back(work, writer)
-    second = asyncio.create_task(writer.submit("second"))
+    second = asyncio.ensure_future(writer.submit("second"))
     await asyncio.sleep(0)
     first.cancel()
     second.cancel()
@@ -181,7 +181,7 @@ async def test_closing_does_what_waits_and_ends_the_thread():
     writer = GroupCommit(work, name=NAME)
     assert len(threads()) == 1
     first = await held_back(work, writer)
-    waiting = [asyncio.create_task(writer.submit(n)) for n in range(600)]
+    waiting = [asyncio.ensure_future(writer.submit(n)) for n in range(600)]
     await asyncio.sleep(0)
     closing = [asyncio.create_task(writer.aclose()) for _ in range(2)]
     await asyncio.sleep(0)
@@ -202,7 +202,7 @@ async def test_closing_at_the_edge_of_a_full_group(waiting: int):
     work = Work()
     writer = GroupCommit(work, name=NAME)
     first = await held_back(work, writer)
-    tasks = [asyncio.create_task(writer.submit(n)) for n in range(waiting)]
+    tasks = [asyncio.ensure_future(writer.submit(n)) for n in range(waiting)]
     await asyncio.sleep(0)
     closing = asyncio.create_task(writer.aclose())
     await asyncio.sleep(0)
@@ -219,12 +219,12 @@ async def test_an_event_loop_that_ended_stops_nobody():
     first = await held_back(work, writer)
 
     async def leave() -> None:
-        task = asyncio.create_task(writer.submit("from the loop that ends"))
+        task = asyncio.ensure_future(writer.submit("from the loop that ends"))
         await asyncio.sleep(0)
         task.cancel()
 
     await asyncio.to_thread(asyncio.run, leave())
-    ours = asyncio.create_task(writer.submit("ours"))
+    ours = asyncio.ensure_future(writer.submit("ours"))
     await asyncio.sleep(0)
     work.may_go_on.set()
 
