@@ -2,12 +2,12 @@
 
 from paypro_async._core.callback import CallbackReply, PayoutCallback, verify_callback
 from paypro_async._core.callback_body import CallbackReading
+from paypro_async._core.items import BatchItem, ItemStatus
 from paypro_async._core.known import KnownPayout, PayoutChange
 from paypro_async._core.lifecycle import Cause, Entry, State
 from paypro_async._core.models import Balance, PayoutResult, PayoutStatus, QueryResult
 from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions.india import Payout
-from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, ItemStatus
 from paypro_async._core.signing import HmacSha256Signer, Md5Signer, Signer, signing_string
 from paypro_async._core.stopping import StopRules
 from paypro_async._core.transitions import Decision
@@ -45,6 +45,7 @@ from paypro_async.errors import (
 )
 from paypro_async.ledger import Ledger, MemoryLedger
 from paypro_async.ledger.changes import decide
+from paypro_async.report.batch_report import BatchProgress, BatchReport
 from paypro_async.tracking.reconcile_report import OpenPayout, ReconcileReport
 from paypro_async.transport import Transport
 

@@ -13,7 +13,6 @@ from paypro_async._core.models import Balance, PayoutResult, QueryResult
 from paypro_async._core.platform_codes import Codes, codes_of
 from paypro_async._core.regions import Payable, Region, region_named
 from paypro_async._core.regions.india import PayoutFields
-from paypro_async._core.report import BatchProgress
 from paypro_async._core.secret import HiddenFields, hidden
 from paypro_async._core.signing import Signer, check_signer
 from paypro_async._core.stopping import StopRules
@@ -32,6 +31,7 @@ from paypro_async.engine.single_flight import SingleFlight
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger import Account, Ledger, open_ledger, warn_of_no_name
 from paypro_async.ledger.patience import answer_within
+from paypro_async.report.batch_report import BatchProgress
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from_environment
 from paypro_async.tracking.client import TrackingClient

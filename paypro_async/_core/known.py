@@ -5,10 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from paypro_async._core.errors import PayProError
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import FINAL, Entry, Event
 from paypro_async._core.models import PayoutResult, PayoutStatus
 from paypro_async._core.plain_data import PlainData
-from paypro_async._core.report import ItemStatus
 from paypro_async._core.states import Cause, State
 from paypro_async._core.values import frozen
 

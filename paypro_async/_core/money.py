@@ -4,7 +4,15 @@ import re
 from collections.abc import Iterable
 from decimal import Context, Decimal
 
-__all__ = ["AmountTypeError", "amount_text", "decimals", "parse_amount", "total", "written_decimals"]
+__all__ = [
+    "AmountTypeError",
+    "amount_for_people",
+    "amount_text",
+    "decimals",
+    "parse_amount",
+    "total",
+    "written_decimals",
+]
 
 _FEWEST_DIGITS = -20
 _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
@@ -64,6 +72,18 @@ def amount_text(amount: Decimal) -> str:
     whole, _, cents = text.partition(".")
     cents = cents.rstrip("0")
     return f"{whole}.{cents:0<2}" if cents else whole
+
+
+def amount_for_people(amount: Decimal, currency: str) -> str:
+    """An amount as people of the currency's country write it, without its name: rupees as ``12,34,567.00``."""
+    text = f"{amount:,.2f}"
+    if currency != "INR":
+        return text
+    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    whole, _, cents = digits.replace(",", "").partition(".")
+    head, tail = whole[:-3], whole[-3:]
+    pairs = [head[max(0, end - 2) : end] for end in range(len(head), 0, -2)]
+    return f"{sign}{','.join([*reversed(pairs), tail])}.{cents}"
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

@@ -3,9 +3,9 @@
 from attrs import define, field, frozen
 
 from paypro_async._core.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
+from paypro_async._core.items import BatchItem, ItemStatus
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.platform_codes import Codes
-from paypro_async._core.report import BatchItem, ItemStatus
 from paypro_async._core.wire import Fault
 
 __all__ = ["StopRules", "Watch"]

@@ -12,7 +12,7 @@ import anyio
 from attrs import evolve, frozen
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.report import BatchItem, BatchProgress, BatchReport, BatchTally, ItemStatus
+from paypro_async._core.items import BatchItem, ItemStatus
 from paypro_async._core.stopping import StopRules, Watch
 from paypro_async.batch.final_rows import FinalRows
 from paypro_async.batch.job import Job, Worker
@@ -25,6 +25,7 @@ from paypro_async.errors import ClientStateError, LedgerUnavailableError
 from paypro_async.ledger import BatchRecord
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
+from paypro_async.report.batch_report import BatchProgress, BatchReport, BatchTally
 from paypro_async.runtime import end_task
 from paypro_async.tracking.waiting import Waiting
 

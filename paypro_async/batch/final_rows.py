@@ -8,8 +8,8 @@ from itertools import islice
 from attrs import define, evolve, field, frozen
 
 from paypro_async._core.failures import unsettled
+from paypro_async._core.items import BatchItem, ItemStatus
 from paypro_async._core.lifecycle import FINAL, Entry, State
-from paypro_async._core.report import BatchItem, ItemStatus
 from paypro_async.errors import LedgerUnavailableError, PayProError
 from paypro_async.ledger.base import PAGE
 from paypro_async.log import logger

@@ -7,10 +7,10 @@ from typing import Any
 from attrs import define, field, frozen
 
 from paypro_async._core.intent import Intent
+from paypro_async._core.items import BatchItem
 from paypro_async._core.lifecycle import State
 from paypro_async._core.models import PayoutResult
 from paypro_async._core.money import AmountTypeError
-from paypro_async._core.report import BatchItem
 from paypro_async._core.retry import Action
 from paypro_async._core.stopping import Watch
 from paypro_async.batch.scheduler import Scheduler

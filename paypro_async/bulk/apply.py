@@ -14,12 +14,11 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import State
 from paypro_async._core.money import total
 from paypro_async._core.payment_key import payment_key
-from paypro_async._core.report import BatchProgress, BatchReport
 from paypro_async._core.stopping import StopRules
 from paypro_async.batch.batch import Batch
 from paypro_async.bulk.evidence import Before, Repeat
+from paypro_async.bulk.file_plan import Plan, Planned, make_plan, planned
 from paypro_async.bulk.funds import Funds
-from paypro_async.bulk.plan import Plan, Planned, make_plan, planned
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.bulk.repeats import PAID_WITHIN, LookBack
@@ -31,6 +30,7 @@ from paypro_async.errors import ConfigurationError, PayProError
 from paypro_async.ledger import BatchRecord, Ledger
 from paypro_async.ledger.file import belongs_to, real_path
 from paypro_async.ledger.patience import answer_within
+from paypro_async.report.batch_report import BatchProgress, BatchReport
 
 __all__ = ["BatchSettings", "Disbursement"]
 

@@ -20,9 +20,9 @@ from types import MappingProxyType
 from attrs import field, frozen
 
 from paypro_async._core.intent import Intent
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import State
 from paypro_async._core.masking import mask_text
-from paypro_async._core.report import ItemStatus
 from paypro_async.bulk.problems import FileProblem
 
 __all__ = ["AcceptedRows", "Alike", "Before", "Conflict", "Evidence", "Repeat", "moment"]

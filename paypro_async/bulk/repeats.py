@@ -14,14 +14,14 @@ from pathlib import PurePath
 from attrs import define, field, frozen
 
 from paypro_async._core.intent import Intent
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import PAID_NOTHING, Entry, State
 from paypro_async._core.money import total
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.regions import region_named
-from paypro_async._core.report import ItemStatus
 from paypro_async._core.trade_no import folded, lookalikes
 from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, Repeat
-from paypro_async.bulk.plan import Plan, Planned, pages
+from paypro_async.bulk.file_plan import Plan, Planned, pages
 from paypro_async.bulk.readers.csv import Row
 from paypro_async.ledger import BatchRecord, Ledger, Payment
 from paypro_async.ledger.patience import PAGE_SECONDS, answer_within

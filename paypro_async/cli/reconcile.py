@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from paypro_async._core.report import ItemStatus
+from paypro_async._core.items import ItemStatus
 from paypro_async.cli.exits import Exit, in_options
 from paypro_async.cli.options import (
     NumberRange,

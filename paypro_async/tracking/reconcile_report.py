@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from attrs import define, field, frozen
 
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import Entry, Reply, State
 from paypro_async._core.plain_data import PlainData
-from paypro_async._core.report import ItemStatus
 from paypro_async.errors import ConfigurationError
 
 __all__ = ["Counts", "OpenPayout", "ReconcileReport", "seconds_of"]

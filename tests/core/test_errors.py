@@ -9,9 +9,9 @@ import pytest
 
 from paypro_async import errors
 from paypro_async._core.errors import Problem
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.known import KnownPayout
 from paypro_async._core.models import PayoutResult, PayoutStatus
-from paypro_async._core.report import ItemStatus
 from paypro_async.errors import (
     CredentialsRefusedError,
     InvalidPayoutError,

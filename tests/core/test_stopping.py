@@ -3,10 +3,10 @@ from decimal import Decimal
 import pytest
 from attrs import evolve
 
+from paypro_async._core.items import BatchItem
 from paypro_async._core.models import PayoutResult, PayoutStatus
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.platform_codes import Codes
-from paypro_async._core.report import BatchItem
 from paypro_async._core.stopping import StopRules, Watch
 from paypro_async.errors import ConnectionFailedError, CredentialsRefusedError, LedgerUnavailableError, PayProError
 

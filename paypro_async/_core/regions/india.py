@@ -114,6 +114,7 @@ SPEC = RegionSpec(
     max_decimals=2,
     warn_decimals=True,
     utc_offset=timedelta(hours=5, minutes=30),
+    zone_name="IST",
     echo="remark",  # docs: india/payout, "data.remark"
     fields=(
         Field(name="name", wire="name", check=TEXT, mask=mask_name),

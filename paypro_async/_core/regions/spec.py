@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import timedelta, timezone, tzinfo
 from functools import cached_property
 from operator import attrgetter, itemgetter
 from typing import Any
@@ -53,7 +53,8 @@ class RegionSpec:
         payout_path: Appended to the base URL; the casing counts (reference section 3).
         max_decimals: Decimals that an amount may have.
         warn_decimals: Whether the platform advises against decimals.
-        utc_offset: Of the local times that its replies hold.
+        utc_offset: Of the local times that its replies hold, and that people read.
+        zone_name: What people call that time.
         echo: The platform's name of the field whose text a payout's reply repeats; None if there is none.
         fields: Every field of the payout but ``tradeNo`` and ``amount``, which all regions share.
         model: The region's ``Payout`` class.
@@ -67,6 +68,7 @@ class RegionSpec:
     max_decimals: int
     warn_decimals: bool
     utc_offset: timedelta
+    zone_name: str
     echo: str | None
     fields: tuple[Field, ...]
     model: type[Any] = field(repr=False)
@@ -92,6 +94,11 @@ class RegionSpec:
             return self._certain.fullmatch("\n".join(content.values())) is not None
         except TypeError:
             return False  # something of it is no text
+
+    @cached_property
+    def zone(self) -> tzinfo:
+        """The time that people in the region go by."""
+        return timezone(self.utc_offset, self.zone_name)
 
     @cached_property
     def unset(self) -> dict[str, None]:

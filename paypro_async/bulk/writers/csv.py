@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from paypro_async._core.report import ItemStatus
+from paypro_async._core.items import ItemStatus
 from paypro_async.bulk.columns import RESULT_COLUMNS
 from paypro_async.bulk.formulas import defused
 from paypro_async.bulk.readers.csv import PayoutFile

@@ -11,8 +11,9 @@ from attrs import frozen
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from paypro_async._core.report import BatchProgress, ItemStatus
+from paypro_async._core.items import ItemStatus
 from paypro_async.cli.output import note
+from paypro_async.report.batch_report import BatchProgress
 
 __all__ = ["Watcher", "watching"]
 

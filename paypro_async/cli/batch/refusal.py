@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import asdict
 
-from paypro_async._core.report import ItemStatus
+from paypro_async._core.items import ItemStatus
 from paypro_async.bulk import Alike, Before, FileProblem, Repeat
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.output import note, print_json

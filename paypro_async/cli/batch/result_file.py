@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 from attrs import frozen
 
-from paypro_async._core.report import ItemStatus
+from paypro_async._core.items import ItemStatus
+from paypro_async.bulk.file_plan import Plan
 from paypro_async.bulk.formulas import original
-from paypro_async.bulk.plan import Plan
 from paypro_async.cli.batch.questions import agreed
 from paypro_async.cli.output import readable
 

@@ -10,7 +10,6 @@ from typing import Any
 import click
 from attrs import field, frozen
 
-from paypro_async._core.report import BatchReport
 from paypro_async.batch.batch import Batch
 from paypro_async.bulk import BatchSettings, Before, Disbursement, FileReport, Funds
 from paypro_async.cli.batch.earlier import EarlierRuns
@@ -26,6 +25,7 @@ from paypro_async.cli.streams import failed_with, raw_text
 from paypro_async.client import PayProClient
 from paypro_async.errors import PayProError
 from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.report.batch_report import BatchReport
 
 __all__ = ["Run", "pay", "preview"]
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from attrs import field, frozen
 
-from paypro_async._core.report import BatchReport, ItemStatus
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import AcceptedRows, FileReport
 from paypro_async.cli.exits import Exit, in_options
 from paypro_async.cli.output import readable
 from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
+from paypro_async.report.batch_report import BatchReport
 
 __all__ = ["Summary"]
 

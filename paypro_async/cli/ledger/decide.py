@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import click
 from attrs import asdict
 
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import Entry
 from paypro_async._core.models import PayoutStatus, QueryResult
-from paypro_async._core.report import ItemStatus
 from paypro_async._core.transitions import Decision
 from paypro_async.cli.exits import Exit, explain
 from paypro_async.cli.ledger.options import json_option, merchant_option, open_to, the_merchant

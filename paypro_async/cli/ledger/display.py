@@ -9,8 +9,8 @@ import click
 from attrs import asdict
 
 from paypro_async._core.beneficiary import beneficiary_of, without_personal_values
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import State
-from paypro_async._core.report import ItemStatus
 from paypro_async.cli.output import print_table, readable
 from paypro_async.ledger import KeptCallback
 from paypro_async.ledger.admin.records import Attention, BatchState, Record, Totals, shown_state

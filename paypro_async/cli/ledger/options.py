@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import State
-from paypro_async._core.report import ItemStatus
 from paypro_async.cli.options import LEDGER_EXAMPLE, ledger_url
 from paypro_async.cli.output import readable
 from paypro_async.ledger import open_ledger

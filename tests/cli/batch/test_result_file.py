@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from paypro_async.bulk.plan import Plan
+from paypro_async.bulk.file_plan import Plan
 from paypro_async.cli.app import run
 from paypro_async.cli.batch.result_file import ResultPlace, result_beside, results_before
 from tests.support.payout_files import csv_text, open_file, plan_of, row, trade_nos

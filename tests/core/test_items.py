@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paypro_async._core.items import BatchItem, ItemStatus
 from paypro_async._core.lifecycle import State
 from paypro_async._core.models import PayoutResult, PayoutStatus
-from paypro_async._core.report import BatchItem, BatchProgress, BatchTally, ItemStatus
 from paypro_async.errors import (
     ClientStateError,
     ConfigurationError,
@@ -25,6 +25,7 @@ from paypro_async.errors import (
     ReplyLostError,
     ReviewRequiredError,
 )
+from paypro_async.report.batch_report import BatchProgress, BatchTally
 from tests.support.samples import FIELDS, payout
 
 

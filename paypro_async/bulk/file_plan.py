@@ -46,6 +46,7 @@ class Plan:
         alike: Lines of rows whose trade number differs from that of a row before them only by case, zeros or number
             format; both are paid if they do not pay the same.
         twins: Problems of rows whose trade number does so, and which pay the same too.
+        doubts: What is allowed and yet seldom meant; a person is asked about it before the file is paid.
     """
 
     rows: int
@@ -58,6 +59,7 @@ class Plan:
     identical: tuple[int, ...] = ()
     alike: tuple[int, ...] = ()
     twins: tuple[FileProblem, ...] = ()
+    doubts: tuple[FileProblem, ...] = ()
 
     def trade_no(self, row: Row) -> str:
         """The row's own trade number, or the one that follows from the file's content and the row's number."""

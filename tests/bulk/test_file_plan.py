@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from paypro_async.bulk.plan import Plan
+from paypro_async.bulk.file_plan import Plan
 from tests.support.payout_files import ACCOUNT, HEADER, csv_text, open_file, plan_of, row, rows_of, trade_nos
 
 NUMBERED = f"{HEADER},trade_no"
