@@ -128,7 +128,7 @@ def test_a_file_of_the_package_keeps_to_itself_and_to_one_subject():
 
 
 @pytest.mark.parametrize(
-    "name", ["money", "models", "intent", "wire", "codec", "report", "tally", "lifecycle", "field_checks"]
+    "name", ["money", "models", "intent", "wire", "codec", "items", "tally", "lifecycle", "field_checks"]
 )
 def test_money_never_meets_a_float(name: str):
     """Where amounts pass, nothing makes a float, and JSON numbers are read as Decimal."""
