@@ -11,8 +11,6 @@ from typing import BinaryIO, Self, TextIO, TypedDict, Unpack
 from attrs import evolve
 
 from paypro_async._core.intent import Intent
-from paypro_async._core.lifecycle import State
-from paypro_async._core.money import total
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.stopping import StopRules
 from paypro_async.batch.batch import Batch
@@ -189,8 +187,7 @@ class Disbursement:
             before: What :meth:`look_back` found.
             skip_paid: Whether rows that were paid before under other numbers are left out of the sum.
         """
-        left_out = [one.amount for one in before.repeats if one.state is not State.NEW] if skip_paid else []
-        needed = total([before.unpaid, *(-amount for amount in left_out)])
+        _, needed = before.to_pay(skip_paid=skip_paid)
         currency = self.plan.currency
         if not needed:
             return Funds(needed=needed, currency=currency)

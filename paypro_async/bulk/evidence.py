@@ -23,6 +23,8 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import State
 from paypro_async._core.masking import mask_text
+from paypro_async._core.money import total
+from paypro_async._core.tally import Tally
 from paypro_async.bulk.problems import FileProblem
 
 __all__ = ["AcceptedRows", "Alike", "Before", "Conflict", "Evidence", "Repeat", "moment"]
@@ -180,7 +182,9 @@ class Before:
         conflicts: Rows whose trade number is, with another content.
         alike: Rows whose trade number looks like that of a payment of something else. They are paid.
         twins: Rows that pay the same as a row before them, under a number that looks like that one's.
-        unpaid: The sum of the rows that are still to be sent, in major units.
+        unpaid: The sum of the rows that are still to be sent, in major units; *to_send*, how many these are, and
+            *largest*, the largest amount among them.
+        tally: All rows of the file and their money, by what was known of each: ``not_sent`` for what is new.
         others: How many payments of other runs there are, by payment key, where there are any.
     """
 
@@ -191,12 +195,24 @@ class Before:
     alike: tuple[Alike, ...] = ()
     twins: tuple[FileProblem, ...] = ()
     unpaid: Decimal = Decimal(0)
+    to_send: int = 0
+    largest: Decimal = Decimal(0)
+    tally: Tally[ItemStatus] = field(factory=Tally, repr=False)
     others: Mapping[str, int] = field(factory=dict, repr=False)
 
     @property
     def weak(self) -> tuple[Repeat, ...]:
         """The repeats that are shown, and paid unless a person says no."""
         return tuple(one for one in self.repeats if not one.evidence.strong)
+
+    def to_pay(self, *, skip_paid: bool = False) -> tuple[int, Decimal]:
+        """How many rows are still to be sent, and their sum.
+
+        Args:
+            skip_paid: Whether rows that were paid before under other numbers are left out.
+        """
+        left_out = [one for one in self.repeats if one.state is not State.NEW] if skip_paid else []
+        return self.to_send - len(left_out), total([self.unpaid, *(-one.amount for one in left_out)])
 
     def problems(self, *, pay_again: bool = False, skip_paid: bool = False) -> tuple[FileProblem, ...]:
         """What speaks against paying the file: rows with the number of another payout, and rows that were paid before.

@@ -1,7 +1,8 @@
 """A file checked whole, before anything of it is sent: what it will pay, and under which trade numbers."""
 
 import hashlib
-from collections.abc import Callable, Container, Iterator, Mapping
+import heapq
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
 from typing import TypeVar
@@ -19,7 +20,9 @@ from paypro_async.bulk.readers.csv import PayoutFile, Row, Stretch
 from paypro_async.errors import InvalidPayoutError, Problem
 from paypro_async.ledger.base import PAGE
 
-__all__ = ["Plan", "Planned", "Prepare", "make_plan", "pages", "planned"]
+__all__ = ["Plan", "Planned", "Prepare", "RowAmount", "make_plan", "pages", "planned"]
+
+_LARGEST = 10
 
 T = TypeVar("T")
 
@@ -28,6 +31,15 @@ Prepare = Callable[[Mapping[str, str], str], Intent]
 
 Planned = tuple[Row, Intent]
 """A row, and the payout that it is, under its trade number."""
+
+
+@frozen(order=True)
+class RowAmount:
+    """How much a row pays: the amount in major units, its number and its line."""
+
+    amount: Decimal
+    row: int
+    line: int
 
 
 @frozen(kw_only=True)
@@ -47,6 +59,7 @@ class Plan:
             format; both are paid if they do not pay the same.
         twins: Problems of rows whose trade number does so, and which pay the same too.
         doubts: What is allowed and yet seldom meant; a person is asked about it before the file is paid.
+        largest: The ten rows that pay most, the largest first.
     """
 
     rows: int
@@ -60,6 +73,7 @@ class Plan:
     alike: tuple[int, ...] = ()
     twins: tuple[FileProblem, ...] = ()
     doubts: tuple[FileProblem, ...] = ()
+    largest: tuple[RowAmount, ...] = ()
 
     def trade_no(self, row: Row) -> str:
         """The row's own trade number, or the one that follows from the file's content and the row's number."""
@@ -104,6 +118,7 @@ def make_plan(file: PayoutFile, prepare_row: Prepare, *, run: str | None = None)
         identical=tuple(again.line for again in survey.seen.payments_again()),
         alike=tuple(again.line for again, same in alike if not same),
         twins=tuple(_twin(again) for again, same in alike if same),
+        largest=tuple(sorted(survey.largest, key=_largest_first)),
     )
 
 
@@ -124,6 +139,7 @@ class _Survey:
     problems: list[FileProblem] = field(factory=list)
     content: "hashlib._Hash" = field(factory=hashlib.sha256)
     one_was_right: bool = False
+    largest: list[RowAmount] = field(factory=list)
 
     def add(self, stretch: Stretch) -> None:
         # As soon as one row is right, so are the client's values for all payouts.
@@ -146,6 +162,7 @@ class _Survey:
         self.total += sum(found.amounts)
         self.with_decimals += found.with_decimals
         numbers = range(stretch.first, stretch.first + len(stretch.lines))
+        self._keep_largest(found.amounts, numbers, stretch.lines)
         self.seen.add(zip(numbers, stretch.lines, found.trade_nos, found.payments, strict=True))
 
     def _add(self, row: Row) -> tuple[int, int, str | None, bytes | None]:
@@ -162,9 +179,21 @@ class _Survey:
             return row.number, row.line, given, None
         self.one_was_right = True
         self.total += intent.amount
+        self._keep_largest([intent.amount], [row.number], [row.line])
         self.with_decimals += bool(intent.warnings)
         key = payment_key(intent.region, intent.content)
         return row.number, row.line, given, bytes.fromhex(key) if key else None
+
+    def _keep_largest(self, amounts: Sequence[Decimal], numbers: Iterable[int], lines: Iterable[int]) -> None:
+        # Nearly all stretches have none that is among them.
+        if len(self.largest) == _LARGEST and max(amounts) <= self.largest[-1].amount:
+            return
+        found = [*self.largest, *map(RowAmount, amounts, numbers, lines)]
+        self.largest = heapq.nsmallest(_LARGEST, found, key=_largest_first)
+
+
+def _largest_first(one: RowAmount) -> tuple[Decimal, int]:
+    return -one.amount, one.row
 
 
 def _twice(again: Again) -> FileProblem:

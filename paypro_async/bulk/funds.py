@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from attrs import frozen
 
+from paypro_async._core.money import amount_for_people
 from paypro_async.bulk.problems import BalanceTooLowError
 
 __all__ = ["Funds"]
@@ -35,8 +36,8 @@ class Funds:
             return f"The balance could not be had, so it was not compared with the sum. {self.unknown}"
         if self.available is None:
             return "Nothing is left to be paid, so the balance was not asked for."
-        balance = f"The balance is {self.available:,.2f} {self.currency}"
-        return f"{balance}, and {self.needed:,.2f} {self.currency} are still to be paid."
+        balance, needed = (amount_for_people(one, self.currency) for one in (self.available, self.needed))
+        return f"The balance is {balance} {self.currency}, and {needed} {self.currency} are still to be paid."
 
     def check(self) -> None:
         """See that the balance suffices, as far as it is known.

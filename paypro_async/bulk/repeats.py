@@ -19,6 +19,7 @@ from paypro_async._core.lifecycle import PAID_NOTHING, Entry, State
 from paypro_async._core.money import total
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.regions import region_named
+from paypro_async._core.tally import Tally
 from paypro_async._core.trade_no import folded, lookalikes
 from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, Repeat
 from paypro_async.bulk.file_plan import Plan, Planned, pages
@@ -65,6 +66,20 @@ class _Accepted:
             self.batches[entry.batch_id] = None
 
 
+@define
+class _ToSend:
+    """Counts the rows that are still to be sent."""
+
+    count: int = 0
+    sum: Decimal = Decimal(0)
+    largest: Decimal = Decimal(0)
+
+    def add(self, amounts: Sequence[Decimal]) -> None:
+        self.count += len(amounts)
+        self.sum = total([self.sum, *amounts])
+        self.largest = max([self.largest, *amounts])
+
+
 @define(kw_only=True)
 class LookBack:
     """Looks every row of a file up in the ledger.
@@ -85,7 +100,8 @@ class LookBack:
     within: timedelta = PAID_WITHIN
     patience: float = PAGE_SECONDS
     _known: int = field(default=0, init=False)
-    _unpaid: Decimal = field(default=Decimal(0), init=False)
+    _to_send: _ToSend = field(factory=_ToSend, init=False)
+    _tally: Tally[ItemStatus] = field(factory=Tally, init=False)
     _accepted: _Accepted = field(factory=_Accepted, init=False)
     _conflicts: list[Conflict] = field(factory=list, init=False)
     _alike: list[Alike] = field(factory=list, init=False)
@@ -113,7 +129,10 @@ class LookBack:
             conflicts=tuple(self._conflicts),
             alike=tuple(self._alike),
             twins=self.plan.twins,
-            unpaid=self._unpaid,
+            unpaid=self._to_send.sum,
+            to_send=self._to_send.count,
+            largest=self._to_send.largest,
+            tally=self._tally,
             others=self._others,
         )
 
@@ -125,7 +144,9 @@ class LookBack:
             entry = own.get(intent.trade_no)
             if entry is not None and entry.fingerprint != intent.fingerprint:
                 self._conflicts.append(Conflict(line=row.line, row=row.number))
+                self._tally.add(ItemStatus.CONFLICT, intent.amount)
                 continue
+            self._tally.add(ItemStatus.of_entry(entry) if entry else ItemStatus.NOT_SENT, intent.amount)
             if entry is None:
                 new.append((row, intent))
             else:
@@ -133,7 +154,7 @@ class LookBack:
                 self._accepted.add(entry)
             if entry is None or entry.state is State.NEW:
                 unpaid.append(intent.amount)
-        self._unpaid = total([self._unpaid, *unpaid])
+        self._to_send.add(unpaid)
         self._new += len(new)
         await self._look_for_payments(new)
         await self._look_for_numbers(new)
