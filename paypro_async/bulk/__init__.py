@@ -1,16 +1,22 @@
 """Files of payouts: read whole, checked whole, paid once, reported row by row."""
 
 from paypro_async.bulk.apply import BatchSettings, Disbursement
+from paypro_async.bulk.approval import Approval, ApprovalMissingError, approve, read_approvers
 from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, Repeat
-from paypro_async.bulk.file_plan import Plan
+from paypro_async.bulk.file_plan import Plan, RowAmount
 from paypro_async.bulk.funds import Funds
+from paypro_async.bulk.limits import PaymentLimits
+from paypro_async.bulk.plan_file import PlanFile, PlannedRow
 from paypro_async.bulk.problems import BalanceTooLowError, FileProblem, PayoutFileError
 from paypro_async.bulk.readers.csv import PayoutFile, Row
 from paypro_async.bulk.results import FileReport, RowOutcome
+from paypro_async.bulk.steps import check, pay, plan, read
 
 __all__ = [
     "AcceptedRows",
     "Alike",
+    "Approval",
+    "ApprovalMissingError",
     "BalanceTooLowError",
     "BatchSettings",
     "Before",
@@ -20,10 +26,20 @@ __all__ = [
     "FileProblem",
     "FileReport",
     "Funds",
+    "PaymentLimits",
     "PayoutFile",
     "PayoutFileError",
     "Plan",
+    "PlanFile",
+    "PlannedRow",
     "Repeat",
     "Row",
+    "RowAmount",
     "RowOutcome",
+    "approve",
+    "check",
+    "pay",
+    "plan",
+    "read",
+    "read_approvers",
 ]

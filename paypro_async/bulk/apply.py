@@ -1,7 +1,7 @@
 """Pay a file, without a terminal."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -84,6 +84,9 @@ class Disbursement:
         name: What the ledger calls the file.
         file: Its columns and rows.
         plan: How many rows, their sum, their trade numbers, and what is worth a look before paying.
+        client: Who pays it.
+        path: Where the file stands, if it is one.
+        run, complete: As they were given.
     """
 
     def __init__(
@@ -95,13 +98,14 @@ class Disbursement:
         run: str | None = None,
         complete: bool = False,
     ) -> None:
-        self._client = client
+        self.client = client
         self._intake: Intake = client._intake  # noqa: SLF001  rows are checked as the client checks any payout
-        self._path = Path(source) if isinstance(source, str | os.PathLike) else None
+        self.path = Path(source) if isinstance(source, str | os.PathLike) else None
         self._patience: float = client._timing.timeout  # noqa: SLF001  the ledger has it for each page
         self._left_out: Mapping[int, Repeat] = {}
         # A name that is not UTF-8, as any file may have, could be neither stored nor printed.
-        self.name: str = (name or str(self._path or _name_of(source))).encode("utf-8", "backslashreplace").decode()
+        self.run, self.complete = run, complete
+        self.name: str = (name or str(self.path or _name_of(source))).encode("utf-8", "backslashreplace").decode()
         defaults = _shared(self._intake)
         with ExitStack() as held:
             with _opened(source) as data:
@@ -192,7 +196,7 @@ class Disbursement:
         if not needed:
             return Funds(needed=needed, currency=currency)
         try:
-            balance = await self._client.balance(timeout=min(_BALANCE_SECONDS, self._patience), max_attempts=2)
+            balance = await self.client.balance(timeout=min(_BALANCE_SECONDS, self._patience), max_attempts=2)
         except PayProError as error:
             return Funds(needed=needed, currency=currency, unknown=str(error))
         return Funds(needed=needed, currency=currency, available=balance.available)
@@ -222,7 +226,7 @@ class Disbursement:
             raise PayoutFileError(problems)
         self._left_out = {one.row: one for one in before.repeats} if skip_paid and not pay_again else {}
         payouts = self._payouts(others=None if pay_again else before.others)
-        batch = self._client.batch_payout(payouts, batch_id=self.plan.batch_id, **settings)
+        batch = self.client.batch_payout(payouts, batch_id=self.plan.batch_id, **settings)
         # So that `paypro ledger show` can name the file.
         record = BatchRecord(merchant_no=self._intake.merchant_no, batch_id=self.plan.batch_id, source=self.name)
         ledger = self._ledger()
@@ -232,7 +236,13 @@ class Disbursement:
     @property
     def has_grown(self) -> bool:
         """Whether more was written behind what was read of the file. One that was edited since is another file."""
-        return self._path is not None and self.file.has_grown(self._path)
+        return self.path is not None and self.file.has_grown(self.path)
+
+    def rows(self, numbers: Container[int]) -> Iterator[Planned]:
+        """Those rows of the file, and the payouts that they are, which pass through memory one by one."""
+        for row in self.file.rows():
+            if row.number in numbers:
+                yield row, self._intake.intent_of(row.values, self.plan.trade_no(row))
 
     def outcomes(self) -> AsyncIterator[RowOutcome]:
         """Every row in the order of the file, with what the ledger holds of it.
@@ -269,7 +279,7 @@ class Disbursement:
             return nullcontext()
         if not isinstance(path, str | os.PathLike):
             return nullcontext(ResultFile(path, self.file))
-        if self._path is not None and belongs_to(Path(path), {real_path(self._path)}):
+        if self.path is not None and belongs_to(Path(path), {real_path(self.path)}):
             raise ConfigurationError(f"The result file cannot be {path}, which is the input. Name another file.")
         if belongs_to(Path(path), getattr(self._ledger(), "files", ())):  # of a ledger in a database of ours
             raise ConfigurationError(
@@ -291,7 +301,7 @@ class Disbursement:
                 yield CheckedPayout({**row.values, "trade_no": pays.trade_no}, pays)
 
     def _ledger(self) -> Ledger:
-        return self._client._paying().recording.ledger  # noqa: SLF001  only of a client that can pay
+        return self.client._paying().recording.ledger  # noqa: SLF001  only of a client that can pay
 
 
 def _name_of(source: object) -> str:

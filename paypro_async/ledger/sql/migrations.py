@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateColumn
 from paypro_async._core.payment_key import payment_key
 from paypro_async.ledger.sql.schema import (
     account,
+    approval,
     batch,
     callback,
     consumer,
@@ -29,7 +30,7 @@ from paypro_async.ledger.sql.triggers import triggers
 
 __all__ = ["SCHEMA_VERSION", "make_triggers", "migrate", "schema_version"]
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 _PAGE = 1000
 
 
@@ -109,6 +110,11 @@ def _consumers_and_callbacks(connection: Connection) -> None:
         index.create(connection, checkfirst=True)
 
 
+def _approvals(connection: Connection) -> None:
+    """Version 4 to 5: who approved which plan."""
+    approval.create(connection)
+
+
 def _fill_payment_keys(connection: Connection, after: tuple[str, str]) -> tuple[str, str] | None:
     """Write the keys of a page of payouts behind *after*; where to go on, or None at the end."""
     merchant_no, trade_no = payout.c.merchant_no, payout.c.trade_no
@@ -142,5 +148,5 @@ def _content(text: str) -> Mapping[str, str]:
 
 
 _STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType(
-    {1: _batches_phases_and_pace, 2: _payments_and_windows, 3: _consumers_and_callbacks}
+    {1: _batches_phases_and_pace, 2: _payments_and_windows, 3: _consumers_and_callbacks, 4: _approvals}
 )

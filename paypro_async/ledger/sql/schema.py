@@ -28,6 +28,7 @@ __all__ = [
     "CLOCK",
     "IS_OPEN",
     "account",
+    "approval",
     "batch",
     "callback",
     "clock",
@@ -206,6 +207,21 @@ callback: Table = Table(
     Column("last_at", Double, nullable=False),
     Column("count", Integer, nullable=False),
     PrimaryKeyConstraint("merchant_no", "trade_no", "why"),
+)
+
+# Who approved which plan of a file, and the signature of that.
+approval: Table = Table(
+    "approval",
+    metadata,
+    Column("merchant_no", String, nullable=False),
+    Column("plan", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("approved_at", String, nullable=False),
+    Column("signature", String, nullable=False),
+    Column("batch_id", String, nullable=False),
+    Column("stored_at", Double, nullable=False),
+    PrimaryKeyConstraint("merchant_no", "plan", "person"),
+    Index("approval_batch", "merchant_no", "batch_id"),
 )
 
 # The rate that all processes keep together: the time at which the next turn is free (GCRA).

@@ -80,7 +80,7 @@ async def test_a_file_of_the_first_release_is_brought_up_to_date_when_it_is_open
     assert len(await ledger.history(MERCHANT, "DONE")) == 1
     assert (await ledger.claim(intent("NEW"))).done
     assert (await ledger.move(change(State.SUCCEEDED, "NEW"))).done
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("4",)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("5",)]
     same_payment = payment_key("india", intent().content)
     assert rows(path, "SELECT DISTINCT payment_key FROM payout") == [(same_payment,)]
     await ledger.aclose()
@@ -129,7 +129,7 @@ async def test_a_server_is_never_migrated_unasked(server: Server, make: Make):
     with pytest.raises(ConfigurationError, match="paypro ledger migrate"):
         await ledger.open(ACCOUNT)
     assert await ledger.migrate() is None
-    assert await ledger.migrate() == 4
+    assert await ledger.migrate() == 5
     await ledger.open(ACCOUNT)
     assert (await ledger.claim(intent())).done
 

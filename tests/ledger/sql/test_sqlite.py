@@ -64,7 +64,7 @@ async def test_only_the_owner_can_read_the_file(closed: SqlLedger, path: Path):
 
 async def test_the_file_says_which_schema_it_has(durable: SqlLedger, path: Path):
     """So that a later release knows what to do with it."""
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("4",)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("5",)]
 
 
 async def test_a_file_of_a_newer_release_is_refused(durable: SqlLedger, path: Path):

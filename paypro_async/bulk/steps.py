@@ -1,0 +1,258 @@
+"""The steps from a file to payouts, for programs: read it, check it, plan it, pay it."""
+
+import getpass
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO, TextIO, TypedDict, Unpack
+
+from paypro_async._core.beneficiary import beneficiary_of
+from paypro_async._core.intent import Intent
+from paypro_async._core.regions import Region, region_named
+from paypro_async._core.secret import Secret
+from paypro_async.bulk.apply import BatchSettings, Disbursement
+from paypro_async.bulk.approval import Approval, approved_by
+from paypro_async.bulk.evidence import Before
+from paypro_async.bulk.file_plan import Plan
+from paypro_async.bulk.funds import Funds
+from paypro_async.bulk.limits import PaymentLimits
+from paypro_async.bulk.plan_file import PlanFile, PlannedRow
+from paypro_async.bulk.problems import PayoutFileError
+from paypro_async.bulk.readers.csv import PayoutFile, Row
+from paypro_async.bulk.results import FileReport
+from paypro_async.client import PayProClient
+from paypro_async.errors import ConfigurationError
+from paypro_async.ledger import Ledger
+
+__all__ = ["PayingOptions", "ReadingOptions", "check", "ledger_name", "pay", "plan", "plan_of", "read"]
+
+_SHOWN = 5
+
+Source = str | os.PathLike[str] | BinaryIO
+
+
+class ReadingOptions(TypedDict, total=False):
+    """How a file is read: the arguments of :class:`Disbursement` but the client and the source."""
+
+    name: str | None
+    run: str | None
+    complete: bool
+
+
+class PayingOptions(BatchSettings, total=False):
+    """How a file is paid: the arguments of :meth:`Disbursement.pay`."""
+
+    pay_again: bool
+    skip_paid: bool
+    paid_within: timedelta
+
+
+def read(source: Source, *, region: Region = "india") -> PayoutFile:
+    """Open a file of payouts to look at its rows. Nothing is checked but its form, and nothing is paid.
+
+    Args:
+        source: The path of the file, or the file itself, open for reading bytes.
+        region: Whose fields are looked for.
+
+    Raises:
+        PayoutFileError: If it cannot be read, or has no header with a payout's fields.
+        OSError: If it cannot be opened.
+    """
+    spec = region_named(region)
+    given = {one.name: "" for one in spec.fields if one.default_by_client}
+    if isinstance(source, str | os.PathLike):
+        with Path(source).open("rb") as data:
+            return PayoutFile(data, spec=spec, defaults=given)
+    return PayoutFile(source, spec=spec, defaults=given)
+
+
+def check(client: PayProClient, source: Source, **reading: Unpack[ReadingOptions]) -> Plan:
+    """Check a file whole: ``problems`` says what keeps it from being paid, ``doubts`` what a person should look at.
+
+    The client says what is right and need not be open. Nothing is asked and nothing is sent. Of a file with problems
+    nothing but these is told.
+
+    Raises:
+        ConfigurationError: If a value of the client for all payouts is wrong.
+        OSError: If the file cannot be opened.
+    """
+    try:
+        with Disbursement(client, source, **reading) as disbursement:
+            return disbursement.plan
+    except PayoutFileError as error:
+        currency = client._spec.currency  # noqa: SLF001  of its region
+        return Plan(rows=0, total=Decimal(0), currency=currency, digest=b"", given=(), problems=error.problems)
+
+
+async def plan(
+    client: PayProClient, source: Source, *, by: str | None = None, **reading: Unpack[ReadingOptions]
+) -> PlanFile:
+    """Plan a file: check it, look every row up in the ledger, and ask for the balance. Nothing is sent.
+
+    Args:
+        client: Open, with a ledger.
+        source: The path of the file: what is paid later is read again, and compared.
+        by: Who plans it; by default the name of the system's user.
+        reading: As :class:`Disbursement` takes them.
+
+    Raises:
+        PayoutFileError: With everything that is wrong, or that the ledger speaks against.
+        LedgerUnavailableError: If the ledger cannot be read.
+        ConfigurationError: If the source is no path, or a setting is wrong.
+    """
+    with Disbursement(client, source, **reading) as disbursement:
+        before = await disbursement.look_back()
+        if found := before.problems():
+            raise PayoutFileError(found)
+        return plan_of(disbursement, before, await disbursement.funds(before), by=by)
+
+
+async def pay(
+    client: PayProClient,
+    source: Source | PlanFile,
+    *,
+    limits: PaymentLimits | None = None,
+    accept_doubts: bool = False,
+    approvals: Iterable[Approval] = (),
+    approvers: Mapping[str, Secret[str]] | None = None,
+    result: str | os.PathLike[str] | TextIO | None = None,
+    **settings: Unpack[PayingOptions],
+) -> FileReport:
+    """Pay a file, or what was planned of one, each row at most once; and report what became of every row.
+
+    Args:
+        client: Open, with a ledger.
+        source: A plan, or the file.
+        limits: What it may come to at most, and what it must come to.
+        accept_doubts: Pay although something in it is seldom meant; :func:`check` tells what.
+        approvals: Of the plan, by other people.
+        approvers: The secrets of those who may approve; if they are given, a valid approval is required.
+        result: Where a result file is written.
+        settings: As :meth:`Disbursement.pay` takes them.
+
+    Raises:
+        PayoutFileError: If the file is wrong, doubtful, beyond its limits, not as it was planned, or paid before.
+            Nothing was sent.
+        ApprovalMissingError: If an approval is required, and none is valid. Nothing was sent.
+        BalanceTooLowError: If the balance is lower than the sum. Nothing was sent.
+        LedgerUnavailableError: If the ledger cannot be read.
+    """
+    planned = source if isinstance(source, PlanFile) else None
+    if approvers is not None:
+        if planned is None:
+            raise ConfigurationError("An approval is of a plan. Nothing was sent; make one with bulk.plan, and pay it.")
+        approved_by(planned, approvals, approvers)
+    with reopened(client, source) as disbursement:
+        check_before_paying(disbursement, planned, limits=limits, accept_doubts=accept_doubts)
+        await disbursement.pay(**settings)
+        return await disbursement.report(result)
+
+
+def reopened(client: PayProClient, source: Source | PlanFile) -> Disbursement:
+    """The file, or the one that was planned, read and checked as it is now."""
+    if isinstance(source, PlanFile):
+        return Disbursement(client, source.path, name=source.name, run=source.run, complete=source.complete)
+    return Disbursement(client, source)
+
+
+def check_before_paying(
+    disbursement: Disbursement, planned: PlanFile | None, *, limits: PaymentLimits | None, accept_doubts: bool
+) -> None:
+    """See that a file is what was planned, stays within its limits, and holds nothing that is seldom meant.
+
+    Raises:
+        PayoutFileError: If not.
+    """
+    found = () if planned is None else planned.differences(plan_of(disbursement, Before(), None))
+    found += () if limits is None else limits.problems(disbursement.plan)
+    if problems := found or (() if accept_doubts else disbursement.plan.doubts):
+        raise PayoutFileError(problems)
+
+
+def plan_of(
+    disbursement: Disbursement, before: Before, funds: Funds | None, *, by: str | None = None, ledger: str | None = None
+) -> PlanFile:
+    """What would be paid, as a plan to keep.
+
+    Args:
+        disbursement: The file.
+        before: What the ledger knows of it.
+        funds: The balance.
+        by: Who plans it; by default the name of the system's user.
+        ledger: What to call the ledger, if the client does not have it.
+
+    Raises:
+        ConfigurationError: If it was read from a stream.
+    """
+    path, found, account = disbursement.path, disbursement.plan, disbursement.client._account  # noqa: SLF001
+    if path is None:
+        raise ConfigurationError(
+            "What was planned is read again when it is paid, so a plan is made of a file and not of a stream. Nothing "
+            "was sent; save it as a file first."
+        )
+    rows, needed = before.to_pay()
+    shown = _shown_rows(disbursement)
+    return PlanFile(
+        made_at=datetime.now().astimezone(),
+        made_by=by or _user(),
+        path=path.absolute(),
+        kind="csv",
+        content=found.digest.hex(),
+        name=disbursement.name,
+        run=disbursement.run,
+        complete=disbursement.complete,
+        merchant_no=account.merchant_no,
+        region=account.region,
+        environment=account.environment,
+        ledger=ledger or ledger_name(disbursement.client.ledger),
+        rows=found.rows,
+        amount=found.total,
+        currency=found.currency,
+        to_pay_rows=rows,
+        to_pay=needed,
+        statuses={str(status): (count, before.tally.amounts[status]) for status, count in before.tally.counts.items()},
+        balance=None if funds is None else funds.available,
+        first_trade_no=shown[1].trade_no,
+        last_trade_no=shown[found.rows].trade_no,
+        first=tuple(shown[number] for number in range(1, min(_SHOWN, found.rows) + 1)),
+        largest=tuple(shown[one.row] for one in found.largest[:_SHOWN]),
+        doubts=Counter(one.code for one in found.doubts),
+    )
+
+
+def ledger_name(ledger: Ledger | None) -> str:
+    """What people know a ledger by: the path of its file, or its address without a password."""
+    if ledger is None:
+        return "none"
+    name = str(getattr(ledger, "name", "memory"))
+    files: frozenset[Path] = getattr(ledger, "files", frozenset())
+    return str(Path(name).resolve()) if any(Path(name).name == one.name for one in files) else name
+
+
+def _shown_rows(disbursement: Disbursement) -> dict[int, PlannedRow]:
+    """Of a file that has rows: the first, the last, and the largest, by their numbers."""
+    plan = disbursement.plan
+    wanted = {*range(1, _SHOWN + 1), plan.rows, *(one.row for one in plan.largest[:_SHOWN])}
+    return {row.number: _shown(row, intent) for row, intent in disbursement.rows(wanted)}
+
+
+def _shown(row: Row, intent: Intent) -> PlannedRow:
+    masked = beneficiary_of(intent.region, intent.content)
+    return PlannedRow(
+        row=row.number,
+        line=row.line,
+        trade_no=intent.trade_no,
+        amount=intent.amount,
+        name=masked.get("name", ""),
+        account=masked.get("bank_number", ""),
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"  # A process whose user has no name, as in many containers.
