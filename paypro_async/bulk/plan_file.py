@@ -44,10 +44,6 @@ def _rows(found: Any) -> tuple[PlannedRow, ...]:
     )
 
 
-def _statuses(found: Mapping[str, Any]) -> Mapping[str, tuple[int, Decimal]]:
-    return {name: (int(rows), Decimal(amount)) for name, (rows, amount) in found.items()}
-
-
 @frozen(kw_only=True)
 class PlanFile:
     """What was planned.
@@ -88,7 +84,7 @@ class PlanFile:
     currency: str
     to_pay_rows: int
     to_pay: Decimal
-    statuses: Mapping[str, tuple[int, Decimal]] = field(factory=dict, converter=_statuses)
+    statuses: Mapping[str, Mapping[str, str]] = field(factory=dict)
     balance: Decimal | None = None
     first_trade_no: str
     last_trade_no: str

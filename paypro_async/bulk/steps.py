@@ -4,15 +4,17 @@ import getpass
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypedDict, Unpack
 
 from paypro_async._core.beneficiary import beneficiary_of
 from paypro_async._core.intent import Intent
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.regions import Region, region_named
 from paypro_async._core.secret import Secret
+from paypro_async._core.tally import Tally
 from paypro_async.bulk.apply import BatchSettings, Disbursement
 from paypro_async.bulk.approval import Approval, approved_by
 from paypro_async.bulk.evidence import Before
@@ -196,7 +198,7 @@ def plan_of(
     rows, needed = before.to_pay()
     shown = _shown_rows(disbursement)
     return PlanFile(
-        made_at=datetime.now().astimezone(),
+        made_at=datetime.now(UTC).replace(microsecond=0),
         made_by=by or _user(),
         path=path.absolute(),
         kind="csv",
@@ -213,13 +215,13 @@ def plan_of(
         currency=found.currency,
         to_pay_rows=rows,
         to_pay=needed,
-        statuses={str(status): (count, before.tally.amounts[status]) for status, count in before.tally.counts.items()},
+        statuses=_statuses(before.tally),
         balance=None if funds is None else funds.available,
         first_trade_no=shown[1].trade_no,
         last_trade_no=shown[found.rows].trade_no,
         first=tuple(shown[number] for number in range(1, min(_SHOWN, found.rows) + 1)),
         largest=tuple(shown[one.row] for one in found.largest[:_SHOWN]),
-        doubts=Counter(one.code for one in found.doubts),
+        doubts=dict(Counter(one.code for one in found.doubts)),
     )
 
 
@@ -249,6 +251,10 @@ def _shown(row: Row, intent: Intent) -> PlannedRow:
         name=masked.get("name", ""),
         account=masked.get("bank_number", ""),
     )
+
+
+def _statuses(tally: Tally[ItemStatus]) -> dict[str, dict[str, str]]:
+    return {str(one): {"rows": str(rows), "amount": f"{tally.amounts[one]:f}"} for one, rows in tally.counts.items()}
 
 
 def _user() -> str:
