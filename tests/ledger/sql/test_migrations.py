@@ -134,7 +134,7 @@ async def test_a_server_is_never_migrated_unasked(server: Server, make: Make):
     assert (await ledger.claim(intent())).done
 
 
-@pytest.mark.parametrize(("version", "words"), [("1", "paypro ledger migrate"), ("5", "knows 4"), ("x", "unknown")])
+@pytest.mark.parametrize(("version", "words"), [("1", "paypro ledger migrate"), ("6", "knows 5"), ("x", "unknown")])
 async def test_a_server_of_another_version_is_refused(server: Server, make: Make, version: str, words: str):
     """Nothing is sent, and the text says who has to do what."""
     url = server.database()
@@ -143,13 +143,13 @@ async def test_a_server_of_another_version_is_refused(server: Server, make: Make
     server.run("UPDATE meta SET value = %s WHERE key = 'schema_version'", version, url=url)
     with pytest.raises(ConfigurationError, match=words):
         await ledger.open(ACCOUNT)
-    if version == "5":
+    if version == "6":
         with pytest.raises(ConfigurationError, match=words):
             await ledger.migrate()
 
 
 AS_VERSION_3 = (
-    *(f"DROP TABLE {name}" for name in ("consumer", "delivery", "callback")),
+    *(f"DROP TABLE {name}" for name in ("consumer", "delivery", "callback", "approval")),
     *(f"ALTER TABLE event DROP COLUMN {name}" for name in ("was_uncertain", "uncertain")),
     "ALTER TABLE account DROP COLUMN reconciled_to",
     "DROP INDEX payout_decided",
@@ -191,6 +191,6 @@ async def test_a_newer_file_is_not_migrated_back(path: Path, make: Make):
     """Forward only."""
     ledger = make(f"sqlite:///{path}")
     await ledger.migrate()
-    execute(path, "UPDATE meta SET value = '5' WHERE key = 'schema_version'")
-    with pytest.raises(ConfigurationError, match="schema version 5"):
+    execute(path, "UPDATE meta SET value = '6' WHERE key = 'schema_version'")
+    with pytest.raises(ConfigurationError, match="schema version 6"):
         await ledger.migrate()

@@ -71,10 +71,10 @@ async def test_a_file_of_a_newer_release_is_refused(durable: SqlLedger, path: Pa
     """However often it is tried, and nothing is written to it."""
     await durable.claim(intent("T1"))
     await durable.aclose()
-    execute(path, "UPDATE meta SET value = '5' WHERE key = 'schema_version'")
+    execute(path, "UPDATE meta SET value = '6' WHERE key = 'schema_version'")
 
     for _ in range(2):
-        with pytest.raises(ConfigurationError, match=r"schema version 5.*knows 4") as caught:
+        with pytest.raises(ConfigurationError, match=r"schema version 6.*knows 5") as caught:
             await durable.open(ACCOUNT)
         assert str(path) in str(caught.value)
         with pytest.raises(ConfigurationError):
