@@ -42,10 +42,12 @@ from paypro_async.errors import (
     ReplyLostError,
     ReplyUnreadableError,
     ReviewRequiredError,
+    RowsNotKeptError,
 )
 from paypro_async.ledger import Ledger, MemoryLedger
 from paypro_async.ledger.changes import decide
 from paypro_async.report.batch_report import BatchProgress, BatchReport
+from paypro_async.report.rows import ReportRow
 from paypro_async.tracking.reconcile_report import OpenPayout, ReconcileReport
 from paypro_async.transport import Transport
 
@@ -103,7 +105,9 @@ __all__ = [
     "ReconcileReport",
     "ReplyLostError",
     "ReplyUnreadableError",
+    "ReportRow",
     "ReviewRequiredError",
+    "RowsNotKeptError",
     "Signer",
     "State",
     "StopRules",

@@ -27,6 +27,7 @@ An exception means "the SDK could not tell you"; a payout that the platform refu
     ├── QuestionFailedError           a query or a balance got no usable answer; it moves no money
     ├── NotFinalError                 a payout was not final when the time to wait for it was over
     ├── PayoutNotFoundError           the ledger holds no such payout
+    ├── RowsNotKeptError              the rows of a report are lost; its counts and the ledger are right
     ├── CallbackError                 a callback was not believed; nothing was stored
     │   ├── CallbackSignatureError    no secret that was given has signed it
     │   └── CallbackPayloadError      it is not what the platform documents
@@ -62,6 +63,7 @@ from paypro_async._core.errors import (
     ReplyLostError,
     ReplyUnreadableError,
     ReviewRequiredError,
+    RowsNotKeptError,
 )
 from paypro_async._core.known import NotFinalError
 from paypro_async._core.models import OutcomeNotRecordedError, PayoutFailedError
@@ -95,6 +97,7 @@ __all__ = [
     "ReplyLostError",
     "ReplyUnreadableError",
     "ReviewRequiredError",
+    "RowsNotKeptError",
 ]
 
 for _error in (globals()[_name] for _name in __all__):

@@ -30,6 +30,7 @@ __all__ = [
     "ReplyLostError",
     "ReplyUnreadableError",
     "ReviewRequiredError",
+    "RowsNotKeptError",
 ]
 
 
@@ -295,6 +296,13 @@ class QuestionFailedError(PayProError):
 
 class PayoutNotFoundError(PayProError, LookupError):
     """The ledger holds no payout of this trade_no. Nothing was asked and nothing was sent; check the number."""
+
+
+class RowsNotKeptError(PayProError):
+    """The rows of a report could not be kept, as on a full disk. No payout was touched; its counts and sums are right.
+
+    Make room where temporary files go. The ledger holds every payout that was begun.
+    """
 
 
 class CallbackError(PayProError):

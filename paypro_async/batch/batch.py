@@ -9,10 +9,11 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import anyio
-from attrs import evolve, frozen
+from attrs import frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.items import BatchItem, ItemStatus
+from paypro_async._core.lifecycle import Entry
 from paypro_async._core.stopping import StopRules, Watch
 from paypro_async.batch.final_rows import FinalRows
 from paypro_async.batch.job import Job, Worker
@@ -26,13 +27,13 @@ from paypro_async.ledger import BatchRecord
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 from paypro_async.report.batch_report import BatchProgress, BatchReport, BatchTally
+from paypro_async.report.rows import kept_item
 from paypro_async.runtime import end_task
 from paypro_async.tracking.waiting import Waiting
 
 __all__ = ["Batch", "BatchOptions"]
 
 _ENDING_SECONDS = RECORDING_SECONDS + 1.0  # a step that is cut off still stores what it learned
-_NO_PAYOUT = (ItemStatus.INVALID, ItemStatus.CONFLICT)
 
 
 @frozen(kw_only=True, eq=False)
@@ -79,13 +80,13 @@ class Batch:
         check: Callable[[], object],
     ) -> None:
         self._session = engine.session
+        self._currency = engine.session.platform.spec.currency
         self._ledger = engine.recording.ledger
         self._options = options
         self._running = running
         self._check = check
         self._tally = BatchTally()
-        self._numbers = Numbers()
-        self._twin_told = False
+        self._numbers = Numbers(batch_id=options.batch_id)
         self._not_stored = False  # of the last payout
         self._watch = Watch(rules=options.stop, codes=engine.session.platform.codes)
         self._scheduler: Scheduler[Job] = Scheduler(
@@ -107,7 +108,7 @@ class Batch:
         self._final: FinalRows | None = None
         if options.wait:
             patience = math.inf if options.wait_timeout is None else options.wait_timeout
-            self._final = FinalRows(waiting=waiting, patience=patience, end=self._ended)
+            self._final = FinalRows(waiting=waiting, patience=patience, end=self._ended_late)
         self._runner: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._began = 0.0
@@ -290,34 +291,10 @@ class Batch:
             self._scheduler.leave(job)
             self._end(job, item)
 
-    def _once(self, item: BatchItem) -> BatchItem:
-        """Mark an item whose payout was counted before; those of which none is made have no say in that."""
-        if item.trade_no is None or item.status in _NO_PAYOUT:
-            return item
-        before = self._numbers.add(item.trade_no, item.position)
-        if before is None:
-            return item
-        if before.exact:
-            if not self._tally.repeated:
-                logger.warning(
-                    "Batch %s has the trade_no %s twice, at positions %d and %d. Each number is paid once and counted "
-                    "once; the report counts the others as repeated.",
-                    *(self._options.batch_id, item.trade_no, before.position, item.position),
-                )
-            return evolve(item, repeats=before.position)
-        if not self._twin_told:
-            self._twin_told = True
-            logger.warning(
-                "Batch %s has the trade numbers %s and %s, which differ only by case, zeros or number format. They are "
-                "two payouts here; a platform that takes them for one may refuse or confuse them.",
-                *(self._options.batch_id, before.trade_no, item.trade_no),
-            )
-        return item
-
     def _end(self, job: Job, item: BatchItem | None) -> None:
         if item is None:
             return  # It waits, or never began.
-        item = self._once(item)
+        item = self._numbers.once(item)
         flight = job.flight
         sent = flight is not None and flight.sends > 0
         left = sent and item.status is not ItemStatus.NOT_SENT  # What was only tried was not sent.
@@ -327,13 +304,22 @@ class Batch:
         ) is not None:
             self._scheduler.stop(why)
         amount = job.intent.amount if job.intent else None
+        if item.repeats is None:
+            entry = flight.entry if flight is not None else None
+            self._tally.rows.add(kept_item(item, job.intent, entry, currency=self._currency))
         if self._final is not None and item.trade_no is not None and self._final.takes(item):
             self._final.add(item.trade_no, item, amount, sent=left)
             self._tell_progress()
         else:
-            self._ended(item, amount, left)
+            self._ended(item, amount, sent=left)
 
-    def _ended(self, item: BatchItem, amount: Decimal | None, sent: bool) -> None:  # noqa: FBT001  as FinalRows calls it
+    def _ended_late(self, item: BatchItem, amount: Decimal | None, *, sent: bool, entry: Entry | None) -> None:
+        """The item that was waited for has ended, with what the ledger holds now; None if that told no news."""
+        if entry is not None:
+            self._tally.rows.add(kept_item(item, None, entry, currency=entry.currency))
+        self._ended(item, amount, sent=sent)
+
+    def _ended(self, item: BatchItem, amount: Decimal | None, *, sent: bool) -> None:
         """The item has ended for good."""
         self._tally.add(item, amount, sent=sent)
         if self._scheduler.results is not None:

@@ -1,9 +1,10 @@
 """The rows of a batch that the platform has taken and whose end is waited for: each holds no slot and no task."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from itertools import islice
+from typing import Protocol
 
 from attrs import define, evolve, field, frozen
 
@@ -27,6 +28,12 @@ class _Row:
     sent: bool
 
 
+class LateEnd(Protocol):
+    """Hears of an item that has ended for good."""
+
+    def __call__(self, item: BatchItem, amount: Decimal | None, /, *, sent: bool, entry: Entry | None) -> None: ...
+
+
 @define(kw_only=True, eq=False)
 class FinalRows:
     """Waits for many payouts, with one record for each.
@@ -34,13 +41,14 @@ class FinalRows:
     Args:
         waiting: What all that wait in this client share.
         patience: Seconds to wait once nothing is left to begin; infinite for as long as it takes.
-        end: Called with each item that has ended for good, its amount, and whether the batch has sent it.
+        end: Called with each item that has ended for good, its amount, whether the batch has sent it, and what the
+            ledger holds of it now; None if that told no news.
         keep_inputs: Whether the caller gets the items, and so every one must keep its input.
     """
 
     waiting: Waiting
     patience: float
-    end: Callable[[BatchItem, Decimal | None, bool], None]
+    end: LateEnd
     keep_inputs: bool = False
     deadline: float = field(default=float("inf"), init=False)
     _rows: dict[str, _Row] = field(factory=dict, init=False)
@@ -123,7 +131,7 @@ class FinalRows:
         self.waiting.leave(trade_no, self)
         if not self._rows:
             self._changed.set()
-        self.end(row.item if entry is None else _item(row.item, entry), row.amount, row.sent)
+        self.end(row.item if entry is None else _item(row.item, entry), row.amount, sent=row.sent, entry=entry)
 
 
 def _item(item: BatchItem, entry: Entry) -> BatchItem:

@@ -2,14 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from paypro_async._core.items import BatchItem, ItemStatus
 from paypro_async._core.trade_no import folded
+from paypro_async.log import logger
 
 if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["Numbers", "SameNumber"]
+
+_NO_PAYOUT = (ItemStatus.INVALID, ItemStatus.CONFLICT)
 
 
 @frozen
@@ -31,10 +35,41 @@ class Numbers:
     """The numbers, in a database without a name on the disk, which SQLite removes with the process.
 
     In memory they would grow with the batch, which may be of any length.
+
+    Args:
+        batch_id: The batch, for the log.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, batch_id: str) -> None:
+        self._batch_id = batch_id
+        self._told: set[bool] = set()  # by whether the numbers were equal
         self._database: sqlite3.Connection | None = None
+
+    def once(self, item: BatchItem) -> BatchItem:
+        """Mark an item whose payout was counted before; those of which none is made have no say in that."""
+        if item.trade_no is None or item.status in _NO_PAYOUT:
+            return item
+        before = self.add(item.trade_no, item.position)
+        if before is None:
+            return item
+        if before.exact not in self._told:
+            self._told.add(before.exact)
+            self._tell(before, item)
+        return evolve(item, repeats=before.position) if before.exact else item
+
+    def _tell(self, before: SameNumber, item: BatchItem) -> None:
+        if before.exact:
+            logger.warning(
+                "Batch %s has the trade_no %s twice, at positions %d and %d. Each number is paid once and counted "
+                "once; the report counts the others as repeated.",
+                *(self._batch_id, item.trade_no, before.position, item.position),
+            )
+        else:
+            logger.warning(
+                "Batch %s has the trade numbers %s and %s, which differ only by case, zeros or number format. They are "
+                "two payouts here; a platform that takes them for one may refuse or confuse them.",
+                *(self._batch_id, before.trade_no, item.trade_no),
+            )
 
     def add(self, trade_no: str, position: int) -> SameNumber | None:
         """Remember an item's number; the one that was there before, if it is the same or looks like it."""

@@ -11,6 +11,8 @@ from attrs import define, field, frozen
 from paypro_async._core.items import BatchItem, ItemStatus
 from paypro_async._core.plain_data import PlainData
 from paypro_async._core.tally import Tally
+from paypro_async.report.base import Report
+from paypro_async.report.row_store import RowStore
 
 __all__ = ["BatchProgress", "BatchReport", "BatchTally"]
 
@@ -38,7 +40,7 @@ class BatchProgress(PlainData):
 
 
 @frozen(kw_only=True)
-class BatchReport(PlainData):
+class BatchReport(PlainData, Report):
     """A batch at its end.
 
     Args:
@@ -104,6 +106,7 @@ class BatchTally:
     failures: list[BatchItem] = field(factory=list)
     sent: int = 0
     repeated: int = 0
+    rows: RowStore = field(factory=RowStore)
 
     @property
     def counts(self) -> Counter[ItemStatus]:
@@ -130,7 +133,7 @@ class BatchTally:
 
     def report(self, *, elapsed: float, stopped: str | None, waited: bool = False) -> BatchReport:
         """The report so far."""
-        return BatchReport(
+        report = BatchReport(
             counts=MappingProxyType(dict(self.tally.counts)),
             amounts=MappingProxyType(dict(self.tally.amounts)),
             codes=MappingProxyType(dict(self.codes)),
@@ -142,3 +145,4 @@ class BatchTally:
             reasons=MappingProxyType(dict(self.reasons)),
             waited=waited,
         )
+        return report._with_rows(self.rows)  # noqa: SLF001  the report that it makes

@@ -106,7 +106,7 @@ async def test_numbers_that_look_alike_are_two_payouts_and_are_said_once(
 
 def test_numbers_are_found_again_among_many():
     """Equal ones before those that look alike; and nothing of them stays."""
-    numbers = Numbers()
+    numbers = Numbers(batch_id="b")
     assert [numbers.add(one, at) for at, one in enumerate(["a", "A", "b", "A", "a", "0a"])] == [
         None,
         SameNumber("a", 0, exact=False),
