@@ -1,0 +1,118 @@
+"""What a report says first: who was paid, who was not, and what to do."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
+from paypro_async._core.items import ItemStatus
+from paypro_async._core.platform_codes import codes_of
+from paypro_async.report.html.statistics import Cause, Statistics
+from paypro_async.report.html.texts import counted, money
+
+__all__ = ["all_paid", "cause_advice", "code_meaning", "headline", "mood", "status_advice", "sums_text"]
+
+_ADVICE: Mapping[ItemStatus, str] = MappingProxyType(
+    {
+        ItemStatus.PROCESSING: "Wait. To ask for news now, run the same command again with --refresh.",
+        ItemStatus.FAILED: "Mend the cause, and pay these rows from a file of their own.",
+        ItemStatus.REVERSED: "The money came back. Check the account with the beneficiary before you pay again.",
+        ItemStatus.UNKNOWN: "Never pay these anew. Run the same command again: it asks, and pays nothing twice.",
+        ItemStatus.MISSING: "Never pay these anew. Look them up in PayPro's dashboard.",
+        ItemStatus.REVIEW: "Look these up in PayPro's dashboard, then 'paypro ledger decide' stores what you found.",
+        ItemStatus.NOT_SENT: "Run the same command again: it pays these.",
+        ItemStatus.CONFLICT: "Give these rows a trade number that no other payout has.",
+        ItemStatus.INVALID: "Correct the fields, and pay these rows again.",
+    }
+)
+
+# docs: mexico/errorcode, vietnam/errorcode, pakistan/errorcode, SouthKorea/errorcode
+_MEANINGS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
+    {
+        "0100019": ("the beneficiary's limit of money for a day is reached", "Pay these on another day."),
+        "0100007": ("the beneficiary's limit of payments for a day is reached", "Pay these on another day."),
+        "0100023": ("the beneficiary's limit of payments for a month is reached", "Pay these in another month."),
+        "0100024": ("the trade number was used before", None),
+        "60030": ("the beneficiary's account can hold no more", "Pay less, or to another account of the beneficiary."),
+        "60019": ("the merchant's balance is too low", "Fill the account with PayPro first."),
+        "00028": ("the amount is no number to the platform", "Ask PayPro which form of amount it takes."),
+        "00029": ("the transaction was rejected", "Check the account with the beneficiary."),
+        "00032": ("an error that the platform does not explain", None),
+        "5000": ("something went wrong within the platform", None),
+    }
+)
+_KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "InvalidPayoutError": "a field is wrong",
+        "IdempotencyConflictError": "the trade number belongs to another payout",
+        "ReviewRequiredError": "only a person can decide",
+        "OrderMissingError": "the platform knows no such order any more",
+        "NotSentError": "it could not be sent",
+        "PayoutUnknownError": "no answer says what became of it",
+        "LedgerUnavailableError": "the ledger could not be read or written",
+        "CredentialsRefusedError": "the platform refuses the merchant's access",
+        "PaidMeanwhileError": "another run paid the same to the same account meanwhile",
+        "BalanceTooLowError": "the merchant's balance is too low",
+    }
+)
+
+
+def mood(numbers: Statistics) -> str:
+    """How it went, in a word: ``good``, ``open`` if the end of some is to come, ``bad`` if some were not paid."""
+    left = {status for status, _ in numbers.tally.counts} - {ItemStatus.SUCCEEDED}
+    if not left:
+        return "good" if numbers.count else "open"
+    return "open" if all(status.is_open or status.uncertain for status in left) else "bad"
+
+
+def all_paid(numbers: Statistics) -> bool:
+    """Whether nothing is left to do."""
+    return bool(numbers.count) and numbers.counted(ItemStatus.SUCCEEDED) == numbers.count
+
+
+def headline(numbers: Statistics) -> str:
+    """One sentence: how many were paid, of how many, and how much money that is."""
+    everything, paid = numbers.count, numbers.counted(ItemStatus.SUCCEEDED)
+    if not everything:
+        return "This report holds no payouts."
+    whole, sums = sums_text(numbers.sums()), sums_text(numbers.sums(ItemStatus.SUCCEEDED))
+    if paid == everything:
+        return f"The only payout is paid: {whole}." if paid == 1 else f"All {paid:,} payouts are paid: {whole}."
+    if not paid:
+        return (
+            f"{'The only payout' if everything == 1 else f'None of {everything:,} payouts'} is {_not(everything)}paid."
+        )
+    return f"{paid:,} of {counted(everything)} {'is' if paid == 1 else 'are'} paid: {sums} of {whole}."
+
+
+def status_advice(status: ItemStatus) -> str:
+    """What to do about payouts of that status; empty for those that are paid."""
+    return _ADVICE.get(status, "")
+
+
+def code_meaning(cause: Cause) -> str:
+    """What a code means, where that is known, and the words that came with it."""
+    known = _MEANINGS.get(cause.code, (_KINDS.get(cause.code, ""), None))[0]
+    return " · ".join(part for part in (known, cause.message) if part)
+
+
+def cause_advice(cause: Cause) -> str:
+    """What to do about payouts with that cause."""
+    return " ".join(dict.fromkeys(_advice(cause)))
+
+
+def sums_text(sums: Mapping[str, Decimal]) -> str:
+    """Sums of one currency or of several."""
+    return " + ".join(money(amount, currency) for currency, amount in sums.items())
+
+
+def _advice(cause: Cause) -> Iterator[str]:
+    known = _MEANINGS.get(cause.code, ("", None))[1]
+    certain = codes_of(None).is_listed(cause.code)
+    for status in ItemStatus:
+        if cause.statuses[status]:
+            # What mends a refusal says nothing about a payout that may be paid.
+            yield known if known and certain and status is ItemStatus.FAILED else status_advice(status)
+
+
+def _not(everything: int) -> str:
+    return "not " if everything == 1 else ""
