@@ -63,6 +63,11 @@ class ItemStatus(StrEnum):
         return _MEANINGS[self]
 
     @property
+    def what_to_do(self) -> str:
+        """What people do next about such a payout, in a sentence."""
+        return _NEXT[self]
+
+    @property
     def accepted(self) -> bool:
         """Whether the platform has taken the payout: it is paid or processing."""
         return self in _ACCEPTED
@@ -95,6 +100,20 @@ _MEANINGS: Mapping[ItemStatus, str] = MappingProxyType(
         ItemStatus.NOT_SENT: "nothing was sent",
         ItemStatus.CONFLICT: "the trade number belongs to another payout; nothing was sent",
         ItemStatus.INVALID: "a field is wrong; nothing was sent",
+    }
+)
+_NEXT: Mapping[ItemStatus, str] = MappingProxyType(
+    {
+        ItemStatus.SUCCEEDED: "Nothing: it is paid.",
+        ItemStatus.PROCESSING: "Wait, then ask for news: run the same command with --refresh, or 'paypro reconcile'.",
+        ItemStatus.FAILED: "Mend the cause and pay it under a new number: it stands ready in the file of failed rows.",
+        ItemStatus.REVERSED: "Ask PayPro why it came back. To pay it anew, give it a new trade_no.",
+        ItemStatus.UNKNOWN: "Run the same command again to ask, or 'paypro reconcile'. Never pay it anew.",
+        ItemStatus.MISSING: "Look it up in PayPro's dashboard, and ask PayPro. Never pay it anew.",
+        ItemStatus.REVIEW: "Look it up in PayPro's dashboard, then 'paypro ledger decide'. Never pay it anew.",
+        ItemStatus.NOT_SENT: "Run the same command again: it sends it.",
+        ItemStatus.CONFLICT: "Give it a trade_no of its own if it is another payment; else put its first content back.",
+        ItemStatus.INVALID: "Mend the field, and run it again.",
     }
 )
 

@@ -12,6 +12,7 @@ __all__ = [
     "is_trade_no",
     "lookalikes",
     "make_trade_no",
+    "retry_trade_no",
 ]
 
 TRADE_NO_PATTERN = r"[A-Za-z0-9_-]{1,64}"
@@ -21,6 +22,9 @@ _SCIENTIFIC = re.compile(r"([0-9]+)e([0-9]{1,2})", re.ASCII)
 _LEADING_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])")
 
 _LONGEST_PADDED = 12
+_LONGEST = 64
+_RETRY = re.compile(r"(.+)-r([2-9]|[1-9][0-9]+)", re.ASCII)
+_HASH_DIGITS = 16
 
 RANDOM_BITS = 64
 """How many random bits :func:`make_trade_no` wants."""
@@ -71,3 +75,16 @@ def make_trade_no(now: datetime, random_bits: int) -> str:
 def derived_trade_no(content_digest: bytes, row: int) -> str:
     """The number of row *row* of a file with this content: the same file always gives the same numbers."""
     return f"{hashlib.sha256(content_digest).hexdigest()[:20]}-{row:07d}"
+
+
+def retry_trade_no(failed: str) -> str:
+    """The number under which what has failed for good is paid: ``INV-7`` as ``INV-7-r2``, and that as ``INV-7-r3``.
+
+    It follows from the failed number alone, so that a failure is made good at most once; two numbers never share one.
+    """
+    found = _RETRY.fullmatch(failed)
+    base, end = (found[1], f"-r{int(found[2]) + 1}") if found else (failed, "-r2")
+    if len(base) + len(end) > _LONGEST:
+        digest = hashlib.sha256(failed.encode()).hexdigest()[:_HASH_DIGITS]
+        base = f"{base[: _LONGEST - len(end) - len(digest) - 1]}-{digest}"
+    return base + end

@@ -21,7 +21,7 @@ from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.bulk.repeats import PAID_WITHIN, LookBack
 from paypro_async.bulk.results import FileReport, RowOutcome, row_outcomes
-from paypro_async.bulk.writers.csv import ResultFile, write_results
+from paypro_async.bulk.writers.result_file import ResultFile, write_results
 from paypro_async.client import PayProClient
 from paypro_async.engine.intake import CheckedPayout, Intake
 from paypro_async.errors import ConfigurationError, PayProError
@@ -278,7 +278,7 @@ class Disbursement:
         if path is None:
             return nullcontext()
         if not isinstance(path, str | os.PathLike):
-            return nullcontext(ResultFile(path, self.file))
+            return nullcontext(ResultFile.on(path, self.file))
         if self.path is not None and belongs_to(Path(path), {real_path(self.path)}):
             raise ConfigurationError(f"The result file cannot be {path}, which is the input. Name another file.")
         if belongs_to(Path(path), getattr(self._ledger(), "files", ())):  # of a ledger in a database of ours

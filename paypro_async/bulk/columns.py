@@ -2,25 +2,33 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from attrs import frozen
 
 from paypro_async._core.regions import RegionSpec
+from paypro_async.bulk.formulas import original, original_number
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 
-__all__ = ["RESULT_COLUMNS", "Columns", "is_result", "read_header"]
+__all__ = ["RESULT_COLUMNS", "RETRY_COLUMNS", "Columns", "read_header"]
 
 RESULT_COLUMNS = (
     "paypro_trade_no",
     "paypro_status",
+    "paypro_meaning",
+    "paypro_what_to_do",
     "paypro_code",
     "paypro_message",
     "paypro_platform_trade_no",
     "paypro_utr",
     "paypro_attempts",
+    "paypro_begun_at",
+    "paypro_changed_at",
 )
 """What a result file adds. Fed back as input, the first is taken as the trade number and the others are replaced."""
+
+RETRY_COLUMNS = ("retry_of", "failed_because")
+"""What a file of failed rows adds: the number that failed, of which the row's own follows, and why."""
 
 _WITHOUT_NUMBERS = (
     f"has no column, although this is a result file: without {RESULT_COLUMNS[0]} its rows would be paid anew. Put that "
@@ -37,6 +45,8 @@ class Columns:
         names: As they stand in the file.
         fields: The position of each field's column.
         numbered: The position of ``paypro_trade_no`` in a result file that is fed back, or None.
+        retried: The position of ``retry_of`` in a file of failed rows, or None.
+        read: How its cells are read; names are read already.
         results: The positions of a result file's own columns, which a new result file writes anew.
         others: Columns that are no fields; carried through to the result file.
     """
@@ -44,6 +54,8 @@ class Columns:
     names: tuple[str, ...]
     fields: Mapping[str, int]
     numbered: int | None
+    retried: int | None
+    read: Callable[[str], str]
     results: frozenset[int]
     others: tuple[str, ...]
 
@@ -60,9 +72,12 @@ def read_header(names: Sequence[str], *, line: int, spec: RegionSpec, defaults: 
     Raises:
         PayoutFileError: With everything that is wrong with the header.
     """
+    read = _reading(names)
+    names = tuple(map(read, names))
     aliases = _aliases(spec)
     fields: dict[str, int] = {}
     results: dict[str, int] = {}
+    retries: dict[str, int] = {}
     others: list[str] = []
     wrong: dict[str, tuple[str, str]] = {}
     for position, name in enumerate(names):
@@ -73,6 +88,8 @@ def read_header(names: Sequence[str], *, line: int, spec: RegionSpec, defaults: 
             fields[field] = position
         elif _key(name) in _RESULTS:
             results[_key(name)] = position
+        elif _key(name) in _RETRIES:
+            retries[_key(name)] = position
         else:
             others.append(name.strip())
     wrong |= _unclear(others, aliases, fields)
@@ -85,17 +102,25 @@ def read_header(names: Sequence[str], *, line: int, spec: RegionSpec, defaults: 
         found = wrong.items()
         raise PayoutFileError([FileProblem(line=line, field=field, code=c, message=m) for field, (c, m) in found])
     return Columns(
-        names=tuple(names),
+        names=names,
         fields=fields,
         numbered=results.get(_key(RESULT_COLUMNS[0])),
+        retried=retries.get(_key(RETRY_COLUMNS[0])),
+        read=read,
         results=frozenset(results.values()),
         others=tuple(others),
     )
 
 
-def is_result(names: Sequence[str]) -> bool:
-    """Whether a header is that of a result file, in whose cells formulas are defused."""
-    return any(_key(name) in _RESULTS for name in names)
+def _reading(names: Sequence[str]) -> Callable[[str], str]:
+    """How the cells of a file with this header are read.
+
+    A file that this package has written holds them so that no spreadsheet changes them; any other means what it says.
+    """
+    keys = {_key(original(name)) for name in names}
+    if keys >= _RESULTS_BEFORE and not keys & (_RESULTS - _RESULTS_BEFORE):
+        return original_number
+    return original if keys & (_RESULTS | _RETRIES) else str
 
 
 def _unclear(
@@ -120,6 +145,10 @@ def _key(name: str) -> str:
 
 
 _RESULTS = frozenset(_key(name) for name in RESULT_COLUMNS)
+_RETRIES = frozenset(_key(name) for name in RETRY_COLUMNS)
+_NEW = ("paypro_meaning", "paypro_what_to_do", "paypro_begun_at", "paypro_changed_at")
+_RESULTS_BEFORE = _RESULTS - {_key(name) for name in _NEW}
+"""The columns of result files in which nothing but formulas was defused."""
 
 
 def _aliases(spec: RegionSpec) -> dict[str, str]:

@@ -58,8 +58,8 @@ class Columnwise:
     def __init__(self, spec: RegionSpec, columns: Columns) -> None:
         self._spec = spec
         self._width = len(columns.names)
-        # Of a result file that is fed back each row has two trade numbers to compare, or may have lost one.
-        self._usable = not columns.results
+        # Of a file that this package has written each row may have two trade numbers to compare, or may have lost one.
+        self._usable = columns.read is str
         self._positions = dict(sorted(columns.fields.items()))
         # A field without a column has the client's value.
         self._wanted = {"amount", *(one.name for one in spec.fields if one.required)} & columns.fields.keys()

@@ -27,7 +27,7 @@ from paypro_async._core.money import total
 from paypro_async._core.tally import Tally
 from paypro_async.bulk.problems import FileProblem
 
-__all__ = ["AcceptedRows", "Alike", "Before", "Conflict", "Evidence", "Repeat", "moment"]
+__all__ = ["AcceptedRows", "Alike", "Before", "Conflict", "Evidence", "NotFailed", "Repeat", "moment"]
 
 _LONGEST_REMARK = 60
 _SHOWN_FILES = 3
@@ -130,6 +130,33 @@ class Conflict:
 
 
 @frozen(kw_only=True)
+class NotFailed:
+    """A row that is to make good a failed payout which, as the ledger has it, has not failed for good.
+
+    Args:
+        line: The row's line in the file.
+        row: Its number.
+        trade_no: The number that it says has failed.
+        status: What is known of that; None if the ledger holds no such payout of this merchant.
+    """
+
+    line: int
+    row: int
+    trade_no: str
+    status: ItemStatus | None
+
+    @property
+    def problem(self) -> FileProblem:
+        """The same as a problem of the file."""
+        known = f"is {self.status} in the ledger ({self.status.meaning})" if self.status else "is not in the ledger"
+        message = (
+            f"names {self.trade_no}, which {known}; only a payout that has failed for good is paid under a new number. "
+            "Take the row out, or empty retry_of and trade_no if it is another payment"
+        )
+        return FileProblem(line=self.line, row=self.row, field="retry_of", code="RETRY_NOT_FAILED", message=message)
+
+
+@frozen(kw_only=True)
 class Alike:
     """A row whose trade number differs from that of another payment in the ledger only by case, zeros or format.
 
@@ -180,6 +207,7 @@ class Before:
         accepted: Those of them that the platform has accepted.
         repeats: Rows that are not, but whose payment is, under another number.
         conflicts: Rows whose trade number is, with another content.
+        not_failed: Rows that are to make good what has not failed.
         alike: Rows whose trade number looks like that of a payment of something else. They are paid.
         twins: Rows that pay the same as a row before them, under a number that looks like that one's.
         unpaid: The sum of the rows that are still to be sent, in major units; *to_send*, how many these are, and
@@ -192,6 +220,7 @@ class Before:
     accepted: AcceptedRows = AcceptedRows()
     repeats: tuple[Repeat, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    not_failed: tuple[NotFailed, ...] = ()
     alike: tuple[Alike, ...] = ()
     twins: tuple[FileProblem, ...] = ()
     unpaid: Decimal = Decimal(0)
@@ -221,7 +250,7 @@ class Before:
             pay_again: Leave out those that were paid before, since they are meant to be paid again.
             skip_paid: Leave them out since they will not be paid.
         """
-        found = [one.problem for one in self.conflicts]
+        found = [*(one.problem for one in self.conflicts), *(one.problem for one in self.not_failed)]
         if not pay_again:
             found += self.twins
         if not pay_again and not skip_paid:

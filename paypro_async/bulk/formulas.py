@@ -1,4 +1,4 @@
-"""Cells that a spreadsheet would take for formulas, made harmless and read back.
+"""Cells that a spreadsheet would take for formulas or for values of another kind, made harmless and read back.
 
 A spreadsheet carries out what begins with ``=``, ``+``, ``-`` or ``@``, also in their wide forms, and drops what nobody
 sees in front of it: blanks, marks of zero width, quotes. One that is set to another separator than the file's cuts a
@@ -7,14 +7,18 @@ gets an apostrophe, behind which a spreadsheet finds text::
 
     defused("=1+1")                "'=1+1"
     defused("rent;=1+1")           "rent;'=1+1"
+    defused("0015")                "'0015"
     original(defused(text))        text, whatever it is
 
-Numbers with a sign are no exception: a spreadsheet would show ``+919876543210`` as 9.2E+11, and save it so.
+So does what it would convert (:mod:`paypro_async.bulk.conversions`): it would show the account ``50100000000017`` as
+5.01E+13 and the code ``0015`` as 15, and save them so. A number that is one, as an amount, is :func:`defused_number`.
 """
 
 import re
 
-__all__ = ["defused", "original"]
+from paypro_async.bulk.conversions import is_converted
+
+__all__ = ["defused", "defused_number", "original", "original_number", "unchanged"]
 
 _CONTROLS = r"\x00-\x1f\x7f-\x9f"
 # Blanks of every width, marks that are not seen, and what is empty in most fonts.
@@ -45,20 +49,44 @@ _SEPARATED = re.compile(f"([{_SEPARATORS}])'")
 
 
 def defused(text: str) -> str:
-    """A cell with this text, in which no spreadsheet finds a formula."""
-    if _is_plain(text):
-        return text
-    # The apostrophe is one of the quotes, so what is found without it is found behind it too, and taken away again.
-    first = "'" if _BEGINNING.match(text) else ""
-    return first + _within_runs(text, _SEPARATOR, r"\g<0>'")
+    """A cell with this text, in which a spreadsheet finds this text."""
+    # The apostrophe changes neither answer, so what is found without it is found behind it too, and taken away again.
+    return f"'{_within(text)}" if is_converted(text) or _begins_formula(text) else _within(text)
 
 
 def original(cell: str) -> str:
     """The text of a cell that :func:`defused` has made; any other text stays as it is."""
-    if _is_plain(cell):
-        return cell
-    rest = cell[1:] if cell.startswith("'") and _BEGINNING.match(cell, 1) else cell
-    return _within_runs(rest, _SEPARATED, r"\1")
+    if cell.startswith("'") and (is_converted(cell[1:]) or _begins_formula(cell[1:])):
+        return _without(cell[1:])
+    return _without(cell)
+
+
+def unchanged(text: str) -> str:
+    """A cell for a place where no spreadsheet converts anything, which :func:`original` reads as this text."""
+    return text if original(text) == text else defused(text)
+
+
+def defused_number(text: str) -> str:
+    """A cell with this number, which a spreadsheet may take for one, but for no formula."""
+    return f"'{_within(text)}" if _begins_formula(text) else _within(text)
+
+
+def original_number(cell: str) -> str:
+    """The text of a cell that :func:`defused_number` has made, as releases up to 0.1 made all their cells."""
+    rest = cell[1:] if cell.startswith("'") and _begins_formula(cell[1:]) else cell
+    return _without(rest)
+
+
+def _begins_formula(text: str) -> bool:
+    return not _is_plain(text) and _BEGINNING.match(text) is not None
+
+
+def _within(text: str) -> str:
+    return text if _is_plain(text) else _within_runs(text, _SEPARATOR, r"\g<0>'")
+
+
+def _without(cell: str) -> str:
+    return cell if _is_plain(cell) else _within_runs(cell, _SEPARATED, r"\1")
 
 
 def _is_plain(text: str) -> bool:

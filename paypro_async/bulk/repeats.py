@@ -6,7 +6,7 @@ else a row says of it. Each payment in the ledger speaks against one row, so tha
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import PurePath
@@ -21,7 +21,7 @@ from paypro_async._core.payment_key import payment_key
 from paypro_async._core.regions import region_named
 from paypro_async._core.tally import Tally
 from paypro_async._core.trade_no import folded, lookalikes
-from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, Repeat
+from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, NotFailed, Repeat
 from paypro_async.bulk.file_plan import Plan, Planned, pages
 from paypro_async.bulk.readers.csv import Row
 from paypro_async.ledger import BatchRecord, Ledger, Payment
@@ -104,6 +104,7 @@ class LookBack:
     _tally: Tally[ItemStatus] = field(factory=Tally, init=False)
     _accepted: _Accepted = field(factory=_Accepted, init=False)
     _conflicts: list[Conflict] = field(factory=list, init=False)
+    _not_failed: list[NotFailed] = field(factory=list, init=False)
     _alike: list[Alike] = field(factory=list, init=False)
     _found: list[_Found] = field(factory=list, init=False)
     _others: dict[str, int] = field(factory=dict, init=False)
@@ -127,6 +128,7 @@ class LookBack:
             accepted=AcceptedRows(count=accepted.count, first=accepted.first, last=accepted.last, sources=sources),
             repeats=await self._repeats(),
             conflicts=tuple(self._conflicts),
+            not_failed=tuple(self._not_failed),
             alike=tuple(self._alike),
             twins=self.plan.twins,
             unpaid=self._to_send.sum,
@@ -138,6 +140,7 @@ class LookBack:
 
     async def _look(self, page: Sequence[Planned]) -> None:
         own = await self._entries([intent.trade_no for _, intent in page])
+        failed = await self._entries([row.retry_of for row, _ in page if row.retry_of])
         new: list[Planned] = []
         unpaid: list[Decimal] = []
         for row, intent in page:
@@ -147,22 +150,26 @@ class LookBack:
                 self._tally.add(ItemStatus.CONFLICT, intent.amount)
                 continue
             self._tally.add(ItemStatus.of_entry(entry) if entry else ItemStatus.NOT_SENT, intent.amount)
+            unsent = entry is None or entry.state is State.NEW
+            if unsent and (problem := _not_failed(row, failed)):
+                self._not_failed.append(problem)
+                continue
             if entry is None:
                 new.append((row, intent))
             else:
                 self._known += 1
                 self._accepted.add(entry)
-            if entry is None or entry.state is State.NEW:
+            if unsent:
                 unpaid.append(intent.amount)
         self._to_send.add(unpaid)
         self._new += len(new)
-        await self._look_for_payments(new)
+        await self._look_for_payments(new, failed)
         await self._look_for_numbers(new)
 
     async def _entries(self, numbers: Sequence[str]) -> dict[str, Entry]:
         return await answer_within(self.patience, self.ledger, self.ledger.get_many(self.merchant_no, numbers))
 
-    async def _look_for_payments(self, rows: Sequence[Planned]) -> None:
+    async def _look_for_payments(self, rows: Sequence[Planned], failed: Mapping[str, Entry]) -> None:
         keys = [payment_key(intent.region, intent.content) for _, intent in rows]
         wanted = sorted({key for key in keys if key})
         if not wanted:
@@ -173,9 +180,12 @@ class LookBack:
         for (row, intent), key in zip(rows, keys, strict=True):
             if key is None or not paid.get(key):
                 continue
-            if others := sum(one.batch_id != self.plan.batch_id for one in paid[key]):
-                self._others[key] = others
-            self._weigh(row, intent, key, [one for one in paid[key] if not self.plan.owns(one.trade_no)])
+            if known := sum(one.batch_id != self.plan.batch_id for one in paid[key]):
+                self._others[key] = known
+            # The payments of the run in which a row failed were meant beside it.
+            beside = failed.get(row.retry_of or "")
+            others = [one for one in paid[key] if not (beside and beside.batch_id and one.batch_id == beside.batch_id)]
+            self._weigh(row, intent, key, [one for one in others if not self.plan.owns(one.trade_no)])
 
     async def _look_for_numbers(self, rows: Sequence[Planned]) -> None:
         """Find numbers that look like those of payments of something else."""
@@ -262,6 +272,15 @@ class LookBack:
         await self._learn_batches(names)
         found = (self._batches[name].source for name in names if name in self._batches)
         return tuple(dict.fromkeys(source for source in found if source))
+
+
+def _not_failed(row: Row, failed: Mapping[str, Entry]) -> NotFailed | None:
+    """The row, if it is to make good what has not failed."""
+    entry = failed.get(row.retry_of or "")
+    if row.retry_of is None or (entry is not None and entry.state is State.FAILED):
+        return None
+    status = ItemStatus.of_entry(entry) if entry else None
+    return NotFailed(line=row.line, row=row.number, trade_no=row.retry_of, status=status)
 
 
 def _looks_alike(row: Row, payment: Payment) -> bool:

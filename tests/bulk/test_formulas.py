@@ -11,10 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paypro_async.bulk.formulas import defused, original
+from paypro_async.bulk.formulas import defused, defused_number, original, original_number, unchanged
 from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.bulk.results import row_outcomes
-from paypro_async.bulk.writers.csv import write_results
+from paypro_async.bulk.writers.result_file import write_results
 from paypro_async.ledger import MemoryLedger
 from tests.support.payout_files import HEADER, MERCHANT_NO, open_file, row, rows_of
 
@@ -36,7 +36,8 @@ UNSEEN = [
     "“",
     "\u2028",
 ]
-PIECES = st.sampled_from([*SIGNS, *UNSEEN, ",", ";", "a", "1", "DDE (", "(", "cmd|' /C calc'!A0", "Asha Rao"])
+VALUES = ["0", "15", "1E5", "e", "E+", "T", "TRUE", "Dec", "2026-11-01", "10:30", "p", "#N/A", "₹", "½", "５", "नवंबर"]
+PIECES = st.sampled_from([*SIGNS, *UNSEEN, *VALUES, ",", ";", "a", "1", "DDE (", "(", "cmd|' /C calc'!A0", "Asha Rao"])
 TEXTS = st.lists(PIECES | st.characters(), max_size=12).map("".join)
 
 
@@ -61,12 +62,73 @@ def is_formula(part: str) -> bool:
 @example("=1+1")
 @example("''=1")
 @example(";;'=1")
+@example("'0015")
+@example("5'E5")
 def test_no_part_of_a_cell_is_a_formula_and_nothing_is_lost(text: str):
     """However it is cut, no part begins with a sign; and the text comes back to the letter."""
     cell = defused(text)
     assert not any(map(is_formula, beginnings(cell)))
     assert cell[:1] not in {"\t", "\r", "\n", "\x00"}
     assert original(cell) == text
+    assert original(unchanged(text)) == text
+    assert original_number(defused_number(text)) == text
+
+
+CONVERTED = [
+    *("0015", "50100000000017", "000123", "1E5", "1e-5", "1.5E+3", "12345678901234567890", "1,234.50", "12,34,567"),
+    *("1.234,50", "1 234", "1\u202f234", "(123)", "123-", "5%", "₹5", "Rs. 500", "500 INR", "€ 3", "1/2", "1 1/2", "½"),
+    *("2026-11-01", "1-2", "1/2/2026", "1.2.2026", "01/02", "Dec1", "DEC 2026", "1-Mar", "26 Nov 2026", "Nov 26, 2026"),
+    *("5. März", "१ नवंबर 2026", "Monday, November 2, 2026", "2026年11月1日", "2026-11-01T10:00:00Z"),
+    *(
+        "10:30",
+        "10:30:15.5",
+        "10:30 PM",
+        "5 p",
+        "5pm",
+        "TRUE",
+        "true",
+        "False",
+        "WAHR",
+        "#N/A",
+        "#REF!",
+        "１２３",
+        "१२३",
+    ),
+]
+LEFT = [
+    *("INV-1", "T1", "P-1", "SO-123", "IDFB0043121", "A1E5", "Asha Rao", "12, MG Road; Pune", "rent, 5-2026", "May"),
+    *(
+        "succeeded",
+        "2026-11-26 18:00:05 IST",
+        "file-1234",
+        "O'Neil",
+        "",
+        "#1 Store",
+        "asha@example.com",
+        "true story",
+        "••••8292",
+        "1_2",
+        "*5*",
+    ),
+]
+
+
+@pytest.mark.parametrize("text", CONVERTED)
+def test_what_a_spreadsheet_would_convert_is_text(text: str):
+    """A number, a date, a time, a boolean, in any spelling that Excel, LibreOffice or Sheets knows, somewhere."""
+    assert defused(text) == f"'{text}"
+    assert original(f"'{text}") == text
+
+
+@pytest.mark.parametrize("text", LEFT)
+def test_what_no_spreadsheet_converts_stays_as_it_is(text: str):
+    """Names, addresses, codes with letters, and our own times."""
+    assert (defused(text), unchanged(text)) == (text, text)
+
+
+def test_an_amount_stays_a_number():
+    """A spreadsheet may add amounts up; a formula in their place is none."""
+    assert [*map(defused_number, ("300.50", "1E5", "=1"))] == ["300.50", "1E5", "'=1"]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +139,7 @@ def test_no_part_of_a_cell_is_a_formula_and_nothing_is_lost(text: str):
             ("asha@example.com", "asha@example.com"),
             ("12, MG Road; Pune", "12, MG Road; Pune"),
         ),
-        *(("rent, 5-2026", "rent, 5-2026"), ("100%", "100%"), ("O'Neil", "O'Neil"), ("", ""), ("a\r\nb", "a\r\nb")),
+        *(("rent, 5-2026", "rent, 5-2026"), ("O'Neil", "O'Neil"), ("", ""), ("a\r\nb", "a\r\nb")),
         *(("=1+1", "'=1+1"), ("+919876543210", "'+919876543210"), ("-5", "'-5"), ("@SUM(1)", "'@SUM(1)")),
         *(("\tx", "'\tx"), ("\rx", "'\rx"), ("\nx", "'\nx"), ("＝1", "'＝1"), (" \u200b\ufeff=1", "' \u200b\ufeff=1")),
         *((";=1", "';'=1"), ("cmd|' /C calc'!A0", "'cmd|' /C calc'!A0"), ('DDE ("cmd")A0', '\'DDE ("cmd")A0')),
@@ -100,7 +162,8 @@ def test_every_blank_and_every_mark_that_is_not_seen_is_known():
 
 def test_a_long_cell_takes_no_longer_than_its_length():
     """A cell of nothing but separators and blanks, as large as the format allows."""
-    cells = [one * (131_000 // len(one)) for one in ("\t", ";", " ", "'", ";'", "\t=", ",\n")]
+    pieces = ("\t", ";", " ", "'", ";'", "\t=", ",\n", "5", "5e", "5 ", "#a", "a5", "नं")
+    cells = [one * (131_000 // len(one)) for one in pieces]
     began = time.process_time()  # what other processes take is not the function's fault
     assert [original(defused(cell)) for cell in cells] == cells
     assert time.process_time() - began < 5

@@ -5,39 +5,18 @@ from pathlib import Path
 import pytest
 
 from paypro_async import ConfigurationError
-from paypro_async._core.lifecycle import Cause, Change, State
+from paypro_async._core.lifecycle import State
 from paypro_async.bulk import Disbursement
 from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.bulk.results import FileReport, row_outcomes
-from paypro_async.bulk.writers.csv import write_results
+from paypro_async.bulk.writers.result_file import write_results
 from paypro_async.ledger import MemoryLedger
+from tests.support.ledgers import learn
 from tests.support.merchant import scripted_client
 from tests.support.payout_files import HEADER, MERCHANT_NO, SHARED, csv_text, open_file, row, rows_of
 from tests.support.scripted import Scripted
 
 FIVE = csv_text(*[row(str(amount)) for amount in range(1, 6)])
-
-
-async def learn(ledger: MemoryLedger, file: PayoutFile, states: dict[int, State], **said: str) -> None:
-    """Bring rows, by number, to states."""
-    for one, intent in rows_of(file):
-        if one.number not in states:
-            continue
-        await ledger.claim(intent)
-        to = states[one.number]
-        if to is not State.SENDING:
-            await ledger.move(
-                Change(
-                    merchant_no=MERCHANT_NO,
-                    trade_no=intent.trade_no,
-                    state=State.SENDING,
-                    attempt=1,
-                    to=to,
-                    cause=Cause.QUERY,
-                    platform_trade_no=f"p{one.number}",
-                    **said,
-                )
-            )
 
 
 async def write(path: Path, file: PayoutFile, ledger: MemoryLedger) -> tuple[list[dict[str, str]], FileReport]:

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paypro_async._core.trade_no import RANDOM_BITS, derived_trade_no, folded, is_trade_no, lookalikes, make_trade_no
+from paypro_async._core.trade_no import (
+    RANDOM_BITS,
+    TRADE_NO_PATTERN,
+    derived_trade_no,
+    folded,
+    is_trade_no,
+    lookalikes,
+    make_trade_no,
+    retry_trade_no,
+)
 from tests.support.samples import NOW
 
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(9000, 1, 1), timezones=st.timezones())  # noqa: DTZ001  the strategy adds the zone
@@ -129,3 +138,36 @@ def test_other_writings_of_a_number_are_found_both_ways(one: str, other: str):
     """From the number that was stored to the one that is in the file now, and back."""
     assert other in lookalikes(one)
     assert one in lookalikes(other)
+
+
+@pytest.mark.parametrize(
+    ("failed", "next_one"),
+    [
+        ("INV-7", "INV-7-r2"),
+        ("INV-7-r2", "INV-7-r3"),
+        ("INV-7-r9", "INV-7-r10"),
+        ("INV-7-r1", "INV-7-r1-r2"),
+        ("INV-7-r02", "INV-7-r02-r2"),
+        ("r2", "r2-r2"),
+        ("-r2", "-r2-r2"),
+    ],
+)
+def test_the_number_of_a_retry_counts_on(failed: str, next_one: str):
+    """From the second try; an ending that only looks like a count is a part of the number."""
+    assert retry_trade_no(failed) == next_one
+
+
+NUMBERS = st.from_regex(TRADE_NO_PATTERN, fullmatch=True) | st.builds(
+    "{}-r{}".format, st.text("aB1-_", min_size=1, max_size=60), st.integers(0, 120)
+).map(lambda text: text[-64:])
+
+
+@given(NUMBERS, NUMBERS)
+def test_no_two_failures_share_the_number_of_their_retry(one: str, other: str):
+    """However long they are; and each retry may fail in its turn, a hundred times."""
+    assert (retry_trade_no(one) == retry_trade_no(other)) is (one == other)
+    chain = [one]
+    for _ in range(12):
+        chain.append(retry_trade_no(chain[-1]))
+    assert len(set(chain)) == len(chain)
+    assert all(map(is_trade_no, chain))

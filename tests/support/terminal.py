@@ -17,6 +17,7 @@ from typing import Any
 
 from attrs import frozen
 
+from paypro_async.bulk.formulas import original
 from paypro_async.sandbox import Sandbox
 from tests.support.fork_server import Child, ForkServer
 from tests.support.programs.command import PROGRAM
@@ -58,7 +59,7 @@ def write_file(path: Path, payouts: list[dict[str, str]]) -> Path:
 
 def read_file(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as text:
-        return list(csv.DictReader(text))
+        return [{name: original(cell) for name, cell in row.items()} for row in csv.DictReader(text)]
 
 
 class Terminal:

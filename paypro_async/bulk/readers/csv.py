@@ -10,8 +10,8 @@ from typing import BinaryIO, Self
 from attrs import field, frozen
 
 from paypro_async._core.regions import RegionSpec
-from paypro_async.bulk.columns import Columns, is_result, read_header
-from paypro_async.bulk.formulas import original
+from paypro_async._core.trade_no import retry_trade_no
+from paypro_async.bulk.columns import Columns, read_header
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.snapshot import Snapshot
 
@@ -30,6 +30,7 @@ class Row:
         number: From 1, without the header and empty rows.
         line: Where it begins in the file, from 1.
         cells: As they stand in the file; of a result file, as they stood in the file that was paid.
+        retry_of: The number of the failed payout that it makes good, or None.
         values: Fields by their names in the model, without surrounding blanks; an empty cell is no value.
         problem: What is wrong with the row as a whole, or None.
     """
@@ -38,6 +39,7 @@ class Row:
     line: int
     cells: tuple[str, ...] = field(repr=False)
     values: Mapping[str, str] = field(repr=False)
+    retry_of: str | None = None
     problem: FileProblem | None = None
 
 
@@ -78,7 +80,10 @@ class PayoutFile:
         PayoutFileError: If it is not CSV in UTF-8, or its header lacks fields, or it was written while it was read.
 
     Attributes:
+        kind: What it is: ``csv``.
         delimiter: What stands between two cells.
+        line_end: What stands behind a row.
+        bom: Whether the mark of the encoding stands in front.
         columns: Its header, understood.
         incomplete: Signs that the file is not whole yet, which only those who write it can rule out.
         held: What is closed with the file.
@@ -91,9 +96,8 @@ class PayoutFile:
         with ExitStack() as held:
             held.callback(self._snapshot.close)
             self.delimiter: str = self._find_delimiter()
+            self.kind, self.bom, self.line_end = "csv", self._snapshot.has_mark, self._snapshot.line_end
             line, names = self._find_header()
-            if is_result(names):
-                names = tuple(map(original, names))
             self.columns: Columns = read_header(names, line=line, spec=spec, defaults=defaults)
             self.held: ExitStack[bool | None] = held.pop_all()
 
@@ -128,9 +132,7 @@ class PayoutFile:
     def rows_of(self, stretch: Stretch) -> Iterator[Row]:
         """The rows of a stretch, one by one."""
         for number, (line, cells) in enumerate(zip(stretch.lines, stretch.records, strict=True), stretch.first):
-            # A result file is read as what it was written from. Any other file means what it says.
-            written = map(original, cells) if self.columns.results else cells
-            yield self._row(number, line, tuple(written), stretch.problem)
+            yield self._row(number, line, tuple(map(self.columns.read, cells)), stretch.problem)
 
     def _row(self, number: int, line: int, cells: tuple[str, ...], problem: str | None) -> Row:
         code, width = "CSV_FORMAT", len(self.columns.names)
@@ -146,8 +148,19 @@ class PayoutFile:
         if problem is None and values is None:
             code = "TRADE_NO_TWICE"
             problem = "has two different trade numbers, in trade_no and in paypro_trade_no; keep one of them"
+        retried = self._retried(cells) if values else None
+        if retried and values and values.setdefault("trade_no", due := retry_trade_no(retried)) != due:
+            code = "RETRY_NUMBER"
+            problem = (
+                f"makes good the failed payout in retry_of, so its trade_no must be {due}; put that back, or empty "
+                "retry_of if it is another payment"
+            )
         wrong = FileProblem(line=line, row=number, code=code, message=problem) if problem else None
-        return Row(number=number, line=line, cells=cells, values=values or {}, problem=wrong)
+        return Row(number=number, line=line, cells=cells, values=values or {}, retry_of=retried, problem=wrong)
+
+    def _retried(self, cells: tuple[str, ...]) -> str | None:
+        at = self.columns.retried
+        return None if at is None else cells[at].strip() or None
 
     def _values(self, cells: tuple[str, ...]) -> dict[str, str] | None:
         values = {name: cells[at].strip() for name, at in self.columns.fields.items() if cells[at].strip()}

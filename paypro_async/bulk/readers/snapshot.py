@@ -71,6 +71,18 @@ class Snapshot:
         """The text from its beginning, without a byte order mark, line ends as they are."""
         return io.TextIOWrapper(io.BufferedReader(_View(self._file), _CHUNK), encoding="utf-8-sig", newline="")
 
+    @property
+    def has_mark(self) -> bool:
+        """Whether the mark of its encoding stands in front of it."""
+        return _View(self._file).read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+
+    @property
+    def line_end(self) -> str:
+        """What stands behind its first line."""
+        with self.text() as text:
+            line = text.readline(_LONGEST_LINE)
+        return line[len(line.rstrip("\r\n")) :] or "\r\n"
+
     def has_grown(self, path: Path) -> bool:
         """Whether the file, which stood at *path*, holds more by now behind the same beginning.
 

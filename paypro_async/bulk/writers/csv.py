@@ -1,70 +1,40 @@
-"""Result files as CSV: the columns of the input, and behind them what became of each row."""
+"""Tables as CSV, in which no spreadsheet finds a formula, and none changes a code or a number."""
 
 import csv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
-from paypro_async._core.items import ItemStatus
-from paypro_async.bulk.columns import RESULT_COLUMNS
-from paypro_async.bulk.formulas import defused
-from paypro_async.bulk.readers.csv import PayoutFile
-from paypro_async.bulk.results import RowOutcome
-from paypro_async.bulk.whole_file import put_whole
+from paypro_async.bulk.formulas import defused, defused_number
+from paypro_async.bulk.writers.table import Add, Layout
 
-__all__ = ["ResultFile", "write_results"]
+__all__ = ["csv_rows", "csv_table"]
 
-_NOT_BEGUN = "Not begun: the run ended before this row; nothing was sent."
-_CONFLICT = "The trade number was used before for another amount or beneficiary; nothing was sent."
+_BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 @contextmanager
-def write_results(path: Path, file: PayoutFile) -> Iterator["ResultFile"]:
-    """A result file to write to, which stands at *path* once the block has ended without an error.
-
-    Args:
-        path: Where it shall be; a file that is there is replaced.
-        file: The input, whose columns and separator it keeps.
-
-    Raises:
-        OSError: If it cannot be written.
-    """
-    with put_whole(path, replace=True) as part, part.open("w", encoding="utf-8", errors="replace", newline="") as text:
-        yield ResultFile(text, file)
+def csv_table(path: Path, layout: Layout) -> Iterator[Add]:
+    """A CSV file to add rows to; its first one holds the names."""
+    with path.open("w", encoding="utf-8", errors="replace", newline="") as text:
+        yield csv_rows(text, layout)
 
 
-class ResultFile:
-    """Writes a file's rows with what became of each. What a spreadsheet would take for a formula is written as text.
+def csv_rows(text: IO[str], layout: Layout) -> Add:
+    """The same in a text that is open with ``newline=""``."""
+    if layout.bom:
+        text.write(_BOM)
+    # Python before 3.13 would leave a line break in a cell without quotes unless it is the one that ends lines.
+    plain, quoted = (
+        csv.writer(text, delimiter=layout.delimiter, lineterminator=layout.line_end, quoting=quoting)
+        for quoting in (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
+    make_of = [defused_number if at in layout.numbers else defused for at in range(len(layout.names))]
 
-    Args:
-        text: Where to.
-        file: The input.
-    """
+    def write(cells: Sequence[str]) -> None:
+        broken = any("\r" in cell or "\n" in cell for cell in cells)
+        (quoted if broken else plain).writerow(cells)
 
-    def __init__(self, text: TextIO, file: PayoutFile) -> None:
-        self._dropped = file.columns.results
-        # With other line ends, Python before 3.13 would leave a carriage return in a cell without quotes.
-        self._writer = csv.writer(text, delimiter=file.delimiter, lineterminator="\r\n")
-        self._write(file.columns.names, RESULT_COLUMNS)
-
-    def write(self, outcome: RowOutcome) -> None:
-        """Add a row."""
-        self._write(outcome.row.cells, _cells(outcome))
-
-    def _write(self, cells: Sequence[str], added: Sequence[str]) -> None:
-        kept = [cell for position, cell in enumerate(cells) if position not in self._dropped]
-        self._writer.writerow([*map(defused, kept), *map(defused, added)])
-
-
-def _cells(outcome: RowOutcome) -> list[str]:
-    """The result file's own columns."""
-    trade_no, status, entry = outcome.trade_no, outcome.status, outcome.entry
-    if entry is None:
-        message = _CONFLICT if status is ItemStatus.CONFLICT else _NOT_BEGUN
-        if outcome.paid_as is not None:
-            known = f"{outcome.paid_as} ({outcome.paid_status})"
-            message = f"Left out: the ledger holds the same amount to the same account as {known}."
-        return [trade_no, status, "", message, "", "", ""]
-    texts = (entry.code, entry.message, entry.platform_trade_no, entry.utr)
-    return [trade_no, status, *(text or "" for text in texts), str(entry.attempt)]
+    write([*map(defused, layout.names)])
+    return lambda cells: write([make(cell) for make, cell in zip(make_of, cells, strict=True)])

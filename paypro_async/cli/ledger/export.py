@@ -1,7 +1,6 @@
 """``paypro ledger export``: every payout of a ledger in a file, written as it is read."""
 
 import asyncio
-import csv
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -13,7 +12,8 @@ import click
 
 from paypro_async._core.beneficiary import BENEFICIARY_FIELDS, beneficiary_of, without_personal_values
 from paypro_async._core.lifecycle import State
-from paypro_async.bulk.formulas import defused
+from paypro_async.bulk.writers.csv import csv_rows
+from paypro_async.bulk.writers.table import Layout
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.display import status_of
 from paypro_async.cli.ledger.options import (
@@ -32,6 +32,8 @@ from paypro_async.ledger.admin.records import COLUMNS, Which, records, shown_sta
 from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = ["export"]
+
+_NUMBERS = ("amount", "attempt", "position")
 
 
 @click.command()
@@ -109,14 +111,11 @@ async def _write(ledger: SqlLedger, which: Which, text: IO[str], kind: str, *, u
 
 
 def _csv(text: IO[str], columns: tuple[str, ...]) -> Callable[[Mapping[str, Any]], None]:
-    # With other line ends, Python before 3.13 would leave a carriage return in a cell without quotes.
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(columns)
+    # A trade number may begin with a minus or be nothing but digits, and anything may stand in a name.
+    add_row = csv_rows(text, Layout(names=columns, numbers=[columns.index(name) for name in _NUMBERS]))
 
     def add(found: Mapping[str, Any]) -> None:
-        # A trade number may begin with a minus, and anything may stand in a name.
-        cells = ("" if found[name] is None else found[name] for name in columns)
-        writer.writerow([defused(cell) if isinstance(cell, str) else cell for cell in cells])
+        add_row(["" if found[name] is None else str(found[name]) for name in columns])
 
     return add
 

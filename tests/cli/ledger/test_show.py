@@ -154,7 +154,7 @@ async def test_unmasked_is_typed_out_and_no_cell_is_a_formula(used: str, ledger_
     with (tmp_path / "all.csv").open(encoding="utf-8", newline="") as text:
         rows = list(csv.DictReader(text))
     assert (rows[0]["trade_no"], rows[0]["name"], rows[0]["remark"]) == ("'-5", "'=HYPERLINK(1)", "'+1")
-    assert rows[1]["bank_number"] == "10094038292"
+    assert rows[1]["bank_number"] == "'10094038292"
     first = json.loads((tmp_path / "all.jsonl").read_text(encoding="utf-8").splitlines()[0])
     assert (first["trade_no"], first["name"]) == ("-5", "=HYPERLINK(1)")
 

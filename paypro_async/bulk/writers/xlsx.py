@@ -1,0 +1,67 @@
+"""Tables as workbooks, all of whose cells are text: nothing in them is a formula, a link, a date or a number."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from paypro_async.bulk.formulas import unchanged
+from paypro_async.bulk.writers.table import Add, Layout
+from paypro_async.errors import ConfigurationError
+
+__all__ = ["MOST_ROWS", "xlsx_table"]
+
+MOST_ROWS = 1_048_575
+"""How many rows a sheet has below its header."""
+
+_LONGEST_CELL = 32_767
+_WIDEST, _NARROWEST = 60, 8
+_TEXT_ALONE = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "in_memory": False,
+}
+
+
+@contextmanager
+def xlsx_table(path: Path, layout: Layout) -> Iterator[Add]:
+    """A workbook with one sheet to add rows to; its first one holds the names.
+
+    Raises:
+        ConfigurationError: If XlsxWriter is not installed.
+    """
+    try:
+        from xlsxwriter import Workbook  # noqa: PLC0415  wanted for workbooks alone
+    except ImportError as error:
+        raise ConfigurationError(
+            "A workbook is written by XlsxWriter, which is not installed: pip install 'paypro-async[xlsx]'. Nothing "
+            "was written; a name that ends with .csv needs no more."
+        ) from error
+    with Workbook(str(path), {**_TEXT_ALONE, "tmpdir": str(path.absolute().parent)}) as book:
+        yield _rows(book, layout)
+
+
+def _rows(book: Any, layout: Layout) -> Add:
+    text = book.add_format({"num_format": "@"})
+    bold = book.add_format({"num_format": "@", "bold": True})
+    sheet = book.add_worksheet("payouts")
+    for at, name in enumerate(layout.names):
+        sheet.set_column(at, at, min(max(len(name) + 2, _NARROWEST), _WIDEST), text)
+    sheet.freeze_panes(1, 0)
+    number = 0
+
+    def write(cells: Sequence[str], form: Any) -> None:
+        nonlocal number
+        if number > MOST_ROWS:
+            raise ConfigurationError(
+                f"A sheet holds {MOST_ROWS:,} rows at most. Name a result file that ends with .csv."
+            )
+        for at, cell in enumerate(cells):
+            # What is longer, no cell can hold.
+            sheet.write_string(number, at, unchanged(cell)[:_LONGEST_CELL], form)
+        number += 1
+
+    write(layout.names, bold)
+    return lambda cells: write(cells, text)
