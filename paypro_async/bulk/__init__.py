@@ -6,9 +6,9 @@ from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Ev
 from paypro_async.bulk.file_plan import Plan, RowAmount
 from paypro_async.bulk.funds import Funds
 from paypro_async.bulk.limits import PaymentLimits
+from paypro_async.bulk.payout_file import PayoutFile, Row
 from paypro_async.bulk.plan_file import PlanFile, PlannedRow
 from paypro_async.bulk.problems import BalanceTooLowError, FileProblem, PayoutFileError
-from paypro_async.bulk.readers.csv import PayoutFile, Row
 from paypro_async.bulk.results import FileReport, RowOutcome
 from paypro_async.bulk.steps import check, pay, plan, read
 

@@ -17,8 +17,8 @@ from paypro_async.batch.batch import Batch
 from paypro_async.bulk.evidence import Before, Repeat
 from paypro_async.bulk.file_plan import Plan, Planned, make_plan, planned
 from paypro_async.bulk.funds import Funds
+from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
-from paypro_async.bulk.readers.csv import PayoutFile
 from paypro_async.bulk.repeats import PAID_WITHIN, LookBack
 from paypro_async.bulk.results import FileReport, RowOutcome, row_outcomes
 from paypro_async.bulk.writers.result_file import ResultFile, write_results

@@ -12,6 +12,7 @@ from paypro_async._core.field_checks import TEXT, TRADE_NO, Check, certain_amoun
 from paypro_async._core.money import amount_text, decimals
 from paypro_async._core.payment_key import PAYMENT_BYTES, beneficiary, folded_field
 from paypro_async._core.regions import RegionSpec
+from paypro_async.bulk.cells.invisible import has_invisible
 from paypro_async.bulk.columns import Columns
 
 __all__ = ["Certain", "Columnwise", "content_line"]
@@ -78,6 +79,9 @@ class Columnwise:
         columns = list(zip(*records, strict=True))
         filled = {name: columns[at] for name, at in self._positions.items() if any(columns[at])}
         if not self._wanted <= filled.keys() or not all(self._tests[name](column) for name, column in filled.items()):
+            return None
+        # Some characters that nobody sees are letters to Python.
+        if any(has_invisible("".join(column)) for column in filled.values()):
             return None
         return self._found(filled)
 

@@ -13,10 +13,12 @@ from paypro_async._core.codec import json_bytes
 from paypro_async._core.intent import Intent
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.trade_no import derived_trade_no
+from paypro_async.bulk.cells.amounts import amount_message
 from paypro_async.bulk.columnwise import Certain, Columnwise, content_line
 from paypro_async.bulk.duplicates import Again, Seen
-from paypro_async.bulk.problems import FileProblem
-from paypro_async.bulk.readers.csv import PayoutFile, Row, Stretch
+from paypro_async.bulk.payout_file import PayoutFile, Row
+from paypro_async.bulk.problems import FileProblem, Problems
+from paypro_async.bulk.readers.base import Stretch
 from paypro_async.errors import InvalidPayoutError, Problem
 from paypro_async.ledger.base import PAGE
 
@@ -113,7 +115,7 @@ def make_plan(file: PayoutFile, prepare_row: Prepare, *, run: str | None = None)
         currency=file.spec.currency,
         digest=digest if run is None else hashlib.sha256(json_bytes([digest.hex(), run]) + b"\n").digest(),
         given=survey.seen,
-        problems=tuple(survey.problems),
+        problems=survey.problems.sorted(),
         with_decimals=survey.with_decimals,
         identical=tuple(again.line for again in survey.seen.payments_again()),
         alike=tuple(again.line for again, same in alike if not same),
@@ -136,14 +138,14 @@ class _Survey:
     rows: int = 0
     total: Decimal = Decimal(0)
     with_decimals: int = 0
-    problems: list[FileProblem] = field(factory=list)
+    problems: Problems = field(factory=Problems)
     content: "hashlib._Hash" = field(factory=hashlib.sha256)
     one_was_right: bool = False
     largest: list[RowAmount] = field(factory=list)
 
     def add(self, stretch: Stretch) -> None:
         # As soon as one row is right, so are the client's values for all payouts.
-        found = self.columnwise.certain(stretch.records) if self.one_was_right and not stretch.problem else None
+        found = self.columnwise.certain(stretch.records) if self.one_was_right and not stretch.problems else None
         if found is not None:
             self._add_certain(stretch, found)
         else:
@@ -151,10 +153,10 @@ class _Survey:
             self.rows += len(stretch.lines)
 
     def end(self) -> None:
+        self.problems.add(*self.file.problems())
         if not self.rows:
-            self.problems.append(FileProblem(line=1, code="NO_PAYOUTS", message="has a header only: no payouts in it"))
-        self.problems += map(_twice, self.seen.numbers_again())
-        self.problems.sort(key=lambda problem: problem.line)
+            self.problems.add(FileProblem(line=1, code="NO_PAYOUTS", message="has a header only: no payouts in it"))
+        self.problems.add(*map(_twice, self.seen.numbers_again()))
 
     def _add_certain(self, stretch: Stretch, found: Certain) -> None:
         self.rows += len(stretch.lines)
@@ -168,14 +170,17 @@ class _Survey:
     def _add(self, row: Row) -> tuple[int, int, str | None, bytes | None]:
         """Check a row by itself; what it is known by."""
         self.content.update(content_line(sorted(row.values.items())))
-        if row.problem is not None:
-            self.problems.append(row.problem)
+        self.problems.add(*row.problems)
+        if any(problem.field is None for problem in row.problems):
             return row.number, row.line, None, None
         given = row.values.get("trade_no")
         try:
             intent = self.prepare_row(row.values, given or f"row-{row.number}")
         except InvalidPayoutError as error:
-            self.problems += [_placed(row, problem) for problem in error.problems]
+            known = {problem.field for problem in row.problems}
+            self.problems.add(*(self._placed(row, one) for one in error.problems if one.field not in known))
+            return row.number, row.line, given, None
+        if row.problems:
             return row.number, row.line, given, None
         self.one_was_right = True
         self.total += intent.amount
@@ -183,6 +188,13 @@ class _Survey:
         self.with_decimals += bool(intent.warnings)
         key = payment_key(intent.region, intent.content)
         return row.number, row.line, given, bytes.fromhex(key) if key else None
+
+    def _placed(self, row: Row, problem: Problem) -> FileProblem:
+        code, message = problem.code, problem.message
+        if code == "AMOUNT_FORMAT":
+            message = amount_message(row.values.get("amount", "")) or message
+        cell = self.file.cell(row.line, problem.field)
+        return FileProblem(line=row.line, row=row.number, field=problem.field, cell=cell, code=code, message=message)
 
     def _keep_largest(self, amounts: Sequence[Decimal], numbers: Iterable[int], lines: Iterable[int]) -> None:
         # Nearly all stretches have none that is among them.
@@ -207,10 +219,6 @@ def _twin(again: Again) -> FileProblem:
         "zeros or number format; take one of them out"
     )
     return FileProblem(line=again.line, row=again.row, field="trade_no", code="TRADE_NO_TWIN", message=message)
-
-
-def _placed(row: Row, problem: Problem) -> FileProblem:
-    return FileProblem(line=row.line, row=row.number, field=problem.field, code=problem.code, message=problem.message)
 
 
 def pages(items: Iterator[T]) -> Iterator[list[T]]:

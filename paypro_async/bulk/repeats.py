@@ -23,7 +23,7 @@ from paypro_async._core.tally import Tally
 from paypro_async._core.trade_no import folded, lookalikes
 from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, NotFailed, Repeat
 from paypro_async.bulk.file_plan import Plan, Planned, pages
-from paypro_async.bulk.readers.csv import Row
+from paypro_async.bulk.payout_file import Row
 from paypro_async.ledger import BatchRecord, Ledger, Payment
 from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
 

@@ -11,7 +11,7 @@ from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import Entry
 from paypro_async._core.tally import Tally
 from paypro_async.bulk.file_plan import Planned, pages
-from paypro_async.bulk.readers.csv import Row
+from paypro_async.bulk.payout_file import Row
 from paypro_async.ledger import Ledger
 from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
 

@@ -21,9 +21,9 @@ from paypro_async.bulk.evidence import Before
 from paypro_async.bulk.file_plan import Plan
 from paypro_async.bulk.funds import Funds
 from paypro_async.bulk.limits import PaymentLimits
+from paypro_async.bulk.payout_file import PayoutFile, Row
 from paypro_async.bulk.plan_file import PlanFile, PlannedRow
 from paypro_async.bulk.problems import PayoutFileError
-from paypro_async.bulk.readers.csv import PayoutFile, Row
 from paypro_async.bulk.results import FileReport
 from paypro_async.client import PayProClient
 from paypro_async.errors import ConfigurationError

@@ -13,7 +13,7 @@ from paypro_async._core.regions import Field
 from paypro_async.bulk.columnwise import Columnwise
 from paypro_async.bulk.duplicates import Again, Seen
 from paypro_async.bulk.file_plan import Plan, make_plan
-from paypro_async.bulk.readers.csv import PayoutFile
+from paypro_async.bulk.payout_file import PayoutFile
 from tests.support.payout_files import HEADER, INDIA, SHARED, csv_text, intake, open_file, row
 
 WITH_A_PATTERN = [one for one in INDIA.fields if one.check.certain]
@@ -68,7 +68,7 @@ def planned(
 ) -> list[object]:
     with monkeypatch.context() as patched, open_file(text, defaults=defaults) as file:
         patched.setattr("paypro_async.bulk.file_plan.Columnwise", kind)
-        patched.setattr("paypro_async.bulk.readers.csv._STRETCH", 4)
+        patched.setattr("paypro_async.bulk.readers.csv.STRETCH", 4)
         found: Plan = make_plan(file, intake(defaults).intent_of)
         problems = sorted(found.problems, key=lambda one: (one.line, one.field or "", one.code))
         twice = [found.identical, found.alike, found.twins]

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paypro_async.bulk.formulas import defused, defused_number, original, original_number, unchanged
-from paypro_async.bulk.readers.csv import PayoutFile
+from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.results import row_outcomes
 from paypro_async.bulk.writers.result_file import write_results
 from paypro_async.ledger import MemoryLedger

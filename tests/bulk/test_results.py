@@ -7,7 +7,7 @@ import pytest
 from paypro_async import ConfigurationError
 from paypro_async._core.lifecycle import State
 from paypro_async.bulk import Disbursement
-from paypro_async.bulk.readers.csv import PayoutFile
+from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.results import FileReport, row_outcomes
 from paypro_async.bulk.writers.result_file import write_results
 from paypro_async.ledger import MemoryLedger

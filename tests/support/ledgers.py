@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from attrs import evolve
 
 from paypro_async._core.lifecycle import Cause, Change, State
-from paypro_async.bulk.readers.csv import PayoutFile
+from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.ledger import MemoryLedger
 from tests.support.payout_files import MERCHANT_NO, rows_of
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from paypro_async._core.regions import region_named
 from paypro_async.bulk.file_plan import Plan, Planned, make_plan, planned
-from paypro_async.bulk.readers.csv import PayoutFile
+from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.engine.intake import Intake
 from paypro_async.runtime import SystemRuntime
 from tests.support.valid import PAYEE, SHARED

@@ -1,6 +1,7 @@
 """A copy of the input, taken before it is looked at, so that what is paid is what was checked."""
 
 import codecs
+import errno
 import io
 import os
 import tempfile
@@ -8,11 +9,13 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
+from paypro_async.bulk.readers.kinds import encoding_hint, is_zip, refuse_foreign, utf16_hint
 from paypro_async.bulk.readers.stability import FileState, is_being_written
 
 __all__ = ["Snapshot"]
 
 _CHUNK = 64 * 1024
+_BEGINNING = 4096
 _IN_MEMORY = 8 * 1024 * 1024
 _LONGEST_LINE = 1024 * 1024
 _MEND = 'save it again as "CSV UTF-8"'
@@ -26,12 +29,26 @@ class _Shared(Protocol):
 class _View(io.RawIOBase):
     """One reader of a shared file, at its own position. Closing it leaves the file open."""
 
-    def __init__(self, file: _Shared) -> None:
+    def __init__(self, file: _Shared, *, size: int = 0) -> None:
         self._file = file
         self._position = 0
+        self._size = size
 
     def readable(self) -> bool:
         return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
 
     def readinto(self, buffer: "bytearray | memoryview") -> int:  # type: ignore[override]  # typeshed: any writable buffer
         self._file.seek(self._position)
@@ -48,18 +65,22 @@ class Snapshot:
         source: Open for reading bytes; read to its end.
 
     Raises:
-        PayoutFileError: If it is not text in UTF-8, or if it was written while it was copied.
+        PayoutFileError: If it is neither text in UTF-8 nor a zip archive, or if it was written while it was copied.
 
     Attributes:
         state: The file's state when it was copied; None for what is no file on the disk.
         cut_in_line: The last line, if it may be cut off: it has no line end, and no quote that ends its last cell.
         being_written: Whether another program had the file open for writing when it was copied.
+        is_zip: Whether it is an archive, as workbooks are, and no text.
+        size: In bytes.
     """
 
     def __init__(self, source: BinaryIO) -> None:
         self.state: FileState | None = FileState.of(source)
         self.cut_in_line: int | None = None
         self.being_written: bool = False
+        self.is_zip: bool = False
+        self.size: int = 0
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  close() closes it
         try:
             self._copy(source)
@@ -78,10 +99,16 @@ class Snapshot:
 
     @property
     def line_end(self) -> str:
-        """What stands behind its first line."""
+        """What stands behind its first line; ``CR LF`` if it is no text, or nothing does."""
+        if self.is_zip:
+            return "\r\n"
         with self.text() as text:
             line = text.readline(_LONGEST_LINE)
         return line[len(line.rstrip("\r\n")) :] or "\r\n"
+
+    def data(self) -> io.BufferedReader:
+        """The bytes from their beginning."""
+        return io.BufferedReader(_View(self._file, size=self.size), _CHUNK)
 
     def has_grown(self, path: Path) -> bool:
         """Whether the file, which stood at *path*, holds more by now behind the same beginning.
@@ -102,17 +129,25 @@ class Snapshot:
         self._file.close()
 
     def _copy(self, source: BinaryIO) -> None:
-        check = _Check()
-        while chunk := source.read(_CHUNK):
-            check.feed(chunk)
+        # A pipe may give less at first than what tells the kind.
+        first = _at_least(source, _BEGINNING)
+        self.is_zip = is_zip(first)
+        check = None if self.is_zip else _Check()
+        chunk = first
+        while chunk:
+            if check is not None:
+                check.feed(chunk)
             self._file.write(chunk)
+            self.size += len(chunk)
+            chunk = source.read(_CHUNK) if self.size >= _BEGINNING else b""
         # In this order: a writer that has ended by now has left its trace in the state.
         self.being_written = is_being_written(source)
         if FileState.of(source) != self.state or self._is_replaced(source):
             message = "was written while it was read; wait until it is whole, and run this again"
             raise PayoutFileError([FileProblem(line=1, code="FILE_CHANGED", message=message)])
-        check.end()
-        self.cut_in_line = check.cut_in_line
+        if check is not None:
+            check.end()
+            self.cut_in_line = check.cut_in_line
 
     def _is_replaced(self, source: BinaryIO) -> bool:
         """Whether another file stands under its name by now; one that was moved or removed has no other name."""
@@ -138,16 +173,20 @@ class _Check:
 
     def feed(self, chunk: bytes) -> None:
         if self._read == 0:
-            _refuse_workbooks(chunk)
+            refuse_foreign(chunk)
         if (nul := chunk.find(b"\0")) >= 0:
-            raise self._wrong(chunk, nul, "ENCODING", f"holds a NUL byte, so it is not plain text; {_MEND}")
+            hint = utf16_hint(chunk)
+            raise self._wrong(chunk, nul, "ENCODING", f"holds a NUL byte, so it is not plain text; {_MEND}{hint}")
         self._decode(chunk, final=False)
         # A lone carriage return ends a line too, in old files of some spreadsheets.
         self._line += chunk.count(b"\n")
         last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
         self._line_length = len(chunk) - last - 1 if last >= 0 else self._line_length + len(chunk)
         if self._line_length > _LONGEST_LINE:
-            raise self._wrong(b"", 0, "NOT_CSV", "has a line of more than a million characters, so this is no CSV file")
+            long = (
+                "has a line of more than a million characters, so this is no file of payouts; look at it in an editor"
+            )
+            raise self._wrong(b"", 0, "NOT_CSV", long)
         self._read += len(chunk)
         self._last = chunk[-1:]
 
@@ -162,7 +201,8 @@ class _Check:
             self._decoder.decode(chunk, final)
         except UnicodeDecodeError as error:
             at = max(0, error.start - held)
-            raise self._wrong(chunk, at, "ENCODING", f"is not text in UTF-8; {_MEND}") from None
+            hint = encoding_hint(error.object[error.start])
+            raise self._wrong(chunk, at, "ENCODING", f"is not text in UTF-8; {_MEND}{hint}") from None
 
     def _wrong(self, chunk: bytes, at: int, code: str, message: str) -> PayoutFileError:
         line = self._line + chunk.count(b"\n", 0, at)
@@ -171,11 +211,8 @@ class _Check:
         )
 
 
-def _refuse_workbooks(beginning: bytes) -> None:
-    if beginning.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        kind = "is a workbook (xlsx, xls or ods) or an archive, not a CSV file"
-    elif beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
-        kind = "is text in UTF-16, not in UTF-8"
-    else:
-        return
-    raise PayoutFileError([FileProblem(line=1, code="NOT_CSV", message=f"{kind}; {_MEND}")])
+def _at_least(source: BinaryIO, size: int) -> bytes:
+    found = b""
+    while len(found) < size and (chunk := source.read(_CHUNK)):
+        found += chunk
+    return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from paypro_async.bulk.columns import RESULT_COLUMNS
-from paypro_async.bulk.readers.csv import PayoutFile
+from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.results import RowOutcome
 from paypro_async.bulk.whole_file import put_whole
 from paypro_async.bulk.writers.columns import COUNTED, added_cells

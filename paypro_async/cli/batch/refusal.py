@@ -7,6 +7,7 @@ from attrs import asdict
 
 from paypro_async._core.items import ItemStatus
 from paypro_async.bulk import Alike, Before, FileProblem, Repeat
+from paypro_async.bulk.problems import counted, grouped
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.output import note, print_json
 
@@ -24,22 +25,23 @@ def refuse(
     problems: Sequence[FileProblem],
     *,
     as_json: bool,
-    limit: int | None = None,
+    limit: int = _SHOWN,
     repeats: Sequence[Repeat] = (),
 ) -> Exit:
-    """List what is wrong with the file, at most *limit* of it for people; the *repeats* among it with their details."""
+    """List what is wrong with the file, at most *limit* of each kind for people; the *repeats* with their details."""
     by_row = {one.row: one for one in repeats}
-    for problem in problems[:limit]:
-        repeat = by_row.get(problem.row or 0) if problem.code == "PAID_BEFORE" else None
-        note(f"{name}:{problem.line}: {problem}{_remark(repeat)}")
-    shown = len(problems[:limit])
-    if shown < len(problems):
-        note(f"… and {len(problems) - shown:,} more.")
+    for group in grouped(problems, listed=limit):
+        for problem in group.shown:
+            repeat = by_row.get(problem.row or 0) if problem.code == "PAID_BEFORE" else None
+            note(f"{name}:{problem.line}: {problem}{_remark(repeat)}")
+        if group.rest:
+            note(f"… {group.rest}.")
+    count = len(problems) + sum(problem.more for problem in problems)
     rows = len({problem.row for problem in problems if problem.row is not None})
-    within = f" in {counted(rows, 'row')}" if rows else ""
-    note(f"{counted(len(problems), 'problem')}{within}. Nothing was sent.")
+    within = f" in {counted(rows, 'row')}" if rows and count == len(problems) else ""
+    note(f"{counted(count, 'problem')}{within}. Nothing was sent.")
     if as_json:
-        found: dict[str, Any] = {"valid": False, "problems": [asdict(problem) for problem in problems]}
+        found: dict[str, Any] = {"valid": False, "problems": [_problem_as_data(problem) for problem in problems]}
         if repeats:
             found["paid_before"] = as_data(repeats)
         print_json(found)
@@ -51,7 +53,7 @@ def refuse_before(name: str, before: Before, *, pay_again: bool, skip_paid: bool
     found = before.problems(pay_again=pay_again, skip_paid=skip_paid)
     if not found:
         return None
-    code = refuse(name, found, as_json=as_json, limit=_SHOWN, repeats=before.repeats)
+    code = refuse(name, found, as_json=as_json, repeats=before.repeats)
     if any(problem.code == "PAID_BEFORE" for problem in found):
         note(_ADVICE)
     elif any(problem.code == "TRADE_NO_TWIN" for problem in found):
@@ -98,6 +100,6 @@ def _remark(repeat: Repeat | None) -> str:
     return f"; its remark: {repeat.remark_shown!r}" if repeat and repeat.remark else ""
 
 
-def counted(number: int, what: str) -> str:
-    """``1 row``, ``2 rows``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _problem_as_data(problem: FileProblem) -> dict[str, Any]:
+    # Only a workbook has cells, and only a file with thousands of problems more of them than are listed.
+    return {name: value for name, value in asdict(problem).items() if value or name not in {"cell", "more"}}

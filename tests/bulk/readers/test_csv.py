@@ -154,7 +154,7 @@ def test_everything_wrong_with_a_header_is_said_at_once() -> None:
 
 def test_a_remark_column_with_a_slip_of_the_hand_is_not_lost_in_silence() -> None:
     """An optional field would be missed by nobody until the money has gone out without it."""
-    found = problems_of(csv_text(row() + ",salary", header=f"{HEADER},remarks"))
+    found = problems_of(csv_text(row() + ",salary", header=f"{HEADER},remrak"))
 
     assert codes(found) == [(1, "remark", "COLUMN_UNCLEAR")]
 

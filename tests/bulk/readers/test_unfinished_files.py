@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.problems import PayoutFileError
-from paypro_async.bulk.readers.csv import PayoutFile
 from tests.support.payout_files import HEADER, INDIA, SHARED, csv_text, open_file, plan_of, row, rows_of
 
 # The amount comes last, where a cut is worst: 1500 becomes 150.

@@ -11,7 +11,7 @@ from python_calamine import CalamineWorkbook
 
 from paypro_async._core.lifecycle import State
 from paypro_async.bulk.columns import RESULT_COLUMNS
-from paypro_async.bulk.readers.csv import PayoutFile
+from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.results import row_outcomes
 from paypro_async.bulk.writers.result_file import write_results
 from paypro_async.ledger import MemoryLedger

@@ -1,0 +1,41 @@
+"""Where the header stands: below a title, notes or blank lines, as people lay out their sheets."""
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from paypro_async.bulk.columns import is_no_header, listed
+from paypro_async.bulk.problems import FileProblem, PayoutFileError
+from paypro_async.bulk.readers.base import Header, Score
+
+__all__ = ["LOOKED_AT", "best_header", "refuse_empty", "refuse_headless"]
+
+LOOKED_AT = 20
+"""Rows that are not empty, in which the header is looked for."""
+
+
+def best_header(rows: Sequence[tuple[int, Sequence[str]]], score: Score) -> tuple[int, int]:
+    """The row that names most fields, the first of them if there are several: its place in *rows*, and how many."""
+    scores = [score(cells) for _, cells in rows]
+    best = max(scores, default=0)
+    return (scores.index(best) if scores else 0), best
+
+
+def refuse_headless(first: Header, best: int) -> None:
+    """Refuse a file in whose first rows no header was found.
+
+    Raises:
+        PayoutFileError: If *best*, the most fields that a row names, are too few.
+    """
+    if not is_no_header(best) or best:
+        return
+    message = (
+        "no row with the names of the columns was found at the top: add one above the first payout, such as amount, "
+        'name, mobile, email, bank_number, bank_code (`paypro template` writes one), or say --map "COLUMN=FIELD" '
+        f"for columns that are called otherwise ({listed(first.names, 'cells of the first row')})"
+    )
+    raise PayoutFileError([FileProblem(line=first.line, code="NO_HEADER", message=message)])
+
+
+def refuse_empty() -> NoReturn:
+    """Refuse a file without a row."""
+    raise PayoutFileError([FileProblem(line=1, code="EMPTY_FILE", message="is empty: no payouts in it")])

@@ -1,0 +1,120 @@
+"""What is wrong with a row before its fields are looked at: cells that are missing, lines that are no payouts."""
+
+from collections.abc import Mapping, Sequence
+
+from paypro_async._core.trade_no import retry_trade_no
+from paypro_async.bulk.cells.invisible import find_invisible
+from paypro_async.bulk.column_names import key
+from paypro_async.bulk.columns import Columns
+from paypro_async.bulk.problems import FileProblem
+
+__all__ = ["RowChecks"]
+
+_BLANKS = " \t\r\n\v\f"
+_PROSE = frozenset({"name", "remark"})
+_TOTALS = frozenset(
+    {
+        "total",
+        "totals",
+        "totalamount",
+        "grandtotal",
+        "subtotal",
+        "nettotal",
+        "sum",
+        "sumtotal",
+        "totalpayout",
+        "totalpayouts",
+        "totalinr",
+        "totalrs",
+        "कुल",
+        "योग",
+    }
+)
+
+
+class RowChecks:
+    """The rows of one file.
+
+    Args:
+        columns: Its header, understood.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+
+    def look(self, cells: Sequence[str]) -> tuple[dict[str, str], list[FileProblem]]:
+        """The values of a row, and what is wrong with it; the line is not known here."""
+        columns, width = self._columns, len(self._columns.names)
+        if len(cells) != width:
+            if _is_totals(cells):
+                return {}, [_TOTALS_ROW]
+            message = (
+                f"has {len(cells)} cells and the header has {width}; a separator is missing, or a quote around one"
+            )
+            return {}, [_problem("CELL_COUNT", message)]
+        values = {name: text for name, at in columns.fields.items() if (text := cells[at].strip(_BLANKS))}
+        numbered = cells[columns.numbered].strip(_BLANKS) if columns.numbered is not None else ""
+        if numbered and values.setdefault("trade_no", numbered) != numbered:
+            return {}, [_TRADE_NO_TWICE]
+        if "trade_no" not in values and any(cells[at].strip(_BLANKS) for at in columns.results):
+            return {}, [_TRADE_NO_LOST]
+        retried = self.retried(cells) if values else None
+        if retried and values.setdefault("trade_no", due := retry_trade_no(retried)) != due:
+            return {}, [_problem("RETRY_NUMBER", _RETRY_NUMBER.format(due))]
+        if "bank_number" not in values and (wrong := self._no_payout(cells, values)):
+            return {}, [wrong]
+        text = "".join(values.values())
+        return values, ([] if text.isascii() and text.isprintable() else _unseen(values))
+
+    def retried(self, cells: Sequence[str]) -> str | None:
+        """The number of the failed payout that a row makes good, or None."""
+        at = self._columns.retried
+        return None if at is None else cells[at].strip(_BLANKS) or None
+
+    def _no_payout(self, cells: Sequence[str], values: Mapping[str, str]) -> FileProblem | None:
+        """A line below the payouts that is none, and gets one message for all that it lacks."""
+        if _is_totals(cells) or values.keys() == {"amount"}:
+            return _TOTALS_ROW
+        if not values.keys() & {"amount", "bank_code"}:
+            return _NOTE_ROW
+        return None
+
+
+def _is_totals(cells: Sequence[str]) -> bool:
+    return any(key(cell) in _TOTALS for cell in cells if cell and len(cell) < 40)
+
+
+def _unseen(values: Mapping[str, str]) -> list[FileProblem]:
+    problems = []
+    for name, text in values.items():
+        if found := find_invisible(text, prose=name in _PROSE):
+            message = (
+                f"holds a character that is not seen ({found.name}) at position {found.position} of its text; type the "
+                "value anew"
+            )
+            problems.append(FileProblem(line=0, field=name, code="INVISIBLE_CHARACTER", message=message))
+    return problems
+
+
+def _problem(code: str, message: str) -> FileProblem:
+    return FileProblem(line=0, code=code, message=message)
+
+
+_RETRY_NUMBER = (
+    "makes good the failed payout in retry_of, so its trade_no must be {}; put that back, or empty retry_of if it is "
+    "another payment"
+)
+_TRADE_NO_LOST = _problem(
+    "TRADE_NO_LOST",
+    "is a row of a result file that has lost its trade number; put it back, or it would be paid anew",
+)
+_TRADE_NO_TWICE = _problem(
+    "TRADE_NO_TWICE",
+    "has two different trade numbers, in trade_no and in paypro_trade_no; keep one of them",
+)
+_TOTALS_ROW = _problem(
+    "TOTALS_ROW", "looks like a line of totals, not like a payout: it has no account; take it out of the file"
+)
+_NOTE_ROW = _problem(
+    "NOTE_ROW", "looks like a note, not like a payout: it has no amount and no account; take it out of the file"
+)
