@@ -14,8 +14,8 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.trade_no import derived_trade_no
 from paypro_async.bulk.cells.amounts import amount_message
-from paypro_async.bulk.columnwise import Certain, Columnwise, content_line
-from paypro_async.bulk.duplicates import Again, Seen
+from paypro_async.bulk.checks.columnwise import Certain, Columnwise, content_line
+from paypro_async.bulk.checks.duplicates import Again, Seen
 from paypro_async.bulk.payout_file import PayoutFile, Row
 from paypro_async.bulk.problems import FileProblem, Problems
 from paypro_async.bulk.readers.base import Stretch

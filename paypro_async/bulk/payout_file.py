@@ -9,7 +9,7 @@ from typing import BinaryIO, Self
 from attrs import evolve, field, frozen
 
 from paypro_async._core.regions import RegionSpec
-from paypro_async.bulk.columns import Columns, HeaderReader
+from paypro_async.bulk.header.columns import Columns, HeaderReader
 from paypro_async.bulk.problems import FileProblem
 from paypro_async.bulk.readers.base import Kind, Reader, Stretch
 from paypro_async.bulk.readers.opening import open_reader

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
-from paypro_async.bulk.columns import is_no_header, listed
+from paypro_async.bulk.header.columns import is_no_header, listed
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.base import Header, Score
 

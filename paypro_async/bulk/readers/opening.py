@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from paypro_async.bulk.columns import HeaderReader
+from paypro_async.bulk.header.columns import HeaderReader
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.base import Reader
 from paypro_async.bulk.readers.csv import CsvReader

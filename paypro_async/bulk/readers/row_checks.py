@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from paypro_async._core.trade_no import retry_trade_no
 from paypro_async.bulk.cells.invisible import find_invisible
-from paypro_async.bulk.column_names import key
-from paypro_async.bulk.columns import Columns
+from paypro_async.bulk.header.column_names import key
+from paypro_async.bulk.header.columns import Columns
 from paypro_async.bulk.problems import FileProblem
 
 __all__ = ["RowChecks"]

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.regions import region_named
-from paypro_async.bulk.columns import RESULT_COLUMNS
+from paypro_async.bulk.header.columns import RESULT_COLUMNS
 from paypro_async.bulk.results import RowOutcome
 
 __all__ = ["COUNTED", "added_cells", "local_time"]
@@ -18,7 +18,7 @@ _LEFT_OUT = "Nothing, if that is this payment. If it is not, run the same comman
 
 
 def added_cells(outcome: RowOutcome) -> list[str]:
-    """The cells under :data:`~paypro_async.bulk.columns.RESULT_COLUMNS`."""
+    """The cells under :data:`~paypro_async.bulk.header.columns.RESULT_COLUMNS`."""
     status, entry = outcome.status, outcome.entry
     cells = [outcome.trade_no, status, status.meaning, _what_to_do(outcome)]
     if entry is None:

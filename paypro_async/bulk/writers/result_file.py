@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from paypro_async.bulk.columns import RESULT_COLUMNS
+from paypro_async.bulk.header.columns import RESULT_COLUMNS
 from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.results import RowOutcome
 from paypro_async.bulk.whole_file import put_whole

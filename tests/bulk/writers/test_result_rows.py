@@ -10,7 +10,7 @@ import pytest
 from python_calamine import CalamineWorkbook
 
 from paypro_async._core.lifecycle import State
-from paypro_async.bulk.columns import RESULT_COLUMNS
+from paypro_async.bulk.header.columns import RESULT_COLUMNS
 from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.results import row_outcomes
 from paypro_async.bulk.writers.result_file import write_results

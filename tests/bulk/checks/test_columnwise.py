@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from paypro_async._core.field_checks import TEXT, TRADE_NO, amount_problem, certain_amount
 from paypro_async._core.regions import Field
-from paypro_async.bulk.columnwise import Columnwise
-from paypro_async.bulk.duplicates import Again, Seen
+from paypro_async.bulk.checks.columnwise import Columnwise
+from paypro_async.bulk.checks.duplicates import Again, Seen
 from paypro_async.bulk.file_plan import Plan, make_plan
 from paypro_async.bulk.payout_file import PayoutFile
 from tests.support.payout_files import HEADER, INDIA, SHARED, csv_text, intake, open_file, row

@@ -13,7 +13,7 @@ from paypro_async._core.money import amount_text, decimals
 from paypro_async._core.payment_key import PAYMENT_BYTES, beneficiary, folded_field
 from paypro_async._core.regions import RegionSpec
 from paypro_async.bulk.cells.invisible import has_invisible
-from paypro_async.bulk.columns import Columns
+from paypro_async.bulk.header.columns import Columns
 
 __all__ = ["Certain", "Columnwise", "content_line"]
 
