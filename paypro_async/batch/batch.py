@@ -335,6 +335,8 @@ class Batch:
             waiting=self._scheduler.waiting + (len(self._final) if self._final is not None else 0),
             counts=MappingProxyType(dict(self._tally.counts)),
             elapsed=self._session.runtime.steady() - self._began,
+            total=None if self._count is None else self._count - self._tally.repeated,
+            amounts=MappingProxyType(dict(self._tally.tally.amounts)),
         )
         try:
             self._options.on_progress(progress)

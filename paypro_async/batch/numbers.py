@@ -43,19 +43,34 @@ class Numbers:
     def __init__(self, *, batch_id: str) -> None:
         self._batch_id = batch_id
         self._told: set[bool] = set()  # by whether the numbers were equal
+        self._lost = False
         self._database: sqlite3.Connection | None = None
 
     def once(self, item: BatchItem) -> BatchItem:
         """Mark an item whose payout was counted before; those of which none is made have no say in that."""
         if item.trade_no is None or item.status in _NO_PAYOUT:
             return item
-        before = self.add(item.trade_no, item.position)
-        if before is None:
+        if (before := self._before(item.trade_no, item.position)) is None:
             return item
         if before.exact not in self._told:
             self._told.add(before.exact)
             self._tell(before, item)
         return evolve(item, repeats=before.position) if before.exact else item
+
+    def _before(self, trade_no: str, position: int) -> SameNumber | None:
+        if self._lost:
+            return None
+        try:
+            return self.add(trade_no, position)
+        except Exception as error:  # noqa: BLE001  a full disk, above all, must not keep a payout from its end
+            self._lost = True
+            self.close()
+            logger.warning(
+                "Batch %s cannot tell any more whether its source gives a trade_no twice (%s: %s). Each is still paid "
+                "once; one that comes again may be counted again. Make room where temporary files go.",
+                *(self._batch_id, type(error).__name__, error),
+            )
+            return None
 
     def _tell(self, before: SameNumber, item: BatchItem) -> None:
         if before.exact:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from attrs import define, field, frozen
 
 from paypro_async._core.items import BatchItem, ItemStatus
+from paypro_async._core.money import total
 from paypro_async._core.plain_data import PlainData
 from paypro_async._core.tally import Tally
 from paypro_async.report.base import Report
@@ -30,13 +31,40 @@ class BatchProgress(PlainData):
         waiting: Items that wait for their next step, or for their end, and hold none.
         counts: Ended items by status.
         elapsed: Seconds since the start.
+        total: Items of the source, each trade_no once as far as that is known; None if the source has no length.
+        amounts: Sums of what has ended, by status, in major units; an item that is not valid counts as zero.
     """
 
+    also_told: ClassVar[tuple[str, ...]] = ("amount", "unknown", "rate", "remaining")
     done: int
     in_flight: int
     waiting: int
     counts: Mapping[ItemStatus, int]
     elapsed: float
+    total: int | None = None
+    amounts: Mapping[ItemStatus, Decimal] = field(factory=dict)
+
+    @property
+    def amount(self) -> Decimal:
+        """The sum of what has ended, whatever became of it."""
+        return total(self.amounts.values())
+
+    @property
+    def unknown(self) -> int:
+        """Ended items whose money may have moved (``ItemStatus.uncertain``)."""
+        return sum(count for status, count in self.counts.items() if status.uncertain)
+
+    @property
+    def rate(self) -> float:
+        """Items that ended in a second, on average."""
+        return self.done / self.elapsed if self.elapsed > 0 else 0.0
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds until the end at this rate; None while that is not known."""
+        if self.total is None or not self.rate:
+            return None
+        return max(0, self.total - self.done) / self.rate
 
 
 @frozen(kw_only=True)

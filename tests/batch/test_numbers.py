@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from paypro_async import ItemStatus
 from paypro_async.batch.numbers import Numbers, SameNumber
-from tests.support.merchant import bookings, client_of, fields, payout, scripted_client, virtual_sandbox
+from tests.support.merchant import (
+    aiohttp_client_of,
+    bookings,
+    client_of,
+    fields,
+    payout,
+    scripted_client,
+    virtual_sandbox,
+)
 from tests.support.scripted import LOST, PAID, PROCESSING, Scripted
 from tests.support.virtual_time import virtual_time
 
@@ -118,3 +126,24 @@ def test_numbers_are_found_again_among_many():
     numbers.close()
     assert numbers.add("a", 0) is None
     numbers.close()
+
+
+@virtual_time
+async def test_a_full_disk_keeps_no_payout_from_its_end(caplog: pytest.LogCaptureFixture, monkeypatch: Any):
+    """Numbers that find no room any more are told of once; each is still paid once, by the ledger."""
+    found = Numbers.add
+
+    def full(self: Numbers, trade_no: str, position: int) -> SameNumber | None:
+        same = found(self, trade_no, position)
+        self._database.execute("PRAGMA max_page_count = 3")
+        return same
+
+    monkeypatch.setattr(Numbers, "add", full)
+    async with virtual_sandbox(deduplicate=False) as sandbox, aiohttp_client_of(sandbox) as client:
+        numbers = [f"T{'0' * 50}{number}" for number in range(100)]
+        report = await client.batch_payout([fields(one) for one in [*numbers, numbers[0]]])
+    assert sorted(bookings(sandbox)) == sorted(numbers)
+    assert report.ok
+    told = [one.getMessage() for one in caplog.records if "cannot tell any more" in one.getMessage()]
+    assert len(told) == 1
+    assert "disk is full" in told[0]
