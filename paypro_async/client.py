@@ -17,6 +17,7 @@ from paypro_async._core.secret import HiddenFields, hidden
 from paypro_async._core.signing import Signer, check_signer
 from paypro_async._core.stopping import StopRules
 from paypro_async.batch.batch import Batch, BatchOptions
+from paypro_async.batch.frames import items_of
 from paypro_async.batch.source import Source
 from paypro_async.engine.intake import Intake
 from paypro_async.engine.lifetime import Lifetime
@@ -317,7 +318,8 @@ class PayProClient(TrackingClient):
         number that the source gives twice is paid once and counted once (see ``BatchReport.repeated``).
 
         Args:
-            payouts: ``Payout`` objects or mappings of their fields; any iterable or async iterable, of any length.
+            payouts: ``Payout`` objects or mappings of their fields; any iterable or async iterable, of any length. Or a
+                data frame of pandas, polars or pyarrow, which is checked whole before anything is sent.
             batch_id: A name for this batch in the ledger. By default a new one.
             concurrency: How many may be under way at one time. One that waits holds no slot.
             rate: Payouts a second at most (100,000 or fewer), for all processes on this ledger together; exceeded in no
@@ -332,6 +334,7 @@ class PayProClient(TrackingClient):
 
         Raises:
             ConfigurationError: If a number makes no sense.
+            InvalidFrameError: If a column of a data frame is wrong; for wrong cells, when the batch is awaited.
         """
         engine = self._paying()
         check_count("concurrency", concurrency)
@@ -347,7 +350,7 @@ class PayProClient(TrackingClient):
             wait_timeout=wait_timeout,
         )
         return Batch(
-            payouts,
+            items_of(payouts, self._intake),
             engine=engine,
             prepare=self._intake.intent,
             options=options,

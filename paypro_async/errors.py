@@ -9,6 +9,7 @@ An exception means "the SDK could not tell you"; a payout that the platform refu
     ├── ConfigurationError            the client is set up or used in a wrong way
     │   └── ClientStateError          not opened, closed, or used from another event loop or process
     ├── InvalidPayoutError            every wrong field at once; nothing was sent
+    │   └── InvalidFrameError         every wrong column and cell of a data frame
     ├── NotSentError                  nothing was accepted; the same payout may be sent again
     │   ├── ConnectionFailedError     no connection, or the send deadline passed first
     │   ├── PoolTimeoutError          every connection was busy for too long
@@ -47,6 +48,7 @@ from paypro_async._core.errors import (
     CredentialsRefusedError,
     DecisionRefusedError,
     IdempotencyConflictError,
+    InvalidFrameError,
     InvalidPayoutError,
     LedgerUnavailableError,
     NotSentError,
@@ -78,6 +80,7 @@ __all__ = [
     "CredentialsRefusedError",
     "DecisionRefusedError",
     "IdempotencyConflictError",
+    "InvalidFrameError",
     "InvalidPayoutError",
     "LedgerUnavailableError",
     "NotFinalError",

@@ -15,6 +15,7 @@ __all__ = [
     "CredentialsRefusedError",
     "DecisionRefusedError",
     "IdempotencyConflictError",
+    "InvalidFrameError",
     "InvalidPayoutError",
     "LedgerUnavailableError",
     "NotSentError",
@@ -104,6 +105,21 @@ class InvalidPayoutError(PayProError, ValueError):
         self.problems: tuple[Problem, ...] = tuple(problems)
         listed = "; ".join(f"{p.field}: {p.message} [{p.code}]" for p in self.problems)
         super().__init__(f"The payout is not valid and nothing was sent: {listed}.", trade_no=trade_no)
+
+
+class InvalidFrameError(InvalidPayoutError):
+    """A data frame has wrong columns or cells. Nothing of it was sent; mend all *problems* and call again.
+
+    Attributes:
+        problems: Every kind of problem once. Its ``field`` is the column, and its ``message`` names the first rows that
+            have it, counted from 1; never a value.
+    """
+
+    def __init__(self, problems: Sequence[Problem], *, advice: str = "") -> None:
+        super().__init__(problems)
+        lines = [f"- {one.field}: {one.message} [{one.code}]" for one in self.problems]
+        first = "The data frame is not valid and nothing was sent:"
+        self.args = ("\n".join([first, *lines, *([advice] if advice else [])]),)
 
 
 class NotSentError(PayProError):

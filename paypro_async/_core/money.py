@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from decimal import Context, Decimal
+from numbers import Integral, Rational, Real
 
 __all__ = [
     "AmountTypeError",
@@ -19,9 +20,16 @@ _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 class AmountTypeError(TypeError):
-    """An amount is of a type that cannot hold money exactly. Nothing was sent."""
+    """An amount is of a type that cannot hold money exactly. Nothing was sent.
+
+    Attributes:
+        problem: The same in the words of a wrong field.
+    """
 
     def __init__(self, kind: type) -> None:
+        self.problem = (
+            f"is a {kind.__name__}, which cannot hold money exactly; give text such as '300.50', an int or a Decimal"
+        )
         super().__init__(
             f"amount is a {kind.__name__}, which cannot hold money exactly; nothing was sent. "
             'Give text such as "300.50", an int, or a decimal.Decimal.'
@@ -32,8 +40,8 @@ def parse_amount(value: object) -> Decimal | None:
     """Read an amount in major units (rupees, not paise) exactly; None if it is not a plain number.
 
     Args:
-        value: Text such as ``"300"`` or ``"300.50"``, an int, or a Decimal. No sign, no exponent, no thousands
-            separators: what a spreadsheet does to numbers is refused, not repaired.
+        value: Text such as ``"300"`` or ``"300.50"``, an int, also of numpy, or a Decimal. No sign, no exponent, no
+            thousands separators: what a spreadsheet does to numbers is refused, not repaired.
 
     Raises:
         AmountTypeError: If *value* is a float or a bool.
@@ -44,7 +52,11 @@ def parse_amount(value: object) -> Decimal | None:
         return value if value.is_finite() else None
     if isinstance(value, float | bool):
         raise AmountTypeError(type(value))
-    return Decimal(value) if isinstance(value, int) else None
+    if isinstance(value, Integral):  # int, and the integers of numpy
+        return Decimal(int(value))
+    if isinstance(value, Real) and not isinstance(value, Rational):
+        raise AmountTypeError(type(value))  # the smaller floats of numpy
+    return None
 
 
 def decimals(amount: Decimal) -> int:

@@ -19,7 +19,7 @@ from paypro_async.batch.final_rows import FinalRows
 from paypro_async.batch.job import Job, Worker
 from paypro_async.batch.numbers import Numbers
 from paypro_async.batch.scheduler import Scheduler
-from paypro_async.batch.source import Source
+from paypro_async.batch.source import Items
 from paypro_async.engine.limits import RECORDING_SECONDS, Limits, check_seconds
 from paypro_async.engine.payout import Engine
 from paypro_async.errors import ClientStateError, LedgerUnavailableError
@@ -70,7 +70,7 @@ class Batch:
 
     def __init__(
         self,
-        source: Source,
+        source: Items,
         *,
         engine: Engine,
         prepare: Callable[..., Intent],

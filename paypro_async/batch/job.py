@@ -169,8 +169,10 @@ class Worker:
         try:
             return self.prepare(job.payout, place=(self.batch_id, job.position))
         except TypeError as error:
-            name = "amount" if isinstance(error, AmountTypeError) else "payout"
-            raise InvalidPayoutError([Problem(name, "TYPE", "is of a type that cannot be paid")]) from error
+            wrong = Problem("payout", "TYPE", "is of a type that cannot be paid")
+            if isinstance(error, AmountTypeError):
+                wrong = Problem("amount", "TYPE", error.problem)
+            raise InvalidPayoutError([wrong]) from error
 
     def _replied(self, job: Job, flight: Flight) -> None:
         """The attempt has its answer, or none: before that is stored, so that a batch that must stop begins no more."""

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 import anyio
 
 from paypro_async._core.stopping import Watch
-from paypro_async.batch.source import Source, SourceReader
+from paypro_async.batch.source import Items, SourceReader
 from paypro_async.engine.rate import NoRate, Rate
 from paypro_async.runtime import Runtime
 
@@ -45,7 +45,7 @@ class Scheduler(Generic[T]):
 
     def __init__(
         self,
-        source: Source,
+        source: Items,
         make: Callable[[int, Any], T],
         *,
         concurrency: int,

@@ -4,16 +4,28 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from paypro_async._core.regions import Payable
 from paypro_async.log import logger
 from paypro_async.runtime import end_task
 
-__all__ = ["Source", "SourceReader"]
+__all__ = ["DataFrame", "Items", "Source", "SourceReader"]
 
-Source = Iterable[Payable] | AsyncIterable[Payable]
-"""Where payouts come from: any iterable or async iterable, of any length."""
+
+class DataFrame(Protocol):
+    """A data frame of pandas, polars or pyarrow."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Its rows and its columns."""
+        ...
+
+
+Items = Iterable[Payable] | AsyncIterable[Payable]
+"""Any iterable or async iterable, of any length."""
+Source = Items | DataFrame
+"""Where payouts come from: any iterable or async iterable, of any length, or a data frame."""
 
 _CLOSING_SECONDS = 1.0
 _BLOCKED_SECONDS = 1.0
@@ -30,7 +42,7 @@ class SourceReader:
         source: Any iterable or async iterable.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Items) -> None:
         self._source = source
         self._item: Any = _NOTHING  # which was read and not taken yet
         self._taken: asyncio.Future[None] | None = None

@@ -1,7 +1,7 @@
 """From what callers give to intents: mappings, keyword arguments and payouts, with the client's defaults."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +11,7 @@ from paypro_async._core.intent import Intent, fields_of, prepare
 from paypro_async._core.regions import RegionSpec
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.trade_no import RANDOM_BITS, make_trade_no
-from paypro_async.errors import ConfigurationError, PayProWarning
+from paypro_async.errors import ConfigurationError, InvalidPayoutError, PayProWarning, Problem
 from paypro_async.log import logger
 from paypro_async.runtime import Runtime
 
@@ -97,6 +97,16 @@ class Intake:
             InvalidPayoutError: With every wrong field.
         """
         return self._prepared(fields_of(self.spec, HiddenFields(fields, trade_no=trade_no)), trade_no, _NO_PLACE)
+
+    def problems(self, fields: Mapping[str, Any]) -> Sequence[Problem]:
+        """Every wrong field of a payout that is given by its *fields*; nothing is numbered, stored or warned of."""
+        number = fields.get("trade_no")
+        try:
+            given = fields_of(self.spec, HiddenFields(fields), defaults=self.defaults)
+            self._prepared(given, "0" if number is None else number, _NO_PLACE)
+        except InvalidPayoutError as error:
+            return error.problems
+        return ()
 
     def _prepared(self, payout: Any, trade_no: Any, place: tuple[str | None, int | None]) -> Intent:
         return prepare(
