@@ -30,6 +30,7 @@ __all__ = [
     "VARIABLES",
     "ClientSettings",
     "nearest",
+    "secret_from",
     "settings_from",
     "settings_from_environment",
     "signer_from",
@@ -108,6 +109,12 @@ KNOWN: frozenset[str] = frozenset(
         "PAYPRO_CALLBACK_SECRET_FILE",
         "PAYPRO_LEDGER_MARK",
         "PAYPRO_LOG",
+        "PAYPRO_MAX_AMOUNT",
+        "PAYPRO_MAX_TOTAL",
+        "PAYPRO_REQUIRE_APPROVAL",
+        "PAYPRO_APPROVERS_FILE",
+        "PAYPRO_APPROVAL_SECRET",
+        "PAYPRO_APPROVAL_SECRET_FILE",
     }
 )
 """Every variable of this package that has a meaning."""
@@ -217,7 +224,7 @@ def signer_from(environ: Mapping[str, str], variable: str = "PAYPRO_SECRET") -> 
         ConfigurationError: If the secret cannot be read, or is none, or its position is unknown.
     """
     environ = HiddenFields(environ)
-    secret = _secret(environ, variable)
+    secret = secret_from(environ, variable)
     if not secret:
         return None
     position: Any = environ.get(_POSITION) or "suffix"  # the signer checks it
@@ -230,7 +237,12 @@ def signer_from(environ: Mapping[str, str], variable: str = "PAYPRO_SECRET") -> 
         raise ConfigurationError(message) from None
 
 
-def _secret(environ: Mapping[str, str], variable: str) -> HiddenText | None:
+def secret_from(environ: Mapping[str, str], variable: str) -> HiddenText | None:
+    """The secret that a variable holds, or the file that the same with ``_FILE`` behind it names; None without either.
+
+    Raises:
+        ConfigurationError: If both are set, or the file cannot be read or is empty.
+    """
     path = environ.get(f"{variable}_FILE")
     if environ.get(variable):
         if path:

@@ -1,7 +1,7 @@
 """Files of payouts: read whole, checked whole, paid once, reported row by row."""
 
 from paypro_async.bulk.apply import BatchSettings, Disbursement
-from paypro_async.bulk.approval import Approval, ApprovalMissingError, approve, read_approvers
+from paypro_async.bulk.approval import Approval, ApprovalMissingError, approve, approved_by, read_approvers
 from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, Repeat
 from paypro_async.bulk.file_plan import Plan, RowAmount
 from paypro_async.bulk.funds import Funds
@@ -37,6 +37,7 @@ __all__ = [
     "RowAmount",
     "RowOutcome",
     "approve",
+    "approved_by",
     "check",
     "pay",
     "plan",

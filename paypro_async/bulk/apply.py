@@ -184,19 +184,22 @@ class Disbursement:
             (await self.funds(before, skip_paid=skip_paid and not pay_again)).check()
         return await (await self.start(before, pay_again=pay_again, skip_paid=skip_paid, **settings))
 
-    async def funds(self, before: Before, *, skip_paid: bool = False) -> Funds:
+    async def funds(self, before: Before, *, skip_paid: bool = False, client: PayProClient | None = None) -> Funds:
         """The balance beside the sum that is still to be paid. A balance that cannot be had is no error.
 
         Args:
             before: What :meth:`look_back` found.
             skip_paid: Whether rows that were paid before under other numbers are left out of the sum.
+            client: Who asks, if not the one that pays.
         """
         _, needed = before.to_pay(skip_paid=skip_paid)
         currency = self.plan.currency
         if not needed:
             return Funds(needed=needed, currency=currency)
         try:
-            balance = await self.client.balance(timeout=min(_BALANCE_SECONDS, self._patience), max_attempts=2)
+            balance = await (client or self.client).balance(
+                timeout=min(_BALANCE_SECONDS, self._patience), max_attempts=2
+            )
         except PayProError as error:
             return Funds(needed=needed, currency=currency, unknown=str(error))
         return Funds(needed=needed, currency=currency, available=balance.available)

@@ -12,9 +12,10 @@ Two payments of one amount to one account may both be meant, as wages of two wee
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from enum import IntEnum
+from pathlib import PurePath
 from types import MappingProxyType
 
 from attrs import field, frozen
@@ -25,11 +26,13 @@ from paypro_async._core.lifecycle import State
 from paypro_async._core.masking import mask_text
 from paypro_async._core.money import total
 from paypro_async._core.tally import Tally
+from paypro_async.bulk.file_plan import Plan
 from paypro_async.bulk.problems import FileProblem
 
 __all__ = ["AcceptedRows", "Alike", "Before", "Conflict", "Evidence", "NotFailed", "Repeat", "moment"]
 
 _LONGEST_REMARK = 60
+_ENDED = (ItemStatus.SUCCEEDED, ItemStatus.FAILED, ItemStatus.REVERSED)
 _SHOWN_FILES = 3
 
 
@@ -181,21 +184,23 @@ class AcceptedRows:
         count: How many.
         first: When the first of them was stored, and *last*, the last one; None if there is none.
         sources: The files that they came from.
+        zone: The time that people in their region go by.
     """
 
     count: int = 0
     first: datetime | None = None
     last: datetime | None = None
     sources: tuple[str, ...] = ()
+    zone: tzinfo = UTC
 
     @property
     def when(self) -> str:
         """When that was and from which file, for people."""
         if self.first is None or self.last is None:
             return ""
-        days = sorted({f"{self.first.astimezone(UTC):%Y-%m-%d}", f"{self.last.astimezone(UTC):%Y-%m-%d}"})
+        days = dict.fromkeys(f"{at.astimezone(self.zone):%d %b %Y}".lstrip("0") for at in (self.first, self.last))
         shown = ", ".join(self.sources[:_SHOWN_FILES]) + (" and others" if len(self.sources) > _SHOWN_FILES else "")
-        return f"on {' to '.join(days)}" + (f" from {shown}" if shown else "")
+        return f"on {' to '.join(days)}" + (f", as {shown}" if shown else "")
 
 
 @frozen(kw_only=True)
@@ -228,6 +233,20 @@ class Before:
     largest: Decimal = Decimal(0)
     tally: Tally[ItemStatus] = field(factory=Tally, repr=False)
     others: Mapping[str, int] = field(factory=dict, repr=False)
+
+    @classmethod
+    def of_nothing_known(cls, plan: Plan) -> "Before":
+        """Where there is no ledger yet."""
+        tally: Tally[ItemStatus] = Tally()
+        tally.counts[ItemStatus.NOT_SENT], tally.amounts[ItemStatus.NOT_SENT] = plan.rows, plan.total
+        largest = plan.largest[0].amount if plan.largest else Decimal(0)
+        return cls(twins=plan.twins, unpaid=plan.total, to_send=plan.rows, largest=largest, tally=tally)
+
+    def is_done_elsewhere(self, name: str) -> bool:
+        """Whether all rows have ended, as rows of files that are not called *name*."""
+        ended = all(status in _ENDED for status in self.tally.counts)
+        names = {PurePath(one).name for one in self.accepted.sources}
+        return bool(names) and ended and PurePath(name).name not in names
 
     @property
     def weak(self) -> tuple[Repeat, ...]:

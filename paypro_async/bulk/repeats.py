@@ -7,7 +7,7 @@ else a row says of it. Each payment in the ledger speaks against one row, so tha
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from pathlib import PurePath
 
@@ -55,11 +55,13 @@ class _Accepted:
     first: datetime | None = None
     last: datetime | None = None
     batches: dict[str, None] = field(factory=dict)
+    zone: tzinfo = UTC
 
     def add(self, entry: Entry) -> None:
         if not ItemStatus.of(entry.state).accepted:
             return
         self.count += 1
+        self.zone = region_named(entry.region).zone
         self.first = min(self.first or entry.created_at, entry.created_at)
         self.last = max(self.last or entry.created_at, entry.created_at)
         if entry.batch_id:
@@ -125,7 +127,13 @@ class LookBack:
         sources = await self._sources(accepted.batches)
         return Before(
             known=self._known,
-            accepted=AcceptedRows(count=accepted.count, first=accepted.first, last=accepted.last, sources=sources),
+            accepted=AcceptedRows(
+                count=accepted.count,
+                first=accepted.first,
+                last=accepted.last,
+                sources=sources,
+                zone=accepted.zone,
+            ),
             repeats=await self._repeats(),
             conflicts=tuple(self._conflicts),
             not_failed=tuple(self._not_failed),

@@ -105,6 +105,11 @@ async def plan(
         LedgerUnavailableError: If the ledger cannot be read.
         ConfigurationError: If the source is no path, or a setting is wrong.
     """
+    if not isinstance(source, str | os.PathLike):
+        raise ConfigurationError(
+            "What was planned is read again when it is paid, so a plan is made of a file and not of a stream. Nothing "
+            "was sent; save it as a file first."
+        )
     with Disbursement(client, source, **reading) as disbursement:
         before = await disbursement.look_back()
         if found := before.problems():
@@ -185,22 +190,14 @@ def plan_of(
         funds: The balance.
         by: Who plans it; by default the name of the system's user.
         ledger: What to call the ledger, if the client does not have it.
-
-    Raises:
-        ConfigurationError: If it was read from a stream.
     """
     path, found, account = disbursement.path, disbursement.plan, disbursement.client._account  # noqa: SLF001
-    if path is None:
-        raise ConfigurationError(
-            "What was planned is read again when it is paid, so a plan is made of a file and not of a stream. Nothing "
-            "was sent; save it as a file first."
-        )
     rows, needed = before.to_pay()
     shown = _shown_rows(disbursement)
     return PlanFile(
         made_at=datetime.now(UTC).replace(microsecond=0),
         made_by=by or _user(),
-        path=path.absolute(),
+        path=Path(disbursement.name) if path is None else path.absolute(),
         kind="csv",
         content=found.digest.hex(),
         name=disbursement.name,

@@ -26,7 +26,7 @@ class Answer:
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
-        words = list(arguments)
+        self.words = words = list(arguments)
         self.wanted: bool = "--json" in (words[: words.index("--")] if "--" in words else words)
         self._found: dict[str, Any] = {}
         self._held = False

@@ -10,6 +10,7 @@ import click
 from paypro_async.cli.answer import Answer
 from paypro_async.cli.ask import balance, query
 from paypro_async.cli.batch.command import batch
+from paypro_async.cli.batch.plans import apply, approve, plan
 from paypro_async.cli.demo.command import demo
 from paypro_async.cli.doctor.command import doctor
 from paypro_async.cli.exits import Exit, code_of, explain
@@ -44,7 +45,7 @@ def paypro(context: click.Context) -> None:
         context.call_on_close(lambda: context.obj.end(Exit.OK))
 
 
-for _command in (demo, doctor, batch, query, balance, reconcile, ledger, sandbox, listen, sign):
+for _command in (demo, doctor, plan, apply, approve, batch, query, balance, reconcile, ledger, sandbox, listen, sign):
     paypro.add_command(_command)
 
 

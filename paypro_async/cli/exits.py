@@ -41,7 +41,7 @@ _MEANINGS = {
     Exit.OK: "All is as it should be.",
     Exit.UNEXPECTED: "Something unexpected.",
     Exit.USAGE: "Wrong usage or settings.",
-    Exit.NOT_VALID: "The file is not valid; nothing was sent.",
+    Exit.NOT_VALID: "The file was refused; nothing was sent.",
     Exit.SOME_FAILED: "Some payouts failed, were not sent, or are not known.",
     Exit.UNKNOWN_LEFT: "Some outcomes are unknown, or wait for a person; run the same command again.",
     Exit.OVERDUE: "Some payouts are missing at the platform, or have been processing for too long; ask PayPro.",

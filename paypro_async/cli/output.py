@@ -1,5 +1,7 @@
 """What is printed: results on standard output, all else on standard error."""
 
+import re
+import shlex
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +16,7 @@ from rich.text import Text
 from paypro_async.cli.answer import current_answer
 from paypro_async.errors import PayProWarning
 
-__all__ = ["note", "print_json", "print_table", "readable", "warnings_as_notes"]
+__all__ = ["note", "print_json", "print_table", "readable", "same_command", "warnings_as_notes"]
 
 _WIDE = 200
 
@@ -66,3 +68,9 @@ def readable(value: Any) -> str:
     """Text for a terminal: a character that would steer it is shown as a mark."""
     text = "" if value is None else str(value)
     return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+def same_command() -> str:
+    """The command that runs, to be given again; without a password that an address in it may hold."""
+    words = (re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", word) for word in current_answer().words)
+    return readable(shlex.join(["paypro", *words]))

@@ -319,7 +319,7 @@ async def test_what_was_paid_before_is_told_with_its_days_and_files() -> None:
     found = await books.look(data)
 
     assert (found.known, found.accepted.count, found.accepted.sources) == (4, 3, ("a.csv", "b.csv"))
-    assert found.accepted.when == "on 2026-08-01 to 2026-08-03 from a.csv, b.csv"
+    assert found.accepted.when == "on 1 Aug 2026 to 3 Aug 2026, as a.csv, b.csv"
     assert found.unpaid == Decimal(103 + 104)
     assert AcceptedRows().when == ""
 

@@ -94,7 +94,7 @@ def test_a_setting_is_named_with_its_mend(command: Command, broken: dict[str, st
 def test_a_ledger_that_is_misspelt_is_no_silence(command: Command) -> None:
     """Nothing is paid without it, and a question says that it was asked without."""
     misspelt = {"PAYPRO_LEDGER": None, "PAYPRO_LEGDER": "payouts.db"}
-    code, said = command("batch", "payouts.csv", **misspelt)
+    code, said = command("batch", "payouts.csv", "--yes", **misspelt)
     assert (code, said.rstrip().endswith("PAYPRO_LEGDER is set and means nothing: is it PAYPRO_LEDGER?")) == (2, True)
     said = command("query", "T-1", **misspelt)[1]
     assert said.startswith("No ledger is named; asking without one.\nNote: PAYPRO_LEGDER is set and means nothing")
@@ -116,7 +116,7 @@ def test_a_ledger_that_is_misspelt_is_no_silence(command: Command) -> None:
 def test_a_file_is_told_how_to_be_saved(command: Command, content: str, mend: str) -> None:
     """With its line, and that nothing was sent."""
     Path("payouts.csv").write_bytes(content.encode("latin-1"))
-    code, said = command("batch", "payouts.csv")
+    code, said = command("batch", "payouts.csv", "--yes")
     assert code == 3
     assert mend in said
     assert "Nothing was sent" in said
@@ -124,10 +124,10 @@ def test_a_file_is_told_how_to_be_saved(command: Command, content: str, mend: st
 
 def test_where_the_result_cannot_go_is_told(command: Command) -> None:
     """With the reason: there is no such folder, or something else stands there."""
-    code, said = command("batch", "payouts.csv", "--result", "nowhere/r.csv")
+    code, said = command("batch", "payouts.csv", "--yes", "--result", "nowhere/r.csv")
     assert (code, "there is no folder" in said) == (2, True)
     Path("payouts.result.csv").mkdir()
-    assert "it is no file" in command("batch", "payouts.csv")[1]
+    assert "it is no file" in command("batch", "payouts.csv", "--yes")[1]
 
 
 def _folder(path: Path) -> None:

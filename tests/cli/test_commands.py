@@ -50,7 +50,7 @@ def test_query_tells_what_became_of_a_payout_and_the_ledger_learns_it(
     """For people and for programs."""
     write_file(Path("p.csv"), [payout(1, trade_no="T1")])
     monkeypatch.setenv("PAYPRO_LEDGER", "payouts.db")
-    assert run(["batch", "p.csv"]) == 0
+    assert run(["batch", "p.csv", "--yes"]) == 0
     request = Request(f"{local}/sandbox/orders/T1", data=b'{"status": "0000"}', method="POST")  # noqa: S310 - ours
     with urlopen(request, timeout=5):  # noqa: S310 - loopback
         capsys.readouterr()
@@ -62,7 +62,7 @@ def test_query_tells_what_became_of_a_payout_and_the_ledger_learns_it(
     assert run(["query", "T1", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert (answer["status"], Decimal(answer["amount"]), answer["found"]) == ("succeeded", 101, True)
-    assert run(["batch", "p.csv", "--json"]) == 0
+    assert run(["batch", "p.csv", "--yes", "--json"]) == 0
     assert list(json.loads(capsys.readouterr().out)["statuses"]) == ["succeeded"]
 
 
@@ -123,7 +123,7 @@ def test_a_ledger_that_fails_at_the_end_is_said_in_a_sentence(
         yield
 
     monkeypatch.setattr("paypro_async.bulk.apply.row_outcomes", broken)
-    assert run(["batch", "p.csv", "--ledger", "payouts.db"]) == 1
+    assert run(["batch", "p.csv", "--yes", "--ledger", "payouts.db"]) == 1
     assert capsys.readouterr().err.endswith("Error: The ledger has gone.\n")
     assert not Path("p.result.csv").exists()
 
@@ -142,7 +142,7 @@ def test_a_signal_before_the_first_payout_sends_nothing(
         return Before()
 
     monkeypatch.setattr("paypro_async.bulk.Disbursement.look_back", interrupted)
-    assert run(["batch", "p.csv", "--ledger", "payouts.db"]) == 130
+    assert run(["batch", "p.csv", "--yes", "--ledger", "payouts.db"]) == 130
     assert capsys.readouterr().err.endswith(" yet.\nInterrupted. Nothing was sent.\n")
     assert signal.getsignal(signal.SIGTERM) is handler
 
@@ -162,7 +162,7 @@ async def test_the_sandbox_says_how_to_use_it_and_that_works(terminal: Terminal)
     exported = dict(line.removeprefix("export ").split("=", 1) for line in said if line.startswith("export "))
     terminal.file(2)
 
-    done = await terminal.run("batch", "payouts.csv", env=exported)
+    done = await terminal.run("batch", "payouts.csv", "--yes", env=exported)
     assert done.code == 0
     assert (terminal.folder / "sandbox.db").exists()
     assert exported["PAYPRO_SETTLE_AFTER"] == "2"
@@ -180,9 +180,9 @@ async def test_the_sandbox_pays_after_a_while(terminal: Terminal) -> None:
     said = [(await process.stdout.readline()).decode().rstrip() for _ in range(12)]
     exported = dict(line.removeprefix("export ").split("=", 1) for line in said if line.startswith("export "))
     terminal.file(1)
-    assert (await terminal.run("batch", "payouts.csv", env=exported)).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes", env=exported)).code == 0
     await asyncio.sleep(0.15)  # a quick machine runs both commands before it is paid
-    done = await terminal.run("batch", "payouts.csv", "--refresh", "--json", env=exported)
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--refresh", "--json", env=exported)
     process.terminate()
     await process.communicate()
 
@@ -334,7 +334,7 @@ async def test_from_the_environment_alone(terminal: Terminal, sandbox: Sandbox) 
     (terminal.folder / "secret").write_text(f"{SECRET}\n")
     terminal.file(1)
     env = {"PAYPRO_SECRET": None, "PAYPRO_SECRET_FILE": "secret", "PAYPRO_MERCHANT_NO": "wrong"}
-    done = await terminal.run("batch", "payouts.csv", "--merchant-no", MERCHANT_NO, "--json", env=env)
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--merchant-no", MERCHANT_NO, "--json", env=env)
 
     assert json.loads(done.out)["exit_code"] == 0
     assert len(sandbox.books.bookings) == 1

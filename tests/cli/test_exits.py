@@ -125,7 +125,7 @@ async def test_a_result_where_the_command_prints(terminal: Terminal) -> None:
     (terminal.folder / "link").symlink_to("/proc/self/fd/1")
     out = {"out": str(terminal.folder / "out.csv")}
     for place in ("out.csv", "link", "streams/1", "streams/77"):
-        done = await terminal.run("batch", "payouts.csv", "--result", place, streams=out)
+        done = await terminal.run("batch", "payouts.csv", "--yes", "--result", place, streams=out)
         assert done.code == 2, done.err
         assert "cannot be written" in done.err
         assert not (terminal.folder / "payouts.db").exists()
@@ -135,8 +135,8 @@ async def test_a_result_where_the_command_prints(terminal: Terminal) -> None:
     )
     assert (done.code, (terminal.folder / "payouts.csv").read_bytes()) == (2, rows)
     long = "r" * 255
-    assert (await terminal.run("batch", "payouts.csv", "--result", f"{long}r")).code == 2
-    assert (await terminal.run("batch", "payouts.csv", "--result", long)).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes", "--result", f"{long}r")).code == 2
+    assert (await terminal.run("batch", "payouts.csv", "--yes", "--result", long)).code == 0
     assert len(terminal.result(long)) == 2
 
 
@@ -150,10 +150,10 @@ async def test_the_result_on_standard_output(terminal: Terminal) -> None:
     assert "2 rows were sent now" in child.errors
     assert sorted(one.name for one in terminal.folder.glob("*.csv")) == ["payouts.csv"]
 
-    assert (await terminal.run("batch", "payouts.csv", "--result", "-", streams={"out": NO_ROOM})).code == 1
+    assert (await terminal.run("batch", "payouts.csv", "--yes", "--result", "-", streams={"out": NO_ROOM})).code == 1
     checked = await terminal.run("batch", "payouts.csv", "--result", "-", "--dry-run")
     assert (checked.code, checked.out) == (0, "")
-    both = await terminal.run("batch", "payouts.csv", "--result", "-", "--json")
+    both = await terminal.run("batch", "payouts.csv", "--yes", "--result", "-", "--json")
     assert (both.code, both.summary["kind"]) == (2, "usage")
 
 
@@ -177,8 +177,8 @@ async def test_json_on_every_exit(terminal: Terminal, unused_tcp_port: int) -> N
         ("batch payouts.csv --result folder", {}, 2, "folder"),
         ("batch payouts.csv --result pipe", {}, 2, "cannot be written"),
         ("batch payouts.csv --ledger no.db", {}, 1, "no.db"),
-        ("batch wrong.csv", {}, 3, "not valid"),
-        ("batch wrong.csv --dry-run", {}, 3, "not valid"),
+        ("batch wrong.csv", {}, 3, "refused"),
+        ("batch wrong.csv --dry-run", {}, 3, "refused"),
         ("query T1", nowhere, 1, "could not be asked"),
         ("balance", nowhere, 1, "could not be asked"),
         ("ledger show", {}, 2, "There is no ledger"),
@@ -213,7 +213,7 @@ async def test_json_at_a_signal_to_a_question(terminal: Terminal, number: signal
 async def test_what_is_left_to_say_is_said_whatever_signal_comes(terminal: Terminal) -> None:
     """A reader that is slow, and a person who is not: one object, and the exit code of the command."""
     terminal.file(20)
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     os.mkfifo(terminal.folder / "slow")
     reader = os.open(terminal.folder / "slow", os.O_RDWR | os.O_NONBLOCK)
     size = fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)

@@ -18,7 +18,7 @@ LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (DEBUG|INFO|WARNING) \
 async def test_log_is_lines_on_standard_error(terminal: Terminal):
     """At DEBUG each attempt has its line with a time; the results stay alone on standard output."""
     terminal.file(3)
-    done = await terminal.run("batch", "payouts.csv", "--json", "--quiet", env={"PAYPRO_LOG": "Debug"})
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--json", "--quiet", env={"PAYPRO_LOG": "Debug"})
     assert done.code == 0, done.err
     assert done.summary["rows"] == 3
     lines = [line for line in done.err.splitlines() if "Payout " in line]

@@ -102,7 +102,7 @@ async def test_no_text_of_a_reply_reaches_a_terminal_as_it_is(tmp_path, fork_ser
         terminal = Terminal(tmp_path, server.base_url, fork_server)
         terminal.file(1)
         outputs = [
-            await terminal.run("batch", "payouts.csv"),
+            await terminal.run("batch", "payouts.csv", "--yes"),
             await terminal.run("query", "T1"),
             await terminal.run("ledger", "show"),
         ]

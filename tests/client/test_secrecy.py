@@ -225,8 +225,8 @@ async def test_command_line_at_debug(tmp_path, fork_server):
 
         proxy = f"http://user:{PROXY}@127.0.0.1:1"
         runs = [
-            await run("batch", "payouts.csv"),
-            await run("batch", "payouts.csv", "--json"),
+            await run("batch", "payouts.csv", "--yes"),
+            await run("batch", "payouts.csv", "--yes", "--json"),
             await run("batch", "wrong.csv"),
             await run("query", "T1"),
             await run("ledger", "show"),

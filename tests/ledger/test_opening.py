@@ -148,7 +148,7 @@ def test_every_command_knows_the_file(text: str, here: Path, capsys: pytest.Capt
     assert run(["query", "no number", option]) == 2
     assert "does not exist; asking without one." in capsys.readouterr().err
     Path("p.csv").touch()
-    assert run(["batch", "p.csv", option, "--result", str(file)]) == 2
+    assert run(["batch", "p.csv", "--yes", option, "--result", str(file)]) == 2
     assert "is the input or belongs to the ledger" in capsys.readouterr().err
     assert not file.exists()
 
@@ -182,7 +182,7 @@ def test_memory_is_a_ledger_for_a_client_alone(here: Path, monkeypatch: pytest.M
     assert isinstance(PayProClient.from_env().ledger, MemoryLedger)
     assert run(["ledger", "show"]) == 2
     Path("p.csv").touch()
-    assert run(["batch", "p.csv"]) == 2
+    assert run(["batch", "p.csv", "--yes"]) == 2
 
 
 @pytest.mark.parametrize("text", WRONG, ids=repr)

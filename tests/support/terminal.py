@@ -23,7 +23,7 @@ from tests.support.fork_server import Child, ForkServer
 from tests.support.programs.command import PROGRAM
 from tests.support.valid import PAYEE
 
-QUESTION = b" [y/N]: "
+QUESTIONS = re.compile(rb" \[y/N\]: |Type the sum: |Type yes: ")
 SECRET = "kept-to-itself-4711"
 MERCHANT_NO = "0000000001"
 FIELDS = ("amount", "name", "mobile", "email", "bank_number", "bank_code", "remark")
@@ -62,6 +62,12 @@ def read_file(path: Path) -> list[dict[str, str]]:
         return [{name: original(cell) for name, cell in row.items()} for row in csv.DictReader(text)]
 
 
+def agreed(arguments: Sequence[str]) -> Sequence[str]:
+    """The words of a command, with a yes for one that pays: where no terminal is, nobody can be asked."""
+    pays = arguments[:1] in (("batch",), ("apply",)) and not {"--yes", "--dry-run", "--expect-total"} & {*arguments}
+    return (*arguments, "--yes") if pays else arguments
+
+
 class Terminal:
     """A folder, an environment, and the program in it.
 
@@ -94,7 +100,7 @@ class Terminal:
         return {name: value for name, value in (self.environment | dict(env or {})).items() if value is not None}
 
     async def start(self, *arguments: str, env: Mapping[str, str | None] | None = None, **settings: Any):
-        command = [sys.executable, "-m", "paypro_async", *arguments]
+        command = [sys.executable, "-m", "paypro_async", *agreed(arguments)]
         streams = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE} | settings
         process = await asyncio.create_subprocess_exec(*command, cwd=self.folder, env=self._environment(env), **streams)
         self._started.append(process)
@@ -105,11 +111,16 @@ class Terminal:
         *arguments: str,
         env: Mapping[str, str | None] | None = None,
         streams: Mapping[str, str] | None = None,
+        ask: bool = False,
     ) -> Child:
         """Fork a command and let it run, for a test that ends it or runs another one beside it."""
         environment = self._environment(env)
         return self._fork_server.start(
-            PROGRAM, *arguments, folder=self.folder, environment=environment, streams=streams
+            PROGRAM,
+            *(arguments if ask else agreed(arguments)),
+            folder=self.folder,
+            environment=environment,
+            streams=streams,
         )
 
     async def run(
@@ -121,7 +132,7 @@ class Terminal:
     ) -> Done:
         child = self._fork_server.start(
             PROGRAM,
-            *arguments,
+            *agreed(arguments),
             folder=self.folder,
             environment=self._environment(env),
             typed=stdin,
@@ -143,7 +154,7 @@ class Terminal:
         """
         screen, end = pty.openpty()
         name = os.ttyname(end)
-        child = self.begin(*arguments, env={"TERM": "dumb"}, streams={"in": name, "err": name})
+        child = self.begin(*arguments, env={"TERM": "dumb"}, streams={"in": name, "err": name}, ask=True)
         waiting = list(answers)
 
         def answer() -> None:
@@ -185,7 +196,7 @@ def _shown(screen: int, answer: Callable[[], None]) -> str:
     with os.fdopen(screen, "rb", buffering=0) as reading, suppress(OSError):
         while more := reading.read(4096):
             shown += more
-            for _ in range(shown.count(QUESTION) - asked):
+            for _ in range(len(QUESTIONS.findall(shown)) - asked):
                 asked += 1
                 answer()
     return shown.decode().replace("\r\n", "\n")

@@ -1,4 +1,4 @@
-"""``paypro batch``: the options, and the file before anything is sent."""
+"""``paypro batch``: the file before anything is sent, and how it is handed on to be paid."""
 
 import asyncio
 import os
@@ -8,32 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import click
+from attrs import field, frozen
 
 from paypro_async._core.stopping import StopRules
-from paypro_async.bulk import BatchSettings, Disbursement, PayoutFileError
+from paypro_async.bulk import BatchSettings, Before, Disbursement, PaymentLimits, PayoutFileError, PlanFile
+from paypro_async.bulk.steps import plan_of
+from paypro_async.cli.batch.confirmation import Approvals, Confirmation
 from paypro_async.cli.batch.earlier import EarlierRuns
-from paypro_async.cli.batch.questions import agreed, can_ask
-from paypro_async.cli.batch.refusal import counted, refuse
+from paypro_async.cli.batch.notices import tell_of
+from paypro_async.cli.batch.options import (
+    FILE,
+    file_options,
+    guard_options,
+    ledger_look_options,
+    pay_options,
+    platform_file_options,
+)
+from paypro_async.cli.batch.questions import can_ask
+from paypro_async.cli.batch.refusal import refuse
 from paypro_async.cli.batch.result_file import ResultPlace, result_beside
 from paypro_async.cli.batch.run import Run, pay, preview
-from paypro_async.cli.options import (
-    LEDGER_EXAMPLE,
-    NumberRange,
-    account_options,
-    client_settings,
-    files_of_ledger,
-    ledger_option,
-    ledger_url,
-    payout_options,
-    rate_option,
-)
+from paypro_async.cli.options import LEDGER_EXAMPLE, client_settings, files_of_ledger, ledger_url
 from paypro_async.cli.output import note, readable
 from paypro_async.cli.places import refuse_path
 from paypro_async.client import PayProClient
 from paypro_async.ledger.opening import LedgerUrl
 from paypro_async.settings import slips
 
-__all__ = ["batch"]
+__all__ = ["Wish", "batch", "pay_file", "taken_settings"]
 
 _SETTINGS = (
     "base_url",
@@ -48,62 +50,38 @@ _SETTINGS = (
     "allow_plain_http",
     "adopt_duplicates",
 )
-_RUN = "A name mixed into the trade numbers that are made; with --pay-again it pays the same file a second time."
-_RULES = (
-    "Go on in spite of bad credentials, too low a balance, or many payouts in a row that are unknown or cannot be sent."
+_LIMITS = ("max_amount", "max_total", "expect_total", "expect_rows")
+_WISHES = (
+    "run",
+    "dry_run",
+    "pay_again",
+    "skip_paid",
+    "paid_within",
+    "ignore_balance",
+    "file_complete",
+    "new_ledger",
+    "replace_result",
+    "as_json",
+    "quiet",
+    "no_stop_rules",
+    "plan_path",
 )
-_WITHIN = "Show rows whose amount another, finished run paid to the same account within so many days."
-_COMPLETE = "FILE is whole, although its last line has no end, or another program has it open for writing."
-_NEW = "The ledger is meant to know nothing of the earlier runs whose results are there."
-_ADOPT = "Take an order of the same amount for the row's own, though its first attempt was refused as a duplicate."
-_REPLACE = "Replace the file where the result goes, although it is no result of FILE."
-_SHOWN = 10
-_Seconds = NumberRange(0, min_open=True)
-_Days = NumberRange(0, 36_525)
 
 
-@click.command(short_help="Pay every row of a CSV file, each at most once.")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
-@ledger_option
-@click.option("--concurrency", default=20, show_default=True, type=click.IntRange(1), help="Payouts at one time.")
-@rate_option("Payouts a second at most.")
-@click.option("--settle-after", type=_Seconds, metavar="S", help='Seconds until "no such order" is believed.')
-@click.option("--request-timeout", type=_Seconds, metavar="S", help="Seconds for one exchange with the platform.")
-@click.option("--timeout", type=_Seconds, metavar="S", help="Seconds for one payout in all.")
-@click.option("--max-attempts", type=click.IntRange(1), metavar="N", help="How often one payout may be sent.")
-@click.option(
-    "--resend",
-    type=click.Choice(["after_settle", "never"]),
-    help="What never arrived is sent again, or is left to a person.  [default: after_settle]",
-)
-@click.option(
-    "--result",
-    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-    help="- is standard output.  [default: beside FILE, as NAME.result.csv]",
-)
-@click.option("--replace-result", is_flag=True, help=_REPLACE)
-@click.option("--adopt-duplicates", is_flag=True, default=None, help=_ADOPT)
-@click.option("--dry-run", is_flag=True, help="Check the file and send nothing.")
-@click.option("--refresh", is_flag=True, help="Ask for news of rows that are processing.")
-@click.option("--wait", is_flag=True, help="End only when every row is final, or waits for a person.")
-@click.option("--wait-timeout", type=_Seconds, metavar="S", help="Seconds to wait for that at most.  [default: 3600]")
-@click.option("--pay-again", is_flag=True, help="Pay rows although the ledger holds the same under other numbers.")
-@click.option("--skip-paid", is_flag=True, help="Leave such rows out, and pay the others.")
-@click.option("--paid-within", default=35.0, show_default=True, type=_Days, metavar="DAYS", help=_WITHIN)
-@click.option("--ignore-balance", is_flag=True, help="Pay although the balance is lower than the sum still to be paid.")
-@click.option("--run", metavar="NAME", help=_RUN)
-@click.option("--file-complete", is_flag=True, help=_COMPLETE)
-@click.option("--new-ledger", is_flag=True, help=_NEW)
-@click.option("--no-stop-rules", is_flag=True, help=_RULES)
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
-@click.option("--quiet", is_flag=True, help="Show no progress.")
-@payout_options
-@account_options
+@click.command(short_help="Pay every row of a file, each at most once.")
+@click.argument("file", type=FILE)
+@guard_options
+@click.option("--dry-run", is_flag=True, help="Show what would be paid, and send nothing.")
+@pay_options
+@ledger_look_options
+@file_options
+@platform_file_options
 def batch(file: Path, ledger: str | None, **options: Any) -> int:
-    """Pay every row of a CSV FILE (- for standard input), each at most once.
+    """Pay every row of a FILE (- for standard input), each at most once: plan and apply in one.
 
-    The whole file is checked first: if a row is wrong, all wrong rows are listed and nothing is sent. The same command
-    again, after a crash or Ctrl-C, continues and pays nothing twice.
+    The whole file is checked first: if a row is wrong, all wrong rows are listed and nothing is sent. Then it is asked
+    once whether the sum is meant; where nobody can be asked, --yes or --expect-total and --expect-rows say so. The same
+    command again, after a crash or Ctrl-C, continues and pays nothing twice.
 
     \b
     Exit codes:
@@ -111,8 +89,23 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
          (with --wait: all are paid)         5  unknown outcomes are left (with --wait:
       1  something unexpected                   or rows are still processing)
       2  wrong usage or settings           130  interrupted
-      3  the file is not valid; nothing was sent
+      3  the file was refused; nothing was sent
     """  # noqa: D301  click wants the character itself, which a raw string cannot hold
+    return pay_file(file, ledger, options)
+
+
+def pay_file(
+    path: Path, ledger: str | None, options: dict[str, Any], *, planned: PlanFile | None = None, begun: bool = False
+) -> int:
+    """Check a file, ask, and pay it.
+
+    Args:
+        path: The file, or - for standard input.
+        ledger: What --ledger says.
+        options: Of the command line: those of :mod:`paypro_async.cli.batch.options`.
+        planned: What was reviewed, if it is a plan that is paid.
+        begun: Whether it was agreed to when its run began, which this one continues.
+    """
     if options["wait_timeout"] is None:
         del options["wait_timeout"]
     elif not options["wait"]:
@@ -122,115 +115,140 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
     to_stdout = str(given) == "-"
     if to_stdout and options["as_json"]:
         raise click.UsageError("The result and the summary as JSON cannot both be standard output; name a result file.")
-    result = None if to_stdout else _result(file, given, url)
-    # aiohttp carries several times what httpx does; PAYPRO_TRANSPORT says otherwise.
-    settings = {"transport": "aiohttp"} | client_settings(
-        ledger=url.url, **{name: options.pop(name) for name in _SETTINGS}
+    confirmation = _confirmation(path, options, planned, begun=begun)
+    wish = Wish(
+        path=path,
+        ledger=url,
+        result=None if to_stdout else _result(path, given, url),
+        to_stdout=to_stdout,
+        settings=taken_settings(url, options),
+        planned=planned,
+        confirmation=confirmation,
+        **{name: options.pop(name) for name in _WISHES if name in options},
+        batch=options,
     )
     try:
-        return _run(file, settings, ledger=url, result=result, to_stdout=to_stdout, **options)
+        return _run(wish)
     except PayoutFileError as error:
-        return refuse(_name(file), error.problems, as_json=options["as_json"])
+        return refuse(_name(path), error.problems, as_json=wish.as_json)
 
 
-def _run(
-    path: Path,
-    settings: dict[str, Any],
-    *,
-    ledger: LedgerUrl,
-    result: Path | None,
-    to_stdout: bool,
-    run: str | None,
-    dry_run: bool,
-    pay_again: bool,
-    skip_paid: bool,
-    paid_within: float,
-    ignore_balance: bool,
-    file_complete: bool,
-    new_ledger: bool,
-    replace_result: bool,
-    as_json: bool,
-    quiet: bool,
-    no_stop_rules: bool,
-    **options: Any,
-) -> int:
-    """Read, check, pay. Everything that can be refused is refused before the first payout."""
-    client = PayProClient(**settings, max_connections=max(100, options["concurrency"]))
-    source = sys.stdin.buffer if str(path) == "-" else path
-    # On a terminal it is asked below, about a file in which nothing else is wrong.
-    complete = file_complete or (can_ask() and str(path) != "-")
-    with Disbursement(client, source, name=_name(path), run=run, complete=complete) as disbursement:
-        if not file_complete and not _is_whole(disbursement):
-            return refuse(disbursement.name, disbursement.file.incomplete, as_json=as_json)
-        _notices(disbursement)
-        ask = can_ask() and str(path) != "-"
-        place = None if result is None else ResultPlace.look(result, path, disbursement.plan)
-        merchant_no = settings["merchant_no"]
-        earlier = EarlierRuns.of(merchant_no, path, None if replace_result else result, disbursement.file)
-        checked = Run(
-            client=client,
-            disbursement=disbursement,
-            settings=BatchSettings(stop=StopRules.off() if no_stop_rules else StopRules(), **options),  # type: ignore[typeddict-item]  # click has checked them
-            result=result,
-            place=place,
-            to_stdout=to_stdout,
-            earlier=EarlierRuns(merchant_no=merchant_no) if new_ledger else earlier,
-            pay_again=pay_again,
-            skip_paid=skip_paid,
-            paid_within=timedelta(days=paid_within),
-            ignore_balance=ignore_balance or no_stop_rules,
-            ask=ask,
-            as_json=as_json,
-            quiet=quiet,
+def taken_settings(ledger: LedgerUrl, options: dict[str, Any]) -> dict[str, Any]:
+    """The client's arguments, which are taken out of the *options*."""
+    given = {name: options.pop(name) for name in _SETTINGS if name in options}
+    # aiohttp carries several times what httpx does; PAYPRO_TRANSPORT says otherwise.
+    return {"transport": "aiohttp"} | client_settings(ledger=ledger.url, **given)
+
+
+def _confirmation(path: Path, options: dict[str, Any], planned: PlanFile | None, *, begun: bool) -> Confirmation:
+    limits = PaymentLimits(**{name: options.pop(name) for name in _LIMITS})
+    approvals, plan = tuple(options.pop("approval", ())), options.pop("plan", None)
+    required = options.pop("require_approval")
+    if required and (planned is None or plan is None):
+        raise click.UsageError(
+            "An approval is of a plan. Nothing was sent. Make one with 'paypro plan', have it approved with 'paypro "
+            "approve', and pay it with 'paypro apply'."
         )
-        # A preview makes no ledger.
-        known = ledger.file is None or ledger.file.exists()
-        if ledger.file is not None and not known:
-            checked.earlier.refuse_missing(ledger.file)
-        if place is not None and not replace_result:
-            place.refuse_foreign(ask=ask and not dry_run)
-        return asyncio.run(preview(checked, look_back=known) if dry_run else pay(checked))
+    return Confirmation(
+        yes=options.pop("yes"),
+        begun=begun,
+        ask=can_ask() and str(path) != "-",
+        limits=limits,
+        approvals=Approvals.beside(planned, plan, approvals) if required and planned and plan else None,
+    )
 
 
-def _is_whole(disbursement: Disbursement) -> bool:
-    if not disbursement.file.incomplete:
-        return True
-    for problem in disbursement.file.incomplete:
-        note(f"{disbursement.name}:{problem.line}: {problem}")
-    plan = disbursement.plan
-    return agreed(f"Is it whole, with {counted(plan.rows, 'payout')}, {plan.total:,.2f} {plan.currency} in all?")
+@frozen(kw_only=True)
+class Wish:
+    """What the command line asks for.
+
+    Args:
+        path: The file; *ledger*, where payouts are remembered; *settings*, of the client; *batch*, of the batch.
+        result: Where the result file goes, or None; *to_stdout*, whether to standard output.
+        planned: What was reviewed, if it is a plan that is paid.
+        confirmation: Who says yes.
+    """
+
+    path: Path
+    ledger: LedgerUrl
+    settings: dict[str, Any] = field(repr=False)
+    result: Path | None = None
+    to_stdout: bool = False
+    planned: PlanFile | None = field(default=None, repr=False)
+    plan_path: Path | None = None
+    confirmation: Confirmation
+    run: str | None = None
+    dry_run: bool = False
+    pay_again: bool = False
+    skip_paid: bool = False
+    paid_within: float
+    ignore_balance: bool = False
+    file_complete: bool = False
+    new_ledger: bool = False
+    replace_result: bool = False
+    as_json: bool = False
+    quiet: bool = False
+    no_stop_rules: bool = False
+    batch: dict[str, Any] = field(factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the ledger calls the file."""
+        return self.planned.name if self.planned else _name(self.path)
 
 
-def _notices(disbursement: Disbursement) -> None:
-    plan, columns = disbursement.plan, disbursement.file.columns
-    if columns.results:
-        note(f"{disbursement.name} is a result file: its rows keep their trade numbers, so what is paid stays paid.")
-    if columns.others:
-        note(f"Columns that are no fields of a payout, carried through: {', '.join(map(repr, columns.others))}.")
-    if plan.with_decimals:
-        have = "1 row has an amount" if plan.with_decimals == 1 else f"{plan.with_decimals:,} rows have amounts"
-        note(f"{have} with decimals, which the platform advises against.")
-    if plan.identical:
-        note(_identical(plan.identical))
-    if plan.alike:
-        differ = f"{_rows(plan.alike)} a trade number that differs from that of an earlier row only by case, zeros or"
-        note(f"{differ} number format: {_lines(plan.alike)}. They are two payouts.")
+def _run(wish: Wish) -> int:
+    """Read, check, pay. Everything that can be refused is refused before the first payout."""
+    client = PayProClient(**wish.settings, max_connections=max(100, wish.batch.get("concurrency", 0)))
+    source = sys.stdin.buffer if str(wish.path) == "-" else wish.path
+    # Where a person can be asked, that is a part of what is asked.
+    complete = wish.file_complete or (wish.confirmation.ask and not wish.dry_run)
+    with Disbursement(client, source, name=wish.name, run=wish.run, complete=complete) as disbursement:
+        tell_of(disbursement, whole=wish.file_complete)
+        if refused := _refused(wish, disbursement):
+            return refused
+        if not wish.dry_run:
+            wish.confirmation.refuse_unasked(disbursement.plan)
+        return _go(wish, client, disbursement)
 
 
-def _identical(lines: tuple[int, ...]) -> str:
-    same = "(same amount, same beneficiary)"
-    if len(lines) == 1:
-        return f"1 row repeats an earlier row {same}: {_lines(lines)}. Both will be paid."
-    return f"{len(lines):,} rows repeat earlier rows {same}: {_lines(lines)}. All of them will be paid."
+def _refused(wish: Wish, disbursement: Disbursement) -> int | None:
+    """Refuse what is not as it was planned, or goes beyond its limits."""
+    problems = () if wish.planned is None else wish.planned.differences(plan_of(disbursement, Before(), None))
+    problems += wish.confirmation.limits.problems(disbursement.plan)
+    return refuse(disbursement.name, problems, as_json=wish.as_json) if problems else None
 
 
-def _rows(lines: tuple[int, ...]) -> str:
-    return "1 row has" if len(lines) == 1 else f"{len(lines):,} rows have each"
-
-
-def _lines(lines: tuple[int, ...]) -> str:
-    shown = ", ".join(map(str, lines[:_SHOWN])) + (f" and {len(lines) - _SHOWN:,} more" if len(lines) > _SHOWN else "")
-    return f"line {shown}" if len(lines) == 1 else f"lines {shown}"
+def _go(wish: Wish, client: PayProClient, disbursement: Disbursement) -> int:
+    place = None if wish.result is None else ResultPlace.look(wish.result, wish.path, disbursement.plan)
+    merchant_no = wish.settings["merchant_no"]
+    earlier = EarlierRuns.of(merchant_no, wish.path, None if wish.replace_result else wish.result, disbursement.file)
+    stop = StopRules.off() if wish.no_stop_rules else StopRules()
+    checked = Run(
+        client=client,
+        disbursement=disbursement,
+        settings=BatchSettings(stop=stop, **wish.batch),  # type: ignore[typeddict-item]  # click has checked them
+        result=wish.result,
+        place=place,
+        to_stdout=wish.to_stdout,
+        earlier=EarlierRuns(merchant_no=merchant_no) if wish.new_ledger else earlier,
+        pay_again=wish.pay_again,
+        skip_paid=wish.skip_paid,
+        paid_within=timedelta(days=wish.paid_within),
+        ignore_balance=wish.ignore_balance or wish.no_stop_rules,
+        confirmation=wish.confirmation,
+        as_json=wish.as_json,
+        quiet=wish.quiet,
+    )
+    # A preview makes no ledger.
+    known = wish.ledger.file is None or wish.ledger.file.exists()
+    if wish.ledger.file is not None and not known:
+        checked.earlier.refuse_missing(wish.ledger.file)
+    if place is not None and not wish.replace_result:
+        place.refuse_foreign(ask=checked.ask and not wish.dry_run)
+    if wish.dry_run:
+        return asyncio.run(preview(checked, wish.settings, look_back=known, save_to=wish.plan_path))
+    return asyncio.run(pay(checked))
 
 
 def _name(path: Path) -> str:

@@ -1,8 +1,9 @@
 """The run of a batch: look back, pay, report."""
 
 import asyncio
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,17 @@ import click
 from attrs import field, frozen
 
 from paypro_async.batch.batch import Batch
-from paypro_async.bulk import BatchSettings, Before, Disbursement, FileReport, Funds
+from paypro_async.bulk import BatchSettings, Before, Disbursement, FileProblem, FileReport, Funds
+from paypro_async.bulk.steps import plan_of
+from paypro_async.cli.batch.confirmation import Confirmation
 from paypro_async.cli.batch.earlier import EarlierRuns
 from paypro_async.cli.batch.progress import Watcher, watching
-from paypro_async.cli.batch.questions import agreed
-from paypro_async.cli.batch.refusal import as_data, counted, refuse, refuse_before, show_alike, show_repeats
+from paypro_async.cli.batch.refusal import counted, refuse, refuse_before, show_alike, show_repeats
 from paypro_async.cli.batch.result_file import ResultPlace
+from paypro_async.cli.batch.screen import plan_as_data, plan_as_text
 from paypro_async.cli.batch.summary import Summary
 from paypro_async.cli.exits import Exit, explain, in_options
-from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.output import note, print_json, readable, same_command
 from paypro_async.cli.signals import Stop
 from paypro_async.cli.streams import failed_with, raw_text
 from paypro_async.client import PayProClient
@@ -45,7 +48,7 @@ class Run:
         skip_paid: Leave such rows out.
         paid_within: How old a payment of another, finished run may be and still speak against a row.
         ignore_balance: Pay although the balance is lower than the sum.
-        ask: Whether there is a person who can be asked.
+        confirmation: Who says yes, and to what.
         as_json: Print for programs.
         quiet: Show no progress.
     """
@@ -61,9 +64,19 @@ class Run:
     skip_paid: bool
     paid_within: timedelta
     ignore_balance: bool
-    ask: bool
+    confirmation: Confirmation
     as_json: bool
     quiet: bool
+
+    @property
+    def ask(self) -> bool:
+        """Whether there is a person who can be asked."""
+        return self.confirmation.ask
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether rows are left out that were paid before under other numbers."""
+        return self.skip_paid and not self.pay_again
 
     def say(self, summary: Summary) -> None:
         """Print what it came to."""
@@ -85,12 +98,11 @@ class Run:
         """What the ledger knows of the file."""
         return await self.disbursement.look_back(paid_within=self.paid_within)
 
-    def refused(self, before: Before, *, ask: bool = True) -> Exit | None:
-        """Say what the ledger speaks against, and let a person decide what is not sure; None if it may be paid.
+    def refused(self, before: Before) -> Exit | None:
+        """Say what the ledger speaks against; None if the file may be paid.
 
         Args:
             before: What the ledger knows.
-            ask: Whether something hangs on the answer.
         """
         name = self.disbursement.name
         refused = refuse_before(name, before, pay_again=self.pay_again, skip_paid=self.skip_paid, as_json=self.as_json)
@@ -109,22 +121,38 @@ class Run:
             )
         if before.alike:
             show_alike(before.alike)
-        doubtful = before.weak or before.alike or self.disbursement.plan.identical
-        if ask and self.ask and doubtful and not agreed("Are all these rows meant to be paid?"):
-            return refuse(name, (), as_json=self.as_json)
-        return None
+        return self._refused_as_renamed(before)
 
-    async def short(self, before: Before, stop: Stop) -> Exit | None:
-        """Compare the balance with what is still to be paid, and say if it is too low; None if the run goes on."""
-        if self.ignore_balance:
+    def _refused_as_renamed(self, before: Before) -> Exit | None:
+        """Refuse, on a terminal, a file that was done with under another name: it may not be the one that is meant."""
+        if not self.ask or self.confirmation.yes or not before.is_done_elsewhere(self.disbursement.name):
             return None
-        asking, stopping = asyncio.ensure_future(self._funds(before)), asyncio.ensure_future(stop.wait())
+        name, accepted = self.disbursement.name, before.accepted
+        message = (
+            f"holds the same payouts as {accepted.sources[0]}, all of which have ended, {accepted.when}; nothing is "
+            "left to pay. If that file was copied for a new month, change what is new in it. To pay the same once more, "
+            "say --run NAME and --pay-again; to see what became of it, say --yes"
+        )
+        problem = FileProblem(line=1, code="PAID_UNDER_ANOTHER_NAME", message=message)
+        return refuse(name, [problem], as_json=self.as_json)
+
+    async def funds(self, before: Before, stop: Stop) -> Funds | None:
+        """The balance beside what is still to be paid; None if the run is stopped, or nobody wants to know."""
+        if self.ignore_balance and not self.ask:
+            return None
+        question = self.disbursement.funds(before, skip_paid=self.leaves_out)
+        asking, stopping = asyncio.ensure_future(question), asyncio.ensure_future(stop.wait())
         await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        if not asking.done():
-            asking.cancel()
+        if asking.done():
+            return await asking
+        asking.cancel()
+        return None
+
+    def short(self, funds: Funds | None) -> Exit | None:
+        """Refuse a balance that is too low; None if the run goes on."""
+        if funds is None or self.ignore_balance:
             return None
-        funds = await asking
         if funds.unknown is not None or funds.low:
             note(in_options(str(funds)))
         if not funds.low:
@@ -135,48 +163,53 @@ class Run:
             print_json(found | {"currency": funds.currency, "sent_now": 0})
         return Exit.SOME_FAILED
 
-    async def _funds(self, before: Before) -> Funds:
-        return await self.disbursement.funds(before, skip_paid=self.skip_paid and not self.pay_again)
+    async def agreed(self, before: Before, funds: Funds | None) -> Exit | None:
+        """See that a second person has approved it, if that is required, and ask; None if the run goes on."""
+        approvals = self.confirmation.approvals
+        if approvals is not None and isinstance(self.client.ledger, SqlLedger):
+            await approvals.check(self.client.ledger)
+        currency = self.disbursement.plan.currency
+        if self.confirmation.agreed(before, funds, currency=currency, skip_paid=self.leaves_out):
+            return None
+        if self.as_json:
+            print_json({"valid": True, "agreed": False, "sent_now": 0})
+        return Exit.NOT_VALID
 
 
-async def preview(run: Run, *, look_back: bool) -> int:
+async def preview(run: Run, settings: Mapping[str, Any], *, look_back: bool, save_to: Path | None) -> int:
     """Say what would be paid, and send nothing.
 
     Args:
         run: What would be paid.
+        settings: Of the client.
         look_back: Whether there is a ledger to look into.
+        save_to: Where the plan is written, or None.
     """
     plan = run.disbursement.plan
-    before, funds = Before(twins=plan.twins, unpaid=plan.total), None
-    if look_back:
-        async with run.client:
+    before = Before.of_nothing_known(plan)
+    # Without its ledger the client makes none.
+    async with run.client if look_back else PayProClient(**{**settings, "ledger": None}) as client:
+        if look_back:
             await run.refuse_forgetful()
             before = await run.look_back()
-            funds = await run.disbursement.funds(before, skip_paid=run.skip_paid and not run.pay_again)
-    refused = run.refused(before, ask=False)
+        funds = await run.disbursement.funds(before, skip_paid=run.leaves_out, client=client)
+    refused = run.refused(before)
     if refused is not None:
         return refused
-    if run.as_json:
-        found: dict[str, Any] = {
-            "rows": plan.rows,
-            "amount": str(plan.total),
-            "currency": plan.currency,
-            "in_ledger": before.known,
-            "valid": True,
-        }
-        if funds is not None and funds.available is not None:
-            found |= {"to_pay": str(funds.needed), "balance": str(funds.available)}
-        if before.repeats:
-            found["paid_before"] = as_data(before.repeats)
-        print_json(found)
-        return Exit.OK
-    known = "none of them is in the ledger yet"
-    if before.known:
-        known = f"{before.known:,} of them {'is' if before.known == 1 else 'are'} in the ledger"
-    run.print(f"{counted(plan.rows, 'payout')}, {plan.total:,.2f} {plan.currency} in all; {known}.")
-    if funds is not None:
+    planned = plan_of(run.disbursement, before, funds)
+    if funds.unknown is not None:
         note(in_options(str(funds)))
-    note("The file is valid. Nothing was sent.")
+    if run.as_json:
+        print_json(plan_as_data(planned, before, funds) | {"plan": str(save_to) if save_to else None})
+    else:
+        run.print(plan_as_text(planned, funds, new_ledger=not look_back))
+    if save_to is not None:
+        planned.save(save_to, replace=True)
+        note(
+            f"The plan is {readable(save_to)}. Nothing was sent. Pay it with: paypro apply {shlex.quote(str(save_to))}"
+        )
+    else:
+        note("The file is valid. Nothing was sent.")
     return Exit.OK
 
 
@@ -189,7 +222,10 @@ async def pay(run: Run) -> int:
             before = await run.look_back()
             refused = run.refused(before)
             if refused is None and not stop:
-                refused = await run.short(before, stop)
+                funds = await run.funds(before, stop)
+                refused = run.short(funds)
+                if refused is None and not stop:
+                    refused = await run.agreed(before, funds)
             if refused is not None:
                 return refused
             if before.known and not run.quiet:
@@ -208,13 +244,14 @@ async def pay(run: Run) -> int:
         currency=plan.currency,
         report=report,
         result=run.result if written else None,
+        known=before.known,
         accepted=before.accepted,
     )
     run.say(summary)
     if run.disbursement.has_grown:
         note(f"{run.disbursement.name} has grown since it was read. What was added to it is not paid.")
     if summary.interrupted:
-        note("Interrupted. Run the same command again to continue.")
+        note(f"Interrupted. Continue with: {same_command()}")
     # What is known of the money comes first: a file that is missing must not hide that some of it is unknown.
     return Exit.UNEXPECTED if not written and summary.exit_code is Exit.OK else summary.exit_code
 

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from paypro_async._core.items import ItemStatus
+from paypro_async._core.money import amount_for_people
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import AcceptedRows, FileReport
 from paypro_async.cli.exits import Exit, in_options
@@ -27,6 +28,7 @@ _ADVICE = {
 }
 
 _SHOWN_REASONS = 5
+_COUNTED = ("succeeded", "processing", "failed", "unknown", "not_sent")
 
 _STILL_PROCESSING = (
     "Some rows were still processing when the waiting ended: accepted by the platform, not yet paid. Run the same "
@@ -55,6 +57,7 @@ class Summary:
         currency: ISO 4217, of every amount.
         report: Of this run.
         result: The result file, or None.
+        known: How many rows the ledger knew before it, whatever became of them.
         accepted: The rows that were accepted before it.
     """
 
@@ -62,6 +65,7 @@ class Summary:
     currency: str
     report: BatchReport = field(repr=False)
     result: Path | None
+    known: int
     accepted: AcceptedRows
 
     @property
@@ -120,6 +124,8 @@ class Summary:
             "currency": self.currency,
             "statuses": statuses,
             "sent_now": self.report.sent,
+            "known_before": self.known,
+            **{name: self.tally.counts[ItemStatus(name)] for name in _COUNTED},
             "accepted_before": {
                 "rows": self.accepted.count,
                 "first": _iso(self.accepted.first),
@@ -202,7 +208,7 @@ class Summary:
         return f"{status}: {status.meaning}; {advice}" if advice else f"{status}: {status.meaning}"
 
     def _money(self, amount: Decimal) -> str:
-        return f"{amount:>18,.2f} {self.currency}"
+        return f"{amount_for_people(amount, self.currency):>18} {self.currency}"
 
 
 def _rows(count: int) -> str:

@@ -73,7 +73,7 @@ class Payer:
     async def _started(
         self, *options: str
     ) -> AsyncIterator[tuple[asyncio.subprocess.Process, "asyncio.Future[tuple[bytes, bytes]]"]]:
-        command = [sys.executable, "-m", "paypro_async", "batch", str(self.sample)]
+        command = [sys.executable, "-m", "paypro_async", "batch", str(self.sample), "--yes"]
         command += ["--ledger", str(self.ledger), "--settle-after", str(_SETTLE_AFTER), *options]
         process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=self._environment())
         said = asyncio.ensure_future(process.communicate())

@@ -28,8 +28,8 @@ async def terminal(tmp_path, sandbox: Sandbox, fork_server: ForkServer) -> Async
 async def test_a_sum_beyond_the_balance_sends_nothing(terminal: Terminal, sandbox: Sandbox) -> None:
     """Exit code 4, both numbers, and how to go on."""
     terminal.file(3)
-    refused = await terminal.run("batch", "payouts.csv")
-    as_json = await terminal.run("batch", "payouts.csv", "--json")
+    refused = await terminal.run("batch", "payouts.csv", "--yes")
+    as_json = await terminal.run("batch", "payouts.csv", "--yes", "--json")
 
     assert (refused.code, as_json.code) == (4, 4)
     assert "The balance is 250.00 INR, and 303.00 INR are still to be paid." in refused.err
@@ -46,7 +46,7 @@ async def test_it_pays_as_far_as_the_money_goes_if_that_is_said(
 ) -> None:
     """The platform refuses the rest itself."""
     terminal.file(3)
-    done = await terminal.run("batch", "payouts.csv", option, "--concurrency", "1")
+    done = await terminal.run("batch", "payouts.csv", "--yes", option, "--concurrency", "1")
     assert done.code == 4
     assert len(sandbox.books.bookings) == 2
 
@@ -67,11 +67,11 @@ async def test_only_what_is_still_to_be_paid_counts(terminal: Terminal, sandbox:
 async def test_a_preview_shows_it(terminal: Terminal, sandbox: Sandbox) -> None:
     """Once there is a ledger; and it is no reason to refuse a file that is valid."""
     terminal.file(1)
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     write_file(terminal.folder / "more.csv", [payout(number) for number in range(5, 9)])
     shown = await terminal.run("batch", "more.csv", "--dry-run")
     assert shown.code == 0
-    assert "The balance is 150.00 INR, and 426.00 INR are still to be paid." in shown.err
+    assert "\nBalance  150.00 INR, too low for the 426.00 INR to be paid\n" in shown.out
     as_json = await terminal.run("batch", "more.csv", "--dry-run", "--json")
     assert (as_json.summary["balance"], as_json.summary["to_pay"]) == ("150.0000", "426")
 
@@ -80,7 +80,7 @@ async def test_a_balance_that_cannot_be_had_is_said_and_no_reason_to_stop(termin
     """A platform without such a page, say."""
     terminal.file(2)
     async with Cable(sandbox.base_url, without="queryBalance") as cable:
-        done = await terminal.run("batch", "payouts.csv", "--base-url", cable.url)
+        done = await terminal.run("batch", "payouts.csv", "--yes", "--base-url", cable.url)
     assert done.code == 0, done.err
     assert "The balance could not be had, so it was not compared with the sum." in done.err
     assert len(sandbox.books.bookings) == 2

@@ -27,17 +27,17 @@ async def test_a_file_is_paid_and_told_row_by_row(terminal: Terminal, sandbox: S
 async def test_the_same_command_again_pays_nothing_twice(terminal: Terminal, sandbox: Sandbox) -> None:
     """It says that it knows the rows, and sends no payout; with --refresh it asks what became of them."""
     terminal.file(5)
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     requests = len(sandbox.books.requests)
 
-    again = await terminal.run("batch", "payouts.csv", "--json")
+    again = await terminal.run("batch", "payouts.csv", "--yes", "--json")
     assert again.code == 0
     assert "Continuing: 5 of 5" in again.err
     assert len(sandbox.books.requests) == requests
 
     for trade_no in list(sandbox.books.orders)[:2]:
         sandbox.books.set_status(trade_no, "0000")
-    fresh = await terminal.run("batch", "payouts.csv", "--json", "--quiet", "--refresh")
+    fresh = await terminal.run("batch", "payouts.csv", "--yes", "--json", "--quiet", "--refresh")
     assert fresh.summary["statuses"]["succeeded"]["rows"] == 2
     assert fresh.summary["statuses"]["processing"]["rows"] == 3
     assert len(sandbox.books.bookings) == 5
@@ -47,7 +47,7 @@ async def test_the_same_command_again_pays_nothing_twice(terminal: Terminal, san
 async def test_json_is_one_object_of_everything(terminal: Terminal) -> None:
     """Amounts are text, and the result can be put anywhere."""
     write_file(terminal.folder / "p.csv", [payout(1, amount="0.10"), payout(2, amount="0.20")])
-    done = await terminal.run("batch", "p.csv", "--json", "--result", "out.csv")
+    done = await terminal.run("batch", "p.csv", "--yes", "--json", "--result", "out.csv")
 
     assert done.summary["amount"] == "0.30"
     assert done.summary["rows"] == 2
@@ -73,7 +73,7 @@ async def test_refused_rows_give_exit_code_4(terminal: Terminal, sandbox: Sandbo
     """The codes are counted, and the rest is paid."""
     rows = [payout(1), payout(2, remark="sandbox:refuse:00029"), payout(3, remark="sandbox:fail:00028")]
     write_file(terminal.folder / "p.csv", rows)
-    done = await terminal.run("batch", "p.csv")
+    done = await terminal.run("batch", "p.csv", "--yes")
 
     assert done.code == 4
     assert "00029 (1 row)" in done.out
@@ -102,7 +102,7 @@ async def test_unknown_outcomes_give_exit_code_5_and_win_over_failures(tmp_path,
     async with Sandbox(secret=SECRET, faults=silent) as sandbox:
         terminal = Terminal(tmp_path, sandbox.base_url, fork_server)
         write_file(tmp_path / "p.csv", rows)
-        done = await terminal.run("batch", "p.csv", "--json", "--timeout", "0.3")
+        done = await terminal.run("batch", "p.csv", "--yes", "--json", "--timeout", "0.3")
 
     assert done.code == 5
     assert done.summary["statuses"]["unknown"]["rows"] == 2
@@ -115,7 +115,9 @@ async def test_what_never_arrived_is_left_to_a_person_when_that_is_wanted(tmp_pa
     async with Sandbox(secret=SECRET, faults=lost) as sandbox:
         terminal = Terminal(tmp_path, sandbox.base_url, fork_server)
         terminal.file(1)
-        done = await terminal.run("batch", "payouts.csv", "--json", "--resend", "never", "--settle-after", "0.4")
+        done = await terminal.run(
+            "batch", "payouts.csv", "--yes", "--json", "--resend", "never", "--settle-after", "0.4"
+        )
         assert done.code == 5
         assert list(done.summary["statuses"]) == ["review"]
         assert len(sandbox.books.bookings) == 0
@@ -124,7 +126,7 @@ async def test_what_never_arrived_is_left_to_a_person_when_that_is_wanted(tmp_pa
 async def test_a_wrong_secret_stops_the_batch_at_once(terminal: Terminal, sandbox: Sandbox) -> None:
     """Exit code 4: nothing was accepted, most was not even begun, and the reason is said."""
     terminal.file(30)
-    done = await terminal.run("batch", "payouts.csv", "--concurrency", "2", env={"PAYPRO_SECRET": "wrong"})
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--concurrency", "2", env={"PAYPRO_SECRET": "wrong"})
 
     assert done.code == 4
     assert "PAYPRO_SECRET" in done.out
@@ -132,7 +134,7 @@ async def test_a_wrong_secret_stops_the_batch_at_once(terminal: Terminal, sandbo
     sent = [request.path for request in sandbox.books.requests if request.path.endswith("payout")]
     assert len(sent) < 10
 
-    right = await terminal.run("batch", "payouts.csv")
+    right = await terminal.run("batch", "payouts.csv", "--yes")
     assert right.code == 0
     assert len(sandbox.books.bookings) == 30
 
@@ -140,7 +142,9 @@ async def test_a_wrong_secret_stops_the_batch_at_once(terminal: Terminal, sandbo
 async def test_stop_rules_can_be_switched_off(terminal: Terminal, sandbox: Sandbox) -> None:
     """Then every row is tried, whatever the platform answers."""
     terminal.file(30)
-    done = await terminal.run("batch", "payouts.csv", "--no-stop-rules", "--json", env={"PAYPRO_SECRET": "wrong"})
+    done = await terminal.run(
+        "batch", "payouts.csv", "--yes", "--no-stop-rules", "--json", env={"PAYPRO_SECRET": "wrong"}
+    )
 
     assert done.code == 4
     assert done.summary["stopped"] is None
@@ -151,7 +155,7 @@ async def test_a_platform_that_is_not_there_gives_exit_code_4(terminal: Terminal
     """Nothing was sent, and that is certain."""
     terminal.file(2)
     nowhere = f"http://127.0.0.1:{unused_tcp_port}"
-    done = await terminal.run("batch", "payouts.csv", "--json", "--base-url", nowhere, "--max-attempts", "1")
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--json", "--base-url", nowhere, "--max-attempts", "1")
 
     assert done.code == 4
     assert list(done.summary["statuses"]) == ["not_sent"]
@@ -163,20 +167,23 @@ async def test_a_dry_run_sends_nothing_and_makes_nothing(terminal: Terminal, san
     done = await terminal.run("batch", "payouts.csv", "--dry-run")
 
     assert done.code == 0
-    assert done.out == "4 payouts, 406.00 INR in all; none of them is in the ledger yet.\n"
+    assert done.out.startswith("4 payouts, 406.00 INR in all.\n")
+    assert f"\nLedger   {terminal.folder}/payouts.db (new: the first payment makes it)\n" in done.out
+    assert "\n        4              406.00  new: nothing was sent yet\n" in done.out
     assert [one.name for one in terminal.folder.iterdir()] == ["payouts.csv"]
-    assert not sandbox.books.requests
+    assert not sandbox.books.bookings
 
 
 async def test_a_dry_run_counts_what_the_ledger_holds(terminal: Terminal) -> None:
     """For people and for programs."""
     terminal.file(4)
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
 
     done = await terminal.run("batch", "payouts.csv", "--dry-run")
-    assert done.out == "4 payouts, 406.00 INR in all; 4 of them are in the ledger.\n"
+    assert "\n        4              406.00  processing: accepted by the platform, not yet paid\n" in done.out
     done = await terminal.run("batch", "payouts.csv", "--dry-run", "--json")
-    assert done.summary == {"rows": 4, "amount": "406", "currency": "INR", "in_ledger": 4, "valid": True}
+    told = {"rows": 4, "amount": "406", "currency": "INR", "in_ledger": 4, "valid": True, "to_pay_rows": 0}
+    assert done.summary | told == done.summary
 
 
 async def test_a_result_file_that_cannot_be_written_in_the_end_is_said(terminal: Terminal, sandbox: Sandbox) -> None:
@@ -200,7 +207,7 @@ async def test_a_result_file_that_cannot_be_written_in_the_end_is_said(terminal:
 async def test_the_rate_is_kept(terminal: Terminal, sandbox: Sandbox) -> None:
     """No second has more payouts than that."""
     terminal.file(7)
-    done = await terminal.run("batch", "payouts.csv", "--rate", "10", "--json")
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--rate", "10", "--json")
 
     assert done.code == 0
     assert done.summary["seconds"] >= 0.5
@@ -211,7 +218,7 @@ async def test_a_ledger_that_cannot_be_opened_is_said_in_a_sentence(terminal: Te
     """Exit code 1, and nothing was sent."""
     terminal.file(1)
     (terminal.folder / "bad.db").write_text("this is no ledger, but it is quite long for a text that is none at all")
-    done = await terminal.run("batch", "payouts.csv", "--ledger", "bad.db")
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", "bad.db")
 
     assert done.code == 1
     assert done.err.startswith("Error: The ledger ")
@@ -221,8 +228,8 @@ async def test_a_ledger_that_cannot_be_opened_is_said_in_a_sentence(terminal: Te
 async def test_a_ledger_of_another_platform_is_refused(terminal: Terminal) -> None:
     """Test payouts and real ones do not mix; exit code 2."""
     terminal.file(1)
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
-    done = await terminal.run("batch", "payouts.csv", "--environment", "production")
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--environment", "production")
 
     assert done.code == 2
     assert "--environment='sandbox'" in done.err
@@ -251,14 +258,14 @@ async def test_a_ledger_on_a_server(terminal: Terminal, sandbox: Sandbox, server
     """Once its owner has made the tables; then a second run, perhaps on another machine, pays nothing twice."""
     terminal.file(5)
     url = server.database()
-    refused = await terminal.run("batch", "payouts.csv", "--ledger", url)
+    refused = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", url)
     assert refused.code == 2
     assert "paypro ledger migrate" in refused.err
 
     assert (await terminal.run("ledger", "migrate", "--ledger", url)).code == 0
-    done = await terminal.run("batch", "payouts.csv", "--ledger", url)
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", url)
     assert done.code == 0, done.err
-    again = await terminal.run("batch", "payouts.csv", "--ledger", url)
+    again = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", url)
     assert "Continuing: 5 of 5" in again.err
     assert booked_exactly(sandbox, terminal.result())
     asked = await terminal.run("query", terminal.result()[0]["paypro_trade_no"], "--ledger", url)

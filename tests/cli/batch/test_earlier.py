@@ -17,7 +17,7 @@ REFUSED = "rows were sent in an earlier run"
 
 async def paid(terminal: Terminal, *more: str) -> None:
     terminal.file(3)
-    assert (await terminal.run("batch", "payouts.csv", *more)).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes", *more)).code == 0
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"], ["--json"], ["--result", "elsewhere.csv"], ["--pay-again"]])
@@ -26,9 +26,9 @@ async def test_a_new_ledger_beside_the_result_of_an_earlier_run_is_refused(
 ) -> None:
     """Exit code 2 and nothing sent, not even a ledger is made; the text names the file and the ledger with its path."""
     await paid(terminal)
-    done = await terminal.run("batch", "payouts.csv", "--ledger", "another/payouts.db", *more)
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", "another/payouts.db", *more)
     (terminal.folder / "another").mkdir()
-    done = await terminal.run("batch", "payouts.csv", "--ledger", "another/payouts.db", *more)
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", "another/payouts.db", *more)
     assert done.code == 2
     assert f"According to payouts.result.csv {REFUSED}" in done.err
     assert str(terminal.folder / "another" / "payouts.db") in done.err
@@ -40,7 +40,7 @@ async def test_a_new_ledger_beside_the_result_of_an_earlier_run_is_refused(
 async def test_the_result_that_was_put_elsewhere_counts_too(terminal: Terminal, sandbox: Sandbox) -> None:
     """By the name that --result gives it again."""
     await paid(terminal, "--result", "told.csv")
-    done = await terminal.run("batch", "payouts.csv", "--ledger", "another.db", "--result", "told.csv")
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", "another.db", "--result", "told.csv")
     assert (done.code, f"told.csv {REFUSED}" in done.err) == (2, True)
     assert len(sandbox.books.bookings) == 3
 
@@ -48,7 +48,7 @@ async def test_the_result_that_was_put_elsewhere_counts_too(terminal: Terminal, 
 async def test_a_ledger_that_is_meant_to_be_new_is_used(terminal: Terminal, sandbox: Sandbox) -> None:
     """--new-ledger says so; here the platform refuses the numbers that it knows."""
     await paid(terminal)
-    done = await terminal.run("batch", "payouts.csv", "--ledger", "another.db", "--new-ledger")
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", "another.db", "--new-ledger")
     assert REFUSED not in done.err
     assert f"The ledger {terminal.folder / 'another.db'} is new" in done.err
 
@@ -58,8 +58,8 @@ async def test_a_first_run_says_that_the_ledger_is_new_and_a_second_does_not(
 ) -> None:
     """With the whole path, so that a folder that was not mounted shows."""
     terminal.file(3)
-    first = await terminal.run("batch", "payouts.csv")
-    again = await terminal.run("batch", "payouts.csv")
+    first = await terminal.run("batch", "payouts.csv", "--yes")
+    again = await terminal.run("batch", "payouts.csv", "--yes")
     said = f"The ledger {terminal.folder / 'payouts.db'} is new: it holds no payout of merchant 0000000001 yet.\n"
     assert (said in first.err, said in again.err, again.code) == (True, False, 0)
     assert booked_exactly(sandbox, terminal.result())
@@ -70,7 +70,7 @@ async def test_a_ledger_that_holds_other_payouts_does_not_know_these(terminal: T
     write_file(terminal.folder / "others.csv", [payout(number) for number in range(70, 73)])
     assert (await terminal.run("batch", "others.csv", "--ledger", "another.db")).code == 0
     await paid(terminal)
-    done = await terminal.run("batch", "payouts.csv", "--ledger", "another.db")
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", "another.db")
     assert (done.code, f"payouts.result.csv {REFUSED}" in done.err, "does not know" in done.err) == (2, True, True)
     assert len(sandbox.books.bookings) == 6
 
@@ -85,7 +85,7 @@ async def test_an_older_copy_of_the_ledger_does_not_know_the_last_rows(terminal:
     ended = await terminal.run("ledger", "restored", "--begin", "--ledger", "old.db")
     assert ended.code == 0
     assert (await terminal.run("ledger", "restored", "--end", "--yes", "--ledger", "old.db")).code == 0
-    done = await terminal.run("batch", "payouts.csv", "--ledger", "old.db")
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", "old.db")
     assert (done.code, REFUSED in done.err) == (2, True)
 
 
@@ -95,7 +95,7 @@ async def test_a_ledger_that_asks_first_is_not_refused(terminal: Terminal, sandb
     assert (await terminal.run("batch", "others.csv")).code == 0
     assert (await terminal.run("ledger", "backup", "old.db")).code == 0
     await paid(terminal)
-    done = await terminal.run("batch", "payouts.csv", "--ledger", "old.db")
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", "old.db")
     assert (done.code, REFUSED in done.err) == (0, False)
     assert len(sandbox.books.bookings) == 4
 
@@ -118,7 +118,7 @@ async def test_an_empty_server_beside_the_result_of_an_earlier_run_is_refused(
     """Its tables were made, in whatever database; no payout is in it."""
     await paid(terminal)
     url = await server.ledger()
-    done = await terminal.run("batch", "payouts.csv", "--ledger", url)
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", url)
     assert (done.code, f"{REFUSED}, and the ledger" in done.err, "is new" in done.err) == (2, True, True)
     assert len(sandbox.books.bookings) == 3
 
@@ -128,7 +128,7 @@ async def test_a_result_in_which_nothing_was_sent_tells_of_nothing(terminal: Ter
     terminal.file(3)
     row = payout(0) | {"paypro_trade_no": "x-1", "paypro_status": "not_sent"}
     write_file(terminal.folder / "payouts.result.csv", [row])
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     assert len(sandbox.books.bookings) == 3
 
 
@@ -140,7 +140,7 @@ async def test_a_result_that_a_spreadsheet_has_saved_is_understood(
     await paid(terminal)
     result: Path = terminal.folder / "payouts.result.csv"
     result.write_text("\ufeff" + result.read_text().replace(",", separator))
-    done = await terminal.run("batch", "payouts.csv", "--ledger", "another.db")
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--ledger", "another.db")
     assert (done.code, REFUSED in done.err) == (2, True)
 
 
@@ -148,6 +148,6 @@ async def test_what_is_no_result_file_counts_for_a_new_ledger(terminal: Terminal
     """Where the result would be put there is something else, and nobody knows what it was."""
     terminal.file(3)
     (terminal.folder / "payouts.result.csv").write_text(json.dumps({"what": "is this"}))
-    done = await terminal.run("batch", "payouts.csv")
+    done = await terminal.run("batch", "payouts.csv", "--yes")
     assert (done.code, REFUSED in done.err) == (2, True)
     assert sandbox.books.bookings == []

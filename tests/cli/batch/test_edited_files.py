@@ -121,7 +121,7 @@ async def test_an_edited_file_pays_nobody_twice(
     edited = edit(rows)
     save(terminal.folder / "payouts.csv", text_of(edited))
 
-    refused = await terminal.run("batch", "payouts.csv")
+    refused = await terminal.run("batch", "payouts.csv", "--yes")
 
     assert refused.code == 3, refused.err
     named = refused.err.count("[PAID_BEFORE]")
@@ -130,7 +130,7 @@ async def test_an_edited_file_pays_nobody_twice(
     assert "--skip-paid" in refused.err
     assert len(sandbox.books.bookings) <= claimed
 
-    rest = await terminal.run("batch", "payouts.csv", "--skip-paid", "--json")
+    rest = await terminal.run("batch", "payouts.csv", "--yes", "--skip-paid", "--json")
     assert rest.code == 0, rest.err
     # What the killed run had claimed and perhaps not sent is asked about, and sent under its first number.
     assert rest.summary["left_out"] == {"rows": named, "statuses": {"processing": named}}
@@ -151,7 +151,7 @@ async def test_a_file_that_says_the_same_in_another_way_goes_on(
     await killed_half_way(terminal, sandbox, rows)
     save(terminal.folder / "payouts.csv", rewrite(rows))
 
-    done = await terminal.run("batch", "payouts.csv", "--json")
+    done = await terminal.run("batch", "payouts.csv", "--yes", "--json")
 
     assert done.code == 0, done.err
     assert len(paid(sandbox)) == ROWS

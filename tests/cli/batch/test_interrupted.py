@@ -28,7 +28,7 @@ async def test_killed_again_and_again_and_run_to_its_end(tmp_path, fork_server: 
             await process.ended()
         assert not (tmp_path / "payouts.result.csv").exists()
 
-        done = await terminal.run("batch", "payouts.csv")
+        done = await terminal.run("batch", "payouts.csv", "--yes")
         await asyncio.sleep(0.1)
 
         assert done.code == 0, done.out + done.err
@@ -45,7 +45,7 @@ async def test_a_signal_stops_in_order(terminal: Terminal, sandbox: Sandbox, num
     out, err = await process.communicate()
 
     assert process.returncode == 130, err
-    assert b"Run the same command again to continue" in err
+    assert b"Interrupted. Continue with: paypro batch payouts.csv" in err
     assert b"not_sent" in out
     results = terminal.result()
     assert len(results) == 40
@@ -53,7 +53,7 @@ async def test_a_signal_stops_in_order(terminal: Terminal, sandbox: Sandbox, num
     assert booked == set(sandbox.books.orders)
     assert 5 <= len(booked) < 40
 
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     assert booked_exactly(sandbox, terminal.result())
 
 
@@ -77,7 +77,7 @@ async def test_a_second_signal_ends_at_once(terminal: Terminal, sandbox: Sandbox
     assert process.returncode == 130
     assert json.loads(out)["kind"] == "interrupted"
     assert not (terminal.folder / "payouts.result.csv").exists()
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     assert booked_exactly(sandbox, terminal.result())
 
 

@@ -40,7 +40,7 @@ async def test_wages_of_the_next_week_are_shown_and_paid_where_nobody_can_be_ask
     assert len(sandbox.books.bookings) == 11
 
 
-@pytest.mark.parametrize(("answer", "code", "bookings"), [("y\n", 0, 6), ("n\n", 3, 3), ("\n", 3, 3), ("^C", 130, 3)])
+@pytest.mark.parametrize(("answer", "code", "bookings"), [("303\n", 0, 6), ("n\n", 3, 3), ("\n", 3, 3), ("^C", 130, 3)])
 async def test_on_a_terminal_it_is_asked(
     terminal: Terminal, sandbox: Sandbox, answer: str, code: int, bookings: int
 ) -> None:
@@ -52,18 +52,18 @@ async def test_on_a_terminal_it_is_asked(
 
     done = await terminal.run_on_screen("batch", "week32.csv", answers=[answer])
 
-    assert "Are all these rows meant to be paid? [y/N]" in done.err
+    assert "Pay 3 rows, 303.00 INR, largest 102.00, balance 99,99,99,697.00? Type the sum: " in done.err
     assert done.code == code, done.err
     assert len(sandbox.books.bookings) == bookings
 
 
 async def test_equal_rows_of_one_file_are_asked_about_on_a_terminal(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Both may be meant; with --pay-again that is said already."""
+    """Both may be meant, and their sum says so."""
     write_file(terminal.folder / "payouts.csv", [payout(1), payout(1, remark="once more")])
     refused = await terminal.run_on_screen("batch", "payouts.csv", answers=["n\n"])
     assert refused.code == 3
     assert "1 row repeats an earlier row (same amount, same beneficiary): line 3." in refused.err
-    assert (await terminal.run_on_screen("batch", "payouts.csv", "--pay-again", answers=[])).code == 0
+    assert (await terminal.run_on_screen("batch", "payouts.csv", "--pay-again", answers=["202\n"])).code == 0
     assert len(sandbox.books.bookings) == 2
 
 
@@ -103,16 +103,16 @@ async def test_rows_that_are_left_out_say_so_in_the_result_file(terminal: Termin
 async def test_the_same_file_once_more_does_not_look_like_a_payment(terminal: Terminal, sandbox: Sandbox) -> None:
     """It says first that nobody was paid now, and when all of them were taken."""
     terminal.file(4)
-    first = await terminal.run("batch", "payouts.csv", "--json")
+    first = await terminal.run("batch", "payouts.csv", "--yes", "--json")
     assert (first.summary["sent_now"], first.summary["accepted_before"]["rows"]) == (4, 0)
     grow_older(terminal, 31)
 
-    again = await terminal.run("batch", "payouts.csv")
-    as_json = (await terminal.run("batch", "payouts.csv", "--json")).summary
+    again = await terminal.run("batch", "payouts.csv", "--yes")
+    as_json = (await terminal.run("batch", "payouts.csv", "--yes", "--json")).summary
 
     assert again.code == 0
-    assert again.out.startswith("Nothing new was sent: all 4 rows were accepted before, on 20")
-    assert again.out.splitlines()[0].endswith(" from payouts.csv.")
+    assert again.out.startswith("Nothing new was sent: all 4 rows were accepted before, on ")
+    assert again.out.splitlines()[0].endswith(" as payouts.csv.")
     assert as_json["sent_now"] == 0
     before = as_json["accepted_before"]
     assert (before["rows"], before["files"]) == (4, ["payouts.csv"])
@@ -127,8 +127,8 @@ async def test_a_run_that_goes_on_tells_both_numbers(terminal: Terminal, sandbox
     assert "1 row was sent now." in (await terminal.run("batch", "a.csv")).out
     write_file(terminal.folder / "b.csv", rows)
     done = await terminal.run("batch", "b.csv")
-    assert "2 rows were sent now. 1 was accepted before, on 20" in done.out
-    assert " from a.csv." in done.out
+    assert "2 rows were sent now. 1 was accepted before, on " in done.out
+    assert " as a.csv." in done.out
     assert len(sandbox.books.bookings) == 3
 
 
@@ -138,14 +138,14 @@ async def test_what_was_processing_before_is_not_called_paid(
 ) -> None:
     """It was accepted; the table says what has become of it since."""
     terminal.file(2)
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     for trade_no, code in zip(list(sandbox.books.orders), ("0000", "00028"), strict=True):
         sandbox.books.set_status(trade_no, code)
 
-    done = await terminal.run("batch", "payouts.csv", *wait)
+    done = await terminal.run("batch", "payouts.csv", "--yes", *wait)
 
     first, *table = done.out.splitlines()
-    assert first.startswith("Nothing new was sent: all 2 rows were accepted before, on 20")
+    assert first.startswith("Nothing new was sent: all 2 rows were accepted before, on ")
     assert [line.split("  ")[-1].split(":")[0] for line in table[1:3]] == ["succeeded", "failed"]
     assert done.code == 4
 
@@ -163,9 +163,9 @@ async def test_what_was_unknown_or_failed_before_is_not_called_accepted(terminal
         env = {"PAYPRO_BASE_URL": silent.base_url}
         assert (await terminal.run("batch", "other.csv", "--timeout", "0.5", "--ignore-balance", env=env)).code == 5
 
-    done = await terminal.run("batch", "p.csv", "--pay-again")
+    done = await terminal.run("batch", "p.csv", "--yes", "--pay-again")
 
-    assert done.out.startswith("1 row was sent now. 1 was accepted before, on 20"), done.out
+    assert done.out.startswith("1 row was sent now. 1 was accepted before, on "), done.out
     assert [one["paypro_status"] for one in terminal.result("p.result.csv")] == ["failed", "processing", "processing"]
 
 
@@ -195,7 +195,7 @@ async def test_a_refusal_as_json_holds_what_is_known(terminal: Terminal) -> None
 async def test_a_result_file_is_known_by_its_columns(terminal: Terminal, sandbox: Sandbox) -> None:
     """It says that it is one; and one that has lost its numbers, in a column or in a cell, is refused."""
     terminal.file(3)
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     results = terminal.result()
 
     again = await terminal.run("batch", "payouts.result.csv")

@@ -11,12 +11,12 @@ async def test_an_edited_file_is_refused_until_somebody_says_what_is_meant(
 ) -> None:
     """Exit code 3 with each row and the number it was paid under; --pay-again pays it; then all is known."""
     terminal.file(3)
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     first = [one["paypro_trade_no"] for one in terminal.result()]
     write_file(terminal.folder / "payouts.csv", [payout(0), payout(1, remark="other"), payout(2), payout(3)])
 
     for extra in ([], ["--dry-run"]):
-        refused = await terminal.run("batch", "payouts.csv", *extra)
+        refused = await terminal.run("batch", "payouts.csv", "--yes", *extra)
         assert refused.code == 3
         lines = [line for line in refused.err.splitlines() if "[PAID_BEFORE]" in line]
         assert [line.partition(": row")[0] for line in lines] == ["payouts.csv:2", "payouts.csv:3", "payouts.csv:4"]
@@ -26,7 +26,7 @@ async def test_an_edited_file_is_refused_until_somebody_says_what_is_meant(
         assert "--pay-again" in refused.err
     assert len(sandbox.books.bookings) == 3
 
-    assert (await terminal.run("batch", "payouts.csv", "--pay-again")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes", "--pay-again")).code == 0
     assert len(sandbox.books.bookings) == 7
 
 
@@ -55,10 +55,10 @@ async def test_the_result_file_is_the_way_to_edit_a_file_that_was_paid_in_part(
 async def test_the_same_file_is_paid_anew_when_that_is_said_twice(terminal: Terminal, sandbox: Sandbox) -> None:
     """--run gives other numbers, and --pay-again says that it is meant; one alone pays nothing."""
     terminal.file(2)
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
-    assert (await terminal.run("batch", "payouts.csv", "--run", "july")).code == 3
-    assert (await terminal.run("batch", "payouts.csv", "--pay-again")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes", "--run", "july")).code == 3
+    assert (await terminal.run("batch", "payouts.csv", "--yes", "--pay-again")).code == 0
     assert len(sandbox.books.bookings) == 2
 
-    assert (await terminal.run("batch", "payouts.csv", "--run", "july", "--pay-again")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes", "--run", "july", "--pay-again")).code == 0
     assert len(sandbox.books.bookings) == 4

@@ -102,6 +102,6 @@ def test_no_file_of_the_ledger_is_replaced(
     (tmp_path / "hard").hardlink_to(tmp_path / f"payouts.db{suffix}")
     (tmp_path / "device").symlink_to("/dev/null")
     for name in (f"payouts.db{suffix}", f"PAYOUTS.DB{suffix.upper()}", "soft", "hard", "device", "."):
-        assert run(["batch", "p.csv", "--ledger", "payouts.db", "--result", name, "--replace-result"]) == 2
+        assert run(["batch", "p.csv", "--yes", "--ledger", "payouts.db", "--result", name, "--replace-result"]) == 2
         said = capsys.readouterr().err
         assert ("belongs to the ledger; nothing was written" in said) is (name not in {"device", "."})

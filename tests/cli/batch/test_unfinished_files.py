@@ -21,7 +21,7 @@ async def test_a_last_line_without_an_end_is_refused_until_the_file_is_said_to_b
     """Where nobody can be asked: exit code 3, and how to go on."""
     cut(terminal.file(3))
     for extra in ([], ["--dry-run"], ["--json"]):
-        refused = await terminal.run("batch", "payouts.csv", *extra)
+        refused = await terminal.run("batch", "payouts.csv", "--yes", *extra)
         assert refused.code == 3
         assert "payouts.csv:4: " in refused.err
         assert "[NO_LINE_END]" in refused.err
@@ -30,7 +30,7 @@ async def test_a_last_line_without_an_end_is_refused_until_the_file_is_said_to_b
     assert json.loads(refused.out)["problems"][0]["code"] == "NO_LINE_END"
     assert not sandbox.books.bookings
 
-    assert (await terminal.run("batch", "payouts.csv", "--file-complete")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes", "--file-complete")).code == 0
     assert len(sandbox.books.bookings) == 3
 
 
@@ -45,7 +45,7 @@ async def test_a_stream_that_breaks_off_is_refused(terminal: Terminal, sandbox: 
 
 
 @pytest.mark.parametrize(
-    ("answer", "code", "paid"), [("y\n", 0, 3), ("n\n", 3, 0), ("\n", 3, 0), ("\x04", 130, 0), ("^C", 130, 0)]
+    ("answer", "code", "paid"), [("303\n", 0, 3), ("n\n", 3, 0), ("\n", 3, 0), ("\x04", 130, 0), ("^C", 130, 0)]
 )
 async def test_on_a_terminal_it_is_asked(
     terminal: Terminal, sandbox: Sandbox, answer: str, code: int, paid: int
@@ -54,7 +54,8 @@ async def test_on_a_terminal_it_is_asked(
     cut(terminal.file(3))
     done = await terminal.run_on_screen("batch", "payouts.csv", answers=[answer])
 
-    assert "Is it whole, with 3 payouts, 303.00 INR in all? [y/N]" in done.err
+    assert "Pay 3 rows, 303.00 INR, " in done.err
+    assert "[NO_LINE_END]" in done.err
     assert done.code == code, done.err
     assert len(sandbox.books.bookings) == paid
 
@@ -63,10 +64,10 @@ async def test_a_file_that_is_open_for_writing_is_refused(terminal: Terminal, sa
     """Also between two of its lines."""
     path = terminal.file(3)
     with path.open("a") as writing:
-        refused = await terminal.run("batch", "payouts.csv")
+        refused = await terminal.run("batch", "payouts.csv", "--yes")
         assert refused.code == 3
         assert "[FILE_OPEN]" in refused.err
         writing.write(path.read_text().splitlines()[-1] + "\n")
     assert not sandbox.books.bookings
-    assert (await terminal.run("batch", "payouts.csv")).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     assert len(sandbox.books.bookings) == 4

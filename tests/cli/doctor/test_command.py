@@ -81,7 +81,7 @@ async def test_a_code_that_this_ledger_knows_from_refusals_is_not_to_be_listed(
 ) -> None:
     """The ledger remembers what payouts were refused with."""
     write_file(terminal.folder / "p.csv", [payout(1, remark="sandbox:fail:7001")])
-    assert (await terminal.run("batch", "p.csv", env=NAMED)).code == 4
+    assert (await terminal.run("batch", "p.csv", "--yes", env=NAMED)).code == 4
     sandbox.change(unknown_order="7001")
     _, checks = await examined(terminal)
     assert "payouts in this ledger were refused under the same code" in checks["unknown_order"]["found"]
@@ -156,7 +156,7 @@ async def test_an_address_of_this_machine_needs_a_name(terminal: Terminal) -> No
 async def test_the_ledger_is_shown_with_its_whole_path_and_whose_payouts_it_holds(terminal: Terminal) -> None:
     """Known, of another merchant, of another environment, none, forgetful, or not to be read."""
     terminal.file(2)
-    assert (await terminal.run("batch", "payouts.csv", env=NAMED)).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes", env=NAMED)).code == 0
     name = str(terminal.folder / "payouts.db")
     _, known = await examined(terminal)
     assert known["ledger"]["found"] == f"{name} holds payouts of this merchant on sandbox."
@@ -249,7 +249,7 @@ async def test_a_proxy_that_is_dead_is_named_with_its_setting(terminal: Terminal
 async def test_a_ledger_that_others_may_read_is_told(terminal: Terminal) -> None:
     """As a warning, with the command that closes it."""
     terminal.file(1)
-    assert (await terminal.run("batch", "payouts.csv", env=NAMED)).code == 0
+    assert (await terminal.run("batch", "payouts.csv", "--yes", env=NAMED)).code == 0
     (terminal.folder / "payouts.db").chmod(0o644)
     done, checks = await examined(terminal)
     assert (done.code, checks["readers"]["level"]) == (0, "warning")

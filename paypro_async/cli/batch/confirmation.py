@@ -1,0 +1,127 @@
+"""What must be agreed to before a file is paid: its sum, what is seldom meant, and a second person's approval."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from attrs import field, frozen
+
+from paypro_async._core.money import amount_for_people, parse_amount
+from paypro_async.bulk import Approval, Before, Funds, PaymentLimits, Plan, PlanFile, approved_by, read_approvers
+from paypro_async.cli.batch.questions import asked
+from paypro_async.cli.batch.refusal import counted
+from paypro_async.cli.output import note, readable
+from paypro_async.errors import ConfigurationError
+from paypro_async.ledger.admin.signed_plans import StoredApproval, approvals_of, store_approval
+from paypro_async.ledger.sql.ledger import SqlLedger
+
+__all__ = ["Approvals", "Confirmation"]
+
+_APPROVERS = "PAYPRO_APPROVERS_FILE"
+
+
+@frozen(kw_only=True)
+class Approvals:
+    """Where the approvals of a plan are looked for: in files, and in the ledger.
+
+    Args:
+        planned: What is to be paid.
+        found: Those that were read from files.
+    """
+
+    planned: PlanFile
+    found: Sequence[Approval] = ()
+
+    @classmethod
+    def beside(cls, planned: PlanFile, plan: Path, given: Sequence[Path]) -> "Approvals":
+        """Those in the *given* files, and in files beside the plan that are named after it."""
+        beside = sorted(plan.absolute().parent.glob(f"{_escaped(plan.stem)}.approval*.json"))
+        return cls(planned=planned, found=[Approval.load(path) for path in [*given, *beside]])
+
+    async def check(self, ledger: SqlLedger) -> None:
+        """See that a second person has approved the plan, and keep that in the ledger.
+
+        Raises:
+            ApprovalMissingError: If nobody has.
+            ConfigurationError: If it is not known who may.
+            LedgerUnavailableError: If the ledger cannot be read or written.
+        """
+        plan = self.planned
+        path = os.environ.get(_APPROVERS)
+        if not path:
+            raise ConfigurationError(
+                f"An approval is required, and {_APPROVERS} does not say who may approve. Nothing was sent. Set it to "
+                "the path of a file of lines NAME: SECRET that only those who pay can read."
+            )
+        stored = await approvals_of(ledger, plan.merchant_no, plan.batch_id)
+        known = [Approval(plan=one.plan, by=one.person, at=one.at, signature=one.signature) for one in stored]
+        valid = approved_by(plan, [*self.found, *known], read_approvers(Path(path)))
+        await store_approval(
+            ledger,
+            plan.merchant_no,
+            StoredApproval(
+                plan=valid.plan, batch_id=plan.batch_id, person=valid.by, at=valid.at, signature=valid.signature
+            ),
+        )
+        note(f"Approved by {readable(valid.by)} on {valid.at:%Y-%m-%d %H:%M %Z}.")
+
+
+@frozen(kw_only=True)
+class Confirmation:
+    """Who says yes, and to what.
+
+    Args:
+        yes: Whether everything was agreed to on the command line.
+        begun: Whether the file was agreed to when its run began, which this one continues.
+        ask: Whether there is a person who can be asked.
+        limits: What the file must not exceed, and what it must come to.
+        approvals: The approvals of the plan, if one is required.
+    """
+
+    yes: bool = False
+    begun: bool = False
+    ask: bool
+    limits: PaymentLimits
+    approvals: Approvals | None = field(default=None, repr=False)
+
+    def refuse_unasked(self, plan: Plan) -> None:
+        """Refuse what nobody has agreed to, where nobody can be asked.
+
+        Raises:
+            click.UsageError: Then.
+        """
+        if self.yes or self.begun or self.ask:
+            return
+        rows, total = counted(plan.rows, "payout"), amount_for_people(plan.total, plan.currency)
+        if not self.limits.expects:
+            raise click.UsageError(
+                f"Are {rows} over {total} {plan.currency} meant? Nobody can be asked here, and nothing was sent. Say "
+                f"--yes, or what is expected: --expect-total {plan.total:f} --expect-rows {plan.rows}."
+            )
+        if plan.doubts:
+            raise click.UsageError(
+                "Something in the file is seldom meant, as listed above, and nobody can be asked here. Nothing was "
+                "sent. Mend it, or say --yes too."
+            )
+
+    def agreed(self, before: Before, funds: Funds | None, *, currency: str, skip_paid: bool) -> bool:
+        """Whether a person agrees to what is still to be paid, by typing its sum; nothing to pay needs no yes."""
+        rows, needed = before.to_pay(skip_paid=skip_paid)
+        if not rows or self.yes or self.begun or not self.ask:
+            return True
+        largest = amount_for_people(before.largest, currency)
+        balance = (
+            "not known" if funds is None or funds.available is None else amount_for_people(funds.available, currency)
+        )
+        sum_ = amount_for_people(needed, currency)
+        question = f"Pay {counted(rows, 'row')}, {sum_} {currency}, largest {largest}, balance {balance}? Type the sum"
+        typed = asked(question)
+        if parse_amount(typed.upper().replace(currency, "").replace(",", "").replace("₹", "").strip()) == needed:
+            return True
+        note("That is not the sum. Nothing was sent." if typed.strip() else "Nothing was sent.")
+        return False
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{one}]" if one in "*?[" else one for one in name)

@@ -1,0 +1,88 @@
+"""A plan as people look at it, in 80 columns."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from paypro_async._core.items import ItemStatus
+from paypro_async._core.money import amount_for_people
+from paypro_async.bulk import Before, Funds, PlanFile, PlannedRow
+from paypro_async.cli.batch.refusal import as_data, counted
+from paypro_async.cli.output import readable
+
+__all__ = ["plan_as_data", "plan_as_text"]
+
+_AMOUNT = 18
+_NAME, _ACCOUNT = 6, 9
+
+
+def plan_as_text(plan: PlanFile, funds: Funds, *, new_ledger: bool) -> str:
+    """What would be paid, from which account, and what is known of it."""
+    return "\n".join(_lines(plan, funds, new_ledger=new_ledger))
+
+
+def plan_as_data(plan: PlanFile, before: Before, funds: Funds) -> dict[str, Any]:
+    """The same for programs. Amounts are text, since a float would round them."""
+    found: dict[str, Any] = {
+        "rows": plan.rows,
+        "amount": str(plan.amount),
+        "currency": plan.currency,
+        "in_ledger": before.known,
+        "valid": True,
+        "content": plan.content,
+        "batch_id": plan.batch_id,
+        "ledger": plan.ledger,
+        "environment": plan.environment,
+        "merchant_no": plan.merchant_no,
+        "statuses": dict(plan.statuses),
+        "doubts": dict(plan.doubts),
+        "largest": str(plan.largest[0].amount) if plan.largest else None,
+        "to_pay_rows": plan.to_pay_rows,
+        "to_pay": str(funds.needed),
+        "balance": None if funds.available is None else str(funds.available),
+    }
+    return found | ({"paid_before": as_data(before.repeats)} if before.repeats else {})
+
+
+def _lines(plan: PlanFile, funds: Funds, *, new_ledger: bool) -> Iterator[str]:
+    yield f"{counted(plan.rows, 'payout')}, {_money(plan.amount, plan)} in all."
+    yield ""
+    yield f"File     {readable(plan.path)}"
+    yield f"Ledger   {readable(plan.ledger)}{' (new: the first payment makes it)' if new_ledger else ''}"
+    yield f"Account  merchant {plan.merchant_no} on {readable(plan.environment)}"
+    yield f"Balance  {_balance(plan, funds)}"
+    yield ""
+    yield f"{'rows':>9}  {'sum':>{_AMOUNT}}  what the ledger knows of them"
+    for status in ItemStatus:
+        if found := plan.statuses.get(status):
+            amount = amount_for_people(Decimal(found["amount"]), plan.currency)
+            yield f"{int(found['rows']):>9,}  {amount:>{_AMOUNT}}  {_known(status)}"
+    yield ""
+    yield from _rows("First rows", plan.first, plan)
+    if plan.rows > len(plan.first):
+        yield ""
+        yield from _rows("Largest rows", plan.largest, plan)
+
+
+def _known(status: ItemStatus) -> str:
+    return "new: nothing was sent yet" if status is ItemStatus.NOT_SENT else f"{status}: {status.meaning}"
+
+
+def _balance(plan: PlanFile, funds: Funds) -> str:
+    if funds.available is None:
+        return "not asked for, since nothing is left to be paid" if funds.unknown is None else "not known (see above)"
+    found = "too low for" if funds.low else "enough for"
+    return f"{_money(funds.available, plan)}, {found} the {_money(funds.needed, plan)} to be paid"
+
+
+def _rows(title: str, rows: Iterable[PlannedRow], plan: PlanFile) -> Iterator[str]:
+    yield title
+    yield f"{'line':>9}  {'amount':>{_AMOUNT}}  {'name':<{_NAME}}  {'account':<{_ACCOUNT}}  trade number"
+    for one in rows:
+        amount = amount_for_people(one.amount, plan.currency)
+        name, account = readable(one.name), readable(one.account)
+        yield f"{one.line:>9,}  {amount:>{_AMOUNT}}  {name:<{_NAME}}  {account:<{_ACCOUNT}}  {one.trade_no}"
+
+
+def _money(amount: Decimal, plan: PlanFile) -> str:
+    return f"{amount_for_people(amount, plan.currency)} {plan.currency}"
