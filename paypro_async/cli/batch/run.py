@@ -130,7 +130,7 @@ class Run:
         name, accepted = self.disbursement.name, before.accepted
         message = (
             f"holds the same payouts as {accepted.sources[0]}, all of which have ended, {accepted.when}; nothing is "
-            "left to pay. If that file was copied for a new month, change what is new in it. To pay the same once more, "
+            "left to pay. If that file was copied for a new month, change what is new in it. To pay it once more, "
             "say --run NAME and --pay-again; to see what became of it, say --yes"
         )
         problem = FileProblem(line=1, code="PAID_UNDER_ANOTHER_NAME", message=message)
