@@ -3,6 +3,7 @@
 from paypro_async.bulk.apply import BatchSettings, Disbursement
 from paypro_async.bulk.approval import Approval, ApprovalMissingError, approve, approved_by, read_approvers
 from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, Repeat
+from paypro_async.bulk.failed_rows import FailedRows
 from paypro_async.bulk.file_plan import Plan, RowAmount
 from paypro_async.bulk.funds import Funds
 from paypro_async.bulk.limits import PaymentLimits
@@ -23,6 +24,7 @@ __all__ = [
     "Conflict",
     "Disbursement",
     "Evidence",
+    "FailedRows",
     "FileProblem",
     "FileReport",
     "Funds",

@@ -15,6 +15,7 @@ from paypro_async._core.payment_key import payment_key
 from paypro_async._core.stopping import StopRules
 from paypro_async.batch.batch import Batch
 from paypro_async.bulk.evidence import Before, Repeat
+from paypro_async.bulk.failed_rows import FailedRows, write_failed_rows
 from paypro_async.bulk.file_plan import Plan, Planned, make_plan, planned
 from paypro_async.bulk.funds import Funds
 from paypro_async.bulk.payout_file import PayoutFile
@@ -276,6 +277,29 @@ class Disbursement:
                 if result:
                     result.write(outcome)
         return report
+
+    async def failed_rows(self, path: str | os.PathLike[str]) -> FailedRows:
+        """Write the rows that have failed for good to a file of their own, ready to mend and to pay under new numbers.
+
+        What a former run wrote there is replaced, and taken away if no such row is left; a file that was mended since
+        is left as it is, and what it does not hold is written beside it.
+
+        Raises:
+            LedgerUnavailableError: If the ledger cannot be read.
+            OSError: If the file cannot be written.
+        """
+        ledger = self._ledger()
+        own = set() if self.path is None else {real_path(self.path)}
+        return await write_failed_rows(
+            Path(path),
+            self.file,
+            self.outcomes(),
+            ledger=ledger,
+            merchant_no=self._intake.merchant_no,
+            defaults=_shared(self._intake),
+            taken=own | {*getattr(ledger, "files", ())},  # of a ledger in a database of ours
+            patience=self._patience,
+        )
 
     def _result_file(self, path: str | os.PathLike[str] | TextIO | None) -> AbstractContextManager[ResultFile | None]:
         if path is None:

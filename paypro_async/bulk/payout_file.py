@@ -96,6 +96,9 @@ class PayoutFile:
             self.line_end: str = self._snapshot.line_end
             header = self._reader.header
             self.columns: Columns = headers.read(header.names, line=header.line)
+            if self.kind == "jsonl":
+                # No spreadsheet opens it, so it was written as it is.
+                self.columns = evolve(self.columns, read=str)
             self._checks = RowChecks(self.columns)
             self.held: ExitStack[bool | None] = held.pop_all()
 

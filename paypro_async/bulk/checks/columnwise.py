@@ -60,7 +60,7 @@ class Columnwise:
         self._spec = spec
         self._width = len(columns.names)
         # Of a file that this package has written each row may have two trade numbers to compare, or may have lost one.
-        self._usable = columns.read is str
+        self._usable = columns.read is str and not columns.results and columns.retried is None
         self._positions = dict(sorted(columns.fields.items()))
         # A field without a column has the client's value.
         self._wanted = {"amount", *(one.name for one in spec.fields if one.required)} & columns.fields.keys()

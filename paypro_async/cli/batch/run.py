@@ -16,6 +16,7 @@ from paypro_async.bulk import BatchSettings, Before, Disbursement, FileProblem, 
 from paypro_async.bulk.steps import plan_of
 from paypro_async.cli.batch.confirmation import Confirmation
 from paypro_async.cli.batch.earlier import EarlierRuns
+from paypro_async.cli.batch.failed_file import failed_file
 from paypro_async.cli.batch.progress import Watcher, watching
 from paypro_async.cli.batch.refusal import counted, refuse, refuse_before, show_alike, show_repeats
 from paypro_async.cli.batch.result_file import ResultPlace
@@ -215,7 +216,6 @@ async def preview(run: Run, settings: Mapping[str, Any], *, look_back: bool, sav
 
 async def pay(run: Run) -> int:
     """Pay what is not paid yet, write the result file, say what it came to."""
-    plan = run.disbursement.plan
     with Stop() as stop:
         async with run.client:
             await run.refuse_forgetful()
@@ -228,8 +228,7 @@ async def pay(run: Run) -> int:
                     refused = await run.agreed(before, funds)
             if refused is not None:
                 return refused
-            if before.known and not run.quiet:
-                note(f"Continuing: {before.known:,} of {plan.rows:,} rows are in the ledger already.")
+            _continuing(run, before)
             if stop:
                 note("Interrupted. Nothing was sent.")
                 return Exit.INTERRUPTED
@@ -239,13 +238,15 @@ async def pay(run: Run) -> int:
             except PayProError as error:
                 note(explain(error))
                 return Exit.UNKNOWN_LEFT if any(one.uncertain for one in report.counts) else Exit.UNEXPECTED
+            failed = await failed_file(run.disbursement, run.result, whole)
     summary = Summary(
         whole=whole,
-        currency=plan.currency,
+        currency=run.disbursement.plan.currency,
         report=report,
         result=run.result if written else None,
         known=before.known,
         accepted=before.accepted,
+        failed=failed,
     )
     run.say(summary)
     if run.disbursement.has_grown:
@@ -254,6 +255,11 @@ async def pay(run: Run) -> int:
         note(f"Interrupted. Continue with: {same_command()}")
     # What is known of the money comes first: a file that is missing must not hide that some of it is unknown.
     return Exit.UNEXPECTED if not written and summary.exit_code is Exit.OK else summary.exit_code
+
+
+def _continuing(run: Run, before: Before) -> None:
+    if before.known and not run.quiet:
+        note(f"Continuing: {before.known:,} of {run.disbursement.plan.rows:,} rows are in the ledger already.")
 
 
 async def _pay(run: Run, before: Before, stop: Stop) -> BatchReport:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from attrs import field, frozen
@@ -10,7 +11,7 @@ from attrs import field, frozen
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.money import amount_for_people
 from paypro_async._core.tally import Tally
-from paypro_async.bulk import AcceptedRows, FileReport
+from paypro_async.bulk import AcceptedRows, FailedRows, FileReport
 from paypro_async.cli.exits import Exit, in_options
 from paypro_async.cli.output import readable
 from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
@@ -59,6 +60,7 @@ class Summary:
         result: The result file, or None.
         known: How many rows the ledger knew before it, whatever became of them.
         accepted: The rows that were accepted before it.
+        failed: The file of the rows that have failed for good.
     """
 
     whole: FileReport = field(repr=False)
@@ -67,6 +69,7 @@ class Summary:
     result: Path | None
     known: int
     accepted: AcceptedRows
+    failed: FailedRows = field(factory=FailedRows)
 
     @property
     def interrupted(self) -> bool:
@@ -146,6 +149,7 @@ class Summary:
             "interrupted": self.interrupted,
             "seconds": round(self.report.elapsed, 3),
             "result_file": str(self.result) if self.result else None,
+            "failed_file": str(self.failed.path) if self.failed.path else None,
             "exit_code": int(self.exit_code),
         }
 
@@ -179,6 +183,12 @@ class Summary:
         lines.append(f"{self.report.elapsed:,.1f} seconds, {self.report.rate:,.0f} rows a second.")
         if self.result:
             lines.append(f"Result file: {readable(self.result)}")
+        if self.failed.path:
+            what = f"{_rows(self.failed.rows)} that failed, to mend and pay: paypro batch"
+            lines.append(f"{what} {quote(readable(self.failed.path))}")
+        lines += [
+            f"{readable(one)} was changed since it was written, and was left as it is." for one in self.failed.kept
+        ]
         return "\n".join(lines)
 
     def _news(self) -> str:
