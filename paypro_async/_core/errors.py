@@ -108,15 +108,15 @@ class InvalidPayoutError(PayProError, ValueError):
 
 
 class InvalidFrameError(InvalidPayoutError):
-    """A data frame has wrong columns or cells. Nothing of it was sent; mend all *problems* and call again.
+    """A data frame has wrong columns or cells. Nothing was sent; mend all *problems* and call again.
 
     Attributes:
         problems: Every kind of problem once. Its ``field`` is the column, and its ``message`` names the first rows that
             have it, counted from 1; never a value.
     """
 
-    def __init__(self, problems: Sequence[Problem], *, advice: str = "") -> None:
-        super().__init__(problems)
+    def __init__(self, problems: Sequence[Problem], *, advice: str = "", trade_no: str | None = None) -> None:
+        super().__init__(problems, trade_no=trade_no)
         lines = [f"- {one.field}: {one.message} [{one.code}]" for one in self.problems]
         first = "The data frame is not valid and nothing was sent:"
         self.args = ("\n".join([first, *lines, *([advice] if advice else [])]),)
@@ -315,7 +315,7 @@ class PayoutNotFoundError(PayProError, LookupError):
 
 
 class RowsNotKeptError(PayProError):
-    """The rows of a report could not be kept, as on a full disk. No payout was touched; its counts and sums are right.
+    """The rows of a report could not be kept, as on a full disk. That moves no money; its counts and sums are right.
 
     Make room where temporary files go. The ledger holds every payout that was begun.
     """

@@ -19,6 +19,7 @@ __all__ = ["BatchProgress", "BatchReport", "BatchTally"]
 
 _SHOWN_FAILURES = 100
 _SHOWN_REASONS = 20
+_SHORTEST = 1e-6  # seconds, after which a rate means something
 
 
 @frozen(kw_only=True)
@@ -57,7 +58,7 @@ class BatchProgress(PlainData):
     @property
     def rate(self) -> float:
         """Items that ended in a second, on average."""
-        return self.done / self.elapsed if self.elapsed > 0 else 0.0
+        return self.done / self.elapsed if self.elapsed > _SHORTEST else 0.0
 
     @property
     def remaining(self) -> float | None:
