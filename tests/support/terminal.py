@@ -17,7 +17,7 @@ from typing import Any
 
 from attrs import frozen
 
-from paypro_async.bulk.formulas import original
+from paypro_async.report.formulas import original
 from paypro_async.sandbox import Sandbox
 from tests.support.fork_server import Child, ForkServer
 from tests.support.programs.command import PROGRAM

@@ -10,9 +10,9 @@ from attrs import field as attrs_field
 
 from paypro_async._core.regions import RegionSpec
 from paypro_async.bulk.cells.invisible import without_invisible
-from paypro_async.bulk.formulas import original, original_number
 from paypro_async.bulk.header.column_names import ColumnNames, key
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
+from paypro_async.report.formulas import original, original_number
 
 __all__ = ["RESULT_COLUMNS", "RETRY_COLUMNS", "Columns", "HeaderReader", "column_letters", "is_no_header", "listed"]
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from paypro_async.bulk.formulas import defused, defused_number
 from paypro_async.bulk.writers.table import Add, Layout
+from paypro_async.report.formulas import defused, defused_number
 
 __all__ = ["csv_rows", "csv_table"]
 

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from paypro_async.bulk.formulas import unchanged
 from paypro_async.bulk.writers.table import Add, Layout
 from paypro_async.errors import ConfigurationError
+from paypro_async.report.formulas import unchanged
 
 __all__ = ["MOST_ROWS", "xlsx_table"]
 

@@ -10,9 +10,9 @@ from attrs import frozen
 
 from paypro_async._core.items import ItemStatus
 from paypro_async.bulk.file_plan import Plan
-from paypro_async.bulk.formulas import original
 from paypro_async.cli.batch.questions import agreed
 from paypro_async.cli.output import readable
+from paypro_async.report.formulas import original
 
 __all__ = ["ResultPlace", "result_beside", "results_before", "sent_in", "sent_of"]
 

@@ -10,13 +10,13 @@ gets an apostrophe, behind which a spreadsheet finds text::
     defused("0015")                "'0015"
     original(defused(text))        text, whatever it is
 
-So does what it would convert (:mod:`paypro_async.bulk.conversions`): it would show the account ``50100000000017`` as
+So does what it would convert (:mod:`paypro_async.report.conversions`): it would show the account ``50100000000017`` as
 5.01E+13 and the code ``0015`` as 15, and save them so. A number that is one, as an amount, is :func:`defused_number`.
 """
 
 import re
 
-from paypro_async.bulk.conversions import is_converted
+from paypro_async.report.conversions import is_converted
 
 __all__ = ["defused", "defused_number", "original", "original_number", "unchanged"]
 

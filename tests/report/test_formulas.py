@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from paypro_async.bulk.formulas import defused, defused_number, original, original_number, unchanged
 from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.results import row_outcomes
 from paypro_async.bulk.writers.result_file import write_results
 from paypro_async.ledger import MemoryLedger
+from paypro_async.report.formulas import defused, defused_number, original, original_number, unchanged
 from tests.support.payout_files import HEADER, MERCHANT_NO, open_file, row, rows_of
 
 SIGNS = "=+-@|%＝＋－＠﹦﹢﹣﹫−"
