@@ -2,6 +2,9 @@
 
 import re
 import shlex
+import shutil
+import sys
+import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,14 +19,30 @@ from rich.text import Text
 from paypro_async.cli.answer import current_answer
 from paypro_async.errors import PayProWarning
 
-__all__ = ["note", "print_json", "print_table", "readable", "same_command", "warnings_as_notes"]
+__all__ = ["hanging", "note", "print_json", "print_table", "readable", "same_command", "warnings_as_notes"]
 
 _WIDE = 200
+_NARROWEST = 40
 
 
 def note(text: str) -> None:
-    """Say something that is no result: standard output is for results alone."""
-    click.echo(text, err=True)
+    """Say something that is no result: standard output is for results alone. A terminal breaks no word of it."""
+    click.echo("\n".join(map(_fitting, text.splitlines())) if sys.stderr.isatty() else text, err=True)
+
+
+def hanging(before: str, text: str) -> str:
+    """A line of a table whose last cell may be long: on a terminal its further lines stand below its first one."""
+    return _fitting(before + text, indent=len(before)) if sys.stdout.isatty() else before + text
+
+
+def _fitting(line: str, *, indent: int = 0) -> str:
+    width = max(_NARROWEST, indent + _NARROWEST // 2, shutil.get_terminal_size().columns)
+    if len(line) <= width:
+        return line
+    wrapper = textwrap.TextWrapper(
+        width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+    return "\n".join(wrapper.wrap(line))
 
 
 @contextmanager

@@ -85,11 +85,13 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
 
     \b
     Exit codes:
-      0  all rows are accepted or paid       4  some rows failed or were not sent
-         (with --wait: all are paid)         5  unknown outcomes are left (with --wait:
-      1  something unexpected                   or rows are still processing)
-      2  wrong usage or settings           130  interrupted
-      3  the file was refused; nothing was sent
+        0  all rows are accepted or paid (with --wait: all are paid)
+        1  something unexpected
+        2  wrong usage or settings, or nobody said yes; nothing was sent
+        3  the file was refused; nothing was sent
+        4  some rows failed or were not sent
+        5  unknown outcomes are left (with --wait: or rows are still processing)
+      130  interrupted
     """  # noqa: D301  click wants the character itself, which a raw string cannot hold
     return pay_file(file, ledger, options)
 

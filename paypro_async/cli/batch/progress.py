@@ -1,6 +1,7 @@
 """How far a batch is, on standard error: a bar on a terminal, a plain line now and then elsewhere."""
 
 import asyncio
+import math
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +13,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from paypro_async._core.items import ItemStatus
+from paypro_async._core.money import amount_for_people, total
 from paypro_async.cli.output import note
 from paypro_async.report.batch_report import BatchProgress
 
@@ -19,14 +21,17 @@ __all__ = ["Watcher", "watching"]
 
 _COLOURS = {"accepted": "green", "failed": "red", "unknown": "yellow", "waiting": "cyan", "not sent": "red"}
 
+_ALWAYS = ("accepted", "unknown")
+
 _NOTHING = BatchProgress(done=0, in_flight=0, waiting=0, counts={}, elapsed=0.0)
 
 
 class Watcher:
     """Takes the news of a batch; what is shown is read from here at its own pace."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, currency: str) -> None:
         self.total = total
+        self.currency = currency
         self.latest: BatchProgress = _NOTHING
         self.trouble: Callable[[], str | None] = lambda: None
         """Asks why nothing is sent just now."""
@@ -56,12 +61,26 @@ class Watcher:
     def line(self) -> str:
         """One line that says it all."""
         numbers = ", ".join(f"{count:,} {word}" for word, count in self.numbers().items())
-        return f"{self.latest.done:,} of {self.total:,} done: {numbers}; {self.rate:,.0f} a second"
+        return f"{self.latest.done:,} of {self.total:,} done: {numbers}; {self.sum}; {self.pace}"
 
     @property
-    def rate(self) -> float:
-        """Rows a second so far."""
-        return self.latest.done / self.latest.elapsed if self.latest.elapsed else 0.0
+    def sum(self) -> str:
+        """How much money is in what was accepted."""
+        amounts = self.latest.amounts
+        accepted = total(amount for status, amount in amounts.items() if status.accepted)
+        return f"{amount_for_people(accepted, self.currency)} {self.currency}"
+
+    @property
+    def pace(self) -> str:
+        """Rows a second so far, and the time that the others take at that rate."""
+        rate, left = self.latest.rate, self.total - self.latest.done
+        return f"{rate:,.0f} a second" + (f", {_time(left / rate)} left" if rate and left > 0 else "")
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 class _Display(Protocol):
@@ -136,9 +155,10 @@ class _Bar:
             return
         if (trouble := self._watcher.news()) is not None:
             self._progress.console.print(trouble, markup=False, highlight=False)
-        numbers = self._watcher.numbers()
-        news = " ".join(f"[{_COLOURS[word]}]{count:,} {word}[/]" for word, count in numbers.items())
-        news += f" {self._watcher.rate:,.0f}/s"
+        # A line of 80 columns has room for what is there, and for what must be seen although there is none of it.
+        shown = {word: count for word, count in self._watcher.numbers().items() if count or word in _ALWAYS}
+        news = " ".join(f"[{_COLOURS[word]}]{count:,} {word}[/]" for word, count in shown.items())
+        news += f"\n{self._watcher.sum} · {self._watcher.pace}"
         self._progress.update(self._task, completed=self._watcher.latest.done, news=news, refresh=True)
 
     def end(self) -> None:

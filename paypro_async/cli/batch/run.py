@@ -263,7 +263,7 @@ def _continuing(run: Run, before: Before) -> None:
 
 
 async def _pay(run: Run, before: Before, stop: Stop) -> BatchReport:
-    watcher = Watcher(run.disbursement.plan.rows)
+    watcher = Watcher(run.disbursement.plan.rows, run.disbursement.plan.currency)
     async with watching(watcher, quiet=run.quiet) as hide:
         settings = run.settings | BatchSettings(on_progress=watcher)
         batch = await run.disbursement.start(before, pay_again=run.pay_again, skip_paid=run.skip_paid, **settings)

@@ -13,7 +13,7 @@ from paypro_async._core.money import amount_for_people
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import AcceptedRows, FailedRows, FileReport
 from paypro_async.cli.exits import Exit, in_options
-from paypro_async.cli.output import readable
+from paypro_async.cli.output import hanging, readable
 from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
 from paypro_async.report.batch_report import BatchReport
 
@@ -155,41 +155,43 @@ class Summary:
 
     def as_text(self) -> str:
         """A small table and what to do."""
-        lines = [self._news(), f"{self.tally.counts.total():>9,}  {self._money(self.tally.total)}  in the file"]
+        lines = [
+            hanging("", self._news()),
+            f"{self.tally.counts.total():>9,}  {self._money(self.tally.total)}  in the file",
+        ]
         lines += [
-            f"{self.tally.counts[status]:>9,}  {self._money(self.tally.amounts[status])}  {self._said(status)}"
+            hanging(f"{self.tally.counts[status]:>9,}  {self._money(self.tally.amounts[status])}  ", self._said(status))
             for status in ItemStatus
             if self.tally.counts[status]
         ]
+        told: list[str] = []
         if self.open_rows:
-            lines.append(
+            told.append(
                 f"{_rows(self.open_rows)} {_were(self.open_rows)} not final when the waiting ended. Run the same "
                 "command again to go on waiting; it pays nothing twice."
             )
         if self.whole.codes:
             codes = ", ".join(f"{code} ({_rows(rows)})" for code, rows in self.whole.codes.most_common(10))
-            lines.append(f"Codes of what was not accepted: {codes}")
-        lines += [f"{_rows(rows)}: {in_options(why)}" for why, rows in self.whole.reasons.most_common(_SHOWN_REASONS)]
+            told.append(f"Codes of what was not accepted: {codes}")
+        told += [f"{_rows(rows)}: {in_options(why)}" for why, rows in self.whole.reasons.most_common(_SHOWN_REASONS)]
         if elsewhere := self.report.codes.get(PaidMeanwhileError.__name__, 0):
-            lines.append(
+            told.append(
                 f"{elsewhere:,} {_were(elsewhere)} not sent, since another run paid the same to the same account "
                 "meanwhile; --skip-paid leaves such rows out."
             )
         if self.report.stopped in _STOPPED:
             code = f", code {self.stopped_by}" if self.stopped_by else ""
-            lines.append(
-                f"Stopped early ({self.report.stopped}{code}): {_STOPPED[self.report.stopped]}.{self._trouble}"
-            )
-        lines.append(f"{self.report.elapsed:,.1f} seconds, {self.report.rate:,.0f} rows a second.")
+            told.append(f"Stopped early ({self.report.stopped}{code}): {_STOPPED[self.report.stopped]}.{self._trouble}")
+        told.append(f"{self.report.elapsed:,.1f} seconds, {self.report.rate:,.0f} rows a second.")
         if self.result:
-            lines.append(f"Result file: {readable(self.result)}")
+            told.append(f"Result file: {readable(self.result)}")
         if self.failed.path:
             what = f"{_rows(self.failed.rows)} that failed, to mend and pay: paypro batch"
-            lines.append(f"{what} {quote(readable(self.failed.path))}")
-        lines += [
+            told.append(f"{what} {quote(readable(self.failed.path))}")
+        told += [
             f"{readable(one)} was changed since it was written, and was left as it is." for one in self.failed.kept
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(hanging("", line) for line in told)])
 
     def _news(self) -> str:
         """What this run did itself: the same file once more must not look like a payment."""

@@ -207,7 +207,7 @@ def test_help_shows_no_marks_for_the_formatter(here: Here, name: str) -> None:
     assert "\\b" not in out
     assert "\b" not in out
     if name == "batch":
-        assert "\n    3  the file was refused; nothing was sent\n" in out
+        assert "\n      3  the file was refused; nothing was sent\n" in out
 
 
 def test_plain_http_can_be_allowed(here: Here) -> None:

@@ -8,7 +8,7 @@ REFUSED = "the proxy refused the connection. Start the proxy."
 def test_a_trouble_is_said_once_for_each_time_that_it_begins():
     """Not with every line, and again when it comes back."""
     troubles = iter([None, REFUSED, REFUSED, None, REFUSED])
-    watcher = Watcher(5)
+    watcher = Watcher(5, "INR")
     assert watcher.news() is None
     watcher.trouble = lambda: next(troubles)
     said = [watcher.news() for _ in range(5)]
