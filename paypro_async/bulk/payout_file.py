@@ -94,11 +94,9 @@ class PayoutFile:
             self.delimiter: str = self._reader.delimiter
             self.bom: bool = self._snapshot.has_mark
             self.line_end: str = self._snapshot.line_end
-            header = self._reader.header
-            self.columns: Columns = headers.read(header.names, line=header.line)
-            if self.kind == "jsonl":
-                # No spreadsheet opens it, so it was written as it is.
-                self.columns = evolve(self.columns, read=str)
+            # No spreadsheet opens JSON lines, so they were written as they are.
+            found = self._reader.columns
+            self.columns: Columns = evolve(found, read=str) if self.kind == "jsonl" else found
             self._checks = RowChecks(self.columns)
             self.held: ExitStack[bool | None] = held.pop_all()
 
@@ -142,15 +140,10 @@ class PayoutFile:
         return None if at is None else self._reader.cell(line, at)
 
     def _row(self, number: int, line: int, cells: tuple[str, ...], found: Sequence[FileProblem]) -> Row:
-        if found:
+        if any(one.field is None for one in found):
             return Row(number=number, line=line, cells=cells, values={}, problems=tuple(found))
-        values, wrong = self._checks.look(cells)
-        problems = tuple(
-            evolve(one, line=line, row=number, cell=self.cell(line, one.field))
-            if one.field
-            else evolve(one, line=line, row=number)
-            for one in wrong
-        )
+        values, wrong = self._checks.look(cells, known={one.field for one in found})
+        problems = (*found, *(evolve(one, line=line, row=number, cell=self.cell(line, one.field)) for one in wrong))
         retried = self._checks.retried(cells) if values else None
         return Row(number=number, line=line, cells=cells, values=values, retry_of=retried, problems=problems)
 

@@ -39,7 +39,7 @@ class FileProblem:
     more: int = 0
 
     def __str__(self) -> str:
-        where = f"row {self.row}" if self.row else "header" if self.field else ""
+        where = f"row {self.row}" if self.row else "header" if self.field and not self.cell else ""
         about = ", ".join(part for part in (where, self.field, self.cell) if part)
         return f"{about}: {self.message} [{self.code}]" if about else f"{self.message} [{self.code}]"
 

@@ -14,7 +14,16 @@ from paypro_async.bulk.header.column_names import ColumnNames, key
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.report.formulas import original, original_number
 
-__all__ = ["RESULT_COLUMNS", "RETRY_COLUMNS", "Columns", "HeaderReader", "column_letters", "is_no_header", "listed"]
+__all__ = [
+    "RESULT_COLUMNS",
+    "RETRY_COLUMNS",
+    "Columns",
+    "HeaderReader",
+    "column_letters",
+    "is_no_header",
+    "listed",
+    "shown",
+]
 
 RESULT_COLUMNS = (
     "paypro_trade_no",

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from attrs import field, frozen
 
+from paypro_async.bulk.header.columns import Columns
 from paypro_async.bulk.problems import FileProblem
 
 __all__ = ["FIRST_ROW", "STRETCH", "Header", "Kind", "Reader", "Score", "Stretch"]
@@ -55,12 +56,12 @@ class Reader(Protocol):
     Attributes:
         kind: Which kind.
         delimiter: What stands between two cells of a CSV file; a comma for the others.
-        header: The names of the columns.
+        columns: The header, understood.
     """
 
     kind: Kind
     delimiter: str
-    header: Header
+    columns: Columns
 
     def stretches(self) -> Iterator[Stretch]:
         """All rows below the header that are not empty."""

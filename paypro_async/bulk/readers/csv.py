@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from paypro_async.bulk.header.columns import Columns, HeaderReader
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.base import FIRST_ROW, STRETCH, Header, Kind, Score, Stretch
 from paypro_async.bulk.readers.headers import LOOKED_AT, best_header, refuse_empty, refuse_headless
@@ -23,18 +24,19 @@ class CsvReader:
 
     Args:
         snapshot: The file.
-        score: Finds the header.
+        headers: Tells the header from other rows.
 
     Raises:
-        PayoutFileError: If no header is found.
+        PayoutFileError: If no header is found, or it lacks fields.
     """
 
     kind: Kind = "csv"
 
-    def __init__(self, snapshot: Snapshot, score: Score) -> None:
+    def __init__(self, snapshot: Snapshot, headers: HeaderReader) -> None:
         self._snapshot = snapshot
         self._skipped, told = self._separator_line()
-        self.delimiter, self.header = self._find_header(told, score)
+        self.delimiter, self._header = self._find_header(told, headers.score)
+        self.columns: Columns = headers.read(self._header.names, line=self._header.line)
 
     def stretches(self) -> Iterator[Stretch]:
         """All rows below the header that are not empty, up to a broken quote."""
@@ -44,7 +46,7 @@ class CsvReader:
         cells: list[list[str]] = []
         try:
             for line, record in records:
-                if line <= self.header.line:
+                if line <= self._header.line:
                     continue
                 lines.append(line)
                 cells.append(record)

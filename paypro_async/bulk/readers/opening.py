@@ -6,12 +6,14 @@ from paypro_async.bulk.header.columns import HeaderReader
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.base import Reader
 from paypro_async.bulk.readers.csv import CsvReader
+from paypro_async.bulk.readers.jsonl import JsonLinesReader, is_json
 from paypro_async.bulk.readers.snapshot import Snapshot
+from paypro_async.bulk.readers.xlsx import XlsxReader
 
 __all__ = ["open_reader"]
 
 
-def open_reader(snapshot: Snapshot, headers: HeaderReader, held: ExitStack, *, sheet: str | None) -> Reader:  # noqa: ARG001  a workbook needs them
+def open_reader(snapshot: Snapshot, headers: HeaderReader, held: ExitStack, *, sheet: str | None) -> Reader:
     """The reader of the kind that the file is of.
 
     Args:
@@ -24,6 +26,10 @@ def open_reader(snapshot: Snapshot, headers: HeaderReader, held: ExitStack, *, s
         PayoutFileError: If it cannot be read.
     """
     if snapshot.is_zip:
-        message = 'is a workbook (xlsx, xls or ods) or an archive, not a CSV file; save it again as "CSV UTF-8"'
-        raise PayoutFileError([FileProblem(line=1, code="NOT_CSV", message=message)])
-    return CsvReader(snapshot, headers.score)
+        workbook = XlsxReader(snapshot, headers, sheet=sheet)
+        held.callback(workbook.close)
+        return workbook
+    if sheet is not None:
+        message = "is no workbook, so it has no sheets; leave --sheet out"
+        raise PayoutFileError([FileProblem(line=1, code="SHEET_MISSING", message=message)])
+    return JsonLinesReader(snapshot, headers) if is_json(snapshot) else CsvReader(snapshot, headers)

@@ -1,6 +1,6 @@
 """What is wrong with a row before its fields are looked at: cells that are missing, lines that are no payouts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from paypro_async._core.trade_no import retry_trade_no
 from paypro_async.bulk.cells.invisible import find_invisible
@@ -8,7 +8,7 @@ from paypro_async.bulk.header.column_names import key
 from paypro_async.bulk.header.columns import Columns
 from paypro_async.bulk.problems import FileProblem
 
-__all__ = ["RowChecks"]
+__all__ = ["TOTALS_ROW", "RowChecks", "is_totals"]
 
 _BLANKS = " \t\r\n\v\f"
 _PROSE = frozenset({"name", "remark"})
@@ -42,12 +42,19 @@ class RowChecks:
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
 
-    def look(self, cells: Sequence[str]) -> tuple[dict[str, str], list[FileProblem]]:
-        """The values of a row, and what is wrong with it; the line is not known here."""
+    def look(
+        self, cells: Sequence[str], *, known: Collection[str | None] = ()
+    ) -> tuple[dict[str, str], list[FileProblem]]:
+        """The values of a row, and what is wrong with it; the line is not known here.
+
+        Args:
+            cells: Of the row.
+            known: The fields of which it is known already that they are wrong.
+        """
         columns, width = self._columns, len(self._columns.names)
         if len(cells) != width:
-            if _is_totals(cells):
-                return {}, [_TOTALS_ROW]
+            if _names_totals(cells):
+                return {}, [TOTALS_ROW]
             message = (
                 f"has {len(cells)} cells and the header has {width}; a separator is missing, or a quote around one"
             )
@@ -61,7 +68,7 @@ class RowChecks:
         retried = self.retried(cells) if values else None
         if retried and values.setdefault("trade_no", due := retry_trade_no(retried)) != due:
             return {}, [_problem("RETRY_NUMBER", _RETRY_NUMBER.format(due))]
-        if "bank_number" not in values and (wrong := self._no_payout(cells, values)):
+        if "bank_number" not in values and not known and (wrong := self._no_payout(cells, values)):
             return {}, [wrong]
         text = "".join(values.values())
         return values, ([] if text.isascii() and text.isprintable() else _unseen(values))
@@ -73,14 +80,21 @@ class RowChecks:
 
     def _no_payout(self, cells: Sequence[str], values: Mapping[str, str]) -> FileProblem | None:
         """A line below the payouts that is none, and gets one message for all that it lacks."""
-        if _is_totals(cells) or values.keys() == {"amount"}:
-            return _TOTALS_ROW
+        if _names_totals(cells) or values.keys() == {"amount"}:
+            return TOTALS_ROW
         if not values.keys() & {"amount", "bank_code"}:
             return _NOTE_ROW
         return None
 
 
-def _is_totals(cells: Sequence[str]) -> bool:
+def is_totals(cells: Sequence[str], columns: Columns) -> bool:
+    """Whether a row without an account looks like a line of totals."""
+    return not cells[columns.fields["bank_number"]].strip() and (
+        _names_totals(cells) or not any(cells[at].strip() for name, at in columns.fields.items() if name != "amount")
+    )
+
+
+def _names_totals(cells: Sequence[str]) -> bool:
     return any(key(cell) in _TOTALS for cell in cells if cell and len(cell) < 40)
 
 
@@ -112,7 +126,7 @@ _TRADE_NO_TWICE = _problem(
     "TRADE_NO_TWICE",
     "has two different trade numbers, in trade_no and in paypro_trade_no; keep one of them",
 )
-_TOTALS_ROW = _problem(
+TOTALS_ROW = _problem(
     "TOTALS_ROW", "looks like a line of totals, not like a payout: it has no account; take it out of the file"
 )
 _NOTE_ROW = _problem(

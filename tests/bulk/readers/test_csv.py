@@ -113,7 +113,7 @@ def test_a_broken_quote_ends_the_reading_with_its_line() -> None:
     [
         (b"", (1, None, "EMPTY_FILE")),
         (b"\n\n,,\n", (1, None, "EMPTY_FILE")),
-        (b"PK\x03\x04" + bytes(100), (1, None, "NOT_CSV")),
+        (b"PK\x03\x04" + bytes(100), (1, None, "WORKBOOK_BROKEN")),
         (b"\xd0\xcf\x11\xe0" + bytes(100), (1, None, "NOT_CSV")),
         (csv_text(row()).encode("utf-16"), (1, None, "NOT_CSV")),
         (csv_text(row(), row(name="José")).encode("latin-1"), (3, None, "ENCODING")),

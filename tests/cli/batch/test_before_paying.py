@@ -56,7 +56,7 @@ def test_every_wrong_row_is_listed_and_nothing_is_sent(here: Here) -> None:
         (b"", "p.csv:1: is empty: no payouts in it [EMPTY_FILE]"),
         (
             b"PK\x03\x04xlsx",
-            "p.csv:1: is a workbook (xlsx, xls or ods) or an archive, not a CSV file; save it again as",
+            "p.csv:1: is a workbook that is cut off: its end is missing; open it in Excel or LibreOffice and",
         ),
         (b"amount,name\n1,Jos\xe9\n", "p.csv:2: is not text in UTF-8; save it again as"),
         (b"amount,amount\n", "p.csv:1: header, amount: has two columns, 1 and 2; keep one of them [COLUMN_TWICE]"),
