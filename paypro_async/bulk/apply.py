@@ -70,11 +70,14 @@ class Disbursement:
 
     Args:
         client: Says what is right, by its region, its merchant and its values for all payouts; and pays.
-        source: The path of a CSV file, or the file itself, open for reading bytes.
+        source: The path of a file (CSV, XLSX or JSON lines), or the file itself, open for reading bytes.
         name: What the ledger calls the file. By default its path.
         run: Mixed into the trade numbers that are made: under another name of a run the same file has other numbers,
             and is paid a second time.
         complete: Take the file for whole although its last line has no end or another program has it open for writing.
+        columns: The field of each column that docs/bulk.md does not list, as ``{"Konto": "bank_number"}``; an empty
+            field means that a column is none.
+        sheet: The sheet of a workbook, if several hold payouts.
 
     Raises:
         PayoutFileError: With everything that is wrong with the file. Nothing was sent.
@@ -87,7 +90,7 @@ class Disbursement:
         plan: How many rows, their sum, their trade numbers, and what is worth a look before paying.
         client: Who pays it.
         path: Where the file stands, if it is one.
-        run, complete: As they were given.
+        run, complete, columns, sheet: As they were given.
     """
 
     def __init__(
@@ -98,6 +101,8 @@ class Disbursement:
         name: str | None = None,
         run: str | None = None,
         complete: bool = False,
+        columns: Mapping[str, str] | None = None,
+        sheet: str | None = None,
     ) -> None:
         self.client = client
         self._intake: Intake = client._intake  # noqa: SLF001  rows are checked as the client checks any payout
@@ -106,11 +111,14 @@ class Disbursement:
         self._left_out: Mapping[int, Repeat] = {}
         # A name that is not UTF-8, as any file may have, could be neither stored nor printed.
         self.run, self.complete = run, complete
+        self.columns: Mapping[str, str] = dict(columns or {})
+        self.sheet = sheet
         self.name: str = (name or str(self.path or _name_of(source))).encode("utf-8", "backslashreplace").decode()
         defaults = _shared(self._intake)
         with ExitStack() as held:
             with _opened(source) as data:
-                self.file: PayoutFile = held.enter_context(PayoutFile(data, spec=self._intake.spec, defaults=defaults))
+                file = PayoutFile(data, spec=self._intake.spec, defaults=defaults, columns=self.columns, sheet=sheet)
+                self.file: PayoutFile = held.enter_context(file)
             self.plan: Plan = make_plan(self.file, self._intake.intent_of, run=run)
             problems = self.plan.problems if complete else (*self.file.incomplete, *self.plan.problems)
             if problems:

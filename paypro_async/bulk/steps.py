@@ -42,6 +42,8 @@ class ReadingOptions(TypedDict, total=False):
     name: str | None
     run: str | None
     complete: bool
+    columns: Mapping[str, str] | None
+    sheet: str | None
 
 
 class PayingOptions(BatchSettings, total=False):
@@ -52,12 +54,19 @@ class PayingOptions(BatchSettings, total=False):
     paid_within: timedelta
 
 
-def read(source: Source, *, region: Region = "india") -> PayoutFile:
+def read(
+    source: Source,
+    *,
+    region: Region = "india",
+    columns: Mapping[str, str] | None = None,
+    sheet: str | None = None,
+) -> PayoutFile:
     """Open a file of payouts to look at its rows. Nothing is checked but its form, and nothing is paid.
 
     Args:
         source: The path of the file, or the file itself, open for reading bytes.
         region: Whose fields are looked for.
+        columns, sheet: As :class:`Disbursement` takes them.
 
     Raises:
         PayoutFileError: If it cannot be read, or has no header with a payout's fields.
@@ -67,8 +76,8 @@ def read(source: Source, *, region: Region = "india") -> PayoutFile:
     given = {one.name: "" for one in spec.fields if one.default_by_client}
     if isinstance(source, str | os.PathLike):
         with Path(source).open("rb") as data:
-            return PayoutFile(data, spec=spec, defaults=given)
-    return PayoutFile(source, spec=spec, defaults=given)
+            return PayoutFile(data, spec=spec, defaults=given, columns=columns or {}, sheet=sheet)
+    return PayoutFile(source, spec=spec, defaults=given, columns=columns or {}, sheet=sheet)
 
 
 def check(client: PayProClient, source: Source, **reading: Unpack[ReadingOptions]) -> Plan:
@@ -161,7 +170,15 @@ async def pay(
 def reopened(client: PayProClient, source: Source | PlanFile) -> Disbursement:
     """The file, or the one that was planned, read and checked as it is now."""
     if isinstance(source, PlanFile):
-        return Disbursement(client, source.path, name=source.name, run=source.run, complete=source.complete)
+        return Disbursement(
+            client,
+            source.path,
+            name=source.name,
+            run=source.run,
+            complete=source.complete,
+            columns=source.columns,
+            sheet=source.sheet,
+        )
     return Disbursement(client, source)
 
 
@@ -198,10 +215,12 @@ def plan_of(
         made_at=datetime.now(UTC).replace(microsecond=0),
         made_by=by or _user(),
         path=Path(disbursement.name) if path is None else path.absolute(),
-        kind="csv",
+        kind=disbursement.file.kind,
         content=found.digest.hex(),
         name=disbursement.name,
         run=disbursement.run,
+        columns=disbursement.columns,
+        sheet=disbursement.sheet,
         complete=disbursement.complete,
         merchant_no=account.merchant_no,
         region=account.region,

@@ -8,8 +8,8 @@ from paypro_async.bulk.header.columns import Columns, HeaderReader, shown
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.base import FIRST_ROW, STRETCH, Header, Kind, Stretch
 from paypro_async.bulk.readers.headers import refuse_empty, refuse_headless
+from paypro_async.bulk.readers.kept_rows import Wrong
 from paypro_async.bulk.readers.snapshot import Snapshot
-from paypro_async.bulk.readers.spool import Wrong
 
 __all__ = ["JsonLinesReader", "is_json"]
 

@@ -14,12 +14,12 @@ from paypro_async.bulk.header.columns import Columns, HeaderReader, column_lette
 from paypro_async.bulk.problems import FileProblem, PayoutFileError, Problems
 from paypro_async.bulk.readers.base import Header, Kind, Stretch
 from paypro_async.bulk.readers.headers import LOOKED_AT, best_header, refuse_empty, refuse_headless
+from paypro_async.bulk.readers.kept_rows import KeptRows, Wrong
 from paypro_async.bulk.readers.number_formats import shown_as
 from paypro_async.bulk.readers.package import Package
 from paypro_async.bulk.readers.row_checks import TOTALS_ROW, is_totals
 from paypro_async.bulk.readers.sheet import Area, Cell, SheetRow, read_sheet
 from paypro_async.bulk.readers.snapshot import Snapshot
-from paypro_async.bulk.readers.spool import Spool, Wrong
 from paypro_async.bulk.readers.workbook import Sheet, Workbook, open_workbook
 
 __all__ = ["XlsxReader"]
@@ -53,7 +53,7 @@ class XlsxReader:
         places = [f"{column_letters(at)}{self._header.line}" for at in range(len(self._header.names))]
         self.columns: Columns = headers.read(self._header.names, line=self._header.line, cells=places)
         self._cells = _CellReader(self._book, self.columns)
-        self._spool = Spool()
+        self._kept = KeptRows()
         self._problems = Problems()
         self._hidden: list[Area] = []
         self._last = self._header.line
@@ -62,18 +62,18 @@ class XlsxReader:
             read_sheet(
                 self._book, self._sheet, row=self._take, hidden_columns=self._hidden.append, merged=self._refuse_merged
             )
-            self._spool.end()
+            self._kept.end()
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
         """Forget the rows."""
-        self._spool.close()
+        self._kept.close()
 
     def stretches(self) -> Iterator[Stretch]:
         """All rows below the header that are not empty."""
-        return self._spool.stretches()
+        return self._kept.stretches()
 
     def problems(self) -> Sequence[FileProblem]:
         """Columns that nobody sees, and cells that are merged."""
@@ -95,7 +95,7 @@ class XlsxReader:
             wrong = [Wrong(None, f"A{row.number}", "HIDDEN_ROW", message), *wrong]
         elif wrong and is_totals(texts, self.columns):
             wrong = [Wrong(None, None, TOTALS_ROW.code, TOTALS_ROW.message)]
-        self._spool.add(row.number, texts, wrong)
+        self._kept.add(row.number, texts, wrong)
 
     def _refuse_hidden_column(self, column: int, line: int) -> None:
         if column not in self._cells.names or column in self._told:

@@ -65,6 +65,8 @@ _WISHES = (
     "quiet",
     "no_stop_rules",
     "plan_path",
+    "columns",
+    "sheet",
 )
 
 
@@ -191,6 +193,8 @@ class Wish:
     as_json: bool = False
     quiet: bool = False
     no_stop_rules: bool = False
+    columns: dict[str, str] = field(factory=dict)
+    sheet: str | None = None
     batch: dict[str, Any] = field(factory=dict)
 
     @property
@@ -205,7 +209,15 @@ def _run(wish: Wish) -> int:
     source = sys.stdin.buffer if str(wish.path) == "-" else wish.path
     # Where a person can be asked, that is a part of what is asked.
     complete = wish.file_complete or (wish.confirmation.ask and not wish.dry_run)
-    with Disbursement(client, source, name=wish.name, run=wish.run, complete=complete) as disbursement:
+    with Disbursement(
+        client,
+        source,
+        name=wish.name,
+        run=wish.run,
+        complete=complete,
+        columns=wish.columns,
+        sheet=wish.sheet,
+    ) as disbursement:
         tell_of(disbursement, whole=wish.file_complete)
         if refused := _refused(wish, disbursement):
             return refused

@@ -30,6 +30,7 @@ _COMPLETE = "FILE is whole, although its last line has no end, or another progra
 _NEW = "The ledger is meant to know nothing of the earlier runs whose results are there."
 _ADOPT = "Take an order of the same amount for the row's own, though its first attempt was refused as a duplicate."
 _REPLACE = "Replace the file where the result goes, although it is no result of FILE."
+_MAP = 'The field of a column that is called otherwise, as "Konto=bank_number"; "Konto=" if it is none. Repeatable.'
 _YES = "Pay without a question, also what is seldom meant and was asked about."
 _Seconds = NumberRange(0, min_open=True)
 _Days = NumberRange(0, 36_525)
@@ -46,11 +47,24 @@ def _all(*options: Callable[[C], C]) -> Callable[[C], C]:
     return add
 
 
+def _mapped(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in given:
+        # The name of a field has no such sign; that of a column may.
+        column, sign, field = one.rpartition("=")
+        if not sign or not column.strip():
+            raise click.BadParameter(f'{one!r} must be COLUMN=FIELD, such as "Konto=bank_number".')
+        found[column.strip()] = field.strip()
+    return found
+
+
 def file_options(command: C) -> C:
     """Adds how FILE is read."""
     return _all(
         click.option("--run", metavar="NAME", help=_RUN),
         click.option("--file-complete", is_flag=True, help=_COMPLETE),
+        click.option("--map", "columns", multiple=True, metavar="COLUMN=FIELD", callback=_mapped, help=_MAP),
+        click.option("--sheet", metavar="NAME", help="The sheet of a workbook, if several hold payouts."),
     )(command)
 
 

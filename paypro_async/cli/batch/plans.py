@@ -99,7 +99,13 @@ def apply(plan: Path, ledger: str | None, file: Path | None, **options: Any) -> 
     except PayoutFileError as error:
         return refuse(readable(plan), error.problems, as_json=options["as_json"])
     path = file or _file_of(planned, plan)
-    read = {"run": planned.run, "file_complete": planned.complete, "dry_run": False}
+    read = {
+        "run": planned.run,
+        "file_complete": planned.complete,
+        "columns": dict(planned.columns),
+        "sheet": planned.sheet,
+        "dry_run": False,
+    }
     return pay_file(path, ledger or _ledger_of(planned), {**options, **read, "plan": plan}, planned=planned)
 
 

@@ -9,7 +9,7 @@ from attrs import frozen
 from paypro_async.bulk.problems import FileProblem
 from paypro_async.bulk.readers.base import FIRST_ROW, STRETCH, Stretch
 
-__all__ = ["Spool", "Wrong"]
+__all__ = ["KeptRows", "Wrong"]
 
 _IN_MEMORY = 8 * 1024 * 1024
 
@@ -24,7 +24,7 @@ class Wrong:
     message: str
 
 
-class Spool:
+class KeptRows:
     """Takes the rows one by one, and gives them back in stretches as often as it is asked."""
 
     def __init__(self) -> None:
