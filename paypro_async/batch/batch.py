@@ -26,7 +26,9 @@ from paypro_async.errors import ClientStateError, LedgerUnavailableError
 from paypro_async.ledger import BatchRecord
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
+from paypro_async.report.base import Origin
 from paypro_async.report.batch_report import BatchProgress, BatchReport, BatchTally
+from paypro_async.report.row_store import RowStore
 from paypro_async.report.rows import kept_item
 from paypro_async.runtime import end_task
 from paypro_async.tracking.waiting import Waiting
@@ -80,7 +82,7 @@ class Batch:
         check: Callable[[], object],
     ) -> None:
         self._session = engine.session
-        self._currency = engine.session.platform.spec.currency
+        self._origin = _origin_of(engine, options.batch_id)
         self._ledger = engine.recording.ledger
         self._options = options
         self._running = running
@@ -127,11 +129,20 @@ class Batch:
                 source=self,
             )
 
+    def __repr__(self) -> str:
+        of = "" if self._count is None else f" ({self._count:,} items)"
+        if self._wanted:
+            return f"<Batch {self._options.batch_id}{of}, not awaited yet: nothing was sent. Write 'await' before it>"
+        if self._elapsed is None:
+            return f"<Batch {self._options.batch_id}{of}, {'running' if self._runner else 'closed: nothing was sent'}>"
+        return f"<Batch {self._options.batch_id}, ended: {self.report}>"
+
     @property
     def report(self) -> BatchReport:
         """The report so far; complete once the batch has ended."""
         elapsed = self._elapsed if self._elapsed is not None else self._session.runtime.steady() - self._began
-        return self._tally.report(elapsed=elapsed, stopped=self._scheduler.stopped, waited=self._options.wait)
+        stopped, waited = self._scheduler.stopped, self._options.wait
+        return self._tally.report(elapsed=elapsed, stopped=stopped, waited=waited, origin=self._origin)
 
     @property
     def trouble(self) -> str | None:
@@ -306,7 +317,7 @@ class Batch:
         amount = job.intent.amount if job.intent else None
         if item.repeats is None:
             entry = flight.entry if flight is not None else None
-            self._tally.rows.add(kept_item(item, job.intent, entry, currency=self._currency))
+            self._origin.rows.add(kept_item(item, job.intent, entry, currency=self._origin.currency))
         if self._final is not None and item.trade_no is not None and self._final.takes(item):
             self._final.add(item.trade_no, item, amount, sent=left)
             self._tell_progress()
@@ -316,7 +327,7 @@ class Batch:
     def _ended_late(self, item: BatchItem, amount: Decimal | None, *, sent: bool, entry: Entry | None) -> None:
         """The item that was waited for has ended, with what the ledger holds now; None if that told no news."""
         if entry is not None:
-            self._tally.rows.add(kept_item(item, None, entry, currency=entry.currency))
+            self._origin.rows.add(kept_item(item, None, entry, currency=entry.currency))
         self._ended(item, amount, sent=sent)
 
     def _ended(self, item: BatchItem, amount: Decimal | None, *, sent: bool) -> None:
@@ -354,6 +365,19 @@ class Batch:
         self._scheduler.cancel()
         if self._final is not None:
             self._final.give_up()
+
+
+def _origin_of(engine: Engine, batch_id: str) -> Origin:
+    platform = engine.session.platform
+    return Origin(
+        rows=RowStore(),
+        title=batch_id,
+        batch_id=batch_id,
+        merchant_no=platform.merchant_no,
+        region=platform.spec.name,
+        currency=platform.spec.currency,
+        zone=platform.spec.zone,
+    )
 
 
 def _is_not_stored(error: BaseException | None) -> bool:

@@ -12,8 +12,7 @@ from paypro_async._core.items import BatchItem, ItemStatus
 from paypro_async._core.money import total
 from paypro_async._core.plain_data import PlainData
 from paypro_async._core.tally import Tally
-from paypro_async.report.base import Report
-from paypro_async.report.row_store import RowStore
+from paypro_async.report.base import Origin, Report
 
 __all__ = ["BatchProgress", "BatchReport", "BatchTally"]
 
@@ -100,6 +99,14 @@ class BatchReport(PlainData, Report):
     waited: bool = False
 
     @property
+    def _statuses(self) -> Tally[ItemStatus]:
+        return Tally(counts=Counter(self.counts), amounts=dict(self.amounts))
+
+    @property
+    def _run(self) -> tuple[float, str | None]:
+        return self.elapsed, self.stopped
+
+    @property
     def total(self) -> int:
         """Items that have ended, each trade_no once."""
         return sum(self.counts.values())
@@ -135,7 +142,6 @@ class BatchTally:
     failures: list[BatchItem] = field(factory=list)
     sent: int = 0
     repeated: int = 0
-    rows: RowStore = field(factory=RowStore)
 
     @property
     def counts(self) -> Counter[ItemStatus]:
@@ -160,8 +166,10 @@ class BatchTally:
         if len(self.failures) < _SHOWN_FAILURES:
             self.failures.append(item)
 
-    def report(self, *, elapsed: float, stopped: str | None, waited: bool = False) -> BatchReport:
-        """The report so far."""
+    def report(
+        self, *, elapsed: float, stopped: str | None, waited: bool = False, origin: Origin | None = None
+    ) -> BatchReport:
+        """The report so far, with its rows if *origin* has them."""
         report = BatchReport(
             counts=MappingProxyType(dict(self.tally.counts)),
             amounts=MappingProxyType(dict(self.tally.amounts)),
@@ -174,4 +182,4 @@ class BatchTally:
             reasons=MappingProxyType(dict(self.reasons)),
             waited=waited,
         )
-        return report._with_rows(self.rows)  # noqa: SLF001  the report that it makes
+        return report if origin is None else report.of(origin)

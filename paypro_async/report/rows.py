@@ -6,7 +6,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Self
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from paypro_async._core.beneficiary import beneficiary_of
 from paypro_async._core.intent import Intent
@@ -84,6 +84,16 @@ class ReportRow(PlainData):
             attempts=entry.attempt,
             begun_at=entry.created_at,
             changed_at=entry.updated_at,
+        )
+
+    def masked(self) -> Self:
+        """The row with the beneficiary masked, as its repr shows it."""
+        if self.name is None and self.bank_number is None:
+            return self
+        return evolve(
+            self,
+            name=None if self.name is None else mask_name(self.name),
+            bank_number=None if self.bank_number is None else mask_account(self.bank_number),
         )
 
     def kept(self) -> Kept:
