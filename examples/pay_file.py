@@ -1,11 +1,10 @@
-"""Pay a CSV file from a program, stop half-way, go on. Run it: python examples/pay_file.py."""
+"""Plan a file from a program, pay it, stop half-way, go on. Run it: python examples/pay_file.py."""
 
 import asyncio
 import tempfile
 from pathlib import Path
 
-from paypro_async import Md5Signer, PayProClient
-from paypro_async.bulk import Disbursement
+from paypro_async import Md5Signer, PayProClient, bulk
 from paypro_async.sandbox import FaultPlan, Sandbox
 
 FILE = Path(__file__).with_name("payouts.csv")
@@ -24,17 +23,17 @@ async def main(folder: Path) -> None:
             settle_after=1.5,  # the sandbox is quick; leave this out in earnest
         )
         async with client:
-            with await asyncio.to_thread(Disbursement, client, FILE) as first:
-                print(f"{first.plan.rows} payouts, {first.plan.total} {first.plan.currency}")
+            plan = await bulk.plan(client, FILE)
+            print(f"{plan.rows} payouts, {plan.amount} {plan.currency}, largest {plan.largest[0].amount}")
+
+            with await asyncio.to_thread(bulk.Disbursement, client, FILE) as first:
                 async with await first.start(await first.look_back(), concurrency=1) as batch:
                     async for item in batch:
                         print(item.trade_no, item.status, "and then it is stopped")
                         break
 
-            with await asyncio.to_thread(Disbursement, client, FILE) as again:
-                print((await again.look_back()).known, "of them are in the ledger already")
-                await again.pay()
-                report = await again.report(folder / "payouts.result.csv")
+            limits = bulk.PaymentLimits(expect_total=plan.amount, expect_rows=plan.rows)
+            report = await bulk.pay(client, plan, limits=limits, result=folder / "payouts.result.csv")
         print({status.value: rows for status, rows in report.tally.counts.items()})
         print("booked", len(platform.books.bookings))
 

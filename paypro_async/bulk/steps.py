@@ -1,11 +1,13 @@
 """The steps from a file to payouts, for programs: read it, check it, plan it, pay it."""
 
+import asyncio
 import getpass
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypedDict, Unpack
 
@@ -119,11 +121,13 @@ async def plan(
             "What was planned is read again when it is paid, so a plan is made of a file and not of a stream. Nothing "
             "was sent; save it as a file first."
         )
-    with Disbursement(client, source, **reading) as disbursement:
+    # Reading takes a second for each hundred thousand rows, and others use the event loop.
+    with await asyncio.to_thread(partial(Disbursement, client, source, **reading)) as disbursement:
         before = await disbursement.look_back()
         if found := before.problems():
             raise PayoutFileError(found)
-        return plan_of(disbursement, before, await disbursement.funds(before), by=by)
+        funds = await disbursement.funds(before)
+        return await asyncio.to_thread(plan_of, disbursement, before, funds, by=by)
 
 
 async def pay(
@@ -161,7 +165,7 @@ async def pay(
         if planned is None:
             raise ConfigurationError("An approval is of a plan. Nothing was sent; make one with bulk.plan, and pay it.")
         approved_by(planned, approvals, approvers)
-    with reopened(client, source) as disbursement:
+    with await asyncio.to_thread(reopened, client, source) as disbursement:
         check_before_paying(disbursement, planned, limits=limits, accept_doubts=accept_doubts)
         await disbursement.pay(**settings)
         return await disbursement.report(result)
@@ -190,14 +194,14 @@ def check_before_paying(
     Raises:
         PayoutFileError: If not.
     """
-    found = () if planned is None else planned.differences(plan_of(disbursement, Before(), None))
+    found = () if planned is None else planned.differences(plan_of(disbursement, Before(), None, with_rows=False))
     found += () if limits is None else limits.problems(disbursement.plan)
     if problems := found or (() if accept_doubts else disbursement.plan.doubts):
         raise PayoutFileError(problems)
 
 
 def plan_of(
-    disbursement: Disbursement, before: Before, funds: Funds | None, *, by: str | None = None, ledger: str | None = None
+    disbursement: Disbursement, before: Before, funds: Funds | None, *, by: str | None = None, with_rows: bool = True
 ) -> PlanFile:
     """What would be paid, as a plan to keep.
 
@@ -206,11 +210,11 @@ def plan_of(
         before: What the ledger knows of it.
         funds: The balance.
         by: Who plans it; by default the name of the system's user.
-        ledger: What to call the ledger, if the client does not have it.
+        with_rows: Whether rows to look at are wanted, which takes one more reading of the file.
     """
     path, found, account = disbursement.path, disbursement.plan, disbursement.client._account  # noqa: SLF001
     rows, needed = before.to_pay()
-    shown = _shown_rows(disbursement)
+    shown = _shown_rows(disbursement) if with_rows else {}
     return PlanFile(
         made_at=datetime.now(UTC).replace(microsecond=0),
         made_by=by or _user(),
@@ -225,7 +229,7 @@ def plan_of(
         merchant_no=account.merchant_no,
         region=account.region,
         environment=account.environment,
-        ledger=ledger or ledger_name(disbursement.client.ledger),
+        ledger=ledger_name(disbursement.client.ledger),
         rows=found.rows,
         amount=found.total,
         currency=found.currency,
@@ -233,10 +237,10 @@ def plan_of(
         to_pay=needed,
         statuses=_statuses(before.tally),
         balance=None if funds is None else funds.available,
-        first_trade_no=shown[1].trade_no,
-        last_trade_no=shown[found.rows].trade_no,
-        first=tuple(shown[number] for number in range(1, min(_SHOWN, found.rows) + 1)),
-        largest=tuple(shown[one.row] for one in found.largest[:_SHOWN]),
+        first_trade_no=shown[1].trade_no if shown else "",
+        last_trade_no=shown[found.rows].trade_no if shown else "",
+        first=tuple(shown[number] for number in range(1, min(_SHOWN, found.rows) + 1) if shown),
+        largest=tuple(shown[one.row] for one in found.largest[:_SHOWN] if shown),
         doubts=dict(Counter(one.code for one in found.doubts)),
     )
 

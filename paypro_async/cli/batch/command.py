@@ -228,7 +228,9 @@ def _run(wish: Wish) -> int:
 
 def _refused(wish: Wish, disbursement: Disbursement) -> int | None:
     """Refuse what is not as it was planned, or goes beyond its limits."""
-    problems = () if wish.planned is None else wish.planned.differences(plan_of(disbursement, Before(), None))
+    problems = (
+        () if wish.planned is None else wish.planned.differences(plan_of(disbursement, Before(), None, with_rows=False))
+    )
     problems += wish.confirmation.limits.problems(disbursement.plan)
     return refuse(disbursement.name, problems, as_json=wish.as_json) if problems else None
 
