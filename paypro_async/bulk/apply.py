@@ -256,15 +256,19 @@ class Disbursement:
             if row.number in numbers:
                 yield row, self._intake.intent_of(row.values, self.plan.trade_no(row))
 
-    def outcomes(self) -> AsyncIterator[RowOutcome]:
+    def outcomes(self, ledger: Ledger | None = None) -> AsyncIterator[RowOutcome]:
         """Every row in the order of the file, with what the ledger holds of it.
+
+        Args:
+            ledger: That of the client, by default, which has to be open then.
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read.
         """
         left_out = {row: repeat.trade_no for row, repeat in self._left_out.items()}
         merchant_no, patience = self._intake.merchant_no, self._patience
-        return row_outcomes(self._rows(), self._ledger(), merchant_no, left_out=left_out, patience=patience)
+        known = ledger or self._ledger()
+        return row_outcomes(self._rows(), known, merchant_no, left_out=left_out, patience=patience)
 
     async def report(self, path: str | os.PathLike[str] | TextIO | None = None) -> FileReport:
         """Count the rows by what became of them, and write each into a result file if *path* names one or is one.

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import Entry
@@ -14,6 +14,7 @@ from paypro_async.bulk.file_plan import Planned, pages
 from paypro_async.bulk.payout_file import Row
 from paypro_async.ledger import Ledger
 from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
+from paypro_async.report.rows import ReportRow
 
 __all__ = ["FileReport", "RowOutcome", "row_outcomes"]
 
@@ -41,6 +42,24 @@ class RowOutcome:
     entry: Entry | None = None
     paid_as: str | None = None
     paid_status: ItemStatus | None = None
+
+    def report_row(self, currency: str) -> ReportRow:
+        """The row as a report tells of it; its beneficiary as the file names it."""
+        values = self.row.values
+        name, bank_number = values.get("name"), values.get("bank_number")
+        if self.entry is not None:
+            found = ReportRow.of_entry(self.entry, row=self.row.number)
+            return evolve(found, status=self.status, name=name, bank_number=bank_number)
+        return ReportRow(
+            row=self.row.number,
+            trade_no=self.trade_no,
+            status=self.status,
+            amount=self.amount,
+            currency=currency,
+            message=f"Left out, since the same was paid as {self.paid_as}." if self.paid_as else None,
+            name=name,
+            bank_number=bank_number,
+        )
 
 
 async def row_outcomes(

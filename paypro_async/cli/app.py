@@ -19,6 +19,7 @@ from paypro_async.cli.listen import listen
 from paypro_async.cli.log_output import logging_as_asked
 from paypro_async.cli.output import note, warnings_as_notes
 from paypro_async.cli.reconcile import reconcile
+from paypro_async.cli.report.command import report
 from paypro_async.cli.sandbox import sandbox
 from paypro_async.cli.sign import sign
 from paypro_async.cli.signals import hear_no_more
@@ -45,7 +46,8 @@ def paypro(context: click.Context) -> None:
         context.call_on_close(lambda: context.obj.end(Exit.OK))
 
 
-for _command in (demo, doctor, plan, apply, approve, batch, query, balance, reconcile, ledger, sandbox, listen, sign):
+_PAYING = (plan, apply, approve, batch, report)
+for _command in (demo, doctor, *_PAYING, query, balance, reconcile, ledger, sandbox, listen, sign):
     paypro.add_command(_command)
 
 

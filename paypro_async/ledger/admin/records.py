@@ -5,7 +5,7 @@ It goes by the raw values of the columns: a row that is damaged must be shown to
 
 import json
 import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from operator import attrgetter
@@ -38,6 +38,7 @@ __all__ = [
     "page",
     "raw",
     "records",
+    "select_records",
     "shown_state",
     "totals",
     "version",
@@ -193,13 +194,15 @@ async def version(ledger: SqlLedger) -> int | None:
 
 async def page(ledger: SqlLedger, which: Which, *, after: str = "", limit: int = PAGE) -> list[Record]:
     """A page of payouts by trade number, beginning behind *after*."""
-    query = (
-        select(*raw(payout))
-        .select_from(payout)
-        .where(payout.c.trade_no > after, *which.conditions())
-        .order_by(payout.c.trade_no)
-        .limit(limit)
-    )
+    where = [payout.c.trade_no > after, *which.conditions()]
+    return await select_records(ledger, where, [payout.c.trade_no], limit=limit)
+
+
+async def select_records(
+    ledger: SqlLedger, where: Iterable[ColumnElement[bool]], order: Iterable[ColumnElement[Any]], *, limit: int = PAGE
+) -> list[Record]:
+    """The first payouts for which that is so, in that order."""
+    query = select(*raw(payout)).select_from(payout).where(*where).order_by(*order).limit(limit)
     return await ledger.read(lambda connection: [_record(row) for row in connection.execute(query)])
 
 
@@ -291,11 +294,13 @@ async def is_refused_under(ledger: SqlLedger, merchant_no: str, code: str) -> bo
     return await ledger.read(lambda connection: connection.execute(query).first() is not None)
 
 
-async def batches(ledger: SqlLedger, merchant_no: str, *, limit: int = 10) -> list[BatchState]:
-    """The latest batches, the latest first."""
+async def batches(
+    ledger: SqlLedger, merchant_no: str, *, limit: int = 10, batch_id: str | None = None
+) -> list[BatchState]:
+    """The latest batches, the latest first; or the one that is named."""
     latest = (
         select(batch)
-        .where(batch.c.merchant_no == merchant_no)
+        .where(batch.c.merchant_no == merchant_no, *([] if batch_id is None else [batch.c.batch_id == batch_id]))
         .order_by(batch.c.created_at.desc(), batch.c.batch_id)
         .limit(limit)
     )

@@ -26,6 +26,7 @@ from paypro_async.report.html.sections import (
 from paypro_async.report.html.statistics import Statistics, Timeline
 from paypro_async.report.html.table import RowData, row_html, without_names
 from paypro_async.report.html.texts import html, json_in_html
+from paypro_async.report.html.verdict import headline
 from paypro_async.report.rows import ReportRow
 
 __all__ = ["HtmlReport", "report_html", "write_report"]
@@ -96,6 +97,16 @@ class HtmlReport:
         if len(self._waiting) >= _TOGETHER:
             self._write_rows()
 
+    @property
+    def count(self) -> int:
+        """How many rows were taken."""
+        return self._numbers.count
+
+    @property
+    def headline(self) -> str:
+        """The first sentence of the page: how many are paid, and how much money that is."""
+        return headline(self._numbers)
+
     def end(self) -> None:
         """Write what the rows come to, and the end of the page."""
         self._write_rows()
@@ -143,8 +154,9 @@ def _head(about: About) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer"><meta name="robots" content="noindex">'
-        '<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">'
+        '<meta name="referrer" content="no-referrer"><meta name="generator" content="paypro-async">'
+        '<meta name="robots" content="noindex"><meta name="color-scheme" content="light dark">'
+        '<link rel="icon" href="data:,">'
         f"<title>Payout report: {html(about.title)}</title><style>{style}</style></head>\n<body>\n"
     )
 

@@ -1,0 +1,1 @@
+"""``paypro report``."""
