@@ -93,7 +93,7 @@ def of_file(
                 total=found.total,
             ),
             rows=_of_outcomes(disbursement, ledger),
-            beside=_beside(path),
+            beside=_beside(path.with_name(source.name)),
             inputs=frozenset({path.resolve(), source.resolve()}),
         )
 

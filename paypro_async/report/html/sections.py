@@ -13,7 +13,6 @@ from paypro_async.report.html.verdict import (
     code_meaning,
     headline,
     mood,
-    status_advice,
     sums_text,
 )
 
@@ -58,7 +57,7 @@ def top(about: About, numbers: Statistics, *, unmasked: bool) -> Iterator[str]:
             yield (
                 f"<li>{badge(status)}<p><b>{counted(numbers.counted(status))}</b>, "
                 f"{html(sums_text(numbers.sums(status)))}: {html(status.meaning)}. "
-                f'<span class="do">{html(status_advice(status))}</span> '
+                f'<span class="do">{html(status.what_to_do)}</span> '
                 f'<button type="button" class="link" data-show="{status}" hidden>Show '
                 f"{'it' if numbers.counted(status) == 1 else 'them'}</button></p></li>"
             )

@@ -9,21 +9,7 @@ from paypro_async._core.platform_codes import codes_of
 from paypro_async.report.html.statistics import Cause, Statistics
 from paypro_async.report.html.texts import counted, money
 
-__all__ = ["all_paid", "cause_advice", "code_meaning", "headline", "mood", "status_advice", "sums_text"]
-
-_ADVICE: Mapping[ItemStatus, str] = MappingProxyType(
-    {
-        ItemStatus.PROCESSING: "Wait. To ask for news now, run the same command again with --refresh.",
-        ItemStatus.FAILED: "Mend the cause, and pay these rows from a file of their own.",
-        ItemStatus.REVERSED: "The money came back. Check the account with the beneficiary before you pay again.",
-        ItemStatus.UNKNOWN: "Never pay these anew. Run the same command again: it asks, and pays nothing twice.",
-        ItemStatus.MISSING: "Never pay these anew. Look them up in PayPro's dashboard.",
-        ItemStatus.REVIEW: "Look these up in PayPro's dashboard, then 'paypro ledger decide' stores what you found.",
-        ItemStatus.NOT_SENT: "Run the same command again: it pays these.",
-        ItemStatus.CONFLICT: "Give these rows a trade number that no other payout has.",
-        ItemStatus.INVALID: "Correct the fields, and pay these rows again.",
-    }
-)
+__all__ = ["all_paid", "cause_advice", "code_meaning", "headline", "mood", "sums_text"]
 
 # docs: mexico/errorcode, vietnam/errorcode, pakistan/errorcode, SouthKorea/errorcode
 _MEANINGS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
@@ -78,15 +64,8 @@ def headline(numbers: Statistics) -> str:
     if paid == everything:
         return f"The only payout is paid: {whole}." if paid == 1 else f"All {paid:,} payouts are paid: {whole}."
     if not paid:
-        return (
-            f"{'The only payout' if everything == 1 else f'None of {everything:,} payouts'} is {_not(everything)}paid."
-        )
+        return _none_paid(everything, numbers.counted(ItemStatus.PROCESSING), whole)
     return f"{paid:,} of {counted(everything)} {'is' if paid == 1 else 'are'} paid: {sums} of {whole}."
-
-
-def status_advice(status: ItemStatus) -> str:
-    """What to do about payouts of that status; empty for those that are paid."""
-    return _ADVICE.get(status, "")
 
 
 def code_meaning(cause: Cause) -> str:
@@ -111,8 +90,17 @@ def _advice(cause: Cause) -> Iterator[str]:
     for status in ItemStatus:
         if cause.statuses[status]:
             # What mends a refusal says nothing about a payout that may be paid.
-            yield known if known and certain and status is ItemStatus.FAILED else status_advice(status)
+            yield known if known and certain and status is ItemStatus.FAILED else status.what_to_do
 
 
-def _not(everything: int) -> str:
-    return "not " if everything == 1 else ""
+def _none_paid(everything: int, processing: int, whole: str) -> str:
+    if processing == everything:
+        if everything == 1:
+            return f"The only payout is accepted by the platform, and not paid yet: {whole}."
+        return f"All {everything:,} payouts are accepted by the platform, and none is paid yet: {whole}."
+    yet = " yet" if processing else ""
+    return (
+        f"The only payout is not paid: {whole}."
+        if everything == 1
+        else f"None of {everything:,} payouts is paid{yet}: {whole}."
+    )

@@ -74,7 +74,12 @@ def test_the_first_sentence_says_how_many_are_paid_and_how_much_money_that_is():
         ([ItemStatus.SUCCEEDED], "The only payout is paid: 1,500.00 INR."),
         ([ItemStatus.SUCCEEDED] * 3, "All 3 payouts are paid: 4,500.00 INR."),
         ([ItemStatus.UNKNOWN], "The only payout is not paid"),
-        ([ItemStatus.PROCESSING] * 2, "None of 2 payouts is paid"),
+        (
+            [ItemStatus.PROCESSING] * 2,
+            "All 2 payouts are accepted by the platform, and none is paid yet: 3,000.00 INR.",
+        ),
+        ([ItemStatus.PROCESSING, ItemStatus.FAILED], "None of 2 payouts is paid yet: 3,000.00 INR."),
+        ([ItemStatus.FAILED, ItemStatus.FAILED], "None of 2 payouts is paid: 3,000.00 INR."),
     ],
 )
 def test_every_mixture_of_ends_has_its_sentence(statuses, sentence):
@@ -89,7 +94,7 @@ def test_every_status_that_is_left_says_what_to_do():
     for status in ItemStatus:
         assert f'<use href="#i-{status}"/>' in page
         assert status is ItemStatus.SUCCEEDED or f'data-show="{status}"' in page
-    assert "Never pay these anew" in page
+    assert "Never pay it anew" in page
 
 
 def test_names_and_accounts_are_masked_also_in_what_the_platform_said():
