@@ -311,6 +311,7 @@ class PayProClient(TrackingClient):
         wait_timeout: float | None = 3600.0,
         stop: StopRules | None = None,
         on_progress: Callable[[BatchProgress], object] | None = None,
+        progress: bool = False,
     ) -> Batch:
         """Pay many. Await the batch for its report, or iterate over it for each item as it ends.
 
@@ -330,22 +331,21 @@ class PayProClient(TrackingClient):
             wait: End only when every payout is final, or waits for a person. Items come when they are.
             wait_timeout: Seconds to wait for that once the last one was begun; None for as long as it takes.
             stop: When to begin no more, see :class:`~paypro_async.StopRules`.
-            on_progress: Called after each item with a :class:`~paypro_async.BatchProgress`.
+            on_progress: Called after each item with a :class:`~paypro_async.BatchProgress`. *progress* shows it (tqdm).
 
         Raises:
             ConfigurationError: If a number makes no sense.
             InvalidFrameError: If a column of a data frame is wrong; for wrong cells, when the batch is awaited.
         """
         engine = self._paying()
-        check_count("concurrency", concurrency)
         turns = NoRate() if rate is None else Rate(engine.recording.ledger, self._merchant_no, rate, self._runtime)
-        limits = self._timing.batch_limits(timeout=timeout, max_attempts=max_attempts, refresh=refresh, rate=turns)
         options = BatchOptions(
             batch_id=self._intake.batch_id(batch_id),
             concurrency=concurrency,
-            limits=limits,
+            limits=self._timing.batch_limits(timeout=timeout, max_attempts=max_attempts, refresh=refresh, rate=turns),
             stop=stop or StopRules(),
             on_progress=on_progress,
+            progress=progress,
             wait=wait,
             wait_timeout=wait_timeout,
         )

@@ -9,18 +9,18 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import anyio
-from attrs import frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.items import BatchItem, ItemStatus
 from paypro_async._core.lifecycle import Entry
-from paypro_async._core.stopping import StopRules, Watch
+from paypro_async._core.stopping import Watch
 from paypro_async.batch.final_rows import FinalRows
 from paypro_async.batch.job import Job, Worker
 from paypro_async.batch.numbers import Numbers
+from paypro_async.batch.options import BatchOptions
 from paypro_async.batch.scheduler import Scheduler
 from paypro_async.batch.source import Items
-from paypro_async.engine.limits import RECORDING_SECONDS, Limits, check_seconds
+from paypro_async.engine.limits import RECORDING_SECONDS
 from paypro_async.engine.payout import Engine
 from paypro_async.errors import ClientStateError, LedgerUnavailableError
 from paypro_async.ledger import BatchRecord
@@ -36,23 +36,6 @@ from paypro_async.tracking.waiting import Waiting
 __all__ = ["Batch", "BatchOptions"]
 
 _ENDING_SECONDS = RECORDING_SECONDS + 1.0  # a step that is cut off still stores what it learned
-
-
-@frozen(kw_only=True, eq=False)
-class BatchOptions:
-    """How a batch runs; see ``PayProClient.batch_payout``."""
-
-    batch_id: str
-    concurrency: int
-    limits: Limits
-    stop: StopRules
-    on_progress: Callable[[BatchProgress], object] | None = None
-    wait: bool = False
-    wait_timeout: float | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if self.wait_timeout is not None:
-            check_seconds("wait_timeout", self.wait_timeout)
 
 
 class Batch:
@@ -235,6 +218,7 @@ class Batch:
             self._elapsed = self._session.runtime.steady() - self._began
             self._running.pop(self, None)
             self._numbers.close()
+            self._end_progress()
             await source.aclose()
             if source.failure is not None:
                 # Everything that it had given is done and recorded by now.
@@ -338,7 +322,7 @@ class Batch:
         self._tell_progress()
 
     def _tell_progress(self) -> None:
-        if self._options.on_progress is None:
+        if not self._options.watched:
             return
         progress = BatchProgress(
             done=self._tally.counts.total(),
@@ -350,7 +334,7 @@ class Batch:
             amounts=MappingProxyType(dict(self._tally.tally.amounts)),
         )
         try:
-            self._options.on_progress(progress)
+            self._options.tell(progress, self._origin.currency)
         except Exception:
             # A callback must not touch a payment.
             logger.exception("The progress callback of a batch failed")
@@ -360,6 +344,12 @@ class Batch:
         except BaseException as error:  # noqa: BLE001  the program shall end: in order, and then the caller hears of it
             self._failure = self._failure or error
             self._cancel()
+
+    def _end_progress(self) -> None:
+        try:
+            self._options.end()
+        except Exception:
+            logger.exception("The progress bar of a batch could not be closed")
 
     def _cancel(self) -> None:
         self._scheduler.cancel()

@@ -237,6 +237,20 @@ async def test_progress_is_told_after_each_item():
 
 
 @virtual_time
+async def test_progress_knows_the_total_the_sum_and_the_time_left():
+    """If the source has a length; a number that comes twice is no longer waited for once that is known."""
+    seen: list[BatchProgress] = []
+    async with scripted_client(Scripted(takes=2)) as client:
+        await client.batch_payout([*payouts(4), *payouts(1)], concurrency=1, on_progress=seen.append)
+        assert [one.total for one in seen] == [5, 5, 5, 5, 4]
+        assert [one.amount for one in seen] == [300, 600, 900, 1200, 1200]
+        assert (seen[1].rate, seen[1].remaining, seen[-1].remaining) == (0.5, 6, 0)
+        seen.clear()
+        await client.batch_payout(iter(payouts(1, first=9)), on_progress=seen.append)
+    assert (seen[0].total, seen[0].remaining) == (None, None)
+
+
+@virtual_time
 async def test_what_progress_has_told_does_not_change_afterwards():
     """A progress that somebody keeps is a value of its moment."""
     seen: list[BatchProgress] = []
