@@ -2,12 +2,15 @@
 
 import asyncio
 import csv
+import fcntl
 import json
 import os
 import pty
 import re
 import signal
+import struct
 import sys
+import termios
 import time
 from asyncio.subprocess import PIPE
 from collections.abc import Callable, Mapping, Sequence
@@ -147,14 +150,18 @@ class Terminal:
         out, err = await process.communicate()
         return _done(process.returncode or 0, out.decode(), err.decode())
 
-    async def run_on_screen(self, *arguments: str, answers: Sequence[str]) -> Done:
+    async def run_on_screen(
+        self, *arguments: str, answers: Sequence[str] = (), width: int = 80, whole: bool = False
+    ) -> Done:
         """Run a command on a terminal, and give each question an answer; its ``err`` is what the screen showed.
 
-        An answer is what is typed, or ``^C``.
+        An answer is what is typed, or ``^C``. What is printed is on the screen too if it is the *whole* that is wanted.
         """
         screen, end = pty.openpty()
+        fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
         name = os.ttyname(end)
-        child = self.begin(*arguments, env={"TERM": "dumb"}, streams={"in": name, "err": name}, ask=True)
+        streams = {"in": name, "err": name} | ({"out": name} if whole else {})
+        child = self.begin(*arguments, env={"TERM": "dumb", "COLUMNS": None}, streams=streams, ask=True)
         waiting = list(answers)
 
         def answer() -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,10 +18,12 @@ from paypro_async.cli.ledger.display import status_of
 from paypro_async.cli.ledger.options import (
     json_option,
     merchant_option,
-    moment,
     open_to,
+    span,
+    span_options,
     state_option,
     the_merchant,
+    zone_of,
 )
 from paypro_async.cli.options import ledger_files, ledger_option
 from paypro_async.cli.output import note, print_json, readable
@@ -41,7 +42,7 @@ _NUMBERS = ("amount", "attempt", "position")
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="[default: by the ending of FILE, or csv]")
 @state_option("Payouts in this state only; may be repeated.")
 @click.option("--batch", metavar="ID", help="Payouts of this batch only.")
-@click.option("--since", callback=moment, metavar="DATE", help="Payouts that were claimed on that day (UTC) or later.")
+@span_options
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @click.option("--unmasked", is_flag=True, help="With names, account numbers and all; all who have FILE can read them.")
 @ledger_option
@@ -63,7 +64,8 @@ async def _export(
     kind: str | None,
     states: frozenset[State],
     batch: str | None,
-    since: datetime | None,
+    since: str | None,
+    until: str | None,
     force: bool,
     unmasked: bool,
     as_json: bool,
@@ -73,12 +75,9 @@ async def _export(
         raise click.UsageError("--json tells of a file. For payouts as JSON on standard output say --format jsonl.")
     kind = kind or by_ending.get(file.suffix.lower(), "csv")
     async with open_to(url, "read") as ledger:
-        which = Which(
-            merchant_no=await the_merchant(ledger, merchant),
-            states=states,
-            batch_id=batch,
-            since=since,
-        )
+        merchant_no = await the_merchant(ledger, merchant)
+        first, end = span(since, until, await zone_of(ledger, merchant_no))
+        which = Which(merchant_no=merchant_no, states=states, batch_id=batch, since=first, until=end)
         if str(file) == "-":
             with raw_text(sys.stdout) as standard_output:
                 await _write(ledger, which, standard_output, kind, unmasked=unmasked)

@@ -8,7 +8,8 @@ import click
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import json_option, merchant_option, open_to, the_merchant
 from paypro_async.cli.options import ledger_option
-from paypro_async.cli.output import note, print_json, print_table, readable
+from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.tabular import Column, print_table
 from paypro_async.ledger.admin import listeners
 
 __all__ = ["consumers", "release"]
@@ -55,9 +56,10 @@ async def _consumers(url: str | None, merchant: str | None, *, as_json: bool) ->
     elif not found:
         click.echo("Nobody listens to changes.")
     else:
-        names = ["consumer", "position", "behind", "waiting", "parked", "oldest"]
+        counted = [Column(name, right=True, label=name) for name in ("position", "behind", "waiting", "parked")]
+        columns = [Column("consumer", least=12), *counted, Column("oldest", label="oldest")]
         rows = [(one.name, one.position, one.behind, one.waiting, one.parked, one.oldest) for one in found]
-        print_table(names, rows, numbers=["position", "behind", "waiting", "parked"])
+        print_table(columns, rows)
 
 
 async def _release(

@@ -3,16 +3,18 @@
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 
 import click
 
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import State
+from paypro_async._core.regions import REGIONS
 from paypro_async.cli.options import LEDGER_EXAMPLE, ledger_url
 from paypro_async.cli.output import readable
 from paypro_async.ledger import open_ledger
+from paypro_async.ledger.admin.records import region_of
 from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = [
@@ -21,24 +23,70 @@ __all__ = [
     "merchant_option",
     "moment",
     "open_to",
+    "span",
+    "span_options",
     "state_option",
     "the_merchant",
+    "zone_of",
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
 T = TypeVar("T")
 
+_DATE = len("2026-11-30")
 
-def moment(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+
+def moment(context: click.Context, parameter: click.Parameter, text: str | None) -> datetime | None:
     """A date, or a time in ISO 8601; UTC where no zone is given."""
-    if text is None:
-        return None
+    found = _day(context, parameter, text)
+    return None if found is None else _in_zone(datetime.fromisoformat(found), UTC)
+
+
+def span_options(command: C) -> C:
+    """Adds the options that choose payouts by the days on which they were claimed, in the region's time."""
+    for option in (
+        click.option("--until", callback=_day, metavar="DATE", help="Payouts that were claimed on that day or before."),
+        click.option("--since", callback=_day, metavar="DATE", help="Payouts that were claimed on that day or later."),
+    ):
+        command = option(command)
+    return command
+
+
+def _day(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """A date, or a time in ISO 8601."""
     try:
-        found = datetime.fromisoformat(text)
+        if text is not None:
+            datetime.fromisoformat(text)
     except ValueError:
-        message = f"{text!r} is not a date (2026-11-30) or a time (2026-11-30T18:00+05:30)."
+        message = f"{text!r} is not a date (2026-11-30) or a time (2026-11-30T18:00, with +05:30 for another zone)."
         raise click.BadParameter(message) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return text
+
+
+def span(since: str | None, until: str | None, zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+    """The first moment that counts, and the first that no longer does: a day counts to its end.
+
+    Args:
+        since: A date or a time in ISO 8601, in *zone* where it names none.
+        until: The same.
+        zone: The region's.
+    """
+    first = None if since is None else _in_zone(datetime.fromisoformat(since), zone)
+    if until is None:
+        return first, None
+    end = datetime.fromisoformat(until)
+    is_day = len(until.strip()) <= _DATE and (end.hour, end.minute, end.second) == (0, 0, 0)
+    return first, _in_zone(end + timedelta(days=1) if is_day else end, zone)
+
+
+def _in_zone(at: datetime, zone: tzinfo) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=zone)
+
+
+async def zone_of(ledger: SqlLedger, merchant_no: str) -> tzinfo:
+    """The time that the merchant's people go by; UTC if the ledger does not know their region."""
+    region = await region_of(ledger, merchant_no) or ""
+    return REGIONS[region].zone if region in REGIONS else UTC
 
 
 def state_option(message: str) -> Callable[[C], C]:

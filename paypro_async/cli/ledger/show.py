@@ -1,6 +1,7 @@
 """The commands of ``paypro ledger`` that show payouts. They work while others pay, and write nothing."""
 
 import asyncio
+from datetime import UTC, tzinfo
 from typing import Any
 
 import click
@@ -11,11 +12,12 @@ from paypro_async._core.plain_data import plain
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.display import (
     masked,
+    print_history,
     print_kept,
     print_list,
     print_overview,
     print_parked,
-    print_record,
+    print_records,
     status_of,
     totals_as_json,
 )
@@ -23,11 +25,15 @@ from paypro_async.cli.ledger.options import (
     json_option,
     merchant_option,
     open_to,
+    span,
+    span_options,
     state_option,
     the_merchant,
+    zone_of,
 )
 from paypro_async.cli.options import NumberRange, ledger_option
-from paypro_async.cli.output import note, print_json, print_table, readable
+from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.tabular import on_screen
 from paypro_async.ledger.admin import records
 from paypro_async.ledger.sql.ledger import SqlLedger
 
@@ -35,12 +41,14 @@ __all__ = ["history", "show"]
 
 _SHOWN = 50
 _MOST_PARKED = 100_000
+_UTC = click.option("--utc", is_flag=True, help="Show times in UTC, and not in the region's time.")
 
 
 @click.command()
 @click.argument("trade_no", nargs=-1)
 @state_option("List payouts in this state; may be repeated.")
 @click.option("--batch", metavar="ID", help="List payouts of this batch.")
+@span_options
 @click.option("--limit", type=click.IntRange(1, 5000), default=_SHOWN, show_default=True, help="How many are listed.")
 @click.option("--after", metavar="TRADE_NO", default="", help="Begin the list behind this trade number.")
 @click.option(
@@ -51,22 +59,27 @@ _MOST_PARKED = 100_000
     metavar="S",
     help="Seconds after which an unknown payout is worth a look.",
 )
+@_UTC
 @ledger_option
 @merchant_option
 @json_option
 def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **options: Any) -> int | None:
-    """Show the ledger at a glance; with TRADE_NO, all of those payouts; with --state or --batch, a list."""
+    """Show the ledger at a glance; with TRADE_NO, all of those payouts; with --state, --batch or --since, a list.
+
+    Times are those of the region, as days are. Where standard output is no terminal, values stand between tabs.
+    """
     return asyncio.run(_show(trade_no, ledger, merchant, **options))
 
 
 @click.command()
 @click.argument("trade_no")
+@_UTC
 @ledger_option
 @merchant_option
 @json_option
-def history(trade_no: str, ledger: str | None, merchant: str | None, as_json: bool) -> int | None:
+def history(trade_no: str, ledger: str | None, merchant: str | None, utc: bool, as_json: bool) -> int | None:
     """Show every step of a payout: when, by what cause, and who decided why."""
-    return asyncio.run(_history(trade_no, ledger, merchant, as_json=as_json))
+    return asyncio.run(_history(trade_no, ledger, merchant, utc=utc, as_json=as_json))
 
 
 async def _show(
@@ -76,23 +89,32 @@ async def _show(
     *,
     states: frozenset[State],
     batch: str | None,
+    since: str | None,
+    until: str | None,
     limit: int,
     after: str,
     settle_after: float,
+    utc: bool,
     as_json: bool,
 ) -> int | None:
     async with open_to(url, "read") as ledger:
         merchant_no = await the_merchant(ledger, merchant)
+        zone = await zone_of(ledger, merchant_no)
+        first, end = span(since, until, zone)
+        shown = UTC if utc else zone
         if numbers:
-            return await _show_these(ledger, merchant_no, numbers, as_json=as_json)
-        if states or batch is not None or after:
-            await _show_list(ledger, merchant_no, states, batch, after=after, limit=limit, as_json=as_json)
+            return await _show_these(ledger, merchant_no, numbers, zone=shown, as_json=as_json)
+        which = records.Which(merchant_no=merchant_no, states=states, batch_id=batch, since=first, until=end)
+        if after or which != records.Which(merchant_no=merchant_no):
+            await _show_list(ledger, which, after=after, limit=limit, zone=shown, as_json=as_json)
         else:
-            await _show_all(ledger, merchant_no, settle_after=settle_after, as_json=as_json)
+            await _show_all(ledger, merchant_no, settle_after=settle_after, zone=shown, as_json=as_json)
     return None
 
 
-async def _show_these(ledger: SqlLedger, merchant_no: str, numbers: tuple[str, ...], *, as_json: bool) -> int | None:
+async def _show_these(
+    ledger: SqlLedger, merchant_no: str, numbers: tuple[str, ...], *, zone: tzinfo, as_json: bool
+) -> int | None:
     found = [masked(record) for record in await records.find(ledger, merchant_no, numbers)]
     parked = await ledger.parked(merchant_no, limit=_MOST_PARKED)
     missing = [one for one in numbers if one not in {record["trade_no"] for record in found}]
@@ -101,9 +123,8 @@ async def _show_these(ledger: SqlLedger, merchant_no: str, numbers: tuple[str, .
         payouts = [record | {"parked": plain(held.get(record["trade_no"]))} for record in found]
         print_json({"payouts": payouts, "missing": missing})
     else:
-        for record in found:
-            print_record(record)
-        print_parked([one for one in parked if one.trade_no in numbers])
+        print_records(found, zone=zone, as_table=not on_screen())
+        print_parked([one for one in parked if one.trade_no in numbers], zone=zone)
     for one in missing:
         note(_missing(ledger, merchant_no, one))
     return Exit.UNEXPECTED if missing else None
@@ -114,28 +135,20 @@ def _missing(ledger: SqlLedger, merchant_no: str, trade_no: str) -> str:
 
 
 async def _show_list(
-    ledger: Any,
-    merchant_no: str,
-    states: frozenset[State],
-    batch: str | None,
-    *,
-    after: str,
-    limit: int,
-    as_json: bool,
+    ledger: SqlLedger, which: records.Which, *, after: str, limit: int, zone: tzinfo, as_json: bool
 ) -> None:
-    which = records.Which(merchant_no=merchant_no, states=states, batch_id=batch)
     found = await records.page(ledger, which, after=after, limit=limit + 1)
     shown = found[:limit]
     behind = shown[-1].trade_no if len(found) > limit else None
     if as_json:
         print_json({"payouts": [masked(record) for record in shown], "after": behind})
         return
-    print_list(shown)
+    print_list(shown, zone=zone)
     if behind is not None:
         note(f"There are more: --after {behind}")
 
 
-async def _show_all(ledger: SqlLedger, merchant_no: str, *, settle_after: float, as_json: bool) -> None:
+async def _show_all(ledger: SqlLedger, merchant_no: str, *, settle_after: float, zone: tzinfo, as_json: bool) -> None:
     since = ledger.restored_since
     about = {
         "ledger": ledger.name,
@@ -148,14 +161,14 @@ async def _show_all(ledger: SqlLedger, merchant_no: str, *, settle_after: float,
         "asks_first_since": since.isoformat(timespec="seconds") if since else None,
         "suspicion": ledger.suspicion,
     }
-    totals = await records.totals(ledger, merchant_no)
+    totals = await records.totals(ledger, records.Which(merchant_no=merchant_no))
     attention = await records.attention(ledger, merchant_no, settle_after=settle_after)
     batches = await records.batches(ledger, merchant_no)
     parked, kept = await ledger.parked(merchant_no), await ledger.kept_callbacks(merchant_no, limit=_SHOWN)
     if not as_json:
-        print_overview(about, totals, attention, batches)
-        print_parked(parked)
-        print_kept(kept)
+        print_overview(about, totals, attention, batches, zone=zone)
+        print_parked(parked, zone=zone)
+        print_kept(kept, zone=zone)
         return
     look = {"count": attention.count, "first": [masked(record) for record in attention.first]}
     counted = {"states": totals_as_json(totals), "unreadable_amounts": totals.unreadable}
@@ -163,9 +176,10 @@ async def _show_all(ledger: SqlLedger, merchant_no: str, *, settle_after: float,
     print_json(about | counted | {"attention": look, "batches": [asdict(one) for one in batches]} | listening)
 
 
-async def _history(trade_no: str, url: str | None, merchant: str | None, *, as_json: bool) -> int | None:
+async def _history(trade_no: str, url: str | None, merchant: str | None, *, utc: bool, as_json: bool) -> int | None:
     async with open_to(url, "read") as ledger:
         merchant_no = await the_merchant(ledger, merchant)
+        zone = UTC if utc else await zone_of(ledger, merchant_no)
         steps = [
             step | {name: step[name] and status_of(step[name]) for name in ("from", "to")}
             for step in await records.history(ledger, merchant_no, trade_no)
@@ -179,5 +193,5 @@ async def _history(trade_no: str, url: str | None, merchant: str | None, *, as_j
     if as_json:
         print_json({"trade_no": trade_no, "steps": steps})
     else:
-        print_table(list(steps[0]), [tuple(step.values()) for step in steps], numbers=["attempt"])
+        print_history(steps, zone=zone)
     return None

@@ -38,6 +38,7 @@ __all__ = [
     "page",
     "raw",
     "records",
+    "region_of",
     "select_records",
     "shown_state",
     "totals",
@@ -109,12 +110,14 @@ class Which:
         states: Those in one of these states; all if there is none.
         batch_id: Those of that batch.
         since: Those that were claimed at that time or later.
+        until: Those that were claimed before that time.
     """
 
     merchant_no: str
     states: frozenset[State] = frozenset()
     batch_id: str | None = None
     since: datetime | None = None
+    until: datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """As the database understands them."""
@@ -125,6 +128,8 @@ class Which:
             found.append(payout.c.batch_id == self.batch_id)
         if self.since is not None:
             found.append(payout.c.created_at >= self.since.timestamp())
+        if self.until is not None:
+            found.append(payout.c.created_at < self.until.timestamp())
         return found
 
 
@@ -192,6 +197,12 @@ async def version(ledger: SqlLedger) -> int | None:
     return await ledger.read(schema_version)
 
 
+async def region_of(ledger: SqlLedger, merchant_no: str) -> str | None:
+    """The region of a merchant's payouts; None if there is none."""
+    query = select(payout.c.region).where(payout.c.merchant_no == merchant_no).limit(1)
+    return await ledger.read(lambda connection: connection.execute(query).scalar())
+
+
 async def page(ledger: SqlLedger, which: Which, *, after: str = "", limit: int = PAGE) -> list[Record]:
     """A page of payouts by trade number, beginning behind *after*."""
     where = [payout.c.trade_no > after, *which.conditions()]
@@ -252,13 +263,13 @@ async def history(ledger: SqlLedger, merchant_no: str, trade_no: str) -> list[di
     ]
 
 
-async def totals(ledger: SqlLedger, merchant_no: str) -> Totals:
-    """Count every payout and add its amount up exactly, which no database does with both kinds of text and number."""
+async def totals(ledger: SqlLedger, which: Which) -> Totals:
+    """Count payouts and add their amounts up exactly, which no database does with both kinds of text and number."""
     found = Totals()
     after: str | None = ""
     while after is not None:
         # Small steps, so that neither a lock nor a snapshot of the database is held for long.
-        after = await ledger.read(_count_page(found, merchant_no, after))
+        after = await ledger.read(_count_page(found, which, after))
     return found
 
 
@@ -319,11 +330,11 @@ async def batches(
     return await ledger.read(read)
 
 
-def _count_page(found: Totals, merchant_no: str, after: str) -> Callable[[Connection], str | None]:
+def _count_page(found: Totals, which: Which, after: str) -> Callable[[Connection], str | None]:
     query = (
         select(*_COUNTED)
         .select_from(payout)
-        .where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after)
+        .where(payout.c.trade_no > after, *which.conditions())
         .order_by(payout.c.trade_no)
         .limit(10 * PAGE)
     )

@@ -57,13 +57,15 @@ async def test_all_of_a_payout(used: str, ledger_command: Commands):
     shown = (await ledger_command("show", "T1", "T3")).out
     assert "\x1b" not in shown
     assert "�[31m[bold]paid to A••••" in shown
-    assert "T3: failed (not paid; no money moved)" in shown
+    first, second = csv.DictReader(shown.splitlines(), delimiter="\t")
+    assert (first["trade_no"], first["state"], first["amount"], first["utr"]) == ("T1", "succeeded", "100.10", "U-1")
+    assert (second["trade_no"], second["state"], second["name"]) == ("T3", "failed", "A••••")
 
 
 async def test_a_number_that_is_not_there(used: str, ledger_command: Commands):
     """Exit code 1, and what is there is shown all the same."""
     done = await ledger_command("show", "T1", "T9", code=1)
-    assert "T1: succeeded" in done.out
+    assert "\tT1\tsucceeded" in done.out
     assert "holds no payout T9" in done.err
     assert (await ledger_command.json("show", "T9", code=1))["missing"] == ["T9"]
     assert "holds no payout T9" in (await ledger_command("history", "T9", code=1)).err
