@@ -148,6 +148,13 @@ def docs(session: nox.Session) -> None:
     session.run("sphinx-build", "-n", "-W", "-E", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 
+@nox.session
+def screens(session: nox.Session) -> None:
+    """Take the screens of docs/screens.md from a real terminal, anew."""
+    session.install(".[cli,xlsx]", "pyte>=0.8,<1")
+    session.run("python", "docs/screens.py")
+
+
 @nox.session(venv_backend="virtualenv")  # which has pip
 def audit(session: nox.Session) -> None:
     """Look up known weaknesses of every package that ours needs, which takes a network; arguments go to pip-audit."""

@@ -87,8 +87,11 @@ def amount_text(amount: Decimal) -> str:
 
 
 def amount_for_people(amount: Decimal, currency: str) -> str:
-    """An amount as people of the currency's country write it, without its name: rupees as ``12,34,567.00``."""
-    text = f"{amount:,.2f}"
+    """An amount as people of the currency's country write it, without its name: rupees as ``12,34,567.00``.
+
+    Two decimals, or as many as it has: nothing is rounded.
+    """
+    text = f"{amount:,.{max(2, decimals(amount))}f}"
     if currency != "INR":
         return text
     sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)

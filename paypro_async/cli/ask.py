@@ -3,11 +3,13 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import click
 from attrs import asdict
 
+from paypro_async._core.money import amount_for_people
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
 from paypro_async.cli.output import note, print_json
@@ -59,7 +61,15 @@ def balance(as_json: bool, **account: Any) -> None:
 
     async def ask(client: PayProClient) -> None:
         result = await client.balance()
-        _print(asdict(result), f"available: {result.available:,} {result.currency}", as_json=as_json)
+        headline = f"available: {amount_for_people(result.available, result.currency)} {result.currency}"
+        told = asdict(result)
+        if not as_json:
+            told |= {
+                name: amount_for_people(value, result.currency)
+                for name, value in told.items()
+                if isinstance(value, Decimal)
+            }
+        _print(told, headline, as_json=as_json)
 
     # A ledger holds no balance, so no file is opened, whatever the environment says.
     _ask(ask, ledger="memory", **account)

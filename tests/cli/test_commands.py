@@ -69,7 +69,7 @@ def test_query_tells_what_became_of_a_payout_and_the_ledger_learns_it(
 def test_query_of_an_unknown_order_and_the_balance(local: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Answers, both; an order that is not known is exit code 4; and neither makes a ledger."""
     assert run(["balance"]) == 0
-    assert capsys.readouterr().out.startswith("available: 1,000,000,000.0000 INR\n")
+    assert capsys.readouterr().out.startswith("available: 1,00,00,00,000.00 INR\n")
     assert run(["balance", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["available"] == "1000000000.0000"
     assert run(["query", "T0"]) == 4

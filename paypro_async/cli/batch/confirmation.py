@@ -115,8 +115,8 @@ class Confirmation:
             "not known" if funds is None or funds.available is None else amount_for_people(funds.available, currency)
         )
         sum_ = amount_for_people(needed, currency)
-        question = f"Pay {counted(rows, 'row')}, {sum_} {currency}, largest {largest}, balance {balance}? Type the sum"
-        typed = asked(question)
+        note(f"Pay {counted(rows, 'row')}, {sum_} {currency}, largest {largest}, balance {balance}?")
+        typed = asked("Type the sum")
         if parse_amount(typed.upper().replace(currency, "").replace(",", "").replace("₹", "").strip()) == needed:
             return True
         note("That is not the sum. Nothing was sent." if typed.strip() else "Nothing was sent.")

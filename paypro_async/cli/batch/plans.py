@@ -140,7 +140,8 @@ def approve(plan: Path, by: str, output: Path | None, *, yes: bool) -> int:
     if not yes:
         if not can_ask():
             raise click.UsageError(f"Are {about} approved? Nobody can be asked here; say --yes. Nothing was approved.")
-        if asked(f"Approve {about}? Type yes").strip().lower() != "yes":
+        note(f"Approve {about}?")
+        if asked("Type yes").strip().lower() != "yes":
             note("Nothing was approved.")
             return Exit.NOT_VALID
     approval.save(place, replace=True)

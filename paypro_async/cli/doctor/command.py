@@ -12,7 +12,7 @@ from paypro_async.cli.doctor.finding import Finding
 from paypro_async.cli.doctor.report import examine
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.options import account_options, ledger_option
-from paypro_async.cli.output import print_json, readable
+from paypro_async.cli.output import hanging, print_json, readable
 
 __all__ = ["doctor"]
 
@@ -42,9 +42,9 @@ def doctor(as_json: bool, **given: Any) -> int:
 def _print(findings: Sequence[Finding]) -> None:
     for finding in findings:
         mark = {"ok": "ok", "warning": " !", "problem": "!!"}[finding.level]
-        click.echo(f"{mark}  {finding.name.replace('_', ' '):<14} {readable(finding.found)}")
+        click.echo(hanging(f"{mark}  {finding.name.replace('_', ' '):<14} ", readable(finding.found)))
         if finding.advice is not None:
-            click.echo(f"{'':<19}-> {readable(finding.advice)}")
+            click.echo(hanging(f"{'':<19}-> ", readable(finding.advice)))
     click.echo(f"\n{_summary(findings)}")
 
 

@@ -2,6 +2,7 @@
 
 from attrs import fields
 
+from paypro_async._core.money import amount_for_people
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.platform_codes import ACCEPTED, Codes
 from paypro_async.cli.doctor.evidence import Evidence, Heard, NotAsked
@@ -139,7 +140,8 @@ def balance(evidence: Evidence) -> Finding | None:
         return None
     told, asked = heard.balance or heard.otherwise, heard.asked_balance
     if told is not None:
-        return Finding(name="balance", found=f"{told.available:,} {told.currency} can be paid out.")
+        available = amount_for_people(told.available, told.currency)
+        return Finding(name="balance", found=f"{available} {told.currency} can be paid out.")
     why = _said(asked) if asked.code is not None else _cause(asked)
     advice = "Ask PayPro for the balance, and whether this account may query it, before a large file is paid."
     return Finding(

@@ -32,7 +32,7 @@ async def test_all_is_well(terminal: Terminal, sandbox: Sandbox, unknown_order: 
     assert [line[:2] for line in done.out.splitlines()] == ["ok"] * 13 + ["", "Al"]
     assert "the secret's position, suffix, is the right one" in done.out
     assert "ok  unknown order  The platform answers without data" in done.out
-    assert "1,000,000,000.0000 INR" in done.out
+    assert "1,00,00,00,000.00 INR" in done.out
     assert f"{terminal.folder / 'payouts.db'} is new" in done.out
     assert not list(terminal.folder.iterdir())
     assert not sandbox.books.bookings

@@ -1,0 +1,147 @@
+"""Takes the screens of ``docs/screens.md`` from a real terminal: ``nox -s screens``.
+
+Each command runs in a pseudo-terminal of 80 and of 120 columns, against a sandbox, and what the terminal shows at the
+end is written down, with the answers that were typed. It fails where the terminal had to break a word.
+"""
+
+import fcntl
+import os
+import pty
+import re
+import shlex
+import shutil
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pyte
+
+PAGE = Path(__file__).with_name("screens.md")
+FOLDER = Path("/tmp/payroll")
+PORT = 18080
+WIDTHS = (80, 120)
+HEIGHT = 500  # higher than any screen: nothing scrolls away
+ASKS = re.compile(rb"Type the sum: |Type yes: |\[y/N\]: ")
+SECONDS = 60
+
+HEADER = "Amount (INR),Beneficiary Name,Mobile No,Email ID,Account No,IFSC,Narration\n"
+ROWS = [
+    "18500,Asha Rao,8234567890,asha@example.com,50100000000017,IDFB0043121,salary November",
+    "21250.50,Ravi Nair,9234567891,ravi@example.com,50100000000025,IDFB0043121,salary November",
+    "125000,Meera Iyer,7234567892,meera@example.com,000701234567,HDFC0000007,sandbox:paid",
+    "17000,Kabir Shah,6234567893,kabir@example.com,50100000000041,IDFB0043121,sandbox:fail:00029",
+    "17000,Zoya Khan,8234567894,zoya@example.com,50100000000058,IDFB0043121,sandbox:paid",
+]
+WRONG = [
+    "18500,Asha Rao,8234567890,asha@example.com,5.01E+13,IDFB0043121,salary November",
+    '"1,25,000",Meera Iyer,7234567892,meera@example.com,000701234567,hdfc0000007,salary November',
+]
+SUM = "198750.50"
+
+STORY: list[tuple[str, str, str | None]] = [
+    ("A file with something wrong in it", "paypro plan wrong.csv", None),
+    ("Plan", "paypro plan salaries.csv", None),
+    ("Apply", "paypro apply salaries.csv.plan.json", SUM),
+    ("The same once more", "paypro apply salaries.csv.plan.json", None),
+    ("Batch: plan and apply in one", "paypro batch bonus.csv", "9000"),
+    ("Status", "paypro status", None),
+    ("Status of a file", "paypro status salaries.csv", None),
+    ("Resume", "paypro resume", None),
+    ("Report", "paypro report salaries.csv", None),
+    ("Reconcile", "paypro reconcile", None),
+    ("The ledger", "paypro ledger show", None),
+    ("Some of it", "paypro ledger show --state failed", None),
+    ("The steps of a payout", "paypro ledger history bonus-1", None),
+    ("One payout", "paypro ledger show bonus-1", None),
+    ("Balance", "paypro balance", None),
+    ("Query", "paypro query bonus-1", None),
+    ("Doctor", "paypro doctor", None),
+]
+
+
+def main() -> None:
+    """Take all screens, and write the page."""
+    screens = {width: list(_story(width)) for width in WIDTHS}
+    parts = [INTRODUCTION]
+    for index, (title, command, _) in enumerate(STORY):
+        parts.append(f"## {title}\n")
+        parts += [f"{width} columns:\n\n```text\n$ {command}\n{screens[width][index]}\n```\n" for width in WIDTHS]
+    PAGE.write_text("\n".join(parts), encoding="utf-8")
+
+
+INTRODUCTION = """# Screens
+
+What the commands show on terminals of 80 and of 120 columns, taken from real ones with `nox -s screens`, against the
+sandbox.
+"""
+
+
+def _story(width: int) -> Iterator[str]:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    (FOLDER / "salaries.csv").write_text(HEADER + "\n".join(ROWS) + "\n")
+    (FOLDER / "wrong.csv").write_text(HEADER + "\n".join(WRONG) + "\n")
+    bonus = ROWS[0].replace("18500", "9000").replace("salary November", "bonus 2026")
+    (FOLDER / "bonus.csv").write_text(HEADER.replace("\n", ",trade_no\n") + bonus + ",bonus-1\n")
+    with _sandbox() as environment:
+        for _, command, answer in STORY:
+            yield _shown(command, answer, width, environment)
+    shutil.rmtree(FOLDER)
+
+
+@contextmanager
+def _sandbox() -> Iterator[Mapping[str, str]]:
+    words = ["paypro", "sandbox", "--port", str(PORT), "--fault-rate", "0", "--paid-after", "0.2"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as sandbox:
+        found: dict[str, str] = {}
+        for line in sandbox.stdout or ():
+            if match := re.match(r"export (\w+)=(.*)", line.strip()):
+                found[match[1]] = match[2]
+            if "PAYPRO_SETTLE_AFTER" in found:
+                break
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("PAYPRO_", "SSL_"))}
+        try:
+            yield own | found | {"PAYPRO_LEDGER": "payouts.db", "TERM": "xterm-256color", "USER": "asha"}
+        finally:
+            sandbox.terminate()
+
+
+def _shown(command: str, answer: str | None, width: int, environment: Mapping[str, str]) -> str:
+    """What stands on the terminal when the command has ended."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.chdir(FOLDER)
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", HEIGHT, width, 0, 0))
+        words = shlex.split(command)
+        os.execvpe(words[0], words, environment)  # noqa: S606  no shell is wanted
+    screen = pyte.Screen(width, HEIGHT)
+    stream = pyte.ByteStream(screen)
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        try:
+            data = os.read(terminal, 65536)
+        except OSError:
+            break  # The command has ended.
+        if not data:
+            break
+        stream.feed(data)
+        if answer is not None and ASKS.search(data):
+            os.write(terminal, f"{answer}\n".encode())
+            answer = None
+    os.close(terminal)
+    _, status = os.waitpid(process, 0)
+    lines = [line.rstrip() for line in screen.display]
+    if broken := [line for line, after in pairwise(lines) if len(line) == width and after[:1].strip()]:
+        sys.exit(f"{command} at {width} columns: a line was broken by the terminal:\n{broken[0]}")
+    text = "\n".join(lines).strip("\n")
+    return f"{text}\n(exit code {code})" if (code := os.waitstatus_to_exitcode(status)) else text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
