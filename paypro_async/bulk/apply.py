@@ -29,7 +29,9 @@ from paypro_async.errors import ConfigurationError, PayProError
 from paypro_async.ledger import BatchRecord, Ledger
 from paypro_async.ledger.file import belongs_to, real_path
 from paypro_async.ledger.patience import answer_within
+from paypro_async.report.base import Origin
 from paypro_async.report.batch_report import BatchProgress, BatchReport
+from paypro_async.report.row_store import RowStore
 
 __all__ = ["BatchSettings", "Disbursement"]
 
@@ -49,6 +51,7 @@ class BatchSettings(TypedDict, total=False):
     wait_timeout: float | None
     stop: StopRules | None
     on_progress: Callable[[BatchProgress], object] | None
+    progress: bool
 
 
 class Disbursement:
@@ -282,7 +285,7 @@ class Disbursement:
             ConfigurationError: If *path* is the input itself, or belongs to the ledger.
             OSError: If the result file cannot be written.
         """
-        report = FileReport()
+        report = FileReport().of(self._origin())
         with self._result_file(path) as result:
             async for outcome in self.outcomes():
                 report.add(outcome)
@@ -311,6 +314,17 @@ class Disbursement:
             defaults=_shared(self._intake),
             taken=own | {*getattr(ledger, "files", ())},  # of a ledger in a database of ours
             patience=self._patience,
+        )
+
+    def _origin(self) -> Origin:
+        spec, title = self._intake.spec, os.path.basename(self.name)  # noqa: PTH119  a name may be no path
+        return Origin(
+            rows=RowStore(),
+            title=title,
+            merchant_no=self._intake.merchant_no,
+            region=spec.name,
+            currency=self.plan.currency,
+            zone=spec.zone,
         )
 
     def _result_file(self, path: str | os.PathLike[str] | TextIO | None) -> AbstractContextManager[ResultFile | None]:

@@ -14,6 +14,7 @@ from paypro_async.bulk.file_plan import Planned, pages
 from paypro_async.bulk.payout_file import Row
 from paypro_async.ledger import Ledger
 from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
+from paypro_async.report.base import Report
 from paypro_async.report.rows import ReportRow
 
 __all__ = ["FileReport", "RowOutcome", "row_outcomes"]
@@ -106,8 +107,8 @@ async def row_outcomes(
 
 
 @define(kw_only=True)
-class FileReport:
-    """What became of the rows of a whole file, sent or not.
+class FileReport(Report):
+    """What became of the rows of a whole file, sent or not. A row that was left out is in *left_out* alone.
 
     Args:
         tally: How many rows, and how much money, by status.
@@ -122,13 +123,34 @@ class FileReport:
     reasons: Counter[str] = field(factory=Counter)
     left_out: Tally[ItemStatus] = field(factory=Tally)
 
+    @property
+    def counts(self) -> Mapping[ItemStatus, int]:
+        """Rows by status."""
+        return self.tally.counts
+
+    @property
+    def amounts(self) -> Mapping[ItemStatus, Decimal]:
+        """Sums by status, in major units."""
+        return self.tally.amounts
+
+    @property
+    def total(self) -> int:
+        """How many rows."""
+        return self.tally.counts.total()
+
+    @property
+    def _statuses(self) -> Tally[ItemStatus]:
+        return self.tally
+
     def add(self, outcome: RowOutcome) -> None:
-        """Count one row."""
+        """Count one row, and keep it if the report has a place for rows."""
         if outcome.paid_status is not None:
             self.left_out.add(outcome.paid_status, outcome.amount)
             return
         status = outcome.status
         self.tally.add(status, outcome.amount)
+        if (origin := self.origin) is not None:
+            origin.rows.add(outcome.report_row(origin.currency).kept())
         # What was not sent may still have the code of an older try, which explains nothing any more.
         explained = status.accepted or status is ItemStatus.NOT_SENT
         if not explained and outcome.entry and outcome.entry.code:

@@ -95,7 +95,7 @@ class Report:
         counts, amounts = self._statuses.counts, self._statuses.amounts
         parts = [f"<p>{html(self)}</p>", bar(counts), statuses_table(counts, amounts, self._currency)]
         left = sum(count for status, count in counts.items() if not status.accepted)
-        if left and getattr(self, "_origin", None) is not None:
+        if left and self.origin is not None:
             parts += self._first_rows(left)
         return cell(*parts)
 
@@ -112,14 +112,18 @@ class Report:
 
     @property
     def _currency(self) -> str:
-        origin: Origin | None = getattr(self, "_origin", None)
-        return "" if origin is None else origin.currency
+        return "" if self.origin is None else self.origin.currency
 
     def __reduce__(self) -> tuple[Any, ...]:
         # attrs.fields() wants a class of attrs, which every report is.
         cls: Any = type(self)
         fields = {one.alias: _picklable(getattr(self, one.name)) for one in attrs.fields(cls)}
-        return _restored, (cls, fields, getattr(self, "_origin", None))
+        return _restored, (cls, fields, self.origin)
+
+    @property
+    def origin(self) -> Origin | None:
+        """Its rows, and whose they are; None if it was made without."""
+        return getattr(self, "_origin", None)
 
     def items(self, *statuses: ItemStatus) -> Iterator[ReportRow]:
         """Every payout, in the order of the input; or those of the *statuses* alone.
@@ -193,8 +197,7 @@ class Report:
         return self.items() if unmasked else map(ReportRow.masked, self.items())
 
     def _known(self) -> Origin:
-        origin: Origin | None = getattr(self, "_origin", None)
-        if origin is None:
+        if (origin := self.origin) is None:
             raise RowsNotKeptError(
                 "This report was made without its rows, as attrs.evolve() does it. No payout was touched by that. Ask "
                 "the report of the batch itself, or look the payouts up in the ledger ('paypro ledger show')."

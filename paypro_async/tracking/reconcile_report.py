@@ -14,6 +14,8 @@ from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import Entry, Reply, State
 from paypro_async._core.plain_data import PlainData
 from paypro_async.errors import ConfigurationError
+from paypro_async.report.html.texts import counted, html
+from paypro_async.report.notebook import cell, table, words
 
 __all__ = ["Counts", "OpenPayout", "ReconcileReport", "seconds_of"]
 
@@ -80,6 +82,26 @@ class ReconcileReport(PlainData):
     def ok(self) -> bool:
         """Whether the platform has answered for every payout, and none is unknown or missing or wants a person."""
         return self.ended and not (self.still_unknown or self.missing or self.review or self.overdue or self.unanswered)
+
+    def __str__(self) -> str:
+        """One line for people."""
+        told = ", ".join(f"{count:,} {name}" for name, count in self._numbers() if count) or "nothing is open"
+        early = "" if self.ended else "; its time was over before the end of the ledger"
+        return f"{counted(self.checked)} asked about: {told}; {self.elapsed:,.1f} s{early}"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        lines = [(name, f"{count:,}") for name, count in self._numbers()]
+        changed = [(words(old), words(new), f"{count:,}") for (old, new), count in self.changed.items()]
+        parts = [f"<p>{html(self)}</p>", table(["", "payouts"], lines, numbers=(1,))]
+        if changed:
+            parts.append(table(["was", "is", "payouts"], changed, numbers=(2,)))
+        return cell(*parts)
+
+    def _numbers(self) -> list[tuple[str, int]]:
+        names = ("still_unknown", "missing", "review", "overdue", "unanswered")
+        numbers = [("changed", sum(self.changed.values())), *((name, getattr(self, name)) for name in names)]
+        return [(name.replace("_", " "), count) for name, count in numbers]
 
 
 @define

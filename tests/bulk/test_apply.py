@@ -73,6 +73,23 @@ async def test_a_file_is_planned_paid_and_reported(tmp_path, client: PayProClien
     assert disbursement.name == str(path)
 
 
+async def test_the_report_of_a_file_tells_of_each_row_when_all_is_closed(tmp_path, sandbox: Sandbox) -> None:
+    """In a data frame, on a page, in a notebook; as the report of a batch does it."""
+    async with client_of(sandbox) as client:
+        with Disbursement(client, io.BytesIO(csv_text(rows(30)).encode()), name="/pay/salaries.csv") as disbursement:
+            await disbursement.pay()
+            report = await disbursement.report()
+    found = [*report.items()]
+    assert [one.row for one in found] == [*range(1, 31)]
+    assert {one.status for one in found} == {ItemStatus.PROCESSING}
+    assert sum(one.amount for one in found) == report.tally.total == sum(report.amounts.values())
+    assert (report.total, report.failed, report.unknown) == (30, [], [])
+    assert str(report).startswith("30 payouts: 30 processing (")
+    assert "processing" in report._repr_html_()
+    assert "salaries.csv" in str(report.to_html())
+    assert str(report.to_csv()).count("\r\n") == 31
+
+
 async def test_the_same_file_again_pays_nothing_twice(client: PayProClient, sandbox: Sandbox) -> None:
     """Nor does another copy of it, under another name: numbers follow from the content."""
     data = csv_text(rows(5))

@@ -481,3 +481,22 @@ async def test_refused_payouts_do_not_starve_the_open_ones():
             freeze(60)
             await client.reconcile(concurrency=1, rate=0.5, deadline=5)
     assert {sent.fields["tradeNo"] for sent in transport.queries} == {f"T{number}" for number in range(8)}
+
+
+def test_a_report_is_a_line_and_a_table_for_people():
+    """In place of a dump of its fields."""
+    report = ReconcileReport(
+        checked=3,
+        changed={(ItemStatus.UNKNOWN, ItemStatus.SUCCEEDED): 2},
+        still_unknown=1,
+        missing=0,
+        review=0,
+        overdue=0,
+        unanswered=0,
+        elapsed=0.5,
+        ended=False,
+    )
+    told = "3 payouts asked about: 2 changed, 1 still unknown; 0.5 s; its time was over before the end of the ledger"
+    assert str(report) == told
+    assert told in report._repr_html_()
+    assert "<td" in report._repr_html_().partition("succeeded")[0]
