@@ -10,6 +10,7 @@ __all__ = [
     "amount_for_people",
     "amount_text",
     "decimals",
+    "minor_units",
     "parse_amount",
     "total",
     "written_decimals",
@@ -74,6 +75,12 @@ def written_decimals(amount: Decimal) -> int:
     """How many decimals an amount was written with: two for ``300.00``, three for ``1.500``."""
     exponent = amount.as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def minor_units(text: str, *, places: int) -> int:
+    """A plain amount with at most so many decimals as a whole number: paise of rupees, for two."""
+    whole, _, rest = text.partition(".")
+    return int(whole + rest.ljust(places, "0"))
 
 
 def amount_text(amount: Decimal) -> str:

@@ -12,6 +12,7 @@ from paypro_async.bulk.plan_file import PlanFile, PlannedRow
 from paypro_async.bulk.problems import BalanceTooLowError, FileProblem, PayoutFileError
 from paypro_async.bulk.results import FileReport, RowOutcome
 from paypro_async.bulk.steps import check, pay, plan, read
+from paypro_async.bulk.template import write_template
 
 __all__ = [
     "AcceptedRows",
@@ -45,4 +46,5 @@ __all__ = [
     "plan",
     "read",
     "read_approvers",
+    "write_template",
 ]

@@ -11,10 +11,12 @@ from attrs import define, field, frozen
 
 from paypro_async._core.codec import json_bytes
 from paypro_async._core.intent import Intent
+from paypro_async._core.money import amount_text, minor_units
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.trade_no import derived_trade_no
 from paypro_async.bulk.cells.amounts import amount_message
 from paypro_async.bulk.checks.columnwise import Certain, Columnwise, content_line
+from paypro_async.bulk.checks.doubts import Doubts
 from paypro_async.bulk.checks.duplicates import Again, Seen
 from paypro_async.bulk.payout_file import PayoutFile, Row
 from paypro_async.bulk.problems import FileProblem, Problems
@@ -62,6 +64,7 @@ class Plan:
         twins: Problems of rows whose trade number does so, and which pay the same too.
         doubts: What is allowed and yet seldom meant; a person is asked about it before the file is paid.
         largest: The ten rows that pay most, the largest first.
+        median: Of the amounts, the lower of the two in the middle; None if no row is right.
     """
 
     rows: int
@@ -76,6 +79,7 @@ class Plan:
     twins: tuple[FileProblem, ...] = ()
     doubts: tuple[FileProblem, ...] = ()
     largest: tuple[RowAmount, ...] = ()
+    median: Decimal | None = None
 
     def trade_no(self, row: Row) -> str:
         """The row's own trade number, or the one that follows from the file's content and the row's number."""
@@ -103,12 +107,15 @@ def make_plan(file: PayoutFile, prepare_row: Prepare, *, run: str | None = None)
         prepare_row: Checks one.
         run: Mixed into the digest: the same file under another name of a run has other trade numbers.
     """
-    survey = _Survey(file, prepare_row, Columnwise(file.spec, file.columns), file.held.enter_context(Seen()))
+    columnwise, seen = Columnwise(file.spec, file.columns), file.held.enter_context(Seen())
+    survey = _Survey(file, prepare_row, columnwise, seen, Doubts(file.spec.currency))
     for stretch in file.stretches():
         survey.add(stretch)
     survey.end()
     alike = survey.seen.numbers_alike()
     digest = survey.content.digest()
+    median, places = seen.median(), file.spec.max_decimals
+    unlike = [again for again, same in alike if not same]
     return Plan(
         rows=survey.rows,
         total=survey.total,
@@ -118,8 +125,10 @@ def make_plan(file: PayoutFile, prepare_row: Prepare, *, run: str | None = None)
         problems=survey.problems.sorted(),
         with_decimals=survey.with_decimals,
         identical=tuple(again.line for again in survey.seen.payments_again()),
-        alike=tuple(again.line for again, same in alike if not same),
+        alike=tuple(again.line for again in unlike),
         twins=tuple(_twin(again) for again, same in alike if same),
+        doubts=survey.doubts.end(seen, alike=unlike, median=median, places=places),
+        median=None if median is None else Decimal(f"{median}E-{places}"),
         largest=tuple(sorted(survey.largest, key=_largest_first)),
     )
 
@@ -135,6 +144,7 @@ class _Survey:
     prepare_row: Prepare
     columnwise: Columnwise
     seen: Seen
+    doubts: Doubts
     rows: int = 0
     total: Decimal = Decimal(0)
     with_decimals: int = 0
@@ -165,29 +175,33 @@ class _Survey:
         self.with_decimals += found.with_decimals
         numbers = range(stretch.first, stretch.first + len(stretch.lines))
         self._keep_largest(found.amounts, numbers, stretch.lines)
-        self.seen.add(zip(numbers, stretch.lines, found.trade_nos, found.payments, strict=True))
+        self.doubts.look([*zip(numbers, stretch.lines, strict=True)], found.names, found.accounts)
+        columns = found.trade_nos, found.payments, found.minor_units
+        self.seen.add(zip(numbers, stretch.lines, *columns, strict=True))
 
-    def _add(self, row: Row) -> tuple[int, int, str | None, bytes | None]:
+    def _add(self, row: Row) -> tuple[int, int, str | None, bytes | None, int | None]:
         """Check a row by itself; what it is known by."""
         self.content.update(content_line(sorted(row.values.items())))
         self.problems.add(*row.problems)
         if any(problem.field is None for problem in row.problems):
-            return row.number, row.line, None, None
+            return row.number, row.line, None, None, None
         given = row.values.get("trade_no")
         try:
             intent = self.prepare_row(row.values, given or f"row-{row.number}")
         except InvalidPayoutError as error:
             known = {problem.field for problem in row.problems}
             self.problems.add(*(self._placed(row, one) for one in error.problems if one.field not in known))
-            return row.number, row.line, given, None
+            return row.number, row.line, given, None, None
         if row.problems:
-            return row.number, row.line, given, None
+            return row.number, row.line, given, None, None
         self.one_was_right = True
         self.total += intent.amount
         self._keep_largest([intent.amount], [row.number], [row.line])
         self.with_decimals += bool(intent.warnings)
         key = payment_key(intent.region, intent.content)
-        return row.number, row.line, given, bytes.fromhex(key) if key else None
+        self.doubts.look([(row.number, row.line)], [row.values.get("name", "")], [row.values["bank_number"]])
+        minor = minor_units(amount_text(intent.amount), places=self.file.spec.max_decimals)
+        return row.number, row.line, given, bytes.fromhex(key) if key else None, minor
 
     def _placed(self, row: Row, problem: Problem) -> FileProblem:
         code, message = problem.code, problem.message

@@ -24,6 +24,7 @@ from paypro_async.cli.sandbox import sandbox
 from paypro_async.cli.sign import sign
 from paypro_async.cli.signals import hear_no_more
 from paypro_async.cli.streams import failed_with
+from paypro_async.cli.template import template
 
 __all__ = ["paypro", "run"]
 
@@ -46,7 +47,7 @@ def paypro(context: click.Context) -> None:
         context.call_on_close(lambda: context.obj.end(Exit.OK))
 
 
-_PAYING = (plan, apply, approve, batch, report)
+_PAYING = (template, plan, apply, approve, batch, report)
 for _command in (demo, doctor, *_PAYING, query, balance, reconcile, ledger, sandbox, listen, sign):
     paypro.add_command(_command)
 

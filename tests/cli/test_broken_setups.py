@@ -109,7 +109,7 @@ def test_a_ledger_that_is_misspelt_is_no_silence(command: Command) -> None:
         (HEAD + ROW.replace("50100000000017", "5.01E+13"), "format the column as text"),
         ("", "is empty"),
         (HEAD, "has a header only"),
-        ("PK\x03\x04[Content_Types].xml", 'save it again as "CSV UTF-8"'),
+        ("PK\x03\x04[Content_Types].xml", "save it again as .xlsx"),
         (HEAD + ROW.rstrip("\n"), "Add the line end, or, if the file is whole as it is, say so with --file-complete"),
     ],
 )

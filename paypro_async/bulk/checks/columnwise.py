@@ -4,15 +4,17 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from attrs import field, frozen
 
 from paypro_async._core.codec import json_bytes
 from paypro_async._core.field_checks import TEXT, TRADE_NO, Check, certain_amount
-from paypro_async._core.money import amount_text, decimals
+from paypro_async._core.money import amount_text, decimals, minor_units
 from paypro_async._core.payment_key import PAYMENT_BYTES, beneficiary, folded_field
 from paypro_async._core.regions import RegionSpec
 from paypro_async.bulk.cells.invisible import has_invisible
+from paypro_async.bulk.cells.sample import may_be_sample
 from paypro_async.bulk.header.columns import Columns
 
 __all__ = ["Certain", "Columnwise", "content_line"]
@@ -31,6 +33,8 @@ class Certain:
         with_decimals: How many amounts have decimals.
         trade_nos: Of each, or None if it has none.
         payments: Of each, its payment key as bytes.
+        minor_units: The amount of each, in those.
+        names, accounts: Of each.
     """
 
     content: bytes = field(repr=False)
@@ -38,6 +42,9 @@ class Certain:
     with_decimals: int
     trade_nos: Sequence[str | None] = field(repr=False)
     payments: Sequence[bytes] = field(repr=False)
+    minor_units: Sequence[int] = field(repr=False)
+    names: Sequence[str] = field(repr=False)
+    accounts: Sequence[str] = field(repr=False)
 
 
 def content_line(values: Sequence[tuple[str, str]]) -> bytes:
@@ -58,6 +65,7 @@ class Columnwise:
 
     def __init__(self, spec: RegionSpec, columns: Columns) -> None:
         self._spec = spec
+        self._minor_units = partial(minor_units, places=spec.max_decimals)
         self._width = len(columns.names)
         # Of a file that this package has written each row may have two trade numbers to compare, or may have lost one.
         self._usable = columns.read is str and not columns.results and columns.retried is None
@@ -83,6 +91,8 @@ class Columnwise:
         # Some characters that nobody sees are letters to Python.
         if any(has_invisible("".join(column)) for column in filled.values()):
             return None
+        if may_be_sample(filled):
+            return None
         return self._found(filled)
 
     def _found(self, filled: Mapping[str, _Column]) -> Certain:
@@ -94,6 +104,9 @@ class Columnwise:
             amounts=amounts,
             with_decimals=0 if whole else sum(map(bool, map(decimals, amounts))),
             trade_nos=[number or None for number in numbers] if numbers else [None] * len(amounts),
+            minor_units=[*map(self._minor_units, filled["amount"])],
+            names=filled.get("name", ()),
+            accounts=filled["bank_number"],
             payments=self._payments(filled["amount"] if whole else [*map(amount_text, amounts)], filled),
         )
 

@@ -1,7 +1,7 @@
 """Which rows of a file say the same as a row before them, for a file of any length in little memory."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +25,16 @@ _PAYMENT_AGAIN = """
     ) USING (payment)
     WHERE row > first AND (number IS NULL OR row > bare) ORDER BY row
 """
+_SAME_PAYMENT = """
+    SELECT row, line, first FROM seen
+    JOIN (SELECT payment, min(row) AS first FROM seen GROUP BY payment HAVING count(*) > 1) USING (payment)
+    WHERE row > first ORDER BY row
+"""
+_MEDIAN = """
+    SELECT amount FROM seen WHERE amount IS NOT NULL ORDER BY amount
+    LIMIT 1 OFFSET (SELECT (count(amount) - 1) / 2 FROM seen)
+"""
+_FROM = "SELECT row, line, amount FROM seen WHERE amount >= ? ORDER BY row"
 _LOOKS_ALIKE = """
     SELECT seen.row, seen.line, first, seen.payment = before.payment FROM seen
     JOIN (
@@ -54,7 +64,8 @@ class Seen:
         self._database.create_function("folded", 1, folded, deterministic=True)
         self._database.executescript(
             "PRAGMA journal_mode = OFF; PRAGMA cache_size = -4096;"
-            "CREATE TABLE seen (row INTEGER PRIMARY KEY, line INTEGER NOT NULL, number TEXT, payment BLOB);"
+            "CREATE TABLE seen"
+            " (row INTEGER PRIMARY KEY, line INTEGER NOT NULL, number TEXT, payment BLOB, amount INTEGER);"
             "BEGIN"
         )
 
@@ -66,14 +77,14 @@ class Seen:
     ) -> None:
         self._database.close()
 
-    def add(self, rows: Iterable[tuple[int, int, str | None, bytes | None]]) -> None:
+    def add(self, rows: Iterable[tuple[int, int, str | None, bytes | None, int | None]]) -> None:
         """Remember rows that come behind all others.
 
         Args:
-            rows: Of each its number, its line, its own trade number if it has one, and a digest of who is paid how
-                much if that is known.
+            rows: Of each its number, its line, its own trade number if it has one, and if they are known a digest of
+                who is paid how much, and the amount in minor units.
         """
-        self._database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?)", rows)
+        self._database.executemany("INSERT INTO seen VALUES (?, ?, ?, ?, ?)", rows)
 
     def numbers_again(self) -> list[Again]:
         """The rows whose trade number a row before them has."""
@@ -82,6 +93,19 @@ class Seen:
     def payments_again(self) -> list[Again]:
         """The rows that pay the same to the same as a row before them, unless each has a number of its own."""
         return [Again(*found) for found in self._database.execute(_PAYMENT_AGAIN)]
+
+    def same_payments(self) -> list[Again]:
+        """The rows that pay the same to the same as a row before them, whatever their numbers."""
+        return [Again(*found) for found in self._database.execute(_SAME_PAYMENT)]
+
+    def median(self) -> int | None:
+        """The median of the amounts, the lower of the two in the middle; in minor units."""
+        found = self._database.execute(_MEDIAN).fetchone()
+        return None if found is None else int(found[0])
+
+    def amounts_from(self, least: int) -> Iterator[tuple[int, int, int]]:
+        """The rows that pay *least* minor units and more: number, line, amount."""
+        return iter(self._database.execute(_FROM, (least,)))
 
     def numbers_alike(self) -> list[tuple[Again, bool]]:
         """The rows whose trade number looks like that of a row before them; and whether they pay the same, too."""

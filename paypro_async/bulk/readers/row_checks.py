@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from paypro_async._core.trade_no import retry_trade_no
 from paypro_async.bulk.cells.invisible import find_invisible
+from paypro_async.bulk.cells.sample import is_sample
 from paypro_async.bulk.header.column_names import key
 from paypro_async.bulk.header.columns import Columns
 from paypro_async.bulk.problems import FileProblem
@@ -70,6 +71,8 @@ class RowChecks:
             return {}, [_problem("RETRY_NUMBER", _RETRY_NUMBER.format(due))]
         if "bank_number" not in values and not known and (wrong := self._no_payout(cells, values)):
             return {}, [wrong]
+        if is_sample(values):
+            return {}, [_SAMPLE_ROW]
         text = "".join(values.values())
         return values, ([] if text.isascii() and text.isprintable() else _unseen(values))
 
@@ -128,6 +131,9 @@ _TRADE_NO_TWICE = _problem(
 )
 TOTALS_ROW = _problem(
     "TOTALS_ROW", "looks like a line of totals, not like a payout: it has no account; take it out of the file"
+)
+_SAMPLE_ROW = _problem(
+    "SAMPLE_ROW", "is the template's sample row, which pays nobody; write your own payout over it, every cell of it"
 )
 _NOTE_ROW = _problem(
     "NOTE_ROW", "looks like a note, not like a payout: it has no amount and no account; take it out of the file"

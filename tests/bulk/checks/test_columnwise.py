@@ -72,7 +72,7 @@ def planned(
         found: Plan = make_plan(file, intake(defaults).intent_of)
         problems = sorted(found.problems, key=lambda one: (one.line, one.field or "", one.code))
         twice = [found.identical, found.alike, found.twins]
-        return [found.rows, found.total, found.digest, found.with_decimals, twice, problems]
+        return [found.rows, found.total, found.digest, found.with_decimals, twice, found.doubts, found.median, problems]
 
 
 def quoted(cells: dict[str, str]) -> str:
@@ -120,8 +120,16 @@ def test_a_result_file_and_a_ragged_one_are_read_row_by_row() -> None:
 def test_keys_that_come_again_are_found_in_order() -> None:
     """Each with the first row that has it; two payments under two numbers are meant."""
     with Seen() as seen:
-        seen.add([(1, 2, "a", b"1"), (2, 3, None, b"2"), (4, 6, "b", None)])
-        seen.add([(5, 7, "a", b"2"), (6, 8, "b", b"1"), (7, 9, "a", b"3"), (8, 10, None, b"1"), (9, 11, "A", b"1")])
+        seen.add([(1, 2, "a", b"1", 100), (2, 3, None, b"2", 100), (4, 6, "b", None, 100)])
+        seen.add(
+            [
+                (5, 7, "a", b"2", 100),
+                (6, 8, "b", b"1", 100),
+                (7, 9, "a", b"3", 100),
+                (8, 10, None, b"1", 100),
+                (9, 11, "A", b"1", 100),
+            ]
+        )
         assert seen.numbers_again() == [Again(5, 7, 1), Again(6, 8, 4), Again(7, 9, 1)]
         # The last one has a number as the first one has, but that before it has none.
         assert seen.payments_again() == [Again(5, 7, 2), Again(8, 10, 1), Again(9, 11, 1)]
