@@ -29,7 +29,14 @@ from paypro_async.cli.template import template
 __all__ = ["paypro", "run"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _InOrder(click.Group):
+    """Lists its commands as a payer meets them, not by their letters."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click calls it so
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(version("paypro-async"), prog_name="paypro")
 @click.pass_context
 def paypro(context: click.Context) -> None:

@@ -42,7 +42,7 @@ def _span(_context: click.Context, _parameter: click.Parameter, text: str) -> ti
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 
-@click.command()
+@click.command(short_help="Ask PayPro about all that is not final yet.")
 @click.option(
     "--older-than",
     default="0s",

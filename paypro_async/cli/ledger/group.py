@@ -12,7 +12,7 @@ from paypro_async.cli.ledger.show import history, show
 __all__ = ["ledger"]
 
 
-@click.group()
+@click.group(short_help="Look into a ledger, and keep it sound.")
 def ledger() -> None:
     """Look into a ledger, keep it sound, and decide what only a person can.
 
