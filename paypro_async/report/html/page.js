@@ -10,7 +10,7 @@
   }
   const ROW = 0, TRADE = 1, STATUS = 2, AMOUNT = 3, CURRENCY = 4, NAME = 5, ACCOUNT = 6, CODE = 7, MESSAGE = 8, ORDER = 9,
     UTR = 10, ATTEMPTS = 11, BEGUN = 12, CHANGED = 13;
-  const AROUND = 12, MOST_PRINTED = 2000;
+  const AROUND = 12, MOST_PRINTED = 1000;
   let height = 52;
   const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
@@ -264,18 +264,18 @@
   }
   window.addEventListener("resize", measure);
 
+  const printed = byId("printed") || element("p");
+  printed.id = "printed";
+  printed.className = "note print-only";
+  printed.textContent = "";
+  box.before(printed);
+
   // A printer has no window to scroll in: all rows that are chosen, up to what anybody would print.
   window.addEventListener("beforeprint", () => {
     const many = Math.min(view.length, MOST_PRINTED), made = document.createDocumentFragment();
     for (let place = 0; place < many; place++) made.append(line(place));
     body.replaceChildren(made);
-    let note = byId("printed");
-    if (!note) {
-      note = element("p", "note print-only");
-      note.id = "printed";
-      box.before(note);
-    }
-    note.textContent = many < view.length
+    printed.textContent = many < view.length
       ? `Printed are the first ${many.toLocaleString("en-US")} of ${counted(view.length)}. The file itself holds them all.` : "";
   });
   window.addEventListener("afterprint", () => draw(true));

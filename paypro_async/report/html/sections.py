@@ -1,5 +1,6 @@
 """The parts of a report's page, from top to bottom."""
 
+import re
 from collections.abc import Iterator
 
 from paypro_async._core.items import ItemStatus
@@ -18,6 +19,7 @@ from paypro_async.report.html.verdict import (
 
 __all__ = ["about_section", "causes_section", "charts_section", "signs", "statuses_section", "table_section", "top"]
 
+_AS_TYPED = re.compile(r"--[a-z-]+|&#x27;.*?&#x27;")
 _SIGNS = {
     ItemStatus.SUCCEEDED: "M3 8.5l3.2 3.2L13 4.8",
     ItemStatus.PROCESSING: "M8 3v5l3 2M8 1.5a6.5 6.5 0 1 0 .01 0",
@@ -57,7 +59,7 @@ def top(about: About, numbers: Statistics, *, unmasked: bool) -> Iterator[str]:
             yield (
                 f"<li>{badge(status)}<p><b>{counted(numbers.counted(status))}</b>, "
                 f"{html(sums_text(numbers.sums(status)))}: {html(status.meaning)}. "
-                f'<span class="do">{html(status.what_to_do)}</span> '
+                f'<span class="do">{_advice(status.what_to_do)}</span> '
                 f'<button type="button" class="link" data-show="{status}" hidden>Show '
                 f"{'it' if numbers.counted(status) == 1 else 'them'}</button></p></li>"
             )
@@ -122,7 +124,7 @@ def causes_section(numbers: Statistics) -> Iterator[str]:
         return
     yield (
         '<section aria-labelledby="why"><h2 id="why">What was not accepted, and why</h2>'
-        '<div class="scroll" tabindex="0" role="region" aria-labelledby="why"><table class="plain causes">'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table of causes"><table class="plain causes">'
         '<caption>By the platform&rsquo;s code, or the kind of the error</caption><thead><tr><th scope="col">Code</th>'
         '<th scope="col" class="num">Payouts</th><th scope="col" class="num">Sum</th><th scope="col">What it says</th>'
         '<th scope="col">What to do</th></tr></thead><tbody>'
@@ -135,7 +137,7 @@ def causes_section(numbers: Statistics) -> Iterator[str]:
             f'<tr><th scope="row"><bdi>{html(cause.code or "no code")}</bdi><div>{statuses}</div></th>'
             f'<td class="num">{number:,}<span class="narrow"> {noun}</span></td>'
             f'<td class="num">{html(sums_text(cause.amounts))}</td>'
-            f"<td><bdi>{html(code_meaning(cause) or '-')}</bdi></td><td>{html(cause_advice(cause))}</td></tr>"
+            f"<td><bdi>{html(code_meaning(cause))}</bdi></td><td>{_advice(cause_advice(cause))}</td></tr>"
         )
     yield "</tbody></table></div></section>"
 
@@ -159,12 +161,13 @@ def table_section(*, rows: str, count: int, shown: int, left_out: int) -> Iterat
             f"{'is' if left_out == 1 else 'are'} in all numbers above. Every row is in the result file.</p>"
         )
     if shown < count:
-        first = f"The first {shown:,} of {counted(count)} are shown."
-        yield f"<noscript><p class=note>{first} With JavaScript the page shows, sorts and searches all.</p></noscript>"
-        yield f'<p class="note print-only" id="printed">{first}</p>'
+        yield (
+            f'<p class="note" id="printed">The first {shown:,} of {counted(count)} are shown. With JavaScript the page '
+            "shows, sorts and searches all.</p>"
+        )
     heads = "".join(f'<th scope="col" class="c-{key}" data-key="{key}">{name}</th>' for key, name in COLUMNS)
     yield (
-        '<div id="view" class="scroll" tabindex="0" role="region" aria-labelledby="all">'
+        '<div id="view" class="scroll" tabindex="0" role="region" aria-label="Table of all payouts">'
         f'<table id="payouts" class="payouts" aria-rowcount="{count + 1}"><caption class="unseen">All payouts, '
         f"one in a row</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div></section>"
         '<dialog id="one" aria-labelledby="one-title"><h2 id="one-title"></h2><dl></dl>'
@@ -199,6 +202,11 @@ def about_section(about: About, numbers: Statistics, *, unmasked: bool) -> Itera
         if value:
             yield f"<div><dt>{name}</dt><dd><bdi>{html(value)}</bdi></dd></div>"
     yield "</dl></section>"
+
+
+def _advice(text: str) -> str:
+    """Advice in which no option and no command is broken in two at the end of a line."""
+    return _AS_TYPED.sub(r'<span class="typed">\g<0></span>', html(text))
 
 
 def _offset(about: About) -> str:

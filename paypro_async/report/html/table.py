@@ -22,8 +22,8 @@ COLUMNS = (
     ("amount", "Amount"),
     ("status", "Status"),
     ("code", "Code and message"),
-    ("bank", "UTR and order"),
-    ("time", "Last change"),
+    ("bank", "UTR, order"),
+    ("time", "Changed"),
 )
 """The columns, by the names of their classes."""
 

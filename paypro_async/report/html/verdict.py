@@ -69,9 +69,9 @@ def headline(numbers: Statistics) -> str:
 
 
 def code_meaning(cause: Cause) -> str:
-    """What a code means, where that is known, and the words that came with it."""
+    """What a code means, where that is known, and the words that came with it; else what the status means."""
     known = _MEANINGS.get(cause.code, (_KINDS.get(cause.code, ""), None))[0]
-    return " · ".join(part for part in (known, cause.message) if part)
+    return " · ".join(part for part in (known, cause.message) if part) or next(iter(cause.statuses)).meaning
 
 
 def cause_advice(cause: Cause) -> str:
