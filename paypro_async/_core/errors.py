@@ -119,7 +119,7 @@ class InvalidFrameError(InvalidPayoutError):
         super().__init__(problems, trade_no=trade_no)
         lines = [f"- {one.field}: {one.message} [{one.code}]" for one in self.problems]
         first = "The data frame is not valid and nothing was sent:"
-        self.args = ("\n".join([first, *lines, *([advice] if advice else [])]),)
+        self.args: tuple[Any, ...] = ("\n".join([first, *lines, *([advice] if advice else [])]),)
 
 
 class NotSentError(PayProError):

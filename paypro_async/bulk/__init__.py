@@ -2,7 +2,7 @@
 
 from paypro_async.bulk.apply import BatchSettings, Disbursement
 from paypro_async.bulk.approval import Approval, ApprovalMissingError, approve, approved_by, read_approvers
-from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, Repeat
+from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Evidence, NotFailed, Repeat
 from paypro_async.bulk.failed_rows import FailedRows
 from paypro_async.bulk.file_plan import Plan, RowAmount
 from paypro_async.bulk.funds import Funds
@@ -11,7 +11,7 @@ from paypro_async.bulk.payout_file import PayoutFile, Row
 from paypro_async.bulk.plan_file import PlanFile, PlannedRow
 from paypro_async.bulk.problems import BalanceTooLowError, FileProblem, PayoutFileError
 from paypro_async.bulk.results import FileReport, RowOutcome
-from paypro_async.bulk.steps import check, pay, plan, read
+from paypro_async.bulk.steps import PayingOptions, ReadingOptions, check, pay, plan, read
 from paypro_async.bulk.template import write_template
 
 __all__ = [
@@ -29,12 +29,15 @@ __all__ = [
     "FileProblem",
     "FileReport",
     "Funds",
+    "NotFailed",
+    "PayingOptions",
     "PaymentLimits",
     "PayoutFile",
     "PayoutFileError",
     "Plan",
     "PlanFile",
     "PlannedRow",
+    "ReadingOptions",
     "Repeat",
     "Row",
     "RowAmount",

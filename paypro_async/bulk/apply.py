@@ -109,11 +109,12 @@ class Disbursement:
     ) -> None:
         self.client = client
         self._intake: Intake = client._intake  # noqa: SLF001  rows are checked as the client checks any payout
-        self.path = Path(source) if isinstance(source, str | os.PathLike) else None
+        self.path: Path | None = Path(source) if isinstance(source, str | os.PathLike) else None
         self._patience: float = client._timing.timeout  # noqa: SLF001  the ledger has it for each page
         self._left_out: Mapping[int, Repeat] = {}
         # A name that is not UTF-8, as any file may have, could be neither stored nor printed.
-        self.run, self.complete = run, complete
+        self.run: str | None = run
+        self.complete: bool = complete
         self.columns: Mapping[str, str] = dict(columns or {})
         self.sheet = sheet
         self.name: str = (name or str(self.path or _name_of(source))).encode("utf-8", "backslashreplace").decode()

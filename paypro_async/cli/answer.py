@@ -26,7 +26,8 @@ class Answer:
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:
-        self.words = words = list(arguments)
+        words = list(arguments)
+        self.words: list[str] = words
         self.wanted: bool = "--json" in (words[: words.index("--")] if "--" in words else words)
         self._found: dict[str, Any] = {}
         self._held = False

@@ -35,7 +35,8 @@ class CsvReader:
     def __init__(self, snapshot: Snapshot, headers: HeaderReader) -> None:
         self._snapshot = snapshot
         self._skipped, told = self._separator_line()
-        self.delimiter, self._header = self._find_header(told, headers.score)
+        delimiter, self._header = self._find_header(told, headers.score)
+        self.delimiter: str = delimiter
         self.columns: Columns = headers.read(self._header.names, line=self._header.line)
 
     def stretches(self) -> Iterator[Stretch]:
