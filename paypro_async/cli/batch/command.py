@@ -235,8 +235,14 @@ def _refused(wish: Wish, disbursement: Disbursement) -> int | None:
     return refuse(disbursement.name, problems, as_json=wish.as_json) if problems else None
 
 
+def _place(wish: Wish, disbursement: Disbursement) -> ResultPlace | None:
+    if wish.result is None:
+        return None
+    return ResultPlace.look(wish.result, wish.path, disbursement.plan, disbursement.file.columns)
+
+
 def _go(wish: Wish, client: PayProClient, disbursement: Disbursement) -> int:
-    place = None if wish.result is None else ResultPlace.look(wish.result, wish.path, disbursement.plan)
+    place = None if wish.result is None else _place(wish, disbursement)
     merchant_no = wish.settings["merchant_no"]
     earlier = EarlierRuns.of(merchant_no, wish.path, None if wish.replace_result else wish.result, disbursement.file)
     stop = StopRules.off() if wish.no_stop_rules else StopRules()

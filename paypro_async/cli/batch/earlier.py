@@ -81,9 +81,9 @@ class EarlierRuns:
 
     def _told(self) -> Iterator[tuple[str, Iterator[str] | None]]:
         """By the name of each file: the numbers that it says were sent, or None if it is not understood."""
-        for path in self.results:
-            yield readable(path), sent_in(path)
         if self.file is not None:
+            for path in self.results:
+                yield readable(path), sent_in(path, self.file.columns)
             cells = (row.cells for row in self.file.rows())
             sent = sent_of(self.file.columns.names, cells)
             if sent is not None:

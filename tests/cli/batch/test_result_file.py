@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from paypro_async.bulk.file_plan import Plan
+from paypro_async.bulk.header.columns import Columns
 from paypro_async.cli.app import run
 from paypro_async.cli.batch.result_file import ResultPlace, result_beside, results_before
 from tests.support.payout_files import csv_text, open_file, plan_of, row, trade_nos
@@ -17,9 +18,11 @@ HEADER = "paypro_trade_no,paypro_status\n"
 def test_no_two_files_share_a_result():
     """Whatever they are called; a file of the usual kind keeps the usual name."""
     names = ["a.csv", "a.txt", "a.CSV", "a", "a.csv.gz", "a.tsv", "a.txt.csv", "a.result.csv", "a.b.csv", "b.csv"]
+    names += ["a.xlsx", "a.jsonl", "a.XLSX", "a.ndjson"]
     results = [result_beside(Path(name)).name for name in names]
     assert len(set(results)) == len(names)
     assert results[:2] == ["a.result.csv", "a.txt-result.csv"]
+    assert results[-4:] == ["a.result.xlsx", "a.result.jsonl", "a.XLSX-result.csv", "a.ndjson-result.csv"]
 
 
 def test_the_result_of_the_release_before_is_found(tmp_path: Path):
@@ -45,6 +48,12 @@ def plan() -> Iterator[Plan]:
 
 
 @pytest.fixture
+def columns() -> Columns:
+    with open_file(csv_text(row("300"))) as file:
+        return file.columns
+
+
+@pytest.fixture
 def numbers() -> list[str]:
     with open_file(csv_text(row("300"))) as file:
         return trade_nos(file)
@@ -54,7 +63,9 @@ FOREIGN = ["notes", "a,b\n1,2\n", "\0\xff\n", f"{HEADER}T-other,succeeded\n", '"
 
 
 @pytest.mark.parametrize("content", FOREIGN, ids=range(len(FOREIGN)))
-def test_only_the_result_of_the_same_file_is_replaced(plan: Plan, numbers: list[str], tmp_path: Path, content: str):
+def test_only_the_result_of_the_same_file_is_replaced(
+    plan: Plan, columns: Columns, numbers: list[str], tmp_path: Path, content: str
+):
     """And an empty one. In its own place, by its name, a result of what the file was before is one of its own too."""
     out, source = tmp_path / "out.csv", tmp_path / "p.csv"
     for mine in (
@@ -65,16 +76,16 @@ def test_only_the_result_of_the_same_file_is_replaced(plan: Plan, numbers: list[
     ):
         if mine is not None:
             out.write_text(mine)
-        place = ResultPlace.look(out, source, plan)
+        place = ResultPlace.look(out, source, plan, columns)
         place.refuse_foreign(ask=False)
         out.write_text(content, encoding="latin-1")
         assert place.taken_meanwhile()
     with pytest.raises(Exception, match=r"is there, and is .* Nothing was sent\. .*--replace-result") as refused:
-        ResultPlace.look(out, source, plan).refuse_foreign(ask=False)
+        ResultPlace.look(out, source, plan, columns).refuse_foreign(ask=False)
     assert ("is no result file" in str(refused.value)) is not content.startswith(HEADER)
     out.rename(beside := result_beside(source))
     if content.startswith(HEADER):
-        ResultPlace.look(beside, source, plan).refuse_foreign(ask=False)
+        ResultPlace.look(beside, source, plan, columns).refuse_foreign(ask=False)
 
 
 async def test_a_foreign_file_is_replaced_when_that_is_said(terminal: Terminal):
