@@ -33,7 +33,8 @@ nitpick_ignore_regex = [
     # Other projects' names lead nowhere: the build needs no network, so it has no inventories of them.
     (r"py:.*", r"(?!paypro_async\b).*"),
     # What a batch and a client are made of is no business of who uses them.
-    (r"py:class", r"paypro_async\.(engine\.payout\.Engine|batch\.(options\.BatchOptions|source\.DataFrame))"),
+    (r"py:class", r"paypro_async\.(engine\.payout\.Engine|batch\.options\.BatchOptions|batch\.source\.DataFrame)"),
+    (r"py:class", r"paypro_async\.report\.row_store\.RowStore"),
     (r"py:class", r"paypro_async\.tracking\.(waiting\.Waiting|client\.TrackingClient)"),
     # Private names may show in a signature, but have no page.
     (r"py:.*", r"paypro_async\.(.*\.)?_.*"),
