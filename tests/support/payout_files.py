@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from paypro_async._core.regions import region_named
 from paypro_async.bulk.file_plan import Plan, Planned, make_plan, planned
@@ -10,6 +11,7 @@ from paypro_async.engine.intake import Intake
 from paypro_async.runtime import SystemRuntime
 from tests.support.valid import PAYEE, SHARED
 
+_NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 MERCHANT_NO = "0000000001"
 INDIA = region_named("india")
 
@@ -30,9 +32,15 @@ def csv_text(*lines: str, header: str = HEADER) -> str:
     return "\n".join([header, *lines, ""])
 
 
-def open_file(data: str | bytes, *, defaults: Mapping[str, str] = SHARED) -> PayoutFile:
+def open_file(
+    data: str | bytes,
+    *,
+    defaults: Mapping[str, str] = SHARED,
+    columns: Mapping[str, str] = _NO_COLUMNS,
+    sheet: str | None = None,
+) -> PayoutFile:
     raw = data.encode() if isinstance(data, str) else data
-    return PayoutFile(io.BytesIO(raw), spec=INDIA, defaults=defaults)
+    return PayoutFile(io.BytesIO(raw), spec=INDIA, defaults=defaults, columns=columns, sheet=sheet)
 
 
 def intake(defaults: Mapping[str, str] = SHARED) -> Intake:

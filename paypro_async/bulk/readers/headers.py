@@ -31,8 +31,11 @@ def refuse_headless(first: Header, best: int) -> None:
     message = (
         "no row with the names of the columns was found at the top: add one above the first payout, such as amount, "
         'name, mobile, email, bank_number, bank_code (`paypro template` writes one), or say --map "COLUMN=FIELD" '
-        f"for columns that are called otherwise ({listed(first.names, 'cells of the first row')})"
+        "for columns that are called otherwise"
     )
+    # What stands there may be a payout.
+    if not any(one.isdecimal() or one == "@" for name in first.names for one in name):
+        message += f" ({listed(first.names, 'cells of the first row')})"
     raise PayoutFileError([FileProblem(line=first.line, code="NO_HEADER", message=message)])
 
 

@@ -151,6 +151,8 @@ class Package:
                     if unpacked > max(_RATIO_FROM, self.limits.ratio * found.compress_size):
                         raise too_large(f"that unpacks to more than {self.limits.ratio} times its size")
                     yield chunk
+        except PayoutFileError:
+            raise
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, ValueError):
             raise broken("is cut off or damaged") from None
 
