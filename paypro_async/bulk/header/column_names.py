@@ -189,9 +189,9 @@ class ColumnNames:
             return (self.given[found], -1) if self.given[found] else None
         if found in self.own:
             return self.own[found], 0
-        spoken = _spoken(name)
-        if spoken in self._trade:
-            return self._trade[spoken]
+        for said in (_spoken(name), found):
+            if said in self._trade:
+                return self._trade[said]
         return ("amount", 1) if self._amount_unit(name) == "" else None
 
     def wrong_unit(self, name: str) -> str | None:
@@ -212,7 +212,8 @@ class ColumnNames:
             names = TRADE_NAMES.get(one, Names())
             ranked = [(name, 1) for name in names.sure]
             ranked += [(name, rank) for rank, name in enumerate(names.possible, 2)]
-            found |= {_spoken(name): (one, rank) for name, rank in ranked}
+            # In one word too, as in "ifsccode", where no short form can be told.
+            found |= {said: (one, rank) for name, rank in ranked for said in (_spoken(name), key(name))}
             found.setdefault(_spoken(one), (one, 1))
         return found
 
