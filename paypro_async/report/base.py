@@ -24,7 +24,8 @@ from paypro_async.report.rows import ReportRow
 
 __all__ = ["Origin", "Report"]
 
-_SHOWN = 10  # rows in a notebook
+_SHOWN = 10  # rows of a report in a notebook
+_SHOWN_OF_MANY = 100  # of those that were asked for
 _UNKNOWN = frozenset(status for status in ItemStatus if status.uncertain)
 _FAILED = frozenset(status for status in ItemStatus if not status.accepted and not status.uncertain)
 
@@ -89,6 +90,10 @@ class Report:
         elapsed, stopped = self._run
         took = "" if elapsed is None else f"; {elapsed:,.1f} s"
         return f"{counted(counts.total())}: {', '.join(told)}{took}{f'; stopped early ({stopped})' if stopped else ''}"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool, /) -> None:  # noqa: FBT001  IPython calls it so
+        """What IPython shows in a terminal."""
+        printer.text(str(self))
 
     def _repr_html_(self) -> str:
         """What a notebook shows; names and account numbers are masked."""
@@ -191,7 +196,7 @@ class Report:
         return _written(path, "utf-8", lambda out: write_report(out, self.items(), about, unmasked=unmasked))
 
     def _select(self, statuses: Collection[ItemStatus]) -> list[ReportRow]:
-        return list(self._known().rows.select(statuses))
+        return _Rows(self._known().rows.select(statuses))
 
     def _shown(self, *, unmasked: bool) -> Iterator[ReportRow]:
         return self.items() if unmasked else map(ReportRow.masked, self.items())
@@ -203,6 +208,16 @@ class Report:
                 "the report of the batch itself, or look the payouts up in the ledger ('paypro ledger show')."
             )
         return origin
+
+
+class _Rows(list[ReportRow]):
+    """Rows that a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        parts = [rows_table(row.masked() for row in self[:_SHOWN_OF_MANY])] if self else ["<p>none</p>"]
+        if (more := len(self) - _SHOWN_OF_MANY) > 0:
+            parts.append(f"<p>… and {more:,} more</p>")
+        return cell(*parts)
 
 
 def _written(path: str | PathLike[str] | None, encoding: str, write: Callable[[TextIO], None]) -> str | None:

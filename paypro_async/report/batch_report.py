@@ -87,6 +87,7 @@ class BatchReport(PlainData, Report):
     """
 
     also_told: ClassVar[tuple[str, ...]] = ("total", "accepted", "open", "ok")
+    _repr_pretty_ = Report._repr_pretty_
     counts: Mapping[ItemStatus, int]
     amounts: Mapping[ItemStatus, Decimal]
     codes: Mapping[str, int]

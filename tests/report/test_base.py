@@ -94,6 +94,16 @@ def test_a_notebook_shows_ten_rows_of_many_and_says_so():
     assert len(page) < 20_000
 
 
+def test_the_failed_rows_are_a_list_that_a_notebook_shows_as_a_table():
+    """Nobody is named, and of many a hundred are shown."""
+    report = report_of(*(row(number, ItemStatus.FAILED) for number in range(1, 200)))
+    assert isinstance(report.failed, list)
+    page = report.failed._repr_html_()  # type: ignore[attr-defined]
+    assert "99 more" in page
+    assert "Asha" not in page
+    assert "none" in report.unknown._repr_html_()  # type: ignore[attr-defined]
+
+
 def test_what_a_text_holds_is_shown_and_never_carried_out():
     """Neither as HTML, nor as mathematics, nor as a script; and no style leaves the cell."""
     hostile = "<script>alert(1)</script>$x^2$ <img src=x onerror=alert(1)> \x1b[2J\u202e"
