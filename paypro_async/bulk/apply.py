@@ -322,7 +322,12 @@ class Disbursement:
         return Origin(
             rows=RowStore(),
             title=title,
+            batch_id=self.plan.batch_id,
+            digest=self.plan.digest.hex(),
+            planned=(self.plan.rows, self.plan.total),
+            ledger=getattr(self.client.ledger, "name", None),  # of a ledger in a database
             merchant_no=self._intake.merchant_no,
+            environment=self.client._account.environment,  # noqa: SLF001  of the platform that it pays by
             region=spec.name,
             currency=self.plan.currency,
             zone=spec.zone,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, tzinfo
+from decimal import Decimal
 from io import StringIO
 from itertools import islice
 from os import PathLike
@@ -38,6 +39,9 @@ class Origin:
         rows: The rows.
         title: The batch or the file, for people.
         batch_id: The batch in the ledger, if it is one.
+        digest: The hash of the input's content, in hex.
+        planned: How many payouts a file holds, and their sum.
+        ledger: Where they are remembered.
         merchant_no: Whose payouts they are.
         environment: The platform's name.
         region: The country.
@@ -48,6 +52,9 @@ class Origin:
     rows: RowStore
     title: str
     batch_id: str | None = None
+    digest: str | None = None
+    planned: tuple[int, Decimal] | None = None
+    ledger: str | None = None
     merchant_no: str | None = None
     environment: str | None = None
     region: str | None = None
@@ -190,9 +197,11 @@ class Report:
         """
         from paypro_async.report.html import About, write_report  # noqa: PLC0415  a page is made seldom
 
-        told = {one.name: getattr(self._known(), one.name) for one in attrs.fields(Origin) if one.name != "rows"}
+        told = {one.name: getattr(self._known(), one.name) for one in attrs.fields(Origin)}
+        del told["rows"]
+        rows, total = told.pop("planned") or (None, None)
         elapsed, stopped = self._run
-        about = About(**told, elapsed=elapsed, stopped=stopped)
+        about = About(**told, rows=rows, total=total, elapsed=elapsed, stopped=stopped)
         return _written(path, "utf-8", lambda out: write_report(out, self.items(), about, unmasked=unmasked))
 
     def _select(self, statuses: Collection[ItemStatus]) -> list[ReportRow]:

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, or_
 
 from paypro_async.ledger.admin.records import BatchState, Record, batches, select_records
+from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.schema import payout
 
@@ -19,8 +20,9 @@ async def batch_records(ledger: SqlLedger, merchant_no: str, batch_id: str) -> A
     position, trade_no = -1, ""
     order: tuple[ColumnElement[int] | ColumnElement[str], ...] = (payout.c.position, payout.c.trade_no)
     while True:
-        same = and_(payout.c.position == position, payout.c.trade_no > trade_no)
-        found = await select_records(ledger, (*where, or_(payout.c.position > position, same)), order)
+        # The first of the two conditions is there for the index, which the second alone would not use.
+        behind = or_(payout.c.position > position, payout.c.trade_no > trade_no)
+        found = await select_records(ledger, (*where, payout.c.position >= position, behind), order, limit=PAGE)
         for record in found:
             yield record
         if not found:
@@ -29,7 +31,7 @@ async def batch_records(ledger: SqlLedger, merchant_no: str, batch_id: str) -> A
     trade_no = ""
     # In a ledger that is damaged, a payout may have lost its number.
     while found := await select_records(
-        ledger, (*where, payout.c.position.is_(None), payout.c.trade_no > trade_no), (payout.c.trade_no,)
+        ledger, (*where, payout.c.position.is_(None), payout.c.trade_no > trade_no), (payout.c.trade_no,), limit=PAGE
     ):
         for record in found:
             yield record

@@ -210,7 +210,7 @@ async def page(ledger: SqlLedger, which: Which, *, after: str = "", limit: int =
 
 
 async def select_records(
-    ledger: SqlLedger, where: Iterable[ColumnElement[bool]], order: Iterable[ColumnElement[Any]], *, limit: int = PAGE
+    ledger: SqlLedger, where: Iterable[ColumnElement[bool]], order: Iterable[ColumnElement[Any]], *, limit: int
 ) -> list[Record]:
     """The first payouts for which that is so, in that order."""
     query = select(*raw(payout)).select_from(payout).where(*where).order_by(*order).limit(limit)
