@@ -13,7 +13,7 @@ from tests.support.valid import PAYEE
 async def test_the_page_of_a_file_tells_its_hash_its_ledger_and_that_it_adds_up(tmp_path: Path):
     """After the client is closed as well, and without a personal value."""
     path, page = tmp_path / "wages.csv", tmp_path / "wages.html"
-    path.write_text(csv_text(row(amount="1500"), row(amount="250.50", bank_number="50100000000018")), encoding="utf-8")
+    path.write_text(csv_text(row(amount="1500"), row(amount="250.50", account="50100000000018")), encoding="utf-8")
     async with Sandbox() as sandbox:
         client = PayProClient(
             base_url=sandbox.base_url,
