@@ -13,6 +13,7 @@ __all__ = ["Cell", "SheetRow", "read_sheet"]
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?")
 _LAST_ROW, _LAST_COLUMN = 1_048_576, 16_384
+_MOST_AREAS = 1_000
 _KINDS = {"s": "text", "str": "text", "inlineStr": "text", "b": "boolean", "e": "error", "d": "date", "n": "number"}
 
 
@@ -129,6 +130,8 @@ class _Reading:
             # An array's other cells hold its results and no formula; a shared formula stands in each of its cells.
             if area is not None and attributes.get("t") != "shared":
                 self._computed.append(area)
+                if len(self._computed) > _MOST_AREAS:
+                    raise too_large(f"with more than {_MOST_AREAS:,} formulas of several cells beside each other")
 
     def text(self, piece: str) -> None:
         if self._reads:
@@ -156,6 +159,8 @@ class _Reading:
         if not self._number < number <= _LAST_ROW:
             raise broken("is damaged: its rows are in no order")
         self._number, self._column, self._cells = number, -1, []
+        if self._computed:
+            self._computed = [one for one in self._computed if one.bottom >= number]
         self._hidden = _is_true(attributes.get("hidden")) or _is_zero(attributes.get("ht"))
 
     def _begin_cell(self, attributes: Mapping[str, str]) -> None:
