@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from io import StringIO
-from itertools import islice
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -113,7 +113,10 @@ class Report:
 
     def _first_rows(self, left: int) -> Iterator[str]:
         try:
-            rows = [row.masked() for row in islice(self._known().rows.select(_UNKNOWN | _FAILED), _SHOWN)]
+            kept = self._known().rows
+            # What may be paid comes first: a person must not pay it anew.
+            found = islice(chain(kept.select(_UNKNOWN), kept.select(_FAILED)), _SHOWN)
+            rows = [row.masked() for row in found]
         except RowsNotKeptError as error:
             yield f"<p>{html(error)}</p>"
             return

@@ -56,7 +56,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, numbers: Seq
             yield f'<{kind} style="{_CELL.format(side)}">{_html(one)}</{kind}>'
 
     lines = "".join(f"<tr>{''.join(cells('td', row))}</tr>" for row in rows)
-    return f"<table><thead><tr>{''.join(cells('th', head))}</tr></thead><tbody>{lines}</tbody></table>"
+    # Some pages give a table the colour of text on white, whatever is around it.
+    style = "color:inherit;border-collapse:collapse;margin:8px 0"
+    head_line = "".join(cells("th", head))
+    return f'<table style="{style}"><thead><tr>{head_line}</tr></thead><tbody>{lines}</tbody></table>'
 
 
 def statuses_table(counts: Mapping[ItemStatus, int], amounts: Mapping[ItemStatus, Decimal], currency: str) -> str:
