@@ -11,6 +11,8 @@ from paypro_async.cli.answer import Answer
 from paypro_async.cli.ask import balance, query
 from paypro_async.cli.batch.command import batch
 from paypro_async.cli.batch.plans import apply, approve, plan
+from paypro_async.cli.batch.resume import resume
+from paypro_async.cli.batch.status_command import status
 from paypro_async.cli.demo.command import demo
 from paypro_async.cli.doctor.command import doctor
 from paypro_async.cli.exits import Exit, code_of, explain
@@ -55,7 +57,7 @@ def paypro(context: click.Context) -> None:
 
 
 _PAYING = (template, plan, apply, approve, batch, report)
-for _command in (demo, doctor, *_PAYING, query, balance, reconcile, ledger, sandbox, listen, sign):
+for _command in (demo, doctor, *_PAYING, query, balance, status, resume, reconcile, ledger, sandbox, listen, sign):
     paypro.add_command(_command)
 
 

@@ -99,7 +99,12 @@ def batch(file: Path, ledger: str | None, **options: Any) -> int:
 
 
 def pay_file(
-    path: Path, ledger: str | None, options: dict[str, Any], *, planned: PlanFile | None = None, begun: bool = False
+    path: Path,
+    ledger: str | None,
+    options: dict[str, Any],
+    *,
+    planned: PlanFile | None = None,
+    begun: str | None = None,
 ) -> int:
     """Check a file, ask, and pay it.
 
@@ -108,7 +113,7 @@ def pay_file(
         ledger: What --ledger says.
         options: Of the command line: those of :mod:`paypro_async.cli.batch.options`.
         planned: What was reviewed, if it is a plan that is paid.
-        begun: Whether it was agreed to when its run began, which this one continues.
+        begun: The batch that was agreed to when its run began, which this one continues.
     """
     if options["wait_timeout"] is None:
         del options["wait_timeout"]
@@ -144,7 +149,7 @@ def taken_settings(ledger: LedgerUrl, options: dict[str, Any]) -> dict[str, Any]
     return {"transport": "aiohttp"} | client_settings(ledger=ledger.url, **given)
 
 
-def _confirmation(path: Path, options: dict[str, Any], planned: PlanFile | None, *, begun: bool) -> Confirmation:
+def _confirmation(path: Path, options: dict[str, Any], planned: PlanFile | None, *, begun: str | None) -> Confirmation:
     limits = PaymentLimits(**{name: options.pop(name) for name in _LIMITS})
     approvals, plan = tuple(options.pop("approval", ())), options.pop("plan", None)
     required = options.pop("require_approval")

@@ -73,24 +73,31 @@ class Confirmation:
 
     Args:
         yes: Whether everything was agreed to on the command line.
-        begun: Whether the file was agreed to when its run began, which this one continues.
+        begun: The batch that was agreed to when its run began, which this one continues; None if it continues none.
         ask: Whether there is a person who can be asked.
         limits: What the file must not exceed, and what it must come to.
         approvals: The approvals of the plan, if one is required.
     """
 
     yes: bool = False
-    begun: bool = False
+    begun: str | None = None
     ask: bool
     limits: PaymentLimits
     approvals: Approvals | None = field(default=None, repr=False)
 
     def refuse_unasked(self, plan: Plan) -> None:
-        """Refuse what nobody has agreed to, where nobody can be asked.
+        """Refuse what nobody has agreed to, where nobody can be asked; and what is not what was begun.
 
         Raises:
             click.UsageError: Then.
         """
+        if self.begun not in (None, plan.batch_id):
+            raise click.UsageError(
+                "The file is not what it was when its run began, or is read otherwise (--run, --map, --sheet)."
+                " Nothing was sent now. What was sent is in the ledger: 'paypro status' shows it, 'paypro reconcile'"
+                " brings it to its end. The file as it is now is paid with 'paypro batch', which looks up first what "
+                "was paid before."
+            )
         if self.yes or self.begun or self.ask:
             return
         rows, total = counted(plan.rows, "payout"), amount_for_people(plan.total, plan.currency)

@@ -25,7 +25,7 @@ from paypro_async.cli.output import note, readable
 from paypro_async.cli.places import refuse_path
 from paypro_async.settings import secret_from
 
-__all__ = ["apply", "approve", "plan", "plan_beside"]
+__all__ = ["apply", "approve", "plan", "plan_beside", "planned_file"]
 
 _PLAN = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SECRET = "PAYPRO_APPROVAL_SECRET"  # noqa: S105  its name
@@ -98,7 +98,7 @@ def apply(plan: Path, ledger: str | None, file: Path | None, **options: Any) -> 
         planned = PlanFile.load(plan)
     except PayoutFileError as error:
         return refuse(readable(plan), error.problems, as_json=options["as_json"])
-    path = file or _file_of(planned, plan)
+    path = file or planned_file(planned, plan)
     read = {
         "run": planned.run,
         "file_complete": planned.complete,
@@ -149,7 +149,7 @@ def approve(plan: Path, by: str, output: Path | None, *, yes: bool) -> int:
     return Exit.OK
 
 
-def _file_of(planned: PlanFile, plan: Path) -> Path:
+def planned_file(planned: PlanFile, plan: Path) -> Path:
     """The file of payouts: where it was planned, or beside the plan, if both were moved together."""
     beside = plan.absolute().parent / planned.path.name
     for path in (planned.path, beside):

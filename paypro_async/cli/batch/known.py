@@ -1,0 +1,145 @@
+"""Which batch of a ledger is meant by a file, a plan or a name, and how far it has come: from the ledger alone."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import click
+from attrs import define, field, frozen
+
+from paypro_async._core.items import ItemStatus
+from paypro_async._core.lifecycle import State
+from paypro_async._core.money import parse_amount
+from paypro_async._core.regions import REGIONS
+from paypro_async._core.tally import Tally
+from paypro_async.bulk import PayoutFileError, PlanFile
+from paypro_async.bulk.file_plan import make_plan, planned
+from paypro_async.bulk.payout_file import PayoutFile
+from paypro_async.bulk.results import row_outcomes
+from paypro_async.cli.output import readable
+from paypro_async.engine.intake import Intake
+from paypro_async.ledger.admin import records
+from paypro_async.ledger.admin.records import BatchState, Which, shown_state
+from paypro_async.ledger.sql.ledger import SqlLedger
+from paypro_async.runtime import SystemRuntime
+
+__all__ = ["Known", "Reading", "batch_meant", "known_of_batch", "known_of_file", "plan_at"]
+
+_SHOWN = 20
+_STATES = frozenset(State)
+_WANT_A_LOOK = frozenset(
+    {ItemStatus.FAILED, ItemStatus.UNKNOWN, ItemStatus.MISSING, ItemStatus.REVIEW, ItemStatus.CONFLICT}
+)
+# Values for all payouts make no difference to which payout it is; these are right wherever they are wanted.
+_STAND_INS = {"ip_address": "127.0.0.1", "notify_url": "https://example.com/"}
+
+
+@frozen(kw_only=True)
+class Reading:
+    """How a file is read: as :class:`~paypro_async.bulk.Disbursement` takes these."""
+
+    run: str | None = None
+    columns: dict[str, str] = field(factory=dict)
+    sheet: str | None = None
+
+
+@frozen(kw_only=True)
+class Known:
+    """What a ledger knows of a batch, or of the rows of a file.
+
+    Args:
+        name: The file, or the batch.
+        batch_id: The batch.
+        batch: What the ledger noted of it, or None if it never began.
+        tally: Payouts and money by status; of a file its rows that were never begun too.
+        currency: ISO 4217.
+        look: The first of those that want a look: the trade number, its status and why.
+    """
+
+    name: str
+    batch_id: str
+    batch: BatchState | None
+    tally: Tally[ItemStatus]
+    currency: str
+    look: tuple[tuple[str, ItemStatus, str], ...]
+
+
+async def batch_meant(ledger: SqlLedger, merchant_no: str, what: str) -> str:
+    """The batch of that name, or the latest one from a file of that name.
+
+    Raises:
+        click.UsageError: If there is none.
+    """
+    if await records.batches(ledger, merchant_no, batch_id=what):
+        return what
+    for one in await records.batches(ledger, merchant_no, limit=1000):
+        if one.source and what in {one.source, Path(one.source).name}:
+            return one.batch_id
+    raise click.UsageError(
+        f"{readable(what)} is no file, and the ledger {ledger.name} holds no batch of that name. Nothing was sent."
+    )
+
+
+def plan_at(path: Path) -> PlanFile | None:
+    """The plan that a file is; None if it is none.
+
+    Raises:
+        PayoutFileError: If it was one, and was edited.
+    """
+    try:
+        return PlanFile.load(path)
+    except PayoutFileError as error:
+        if {one.code for one in error.problems} == {"NOT_A_PLAN"}:
+            return None
+        raise
+
+
+@define
+class _Rows:
+    tally: Tally[ItemStatus] = field(factory=Tally)
+    look: list[tuple[str, ItemStatus, str]] = field(factory=list)
+
+    def add(self, trade_no: str, status: ItemStatus, amount: Decimal, code: str | None) -> None:
+        self.tally.add(status, amount)
+        if status in _WANT_A_LOOK and len(self.look) < _SHOWN:
+            self.look.append((trade_no, status, code or ""))
+
+    async def known(self, ledger: SqlLedger, merchant_no: str, batch_id: str, *, name: str, currency: str) -> Known:
+        found = await records.batches(ledger, merchant_no, batch_id=batch_id)
+        batch = found[0] if found else None
+        shown = name or (batch.source if batch else None) or batch_id
+        look = tuple(self.look)
+        return Known(name=shown, batch_id=batch_id, batch=batch, tally=self.tally, currency=currency, look=look)
+
+
+async def known_of_batch(ledger: SqlLedger, merchant_no: str, batch_id: str) -> Known:
+    """A batch, by what the ledger has of it."""
+    rows, currency = _Rows(), ""
+    async for one in records.records(ledger, Which(merchant_no=merchant_no, batch_id=batch_id)):
+        state = shown_state(one)
+        status = ItemStatus.of(State(state)) if state in _STATES else ItemStatus.REVIEW
+        rows.add(one.trade_no, status, parse_amount(one.amount) or Decimal(0), one.code)
+        currency = currency or one.currency
+    return await rows.known(ledger, merchant_no, batch_id, name="", currency=currency)
+
+
+async def known_of_file(ledger: SqlLedger, merchant_no: str, path: Path, reading: Reading) -> Known:
+    """The rows of a file, by what the ledger has of each.
+
+    Raises:
+        PayoutFileError: If the file is not valid, so that nothing was ever paid of it as it stands.
+        OSError: If it cannot be read.
+    """
+    spec = REGIONS.get(await records.region_of(ledger, merchant_no) or "") or next(iter(REGIONS.values()))
+    every = {one.name: _STAND_INS.get(one.name, "") for one in spec.fields if one.default_by_client}
+    intake = Intake(spec=spec, merchant_no=merchant_no, defaults=every, runtime=SystemRuntime())
+    rows = _Rows()
+    with (
+        path.open("rb") as data,
+        PayoutFile(data, spec=spec, defaults=every, columns=reading.columns, sheet=reading.sheet) as file,
+    ):
+        plan = make_plan(file, intake.intent_of, run=reading.run)
+        if plan.problems:
+            raise PayoutFileError(plan.problems)
+        async for one in row_outcomes(planned(file, plan, intake.intent_of), ledger, merchant_no):
+            rows.add(one.trade_no, one.status, one.amount, one.entry.code if one.entry else None)
+    return await rows.known(ledger, merchant_no, plan.batch_id, name=str(path), currency=plan.currency)
