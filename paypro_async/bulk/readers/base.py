@@ -27,10 +27,17 @@ _NONE: Mapping[int, Sequence[FileProblem]] = MappingProxyType({})
 
 @frozen
 class Header:
-    """The names of a file's columns, and the line where they stand."""
+    """The names of a file's columns.
+
+    Args:
+        line: Where they stand.
+        names: As they stand there.
+        above: The rows above them, each with its line.
+    """
 
     line: int
     names: Sequence[str]
+    above: Sequence[tuple[int, Sequence[str]]] = field(default=(), repr=False)
 
 
 @frozen

@@ -8,7 +8,13 @@ from itertools import islice
 from paypro_async.bulk.header.columns import Columns, HeaderReader
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.base import FIRST_ROW, STRETCH, Header, Kind, Score, Stretch
-from paypro_async.bulk.readers.headers import LOOKED_AT, best_header, refuse_empty, refuse_headless
+from paypro_async.bulk.readers.headers import (
+    LOOKED_AT,
+    best_header,
+    refuse_empty,
+    refuse_headless,
+    refuse_payouts_above,
+)
 from paypro_async.bulk.readers.snapshot import Snapshot
 
 __all__ = ["CsvReader"]
@@ -38,6 +44,7 @@ class CsvReader:
         delimiter, self._header = self._find_header(told, headers.score)
         self.delimiter: str = delimiter
         self.columns: Columns = headers.read(self._header.names, line=self._header.line)
+        refuse_payouts_above(self._header, self.columns)
 
     def stretches(self) -> Iterator[Stretch]:
         """All rows below the header that are not empty, up to a broken quote."""
@@ -92,8 +99,8 @@ class CsvReader:
             else:
                 if not rows:
                     refuse_empty()
-            at, best = best_header(rows, score)
-            found.append((best, delimiter, Header(*rows[at])))
+            header, best = best_header(rows, score)
+            found.append((best, delimiter, header))
         best, delimiter, header = max(found, key=lambda one: one[0], default=(0, ",", Header(1, [])))
         if not best and error is not None:
             raise PayoutFileError([FileProblem(line=error.line, code="NOT_CSV", message=str(error))])

@@ -3,21 +3,41 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
-from paypro_async.bulk.header.columns import is_no_header, listed
+from paypro_async.bulk.header.columns import Columns, is_no_header, listed
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.base import Header, Score
 
-__all__ = ["LOOKED_AT", "best_header", "refuse_empty", "refuse_headless"]
+__all__ = ["LOOKED_AT", "best_header", "refuse_empty", "refuse_headless", "refuse_payouts_above"]
+
+_FEWEST_DIGITS = 4
 
 LOOKED_AT = 20
 """Rows that are not empty, in which the header is looked for."""
 
 
-def best_header(rows: Sequence[tuple[int, Sequence[str]]], score: Score) -> tuple[int, int]:
-    """The row that names most fields, the first of them if there are several: its place in *rows*, and how many."""
+def best_header(rows: Sequence[tuple[int, Sequence[str]]], score: Score) -> tuple[Header, int]:
+    """The row that names most fields, the first of them if there are several; and how many it names."""
     scores = [score(cells) for _, cells in rows]
-    best = max(scores, default=0)
-    return (scores.index(best) if scores else 0), best
+    best = max(scores)
+    at = scores.index(best)
+    return Header(*rows[at], rows[:at]), best
+
+
+def refuse_payouts_above(header: Header, columns: Columns) -> None:
+    """Refuse a file with a payout above its header, where nobody would miss it before its beneficiary does.
+
+    Raises:
+        PayoutFileError: If there is one.
+    """
+    amount, account = columns.fields["amount"], columns.fields["bank_number"]
+    problems = []
+    for line, cells in header.above:
+        texts = [cells[at].strip() if at < len(cells) else "" for at in (amount, account)]
+        if any(map(str.isdigit, texts[0])) and sum(map(str.isdigit, texts[1])) >= _FEWEST_DIGITS:
+            message = "looks like a payout, and stands above the names of the columns; move it below them"
+            problems.append(FileProblem(line=line, code="ROW_ABOVE_HEADER", message=message))
+    if problems:
+        raise PayoutFileError(problems)
 
 
 def refuse_headless(first: Header, best: int) -> None:

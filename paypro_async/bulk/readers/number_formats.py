@@ -8,7 +8,10 @@ from attrs import frozen
 
 from paypro_async._core.money import decimals
 
-__all__ = ["Shown", "shown_as"]
+__all__ = ["BUILT_IN", "Shown", "shown_as"]
+
+BUILT_IN = "built-in "
+"""Before the number of a format that has no code in the file."""
 
 _BUILT_IN = {
     "0": "General",
@@ -73,10 +76,14 @@ class Shown:
 
 @lru_cache(maxsize=512)
 def shown_as(code: str) -> Shown:
-    """How a number format shows numbers: one of the built-in ones by its number, or its code."""
-    code = _BUILT_IN.get(code, _DATES.get(code, code))
-    if code.isdecimal() and len(code) > 1 and set(code) != {"0"}:
-        return Shown()  # A number that stands for nothing that is known is General.
+    """How a number format shows numbers.
+
+    Args:
+        code: As the file has it; of a built-in one its number behind :data:`BUILT_IN`.
+    """
+    if code.startswith(BUILT_IN):
+        number = code.removeprefix(BUILT_IN)
+        code = _BUILT_IN.get(number, _DATES.get(number, "General"))
     section = code.split(";")[0] if code.replace(";", "") else ""
     literals = " ".join(first or second for first, second in _QUOTED.findall(section))
     plain = _QUOTED.sub("", section)

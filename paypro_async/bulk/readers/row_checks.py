@@ -42,6 +42,7 @@ class RowChecks:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
+        self._header = {name: key(columns.names[at]) for name, at in columns.fields.items()}
 
     def look(
         self, cells: Sequence[str], *, known: Collection[str | None] = ()
@@ -69,10 +70,8 @@ class RowChecks:
         retried = self.retried(cells) if values else None
         if retried and values.setdefault("trade_no", due := retry_trade_no(retried)) != due:
             return {}, [_problem("RETRY_NUMBER", _RETRY_NUMBER.format(due))]
-        if "bank_number" not in values and not known and (wrong := self._no_payout(cells, values)):
+        if not known and (wrong := self._no_payout(cells, values)):
             return {}, [wrong]
-        if is_sample(values):
-            return {}, [_SAMPLE_ROW]
         text = "".join(values.values())
         return values, ([] if text.isascii() and text.isprintable() else _unseen(values))
 
@@ -82,12 +81,16 @@ class RowChecks:
         return None if at is None else cells[at].strip(_BLANKS) or None
 
     def _no_payout(self, cells: Sequence[str], values: Mapping[str, str]) -> FileProblem | None:
-        """A line below the payouts that is none, and gets one message for all that it lacks."""
+        """A line that is no payout, and gets one message for all that it lacks."""
+        if is_sample(values):
+            return _SAMPLE_ROW
+        if "bank_number" in values:
+            names = ("amount", "bank_number")
+            again = all(key(values.get(name, "")) == self._header[name] for name in names)
+            return _HEADER_AGAIN if again else None
         if _names_totals(cells) or values.keys() == {"amount"}:
             return TOTALS_ROW
-        if not values.keys() & {"amount", "bank_code"}:
-            return _NOTE_ROW
-        return None
+        return None if values.keys() & {"amount", "bank_code"} else _NOTE_ROW
 
 
 def is_totals(cells: Sequence[str], columns: Columns) -> bool:
@@ -134,6 +137,9 @@ TOTALS_ROW = _problem(
 )
 _SAMPLE_ROW = _problem(
     "SAMPLE_ROW", "is the template's sample row, which pays nobody; write your own payout over it, every cell of it"
+)
+_HEADER_AGAIN = _problem(
+    "HEADER_AGAIN", "has the names of the columns once more, as where pages or files were joined; take the line out"
 )
 _NOTE_ROW = _problem(
     "NOTE_ROW", "looks like a note, not like a payout: it has no amount and no account; take it out of the file"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from attrs import define, field, frozen
 
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
+from paypro_async.bulk.readers.number_formats import BUILT_IN
 from paypro_async.bulk.readers.package import Package, too_large
 
 __all__ = ["Sheet", "Texts", "Workbook", "open_workbook", "unescaped"]
@@ -65,7 +66,7 @@ class Workbook:
         package: Its parts.
         sheets: Its sheets of cells in their order.
         texts: By number.
-        formats: The number format of each style of cells.
+        formats: The number format of each style of cells, as :func:`shown_as` takes it.
         since_1904: Whether its days are counted from 1904.
     """
 
@@ -167,7 +168,7 @@ class _Styles:
             self._in_cells = True
         elif tag == "xf" and self._in_cells:
             number = attributes.get("numFmtId", "0")
-            self.formats.append(self._codes.get(number, number if number.isdecimal() else "0"))
+            self.formats.append(self._codes.get(number, f"{BUILT_IN}{number}"))
 
     def end(self, tag: str) -> None:
         if tag == "cellXfs":

@@ -13,7 +13,13 @@ from paypro_async._core.money import amount_text
 from paypro_async.bulk.header.columns import Columns, HeaderReader, column_letters, is_no_header, listed
 from paypro_async.bulk.problems import FileProblem, PayoutFileError, Problems
 from paypro_async.bulk.readers.base import Header, Kind, Stretch
-from paypro_async.bulk.readers.headers import LOOKED_AT, best_header, refuse_empty, refuse_headless
+from paypro_async.bulk.readers.headers import (
+    LOOKED_AT,
+    best_header,
+    refuse_empty,
+    refuse_headless,
+    refuse_payouts_above,
+)
 from paypro_async.bulk.readers.kept_rows import KeptRows, Wrong
 from paypro_async.bulk.readers.number_formats import shown_as
 from paypro_async.bulk.readers.package import Package
@@ -52,6 +58,7 @@ class XlsxReader:
         self._sheet, self._header = _choose(self._book, headers, sheet)
         places = [f"{column_letters(at)}{self._header.line}" for at in range(len(self._header.names))]
         self.columns: Columns = headers.read(self._header.names, line=self._header.line, cells=places)
+        refuse_payouts_above(self._header, self.columns)
         self._cells = _CellReader(self._book, self.columns)
         self._kept = KeptRows()
         self._problems = Problems()
@@ -197,7 +204,7 @@ class _CellReader:
         return (f"{number:f}".removesuffix(".0") if -6 < number.adjusted() < _DIGITS else str(number)), None
 
     def _format(self, one: Cell) -> str:
-        return self._book.formats[one.style] if one.style < len(self._book.formats) else "0"
+        return self._book.formats[one.style] if one.style < len(self._book.formats) else "General"
 
 
 _OTHER_KINDS = {
@@ -251,8 +258,8 @@ def _choose(book: Workbook, headers: HeaderReader, name: str | None) -> tuple[Sh
     for sheet in [_named(book, name)] if name is not None else book.sheets:
         rows = _first_rows(book, sheet)
         if rows:
-            at, best = best_header(rows, headers.score)
-            found.append((best, sheet, Header(*rows[at])))
+            header, best = best_header(rows, headers.score)
+            found.append((best, sheet, header))
     if not found:
         refuse_empty()
     seen = [one for one in found if not one[1].hidden]
