@@ -70,7 +70,7 @@ class Approval:
             found = json.loads(data.decode("utf-8-sig"))
             texts = {name: str(found[name]) for name in ("plan", "by", "signature")}
             return cls(**texts, at=datetime.fromisoformat(found["at"]))
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, RecursionError):
             raise ConfigurationError(
                 f"{path.name} is no approval of a plan. Nothing was sent. Have the plan approved with 'paypro approve'."
             ) from None
@@ -123,7 +123,7 @@ def approved_by(plan: PlanFile, approvals: Iterable[Approval], approvers: Mappin
             why.append(f"{one.by} is not among those who may approve")
         elif _same(one.by, plan.made_by):
             why.append(f"{one.by} has made the plan")
-        elif not hmac.compare_digest(_signature(one.plan, one.by, one.at, secret.reveal()), one.signature):
+        elif not _is_signed(one, secret.reveal()):
             why.append(f"that of {one.by} was not signed with the secret of {one.by}")
         else:
             return one
@@ -138,11 +138,16 @@ def read_approvers(path: Path) -> dict[str, Secret[str]]:
     """The secret of each who may approve, from a file of lines ``NAME: SECRET``; what begins with ``#`` is a remark.
 
     Raises:
-        ConfigurationError: If a line is not so, or a secret is too short; the line is not quoted.
+        ConfigurationError: If a line is not so, a name stands there twice, or a secret is too short; no line is quoted.
         OSError: If it cannot be read.
     """
     found: dict[str, Secret[str]] = {}
-    for number, line in enumerate(HiddenText(path.read_text(encoding="utf-8-sig")).splitlines(), 1):
+    try:
+        lines = HiddenText(path.read_text(encoding="utf-8-sig")).splitlines()
+    except UnicodeDecodeError:
+        # The error holds the whole file, and with it the secrets.
+        raise ConfigurationError("The approvers' file is not text in UTF-8. Nothing was sent; save it so.") from None
+    for number, line in enumerate(lines, 1):
         text = HiddenText(line.strip())
         if not text or text.startswith("#"):
             continue
@@ -152,8 +157,19 @@ def read_approvers(path: Path) -> dict[str, Secret[str]]:
                 f"Line {number} of the approvers' file is not NAME: SECRET with a secret of {_SHORTEST} characters or "
                 "more. Nothing was sent; mend that line."
             )
+        if any(_same(one, name) for one in found):
+            raise ConfigurationError(
+                f"Line {number} of the approvers' file names somebody who has a secret in a line above it. Nothing was "
+                "sent; keep one of the two lines."
+            )
         found[str(name.strip())] = Secret(str(secret.strip()))
     return found
+
+
+def _is_signed(one: Approval, secret: str) -> bool:
+    # As bytes: a signature that was made up may hold any characters.
+    right, found = _signature(one.plan, one.by, one.at, secret), one.signature
+    return hmac.compare_digest(right.encode(), found.encode("utf-8", "surrogatepass"))
 
 
 def _name(by: str) -> str:

@@ -24,6 +24,12 @@ def _amount(value: Decimal | int | str | None) -> Decimal | None:
     return amount
 
 
+def _rows(value: int | None) -> int | None:
+    if value is not None and (type(value) is not int or value < 1):
+        raise ConfigurationError("The expected number of payouts is no whole number above zero. Nothing was sent.")
+    return value
+
+
 @frozen(kw_only=True)
 class PaymentLimits:
     """What a file must not exceed, and what it must come to. Amounts are in major units: text, int or Decimal.
@@ -42,7 +48,7 @@ class PaymentLimits:
     max_amount: Decimal | None = field(default=None, converter=_amount)
     max_total: Decimal | None = field(default=None, converter=_amount)
     expect_total: Decimal | None = field(default=None, converter=_amount)
-    expect_rows: int | None = None
+    expect_rows: int | None = field(default=None, converter=_rows)
 
     @property
     def expects(self) -> bool:

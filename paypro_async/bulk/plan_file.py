@@ -95,8 +95,7 @@ class PlanFile:
     @property
     def fingerprint(self) -> str:
         """A digest of all of it, in hexadecimal: what an approval approves."""
-        text = json.dumps(self._as_data(), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return _digest(self._as_data())
 
     @property
     def batch_id(self) -> str:
@@ -112,7 +111,9 @@ class PlanFile:
         """
         found = {"paypro_plan": FORMAT} | self._as_data() | {_SEAL: self.fingerprint}
         with put_whole(path, replace=replace) as part:
-            part.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+            # A path that is not UTF-8, as any may be, has characters that JSON writes in ASCII.
+            part.write_bytes(text.encode("utf-8", "backslashreplace"))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -125,18 +126,20 @@ class PlanFile:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
         try:
-            found = json.loads(data.decode("utf-8-sig")) if len(data) <= _MOST_BYTES else None
-        except ValueError:
+            text = data.decode("utf-8-sig") if len(data) <= _MOST_BYTES else "null"
+            found = json.loads(text, object_pairs_hook=_once)
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict) or "paypro_plan" not in found:
             raise _refused(
                 "NOT_A_PLAN", "is no plan. Payouts are paid with 'paypro batch', or planned with 'paypro plan'"
             )
-        if found.pop("paypro_plan") != FORMAT:
+        if json.dumps(found.pop("paypro_plan")) != str(FORMAT):
             raise _refused("PLAN_RELEASE", f"was written by another release; {_PLAN_AGAIN}")
         seal = found.pop(_SEAL, None)
         plan = cls._of(found)
-        if plan is None or plan.fingerprint != seal:
+        # What is read and what stands there: a member in another spelling would be read as the same.
+        if plan is None or not seal == plan.fingerprint == _digest(found):
             message = f"was edited since it was made, so nobody knows what was reviewed; {_PLAN_AGAIN}"
             raise _refused("PLAN_EDITED", message)
         return plan
@@ -184,6 +187,19 @@ _PLACES = {"merchant_no": "merchant", "region": "region", "environment": "enviro
 
 def _money(plan: PlanFile) -> str:
     return f"{amount_for_people(plan.amount, plan.currency)} {plan.currency}"
+
+
+def _digest(found: Mapping[str, Any]) -> str:
+    text = json.dumps(found, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of a member that stands there twice, a person may read the one and a program the other.
+    found = dict(members)
+    if len(found) != len(members):
+        raise ValueError("a member stands there twice")
+    return found
 
 
 def _plain(value: Any) -> Any:

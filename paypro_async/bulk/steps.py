@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -279,6 +280,13 @@ def _statuses(tally: Tally[ItemStatus]) -> dict[str, dict[str, str]]:
 
 def _user() -> str:
     try:
-        return getpass.getuser()
+        # Not what USER says, or a plan could be made in the name of anybody.
+        return getpass.getuser() if sys.platform == "win32" else _user_of(os.getuid())
     except (KeyError, OSError):
         return "unknown"  # A process whose user has no name, as in many containers.
+
+
+def _user_of(number: int) -> str:
+    import pwd  # noqa: PLC0415  Windows has none
+
+    return pwd.getpwuid(number).pw_name

@@ -29,13 +29,13 @@ from paypro_async.cli.batch.refusal import refuse
 from paypro_async.cli.batch.result_file import ResultPlace, result_beside
 from paypro_async.cli.batch.run import Run, pay, preview
 from paypro_async.cli.options import LEDGER_EXAMPLE, client_settings, files_of_ledger, ledger_url
-from paypro_async.cli.output import note, readable
+from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.places import refuse_path
 from paypro_async.client import PayProClient
 from paypro_async.ledger.opening import LedgerUrl
 from paypro_async.settings import slips
 
-__all__ = ["Wish", "batch", "pay_file", "taken_settings"]
+__all__ = ["NOTHING_SENT", "Wish", "batch", "pay_file", "taken_settings"]
 
 _SETTINGS = (
     "base_url",
@@ -50,6 +50,9 @@ _SETTINGS = (
     "allow_plain_http",
     "adopt_duplicates",
 )
+NOTHING_SENT = {"sent_now": 0, "known_before": None, "failed": 0}
+"""What the object of --json says until the first row is sent."""
+
 _LIMITS = ("max_amount", "max_total", "expect_total", "expect_rows")
 _WISHES = (
     "run",
@@ -124,6 +127,8 @@ def pay_file(
     to_stdout = str(given) == "-"
     if to_stdout and options["as_json"]:
         raise click.UsageError("The result and the summary as JSON cannot both be standard output; name a result file.")
+    if options["as_json"]:
+        print_json(NOTHING_SENT)
     confirmation = _confirmation(path, options, planned, begun=begun)
     wish = Wish(
         path=path,
@@ -152,7 +157,7 @@ def taken_settings(ledger: LedgerUrl, options: dict[str, Any]) -> dict[str, Any]
 def _confirmation(path: Path, options: dict[str, Any], planned: PlanFile | None, *, begun: str | None) -> Confirmation:
     limits = PaymentLimits(**{name: options.pop(name) for name in _LIMITS})
     approvals, plan = tuple(options.pop("approval", ())), options.pop("plan", None)
-    required = options.pop("require_approval")
+    required = options.pop("require_approval") and not options["dry_run"]
     if required and (planned is None or plan is None):
         raise click.UsageError(
             "An approval is of a plan. Nothing was sent. Make one with 'paypro plan', have it approved with 'paypro "
@@ -212,8 +217,8 @@ def _run(wish: Wish) -> int:
     """Read, check, pay. Everything that can be refused is refused before the first payout."""
     client = PayProClient(**wish.settings, max_connections=max(100, wish.batch.get("concurrency", 0)))
     source = sys.stdin.buffer if str(wish.path) == "-" else wish.path
-    # Where a person can be asked, that is a part of what is asked.
-    complete = wish.file_complete or (wish.confirmation.ask and not wish.dry_run)
+    # Where a person is asked, that is a part of what is asked.
+    complete = wish.file_complete or (wish.confirmation.asks and not wish.dry_run)
     with Disbursement(
         client,
         source,

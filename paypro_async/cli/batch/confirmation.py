@@ -13,6 +13,7 @@ from paypro_async.cli.batch.questions import asked
 from paypro_async.cli.batch.refusal import counted
 from paypro_async.cli.output import note, readable
 from paypro_async.errors import ConfigurationError
+from paypro_async.ledger import Ledger
 from paypro_async.ledger.admin.signed_plans import StoredApproval, approvals_of, store_approval
 from paypro_async.ledger.sql.ledger import SqlLedger
 
@@ -39,7 +40,7 @@ class Approvals:
         beside = sorted(plan.absolute().parent.glob(f"{_escaped(plan.stem)}.approval*.json"))
         return cls(planned=planned, found=[Approval.load(path) for path in [*given, *beside]])
 
-    async def check(self, ledger: SqlLedger) -> None:
+    async def check(self, ledger: Ledger | None) -> None:
         """See that a second person has approved the plan, and keep that in the ledger.
 
         Raises:
@@ -48,6 +49,8 @@ class Approvals:
             LedgerUnavailableError: If the ledger cannot be read or written.
         """
         plan = self.planned
+        if not isinstance(ledger, SqlLedger):
+            raise ConfigurationError("This ledger keeps no approvals, and one is required. Nothing was sent.")
         path = os.environ.get(_APPROVERS)
         if not path:
             raise ConfigurationError(
@@ -106,22 +109,30 @@ class Confirmation:
                 f"Are {rows} over {total} {plan.currency} meant? Nobody can be asked here, and nothing was sent. Say "
                 f"--yes, or what is expected: --expect-total {plan.total:f} --expect-rows {plan.rows}."
             )
-        if plan.doubts:
+        if plan.doubts:  # An expected sum says nothing of them.
             raise click.UsageError(
                 "Something in the file is seldom meant, as listed above, and nobody can be asked here. Nothing was "
                 "sent. Mend it, or say --yes too."
             )
 
-    def agreed(self, before: Before, funds: Funds | None, *, currency: str, skip_paid: bool) -> bool:
+    @property
+    def asks(self) -> bool:
+        """Whether a person is asked, unless nothing is left to be paid."""
+        return self.ask and not self.yes and not self.begun
+
+    def agreed(self, before: Before, funds: Funds | None, *, plan: Plan, skip_paid: bool) -> bool:
         """Whether a person agrees to what is still to be paid, by typing its sum; nothing to pay needs no yes."""
         rows, needed = before.to_pay(skip_paid=skip_paid)
-        if not rows or self.yes or self.begun or not self.ask:
+        if not rows or not self.asks:
             return True
+        currency = plan.currency
         largest = amount_for_people(before.largest, currency)
         balance = (
             "not known" if funds is None or funds.available is None else amount_for_people(funds.available, currency)
         )
         sum_ = amount_for_people(needed, currency)
+        if plan.doubts:
+            note("Something in the file is seldom meant, as listed above. Look at it before you answer.")
         note(f"Pay {counted(rows, 'row')}, {sum_} {currency}, largest {largest}, balance {balance}?")
         typed = asked("Type the sum")
         if parse_amount(typed.upper().replace(currency, "").replace(",", "").replace("₹", "").strip()) == needed:

@@ -1,11 +1,13 @@
 """What is worth a look in a file that can be paid."""
 
-from paypro_async.bulk import Disbursement
+from paypro_async.bulk import Disbursement, Plan
+from paypro_async.bulk.problems import grouped
 from paypro_async.cli.output import note
 
 __all__ = ["tell_of"]
 
 _SHOWN = 10
+_TOLD = ("SAME_PAYMENT_TWICE", "TRADE_NO_ALIKE")
 
 
 def tell_of(disbursement: Disbursement, *, whole: bool) -> None:
@@ -26,6 +28,17 @@ def tell_of(disbursement: Disbursement, *, whole: bool) -> None:
     if plan.alike:
         differ = f"{_rows(plan.alike)} a trade number that differs from that of an earlier row only by case, zeros or"
         note(f"{differ} number format: {_lines(plan.alike)}. They are two payouts.")
+    _tell_of_doubts(disbursement.name, plan)
+
+
+def _tell_of_doubts(name: str, plan: Plan) -> None:
+    # The two notes above name the lines of these.
+    told = {*plan.identical, *plan.alike}
+    for group in grouped([one for one in plan.doubts if not (one.code in _TOLD and one.line in told)]):
+        for one in group.shown:
+            note(f"{name}:{one.line}: {one}")
+        if group.rest:
+            note(f"… {group.rest}.")
 
 
 def _identical(lines: tuple[int, ...]) -> str:

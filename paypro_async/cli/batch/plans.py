@@ -10,7 +10,7 @@ import click
 from paypro_async._core.money import amount_for_people
 from paypro_async.bulk import PayoutFileError, PlanFile
 from paypro_async.bulk.approval import approve as sign
-from paypro_async.cli.batch.command import pay_file
+from paypro_async.cli.batch.command import NOTHING_SENT, pay_file
 from paypro_async.cli.batch.options import (
     file_options,
     guard_options,
@@ -21,7 +21,7 @@ from paypro_async.cli.batch.options import (
 from paypro_async.cli.batch.questions import asked, can_ask
 from paypro_async.cli.batch.refusal import counted, refuse
 from paypro_async.cli.exits import Exit
-from paypro_async.cli.output import note, readable
+from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.places import refuse_path
 from paypro_async.settings import secret_from
 
@@ -97,6 +97,8 @@ def apply(plan: Path, ledger: str | None, file: Path | None, **options: Any) -> 
     try:
         planned = PlanFile.load(plan)
     except PayoutFileError as error:
+        if options["as_json"]:
+            print_json(NOTHING_SENT)
         return refuse(readable(plan), error.problems, as_json=options["as_json"])
     path = file or planned_file(planned, plan)
     read = {

@@ -86,6 +86,11 @@ class Run:
         else:
             self.print(summary.as_text())
 
+    def add_to_json(self, **known: int | None) -> None:
+        """Let the one object of --json say more, however the run ends."""
+        if self.as_json:
+            print_json(known)
+
     def print(self, text: str) -> None:
         """Print what was found, beside the result if that is on standard output."""
         click.echo(text, err=self.to_stdout)
@@ -161,19 +166,18 @@ class Run:
         note("Nothing was sent. Fill the account and run this again, or say --ignore-balance.")
         if self.as_json:
             found = {"stopped": "low_balance", "balance": str(funds.available), "to_pay": str(funds.needed)}
-            print_json(found | {"currency": funds.currency, "sent_now": 0})
+            print_json(found | {"currency": funds.currency})
         return Exit.SOME_FAILED
 
     async def agreed(self, before: Before, funds: Funds | None) -> Exit | None:
         """See that a second person has approved it, if that is required, and ask; None if the run goes on."""
         approvals = self.confirmation.approvals
-        if approvals is not None and isinstance(self.client.ledger, SqlLedger):
+        if approvals is not None:
             await approvals.check(self.client.ledger)
-        currency = self.disbursement.plan.currency
-        if self.confirmation.agreed(before, funds, currency=currency, skip_paid=self.leaves_out):
+        if self.confirmation.agreed(before, funds, plan=self.disbursement.plan, skip_paid=self.leaves_out):
             return None
         if self.as_json:
-            print_json({"valid": True, "agreed": False, "sent_now": 0})
+            print_json({"valid": True, "agreed": False})
         return Exit.NOT_VALID
 
 
@@ -220,6 +224,7 @@ async def pay(run: Run) -> int:
         async with run.client:
             await run.refuse_forgetful()
             before = await run.look_back()
+            run.add_to_json(known_before=before.known)
             refused = run.refused(before)
             if refused is None and not stop:
                 funds = await run.funds(before, stop)
@@ -232,6 +237,8 @@ async def pay(run: Run) -> int:
             if stop:
                 note("Interrupted. Nothing was sent.")
                 return Exit.INTERRUPTED
+            # Until it is counted. An end that nobody foresaw must not say that nothing was sent.
+            run.add_to_json(sent_now=None, failed=None)
             report = await _pay(run, before, stop)
             try:
                 whole, written = await _report(run)
