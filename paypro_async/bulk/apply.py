@@ -243,6 +243,9 @@ class Disbursement:
         self._left_out = {one.row: one for one in before.repeats} if skip_paid and not pay_again else {}
         payouts = self._payouts(others=None if pay_again else before.others)
         batch = self.client.batch_payout(payouts, batch_id=self.plan.batch_id, **settings)
+        rows, _ = before.to_pay(skip_paid=skip_paid)
+        if not rows and before.accepted.sources:
+            return batch  # The name under which it was paid stays: this run only looks at it.
         # So that `paypro ledger show` can name the file.
         record = BatchRecord(merchant_no=self._intake.merchant_no, batch_id=self.plan.batch_id, source=self.name)
         ledger = self._ledger()

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -19,6 +20,8 @@ from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = ["Approvals", "Confirmation"]
 
+# As Indians write them; what is longer stands before what it begins with.
+_RUPEES = ("rs.", "rs", "₹")
 _APPROVERS = "PAYPRO_APPROVERS_FILE"
 
 
@@ -135,10 +138,19 @@ class Confirmation:
             note("Something in the file is seldom meant, as listed above. Look at it before you answer.")
         note(f"Pay {counted(rows, 'row')}, {sum_} {currency}, largest {largest}, balance {balance}?")
         typed = asked("Type the sum")
-        if parse_amount(typed.upper().replace(currency, "").replace(",", "").replace("₹", "").strip()) == needed:
+        if _typed_sum(typed, currency) == needed:
             return True
         note("That is not the sum. Nothing was sent." if typed.strip() else "Nothing was sent.")
         return False
+
+
+def _typed_sum(typed: str, currency: str) -> Decimal | None:
+    """The sum as people write it: with the currency before or behind it, and with commas."""
+    names = [currency.casefold(), *(_RUPEES if currency == "INR" else ())]
+    text = typed.casefold().strip()
+    for name in names:
+        text = text.removeprefix(name).removesuffix(name).strip()
+    return parse_amount(text.removesuffix("/-").replace(",", ""))
 
 
 def _escaped(name: str) -> str:

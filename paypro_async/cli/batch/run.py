@@ -197,6 +197,7 @@ async def preview(run: Run, settings: Mapping[str, Any], *, look_back: bool, sav
         if look_back:
             await run.refuse_forgetful()
             before = await run.look_back()
+        run.add_to_json(known_before=before.known)
         funds = await run.disbursement.funds(before, skip_paid=run.leaves_out, client=client)
     refused = run.refused(before)
     if refused is not None:
