@@ -102,7 +102,9 @@ class Run:
 
     async def look_back(self) -> Before:
         """What the ledger knows of the file."""
-        return await self.disbursement.look_back(paid_within=self.paid_within)
+        before = await self.disbursement.look_back(paid_within=self.paid_within)
+        self.add_to_json(known_before=before.known)
+        return before
 
     def refused(self, before: Before) -> Exit | None:
         """Say what the ledger speaks against; None if the file may be paid.
@@ -197,7 +199,6 @@ async def preview(run: Run, settings: Mapping[str, Any], *, look_back: bool, sav
         if look_back:
             await run.refuse_forgetful()
             before = await run.look_back()
-        run.add_to_json(known_before=before.known)
         funds = await run.disbursement.funds(before, skip_paid=run.leaves_out, client=client)
     refused = run.refused(before)
     if refused is not None:
@@ -225,7 +226,6 @@ async def pay(run: Run) -> int:
         async with run.client:
             await run.refuse_forgetful()
             before = await run.look_back()
-            run.add_to_json(known_before=before.known)
             refused = run.refused(before)
             if refused is None and not stop:
                 funds = await run.funds(before, stop)
@@ -238,8 +238,6 @@ async def pay(run: Run) -> int:
             if stop:
                 note("Interrupted. Nothing was sent.")
                 return Exit.INTERRUPTED
-            # Until it is counted. An end that nobody foresaw must not say that nothing was sent.
-            run.add_to_json(sent_now=None, failed=None)
             report = await _pay(run, before, stop)
             try:
                 whole, written = await _report(run)
@@ -272,6 +270,8 @@ def _continuing(run: Run, before: Before) -> None:
 
 async def _pay(run: Run, before: Before, stop: Stop) -> BatchReport:
     watcher = Watcher(run.disbursement.plan.rows, run.disbursement.plan.currency)
+    # Until it is counted. An end that nobody foresaw must not say that nothing was sent.
+    run.add_to_json(sent_now=None, failed=None)
     async with watching(watcher, quiet=run.quiet) as hide:
         settings = run.settings | BatchSettings(on_progress=watcher)
         batch = await run.disbursement.start(before, pay_again=run.pay_again, skip_paid=run.skip_paid, **settings)
