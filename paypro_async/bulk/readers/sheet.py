@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from attrs import frozen
 
@@ -17,9 +18,8 @@ _MOST_AREAS = 1_000
 _KINDS = {"s": "text", "str": "text", "inlineStr": "text", "b": "boolean", "e": "error", "d": "date", "n": "number"}
 
 
-@frozen
-class Cell:
-    """A cell that is not empty.
+class Cell(NamedTuple):
+    """A cell that is not empty: a tuple, since a sheet has millions.
 
     Args:
         column: From 0.
@@ -172,7 +172,7 @@ class _Reading:
             found = _REFERENCE.fullmatch(given)
             if found is None or int(found[2]) != self._number:
                 raise broken("is damaged: a cell stands in another row than it says")
-            column = column_number(found[1])
+            column = ord(found[1]) - 65 if len(found[1]) == 1 else column_number(found[1])
         if not self._column < column < _LAST_COLUMN:
             raise broken("is damaged: its cells are in no order")
         style = attributes.get("s", "0")
@@ -183,7 +183,9 @@ class _Reading:
     def _end_cell(self) -> None:
         text = "".join(self._pieces)
         too_long = self._length > self._limits.cell_length
-        computed = self._is_formula or any((self._column, self._number) in area for area in self._computed)
+        computed = self._is_formula
+        if self._computed and not computed:
+            computed = any((self._column, self._number) in area for area in self._computed)
         kind = _KINDS.get(self._kind)
         if kind is None:
             raise broken("is damaged: a cell is of no known kind")

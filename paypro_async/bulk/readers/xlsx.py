@@ -95,7 +95,7 @@ class XlsxReader:
             return
         self._last = row.number
         texts, wrong = self._cells.read(row)
-        for one in row.cells:
+        for one in row.cells if self._hidden else ():
             self._refuse_hidden_column(one.column, row.number)
         if row.hidden and any(one.column in self._cells.names for one in row.cells):
             message = "is hidden, by hand or by a filter, so nobody has seen it; show it, or take it out of the file"
@@ -152,6 +152,9 @@ class _CellReader:
         texts = [""] * self._width
         wrong: list[Wrong] = []
         for one in row.cells:
+            if one.kind == "text" and not one.is_formula and not one.too_long and one.column < self._width:
+                texts[one.column] = one.text  # as nearly all are
+                continue
             where = f"{column_letters(one.column)}{row.number}"
             if one.column >= self._width:
                 message = "holds a value, and its column has no name in the header; name the column, or empty the cell"
