@@ -74,7 +74,8 @@
     view = sorted.filter((index) =>
       (!chosen.size || chosen.has(rows[index][STATUS])) && wanted.every((part) => haystacks[index].includes(part)));
     const which = view.length === rows.length ? "" : ` of ${rows.length.toLocaleString("en-US")}`;
-    byId("found").textContent = view.length ? `${counted(view.length)}${which}` : "No payout is like that. Change the search or the filter.";
+    const none = rows.length ? "No payout is like that. Change the search or the filter." : "There are none.";
+    byId("found").textContent = view.length ? `${counted(view.length)}${which}` : none;
     table.setAttribute("aria-rowcount", view.length + 1);
     box.scrollTop = 0;
     draw(true);

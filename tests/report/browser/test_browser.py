@@ -104,6 +104,14 @@ def test_without_javascript_the_numbers_and_the_first_rows_are_there(show):
     assert _overflow(page) == [0, []]
 
 
+@pytest.mark.parametrize(("count", "found"), [(0, "There are none."), (1, "1 payout"), (3, "3 payouts")])
+def test_the_smallest_reports_are_reports_as_well(show, count, found):
+    """Nothing fails, and a checker of accessibility has nothing to say."""
+    page = show(rows(count), about(count))
+    assert page.locator("#found").inner_text() == found
+    assert _axe(page) == []
+
+
 def test_the_table_is_searched_and_filtered(show):
     """By any part of a number, a masked name, a status, a code or an amount; several words must all be there."""
     page = show(rows(1000), about(1000))
