@@ -1,5 +1,6 @@
 """The file of failed rows beside the result, once a run is over."""
 
+import os
 import re
 from pathlib import Path
 
@@ -36,7 +37,7 @@ async def failed_file(disbursement: Disbursement, result: Path | None, whole: Fi
     if result is None:
         return FailedRows()
     path = failed_beside(result)
-    if not failed and not path.exists():
+    if not failed and not _is_there(path):
         return FailedRows()
     try:
         return await disbursement.failed_rows(path)
@@ -45,3 +46,8 @@ async def failed_file(disbursement: Disbursement, result: Path | None, whole: Fi
     except OSError as error:
         note(f"{readable(path)} could not be written: {error.strerror}. The ledger has it all; run the command again.")
     return FailedRows()
+
+
+def _is_there(path: Path) -> bool:
+    # Of a name that is too long for any file it is not an error to ask.
+    return os.path.lexists(path)
