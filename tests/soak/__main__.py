@@ -16,11 +16,14 @@ from tests.soak.callbacks import receive_while_killed
 from tests.soak.crowd import Crowd
 from tests.soak.outages import BEYOND_SECONDS, CALL_SECONDS, pay_through_outages
 from tests.soak.payer import LAG
+from tests.soak.plans import pay_a_plan
 from tests.soak.platform import FaultyPlatform
 from tests.support.fork_server import ForkServer
 from tests.support.postgres import Server
 
 _ROUND = 1000
+_PLAN_KILLS = 5
+_TRIALS = ("kills", "many", "outages", "callbacks", "plans")
 
 
 @frozen
@@ -146,12 +149,23 @@ class Soak:
         self.wrong.extend([] if found.clean else [str(found)])
         return None
 
+    async def plans(self, store: str) -> Trial | None:
+        """A plan is applied, and what applies it is killed five times, however many kills the others have."""
+        url, options = await self.new_ledger(store), self.options
+        folder = self.folder / f"plans-{store}"
+        folder.mkdir()
+        async with FaultyPlatform(seed=options.seed, faults=0.05, processing=0.02, lag=LAG) as platform:
+            found = await pay_a_plan(
+                self.fork_server, folder, platform, url, payouts=options.payouts, kills=_PLAN_KILLS
+            )
+        print(f"plans {store:10} {found}  {'ok' if found.clean else 'WRONG'}", flush=True)
+        self.wrong.extend([] if found.clean else [str(found.audit)])
+        return None
+
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nox -s soak --", description=__doc__)
-    parser.add_argument(
-        "--trial", choices=["kills", "many", "outages", "callbacks"], action="append", help="all by default"
-    )
+    parser.add_argument("--trial", choices=_TRIALS, action="append", help="all by default")
     parser.add_argument("--store", choices=["sqlite", "postgresql"], action="append", help="both by default")
     parser.add_argument("--kills", type=int, default=1000, help="processes to kill (default: 1000)")
     parser.add_argument("--payouts", type=int, default=50_000, help="(default: 50000; 'many' pays two fifths)")
@@ -176,7 +190,7 @@ async def _main(options: argparse.Namespace) -> int:
 
         soak = Soak(options, fork_server, folder, server)
         print(_HEAD, flush=True)
-        for name in options.trial or ["kills", "many", "outages", "callbacks"]:
+        for name in options.trial or _TRIALS:
             for store in options.store or ["sqlite", "postgresql"]:
                 trial = await getattr(soak, name)(store)
                 trials += [trial] if trial else []

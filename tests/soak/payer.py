@@ -23,7 +23,7 @@ def number(row: int) -> str:
 
 
 def amount(row: int) -> str:
-    return str(100 + row % 900)
+    return f"{100 + row % 900}.{row % 100:02}"
 
 
 def payout(row: int) -> Payout:

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
-from typing import assert_type
+from pathlib import Path
+from typing import BinaryIO, assert_type
 
 from paypro_async import (
     Batch,
@@ -16,7 +17,9 @@ from paypro_async import (
     PayoutResult,
     PayProClient,
     Problem,
+    bulk,
 )
+from paypro_async.bulk import FileReport
 
 
 def clients() -> list[PayProClient]:
@@ -78,3 +81,15 @@ def errors(invalid: InvalidPayoutError, unrecorded: OutcomeNotRecordedError, fai
     assert_type(invalid.problems, tuple[Problem, ...])
     assert_type(unrecorded.result, PayoutResult)
     assert_type(failed.result, PayoutResult)
+
+
+async def files(client: PayProClient, path: Path, upload: BinaryIO) -> FileReport:
+    with bulk.read(path) as found:
+        assert_type(found, bulk.PayoutFile)
+    assert_type(bulk.check(client, upload, columns={"Konto": "bank_number"}).doubts, tuple[bulk.FileProblem, ...])
+    planned = await bulk.plan(client, path, by="asha", sheet="wages", run="2", complete=True)
+    assert_type(planned, bulk.PlanFile)
+    await bulk.pay(client, upload, accept_doubts=True, concurrency=5, skip_paid=True)
+    limits = bulk.PaymentLimits(max_amount=Decimal(5), max_total="500.50", expect_total=303, expect_rows=3)
+    approvers = bulk.read_approvers(path)
+    return await bulk.pay(client, planned, limits=limits, approvals=[bulk.Approval.load(path)], approvers=approvers)

@@ -3,7 +3,7 @@
 Nothing here is run; ``check.py`` has it checked.
 """
 
-from paypro_async import Md5Signer, Payout, PayProClient
+from paypro_async import Md5Signer, Payout, PayProClient, bulk
 
 signer = Md5Signer("secret")
 
@@ -42,3 +42,12 @@ def settings() -> None:
     PayProClient(base_url="https://x.example", merchant_no="1", signer=signer, ledger=7)  # wrong
     PayProClient(transport="httpx")  # wrong
     Payout(amount="3", nmae="A", mobile="8", email="a", bank_number="1", bank_code="I")  # wrong
+
+
+async def files(client: PayProClient) -> None:
+    await bulk.plan(client, b"amount,name")  # wrong
+    await bulk.plan(client, "p.csv", runn="2")  # wrong
+    await bulk.pay(client, "p.csv", limits={"max_total": 5})  # wrong
+    await bulk.pay(client, "p.csv", concurency=5)  # wrong
+    await bulk.pay(client, "p.csv", approvers={"Bo": "secret"})  # wrong
+    print(bulk.check(client, "p.csv").dobuts)  # wrong

@@ -194,6 +194,7 @@ async def preview(run: Run, settings: Mapping[str, Any], *, look_back: bool, sav
     """
     plan = run.disbursement.plan
     before = Before.of_nothing_known(plan)
+    run.add_to_json(known_before=before.known)
     # Without its ledger the client makes none.
     async with run.client if look_back else PayProClient(**{**settings, "ledger": None}) as client:
         if look_back:
