@@ -49,6 +49,9 @@ EXTRAS = ".[cli,fastapi,httpx2,postgres,xlsx]"
 
 # Where the package touches its dependencies: the HTTP libraries, the databases, the converters, the terminal.
 MEET_DEPENDENCIES = [
+    "tests/bulk/readers/test_kinds.py",
+    "tests/bulk/readers/test_second_reading.py",
+    "tests/bulk/writers",
     "tests/core/test_codec.py",
     "tests/core/test_errors.py",
     "tests/core/test_plain_data.py",

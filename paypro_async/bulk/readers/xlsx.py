@@ -1,7 +1,7 @@
 """Workbooks: the sheet that holds the payouts, read once, each cell as the file has it and none as a guess.
 
 The XML is read as it stands. A library for spreadsheets would give a number as a floating point number, and would not
-tell a formula from a text, or a hidden row from one that was seen.
+tell a formula from a text, or a hidden row from one that was seen. It is asked too, and must agree.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,7 @@ from paypro_async.bulk.readers.kept_rows import KeptRows, Wrong
 from paypro_async.bulk.readers.number_formats import shown_as
 from paypro_async.bulk.readers.package import Package
 from paypro_async.bulk.readers.row_checks import TOTALS_ROW, is_totals
+from paypro_async.bulk.readers.second_reading import SecondReading
 from paypro_async.bulk.readers.sheet import Area, Cell, SheetRow, read_sheet
 from paypro_async.bulk.readers.snapshot import Snapshot
 from paypro_async.bulk.readers.workbook import Sheet, Workbook, open_workbook
@@ -60,6 +61,7 @@ class XlsxReader:
         self.columns: Columns = headers.read(self._header.names, line=self._header.line, cells=places)
         refuse_payouts_above(self._header, self.columns)
         self._cells = _CellReader(self._book, self.columns)
+        self._second = SecondReading(snapshot.data(), self._sheet.name)
         self._kept = KeptRows()
         self._problems = Problems()
         self._hidden: list[Area] = []
@@ -95,6 +97,8 @@ class XlsxReader:
             return
         self._last = row.number
         texts, wrong = self._cells.read(row)
+        differing = self._second.compare(row, self._cells.names)
+        wrong = wrong or differing
         for one in row.cells if self._hidden else ():
             self._refuse_hidden_column(one.column, row.number)
         if row.hidden and any(one.column in self._cells.names for one in row.cells):

@@ -33,7 +33,9 @@ READ: dict[str, bytes | Callable[[], bytes]] = {
     "json behind a bom": b"\xef\xbb\xbf\n" + lines(line(), line(amount="1500.50", note=7)),
     "workbook": book(*AS_TEXT),
     "workbook of shared texts": book(
-        [*PAYOUT[:1], Raw("<v>0</v>", "s"), *PAYOUT[2:]], AS_TEXT[1], shared=["<r><t>Asha</t></r><r><t> Rao</t></r>"]
+        [*PAYOUT[:1], Raw("<v>0</v>", "s"), *PAYOUT[2:]],
+        AS_TEXT[1],
+        shared=['<r><t>Asha</t></r><r><t xml:space="preserve"> Rao</t></r>'],
     ),
     "phonetic hints": book(
         [*PAYOUT[:1], Raw("<v>0</v>", "s"), *PAYOUT[2:]], AS_TEXT[1], shared=["<t>Asha Rao</t><rPh><t>x</t></rPh>"]
