@@ -45,6 +45,7 @@ WRONG = [
 SUM = "198750.50"
 
 STORY: list[tuple[str, str, str | None]] = [
+    ("Template", "paypro template new.xlsx", None),
     ("A file with something wrong in it", "paypro plan wrong.csv", None),
     ("Plan", "paypro plan salaries.csv", None),
     ("Apply", "paypro apply salaries.csv.plan.json", SUM),
@@ -53,6 +54,7 @@ STORY: list[tuple[str, str, str | None]] = [
     ("Status", "paypro status", None),
     ("Status of a file", "paypro status salaries.csv", None),
     ("Resume", "paypro resume", None),
+    ("The rows that failed, to mend and pay", "paypro plan salaries.failed.csv", None),
     ("Report", "paypro report salaries.csv", None),
     ("Reconcile", "paypro reconcile", None),
     ("The ledger", "paypro ledger show", None),
