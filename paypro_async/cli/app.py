@@ -1,5 +1,6 @@
 """The group of commands, and how an error of any of them is said."""
 
+import io
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
@@ -92,7 +93,8 @@ def _ended(words: list[str], answer: Answer, ended: Callable[[], None]) -> tuple
         with warnings_as_notes(), logging_as_asked():
             outcome: Any = paypro.main(words, prog_name="paypro", standalone_mode=False, obj=answer)
     except click.ClickException as error:
-        error.show()
+        error.show(said := io.StringIO())
+        note(said.getvalue().rstrip("\n"))
         return error.exit_code, error.format_message()
     except (click.Abort, KeyboardInterrupt):
         ended()

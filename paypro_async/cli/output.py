@@ -15,7 +15,7 @@ import click
 from paypro_async.cli.answer import current_answer
 from paypro_async.errors import PayProWarning
 
-__all__ = ["hanging", "note", "print_json", "readable", "same_command", "warnings_as_notes"]
+__all__ = ["hanging", "note", "note_command", "print_json", "readable", "same_command", "warnings_as_notes"]
 
 _NARROWEST = 40
 
@@ -23,6 +23,15 @@ _NARROWEST = 40
 def note(text: str) -> None:
     """Say something that is no result: standard output is for results alone. A terminal breaks no word of it."""
     click.echo("\n".join(map(_fitting, text.splitlines())) if sys.stderr.isatty() else text, err=True)
+
+
+def note_command(text: str, command: str) -> None:
+    """Say which command to give next. It is never broken: it must work when it is pasted."""
+    if not sys.stderr.isatty() or len(text) + 1 + len(command) <= shutil.get_terminal_size().columns:
+        click.echo(f"{text} {command}", err=True)
+        return
+    note(text)
+    click.echo(command, err=True)
 
 
 def hanging(before: str, text: str) -> str:

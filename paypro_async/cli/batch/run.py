@@ -23,7 +23,7 @@ from paypro_async.cli.batch.result_file import ResultPlace
 from paypro_async.cli.batch.screen import plan_as_data, plan_as_text
 from paypro_async.cli.batch.summary import Summary
 from paypro_async.cli.exits import Exit, explain, in_options
-from paypro_async.cli.output import note, print_json, readable, same_command
+from paypro_async.cli.output import note, note_command, print_json, readable, same_command
 from paypro_async.cli.signals import Stop
 from paypro_async.cli.streams import failed_with, raw_text
 from paypro_async.client import PayProClient
@@ -213,9 +213,8 @@ async def preview(run: Run, settings: Mapping[str, Any], *, look_back: bool, sav
         run.print(plan_as_text(planned, funds, new_ledger=not look_back))
     if save_to is not None:
         planned.save(save_to, replace=True)
-        note(
-            f"The plan is {readable(save_to)}. Nothing was sent. Pay it with: paypro apply {shlex.quote(str(save_to))}"
-        )
+        note(f"The plan is {readable(save_to)}. Nothing was sent.")
+        note_command("Pay it with:", f"paypro apply {shlex.quote(readable(save_to))}")
     else:
         note("The file is valid. Nothing was sent.")
     return Exit.OK
@@ -259,7 +258,7 @@ async def pay(run: Run) -> int:
     if run.disbursement.has_grown:
         note(f"{run.disbursement.name} has grown since it was read. What was added to it is not paid.")
     if summary.interrupted:
-        note(f"Interrupted. Continue with: {same_command()}")
+        note_command("Interrupted. Continue with:", same_command())
     # What is known of the money comes first: a file that is missing must not hide that some of it is unknown.
     return Exit.UNEXPECTED if not written and summary.exit_code is Exit.OK else summary.exit_code
 

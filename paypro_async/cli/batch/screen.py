@@ -8,11 +8,11 @@ from paypro_async._core.items import ItemStatus
 from paypro_async._core.money import amount_for_people
 from paypro_async.bulk import Before, Funds, PlanFile, PlannedRow
 from paypro_async.cli.batch.refusal import as_data, counted
-from paypro_async.cli.output import readable
+from paypro_async.cli.output import hanging, readable
 
 __all__ = ["plan_as_data", "plan_as_text"]
 
-_AMOUNT = 18
+_LINE, _AMOUNT = 9, 18
 _NAME, _ACCOUNT = 6, 9
 
 
@@ -50,13 +50,13 @@ def _lines(plan: PlanFile, funds: Funds, *, new_ledger: bool) -> Iterator[str]:
     yield f"File     {readable(plan.path)}"
     yield f"Ledger   {readable(plan.ledger)}{' (new: the first payment makes it)' if new_ledger else ''}"
     yield f"Account  merchant {plan.merchant_no} on {readable(plan.environment)}"
-    yield f"Balance  {_balance(plan, funds)}"
+    yield hanging("Balance  ", _balance(plan, funds))
     yield ""
     yield f"{'rows':>9}  {'sum':>{_AMOUNT}}  what the ledger knows of them"
     for status in ItemStatus:
         if found := plan.statuses.get(status):
             amount = amount_for_people(Decimal(found["amount"]), plan.currency)
-            yield f"{int(found['rows']):>9,}  {amount:>{_AMOUNT}}  {_known(status)}"
+            yield hanging(f"{int(found['rows']):>9,}  {amount:>{_AMOUNT}}  ", _known(status))
     yield ""
     yield from _rows("First rows", plan.first, plan)
     if plan.rows > len(plan.first):
@@ -76,12 +76,15 @@ def _balance(plan: PlanFile, funds: Funds) -> str:
 
 
 def _rows(title: str, rows: Iterable[PlannedRow], plan: PlanFile) -> Iterator[str]:
+    shown = [(f"{one.line:,}", amount_for_people(one.amount, plan.currency), one) for one in rows]
+    most = max(_AMOUNT, *(len(amount) for _, amount, _ in shown))
+    # Amounts beyond all use take their room from the numbers of lines.
+    lines = max(len("line"), _LINE - (most - _AMOUNT), *(len(line) for line, _, _ in shown))
     yield title
-    yield f"{'line':>9}  {'amount':>{_AMOUNT}}  {'name':<{_NAME}}  {'account':<{_ACCOUNT}}  trade number"
-    for one in rows:
-        amount = amount_for_people(one.amount, plan.currency)
+    yield f"{'line':>{lines}}  {'amount':>{most}}  {'name':<{_NAME}}  {'account':<{_ACCOUNT}}  trade number"
+    for line, amount, one in shown:
         name, account = readable(one.name), readable(one.account)
-        yield f"{one.line:>9,}  {amount:>{_AMOUNT}}  {name:<{_NAME}}  {account:<{_ACCOUNT}}  {one.trade_no}"
+        yield f"{line:>{lines}}  {amount:>{most}}  {name:<{_NAME}}  {account:<{_ACCOUNT}}  {one.trade_no}"
 
 
 def _money(amount: Decimal, plan: PlanFile) -> str:
