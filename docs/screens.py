@@ -17,7 +17,6 @@ import termios
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
 
 import pyte
@@ -123,7 +122,7 @@ def _shown(command: str, answer: str | None, width: int, environment: Mapping[st
         words = shlex.split(command)
         os.execvpe(words[0], words, environment)  # noqa: S606  no shell is wanted
     screen = pyte.Screen(width, HEIGHT)
-    stream = pyte.ByteStream(screen)
+    stream, said = pyte.ByteStream(screen), b""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
         try:
@@ -133,14 +132,15 @@ def _shown(command: str, answer: str | None, width: int, environment: Mapping[st
         if not data:
             break
         stream.feed(data)
+        said += data
         if answer is not None and ASKS.search(data):
             os.write(terminal, f"{answer}\n".encode())
             answer = None
     os.close(terminal)
+    if long := [line for line in said.decode().split("\r\n") if len(line) > width and "\x1b" not in line]:
+        sys.exit(f"{command} at {width} columns: a line does not fit:\n{long[0]}")
     _, status = os.waitpid(process, 0)
     lines = [line.rstrip() for line in screen.display]
-    if broken := [line for line, after in pairwise(lines) if len(line) == width and after[:1].strip()]:
-        sys.exit(f"{command} at {width} columns: a line was broken by the terminal:\n{broken[0]}")
     text = "\n".join(lines).strip("\n")
     return f"{text}\n(exit code {code})" if (code := os.waitstatus_to_exitcode(status)) else text
 

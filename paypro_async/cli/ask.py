@@ -12,7 +12,7 @@ from attrs import asdict
 from paypro_async._core.money import amount_for_people
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
-from paypro_async.cli.output import note, print_json
+from paypro_async.cli.output import note, print_json, say
 from paypro_async.client import PayProClient
 from paypro_async.settings import slips
 
@@ -47,7 +47,7 @@ def query(trade_no: str, ledger: str | None, as_json: bool, **account: Any) -> i
             # The platform's own text of this answer is "success", which is no news of a payout.
             print_json(answer | {"message": _UNKNOWN})
         else:
-            click.echo(f"{trade_no}: {_UNKNOWN}")
+            say(f"{trade_no}: {_UNKNOWN}")
         return result.found
 
     return None if _ask(ask, ledger=_known_ledger(ledger), **account) else Exit.SOME_FAILED
@@ -102,7 +102,7 @@ def _print(answer: dict[str, Any], headline: str, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    click.echo(headline)
+    say(headline)
     for name, value in answer.items():
         if name not in _IN_HEADLINE and value is not None:
-            click.echo(f"{name.replace('_', ' ')}: {value}")
+            say(f"{name.replace('_', ' ')}: {value}")

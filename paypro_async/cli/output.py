@@ -15,7 +15,17 @@ import click
 from paypro_async.cli.answer import current_answer
 from paypro_async.errors import PayProWarning
 
-__all__ = ["hanging", "note", "note_command", "print_json", "readable", "same_command", "warnings_as_notes"]
+__all__ = [
+    "fits",
+    "hanging",
+    "note",
+    "note_command",
+    "print_json",
+    "readable",
+    "same_command",
+    "say",
+    "warnings_as_notes",
+]
 
 _NARROWEST = 40
 
@@ -34,9 +44,19 @@ def note_command(text: str, command: str) -> None:
     click.echo(command, err=True)
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Print the result of a command for people. A terminal breaks no word of it."""
+    click.echo(text if err else "\n".join(hanging("", line) for line in text.split("\n")), err=err)
+
+
 def hanging(before: str, text: str) -> str:
     """A line of a table whose last cell may be long: on a terminal its further lines stand below its first one."""
     return _fitting(before + text, indent=len(before)) if sys.stdout.isatty() else before + text
+
+
+def fits(line: str) -> bool:
+    """Whether a line of standard output is not broken by a terminal."""
+    return not sys.stdout.isatty() or len(line) <= shutil.get_terminal_size().columns
 
 
 def _fitting(line: str, *, indent: int = 0) -> str:

@@ -19,7 +19,7 @@ from paypro_async.cli.options import (
     ledger_url,
     rate_option,
 )
-from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.output import note, print_json, readable, say
 from paypro_async.cli.signals import Stop
 from paypro_async.client import PayProClient
 from paypro_async.engine.limits import RECORDING_SECONDS
@@ -147,9 +147,9 @@ async def _run(ledger: str | None, account: dict[str, Any], asking: dict[str, An
 
 
 def _print(report: ReconcileReport) -> None:
-    click.echo(f"{report.checked:,} asked about in {report.elapsed:.1f} s.")
+    say(f"{report.checked:,} asked about in {report.elapsed:.1f} s.")
     for (before, after), count in report.changed.items():
-        click.echo(f"  {count:,}: {before.value} -> {after.value}")
+        say(f"  {count:,}: {before.value} -> {after.value}")
     for count, words in (
         (report.missing, "MISSING: the platform had accepted them and now knows no such order. Ask PayPro."),
         (report.overdue, "OVERDUE: processing for longer than they should be. Ask PayPro."),
@@ -159,23 +159,21 @@ def _print(report: ReconcileReport) -> None:
         (report.unanswered, "had no usable answer, and stay what they were."),
     ):
         if count:
-            click.echo(f"{count:,} {words}")
+            say(f"{count:,} {words}")
     for why, count in report.reasons.items():
-        click.echo(f"  {count:,}: {in_options(why)}")
+        say(f"  {count:,}: {in_options(why)}")
     if report.open:
         oldest = report.longest_open[0]
-        click.echo(
-            f"Open: {_listed(report.open)}; the oldest is {readable(oldest.trade_no)}, for {_words(oldest.age)}."
-        )
+        say(f"Open: {_listed(report.open)}; the oldest is {readable(oldest.trade_no)}, for {_words(oldest.age)}.")
     if report.passed_over:
         passed_over = sum(report.passed_over.values())
-        click.echo(f"{passed_over:,} younger than --older-than, not asked about: {_listed(report.passed_over)}.")
+        say(f"{passed_over:,} younger than --older-than, not asked about: {_listed(report.passed_over)}.")
     if not report.ended:
-        click.echo("The time was over before all were asked about; the next run goes on there.")
+        say("The time was over before all were asked about; the next run goes on there.")
     elif report.ok and not report.passed_over:
-        click.echo("Nothing is unknown, missing, overdue or waiting for a person.")
+        say("Nothing is unknown, missing, overdue or waiting for a person.")
     elif report.ok and report.checked:
-        click.echo("Of those that were asked about, none is unknown, missing, overdue or waiting for a person.")
+        say("Of those that were asked about, none is unknown, missing, overdue or waiting for a person.")
 
 
 def _listed(counts: Mapping[ItemStatus, int]) -> str:

@@ -11,7 +11,7 @@ import click
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.listen import LISTEN_PATH, LISTEN_PORT
 from paypro_async.cli.options import NumberRange
-from paypro_async.cli.output import note
+from paypro_async.cli.output import note, say
 from paypro_async.cli.signals import Stop
 from paypro_async.sandbox import FaultPlan, Sandbox
 from paypro_async.sandbox.replies import UNKNOWN_ORDERS, is_code
@@ -176,4 +176,4 @@ def _introduce(base_url: str, merchant_no: str, booking_lag: float, *, own_secre
         f"export PAYPRO_SETTLE_AFTER={max(2, math.ceil(2 * booking_lag + 1))}",
     ]
     # A program that started it in a pipe waits for these lines.
-    click.echo("\n".join(lines))
+    say("\n".join(lines))

@@ -6,7 +6,7 @@ import click
 
 from paypro_async.bulk.template import TemplateKind, write_template
 from paypro_async.cli.exits import Exit
-from paypro_async.cli.output import readable
+from paypro_async.cli.output import readable, say
 from paypro_async.cli.places import new_file
 
 __all__ = ["template"]
@@ -28,7 +28,7 @@ def template(output: Path, force: bool) -> int:
         raise click.UsageError(f"{readable(output)} must end with .xlsx or .csv. Nothing was written.")
     with new_file(output, frozenset(), replace=force) as part:
         write_template(part, kind=kind, replace=True)
-    click.echo(
+    say(
         f"{readable(output)} is ready to fill in. Write your payouts over the sample row, then run: "
         f"paypro plan {readable(output)}"
     )

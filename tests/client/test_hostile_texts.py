@@ -35,8 +35,8 @@ REPLIES = {
 
 
 def harm(text: str) -> set[str]:
-    """What is in *text* that must not be; line ends between the SDK's own lines are no harm."""
-    steering = {f"{ord(one):x}" for one in text if unicodedata.category(one) in STEERING and one != "\n"}
+    """What is in *text* that must not be; line ends and tabs between the SDK's own words are no harm."""
+    steering = {f"{ord(one):x}" for one in text if unicodedata.category(one) in STEERING and one not in "\n\t"}
     faked = {line for line in text.splitlines() if line.startswith(" 30 rows")}
     return steering | faked | {one for one in PERSONAL if one in text}
 

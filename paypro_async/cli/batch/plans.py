@@ -21,7 +21,7 @@ from paypro_async.cli.batch.options import (
 from paypro_async.cli.batch.questions import asked, can_ask
 from paypro_async.cli.batch.refusal import counted, refuse
 from paypro_async.cli.exits import Exit
-from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.output import note, print_json, readable, say
 from paypro_async.cli.places import refuse_path
 from paypro_async.settings import secret_from
 
@@ -147,7 +147,7 @@ def approve(plan: Path, by: str, output: Path | None, *, yes: bool) -> int:
             note("Nothing was approved.")
             return Exit.NOT_VALID
     approval.save(place, replace=True)
-    click.echo(f"Approved by {readable(approval.by)}: {about}. The approval is {readable(place)}.")
+    say(f"Approved by {readable(approval.by)}: {about}. The approval is {readable(place)}.")
     return Exit.OK
 
 

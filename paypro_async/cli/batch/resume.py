@@ -18,7 +18,7 @@ from paypro_async.cli.batch.refusal import refuse
 from paypro_async.cli.batch.status_command import has_ended
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import open_to, the_merchant
-from paypro_async.cli.output import note, readable
+from paypro_async.cli.output import note, readable, say
 from paypro_async.ledger.admin import records
 from paypro_async.ledger.sql.ledger import SqlLedger
 
@@ -65,7 +65,7 @@ def resume(what: str | None, ledger: str | None, **options: Any) -> int:
     except PayoutFileError as error:
         return refuse(readable(what), error.problems, as_json=options["as_json"])
     if begun is None:
-        click.echo("Every batch has ended; there is nothing to go on with. 'paypro status' shows them.")
+        say("Every batch has ended; there is nothing to go on with. 'paypro status' shows them.")
         return Exit.OK
     if not begun.path.is_file():
         raise click.UsageError(

@@ -13,7 +13,7 @@ from paypro_async.cli.output import hanging, readable
 __all__ = ["plan_as_data", "plan_as_text"]
 
 _LINE, _AMOUNT = 9, 18
-_NAME, _ACCOUNT = 6, 9
+_PAID, _NAME, _ACCOUNT = 16, 6, 8
 
 
 def plan_as_text(plan: PlanFile, funds: Funds, *, new_ledger: bool) -> str:

@@ -21,7 +21,7 @@ __all__ = ["Summary"]
 
 _ADVICE = {
     ItemStatus.PROCESSING: "ask again with --refresh",
-    ItemStatus.FAILED: "mend the cause (paypro_code) and pay these rows from a file of their own",
+    ItemStatus.FAILED: "mend the cause (paypro_code), and pay the file of failed rows",
     ItemStatus.UNKNOWN: "run the same command again to ask, never pay these anew",
     ItemStatus.MISSING: "look these up in PayPro's dashboard, never pay these anew",
     ItemStatus.REVIEW: "look these up in PayPro's dashboard, then 'paypro ledger decide'",

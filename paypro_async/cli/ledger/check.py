@@ -9,7 +9,7 @@ from paypro_async.cli.answer import current_answer
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import json_option, open_to
 from paypro_async.cli.options import ledger_option
-from paypro_async.cli.output import readable
+from paypro_async.cli.output import readable, say
 from paypro_async.ledger.admin.check import findings
 from paypro_async.ledger.sql.ledger import SqlLedger
 
@@ -35,9 +35,9 @@ async def _check(url: str | None, *, as_json: bool) -> int:
             count = await _print_json(ledger)
         else:
             async for found in findings(ledger):
-                click.echo(readable(found))
+                say(readable(found))
                 count += 1
-            click.echo(f"{count:,} findings." if count else f"The ledger {ledger.name} is sound.")
+            say(f"{count:,} findings." if count else f"The ledger {ledger.name} is sound.")
     return Exit.UNEXPECTED if count else Exit.OK
 
 

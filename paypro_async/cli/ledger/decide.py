@@ -14,7 +14,7 @@ from paypro_async._core.transitions import Decision
 from paypro_async.cli.exits import Exit, explain
 from paypro_async.cli.ledger.options import json_option, merchant_option, open_to, the_merchant
 from paypro_async.cli.options import NumberRange, client_settings, ledger_option, platform_options
-from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.output import note, print_json, readable, say
 from paypro_async.client import PayProClient
 from paypro_async.errors import DecisionRefusedError, LedgerUnavailableError, PayProError
 from paypro_async.ledger import changes
@@ -125,7 +125,7 @@ async def _decide(
         async def ask(entry: Entry) -> QueryResult:
             heard.append(await _asked(opened, entry, platform or {}))
             if not as_json:
-                click.echo(f"PayPro {_told(heard[0])}.")
+                say(f"PayPro {_told(heard[0])}.")
             _compare(choice, heard[0])
             return heard[0]
 
@@ -146,7 +146,7 @@ async def _decide(
         print_json(about | {"asked": _as_json(heard[0]) if heard else None})
     else:
         source = f"as {readable(by)} decided" if last.by is not None else "as the platform says itself"
-        click.echo(f"{entry.trade_no}: {status}, {source}.")
+        say(f"{entry.trade_no}: {status}, {source}.")
     return Exit.OK
 
 

@@ -8,7 +8,7 @@ import click
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import json_option, merchant_option, open_to, the_merchant
 from paypro_async.cli.options import ledger_option
-from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.output import note, print_json, readable, say
 from paypro_async.cli.tabular import Column, print_table
 from paypro_async.ledger.admin import listeners
 
@@ -54,7 +54,7 @@ async def _consumers(url: str | None, merchant: str | None, *, as_json: bool) ->
     if as_json:
         print_json({"consumers": [one.to_dict() for one in found]})
     elif not found:
-        click.echo("Nobody listens to changes.")
+        say("Nobody listens to changes.")
     else:
         counted = [Column(name, right=True, label=name) for name in ("position", "behind", "waiting", "parked")]
         columns = [Column("consumer", least=12), *counted, Column("oldest", label="oldest")]
@@ -76,7 +76,7 @@ async def _release(
     if as_json:
         print_json({"released": count, "not_parked": none})
     else:
-        click.echo(f"{count:,} {'change is' if count == 1 else 'changes are'} told again.")
+        say(f"{count:,} {'change is' if count == 1 else 'changes are'} told again.")
     for one in none:
         note(f"No change of payout {readable(one)} is parked.")
     return Exit.UNEXPECTED if none else None

@@ -11,7 +11,7 @@ import click
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import json_option, ledger_of, moment, open_to
 from paypro_async.cli.options import ledger_files, ledger_option
-from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.output import note, print_json, readable, say
 from paypro_async.cli.places import new_file
 from paypro_async.ledger.admin.prune import erasable, erase
 from paypro_async.ledger.sql.migrations import SCHEMA_VERSION
@@ -99,11 +99,11 @@ async def _migrate(url: str | None, *, as_json: bool) -> int:
     if as_json:
         print_json({"ledger": ledger.name, "from": before, "to": SCHEMA_VERSION})
     elif before is None:
-        click.echo(f"The ledger {ledger.name} was made, with schema version {SCHEMA_VERSION}.")
+        say(f"The ledger {ledger.name} was made, with schema version {SCHEMA_VERSION}.")
     elif before == SCHEMA_VERSION:
-        click.echo(f"The ledger {ledger.name} has schema version {SCHEMA_VERSION} and all its guards.")
+        say(f"The ledger {ledger.name} has schema version {SCHEMA_VERSION} and all its guards.")
     else:
-        click.echo(f"The ledger {ledger.name} was brought from schema version {before} to {SCHEMA_VERSION}.")
+        say(f"The ledger {ledger.name} was brought from schema version {before} to {SCHEMA_VERSION}.")
     return Exit.OK
 
 
@@ -119,9 +119,9 @@ async def _prune(url: str | None, until: datetime, *, apply: bool, as_json: bool
         return Exit.OK
     states = ", ".join(f"{count:,} {readable(state)}" for state, count in sorted(found.items())) or "none"
     if not apply:
-        click.echo(f"{found.total():,} payouts would be erased ({states}). Nothing was; --apply does it.")
+        say(f"{found.total():,} payouts would be erased ({states}). Nothing was; --apply does it.")
         return Exit.OK
-    click.echo(f"The personal values of {erased:,} payouts were erased.")
+    say(f"The personal values of {erased:,} payouts were erased.")
     if not rewritten:
         note(
             "The server frees their space some time later; VACUUM FULL payout does it at once. Its log and its backups "
@@ -145,13 +145,11 @@ async def _restored(url: str | None, change: str | None, *, yes: bool, as_json: 
         told = since.isoformat(timespec="seconds") if since else None
         print_json({"ledger": ledger.name, "asks_first_since": told, "suspicion": suspicion})
     elif since is not None:
-        click.echo(f"The ledger {ledger.name} asks the platform before it sends, since {since:%Y-%m-%d %H:%M:%S} UTC.")
+        say(f"The ledger {ledger.name} asks the platform before it sends, since {since:%Y-%m-%d %H:%M:%S} UTC.")
     elif suspicion is not None:
-        click.echo(
-            f"The ledger {ledger.name} looks like a restored backup: {suspicion}. Who pays from it will ask first."
-        )
+        say(f"The ledger {ledger.name} looks like a restored backup: {suspicion}. Who pays from it will ask first.")
     else:
-        click.echo(f"The ledger {ledger.name} sends without asking first: it is not known to be a restored backup.")
+        say(f"The ledger {ledger.name} sends without asking first: it is not known to be a restored backup.")
     return Exit.OK
 
 
@@ -182,5 +180,5 @@ async def _backup(file: Path, url: str | None, *, as_json: bool) -> int:
     if as_json:
         print_json({"ledger": ledger.name, "file": str(file)})
     else:
-        click.echo(f"The ledger {ledger.name} was copied to {readable(file)}.")
+        say(f"The ledger {ledger.name} was copied to {readable(file)}.")
     return Exit.OK

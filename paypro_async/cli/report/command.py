@@ -14,7 +14,7 @@ from paypro_async.cli.batch.refusal import refuse
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import json_option, merchant_option, open_to, the_merchant
 from paypro_async.cli.options import ledger_files, ledger_option
-from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.output import note, print_json, readable, say
 from paypro_async.cli.places import new_file
 from paypro_async.cli.report.subject import Subject, of_batch, of_file, plan_in, region_of
 from paypro_async.cli.streams import failed_with, raw_text
@@ -85,7 +85,7 @@ async def _report(
     if as_json:
         print_json({"file": str(place), "payouts": page.count, "message": page.headline, "unmasked": unmasked})
     elif str(place) != "-":
-        click.echo(f"{page.headline}\nReport: {readable(place)}")
+        say(f"{page.headline}\nReport: {readable(place)}")
     if unmasked:
         note("The report shows names and account numbers in full. Keep it where only those can read it who may.")
     return Exit.OK

@@ -62,6 +62,6 @@ async def test_a_booked_row_that_is_answered_as_a_refusal_is_paid(terminal: Term
     write_file(terminal.folder / "payouts.csv", rows)
     done = await terminal.run("batch", "payouts.csv", "--yes")
     assert done.code == 0, done.out + done.err
-    assert "from a file of their own" not in done.out
+    assert "the file of failed rows" not in done.out
     assert {one["paypro_status"] for one in terminal.result()} == {"processing"}
     assert booked_exactly(sandbox, terminal.result())
