@@ -16,8 +16,8 @@ from attrs import asdict, field, frozen
 
 from paypro_async._core.secret import HiddenText, Secret
 from paypro_async.bulk.plan_file import PlanFile
-from paypro_async.bulk.whole_file import put_whole
 from paypro_async.errors import ConfigurationError, PayProError
+from paypro_async.report.whole_file import put_whole
 
 __all__ = ["Approval", "ApprovalMissingError", "approve", "approved_by", "read_approvers"]
 

@@ -23,13 +23,13 @@ from paypro_async.bulk.header.columns import RETRY_COLUMNS
 from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.problems import PayoutFileError
 from paypro_async.bulk.results import RowOutcome
-from paypro_async.bulk.whole_file import put_whole
 from paypro_async.bulk.writers.opening import kind_named, open_table
 from paypro_async.bulk.writers.result_file import kept_layout
 from paypro_async.ledger import Ledger
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.file import belongs_to
 from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
+from paypro_async.report.whole_file import put_whole
 
 __all__ = ["FailedRows", "write_failed_rows"]
 

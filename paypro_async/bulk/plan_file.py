@@ -16,7 +16,7 @@ from attrs import asdict, field, fields, frozen
 
 from paypro_async._core.money import amount_for_people
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
-from paypro_async.bulk.whole_file import put_whole
+from paypro_async.report.whole_file import put_whole
 
 __all__ = ["FORMAT", "PlanFile", "PlannedRow"]
 

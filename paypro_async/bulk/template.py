@@ -11,8 +11,8 @@ from typing import Any, BinaryIO, Literal
 
 from paypro_async._core.regions import Region, RegionSpec, region_named
 from paypro_async.bulk.cells.sample import SAMPLE
-from paypro_async.bulk.whole_file import put_whole
 from paypro_async.errors import ConfigurationError
+from paypro_async.report.whole_file import put_whole
 
 __all__ = ["TemplateKind", "write_template"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from paypro_async.bulk.whole_file import put_whole, refuse_unwritable
 from paypro_async.cli.output import readable
 from paypro_async.ledger.file import belongs_to
+from paypro_async.report.whole_file import put_whole, refuse_unwritable
 
 __all__ = ["new_file", "refuse_path"]
 

@@ -22,6 +22,7 @@ from paypro_async.report.html.texts import counted, html, money
 from paypro_async.report.notebook import bar, cell, rows_table, statuses_table, words
 from paypro_async.report.row_store import RowStore
 from paypro_async.report.rows import ReportRow
+from paypro_async.report.whole_file import put_whole
 
 __all__ = ["Origin", "Report"]
 
@@ -186,7 +187,8 @@ class Report:
         """The rows as CSV for a spreadsheet: what it would carry out or change has an apostrophe in front.
 
         Args:
-            path: Where to write it, in UTF-8 with the mark that Excel needs; by default the text is returned.
+            path: Where to write it, in UTF-8 with the mark that Excel needs, readable by its owner only; a file that is
+                there is replaced. By default the text is returned.
             unmasked: Names and account numbers as they are.
         """
         return _written(path, "utf-8-sig", lambda out: write_csv(out, self._shown(unmasked=unmasked)))
@@ -195,7 +197,8 @@ class Report:
         """One page that needs nothing beside itself: totals, charts, and a table to search and to sort.
 
         Args:
-            path: Where to write it; by default the text is returned.
+            path: Where to write it, readable by its owner only; a file that is there is replaced. By default the text
+                is returned.
             unmasked: Names and account numbers as they are, to all who have the page.
         """
         from paypro_async.report.html import About, write_report  # noqa: PLC0415  a page is made seldom
@@ -237,7 +240,7 @@ def _written(path: str | PathLike[str] | None, encoding: str, write: Callable[[T
         out = StringIO(newline="")
         write(out)
         return out.getvalue()
-    with Path(path).open("w", encoding=encoding, newline="") as file:
+    with put_whole(Path(path), replace=True) as part, part.open("w", encoding=encoding, newline="") as file:
         write(file)
     return None
 

@@ -8,12 +8,12 @@ from typing import TextIO
 from paypro_async.bulk.header.columns import RESULT_COLUMNS
 from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.results import RowOutcome
-from paypro_async.bulk.whole_file import put_whole
 from paypro_async.bulk.writers.columns import COUNTED, added_cells
 from paypro_async.bulk.writers.csv import csv_rows
 from paypro_async.bulk.writers.jsonl import jsonl_rows
 from paypro_async.bulk.writers.opening import kind_named, open_table
 from paypro_async.bulk.writers.table import Add, Layout
+from paypro_async.report.whole_file import put_whole
 
 __all__ = ["ResultFile", "kept_layout", "write_results"]
 

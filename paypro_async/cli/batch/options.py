@@ -125,7 +125,7 @@ def pay_options(command: C) -> C:
         click.option(
             "--result",
             type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-            help="- is standard output.  [default: beside FILE, as NAME.result.csv]",
+            help="- is standard output.  [default: beside FILE, as NAME.result.csv, .xlsx or .jsonl]",
         ),
         click.option("--replace-result", is_flag=True, help=_REPLACE),
         click.option("--adopt-duplicates", is_flag=True, default=None, help=_ADOPT),

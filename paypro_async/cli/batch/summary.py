@@ -13,7 +13,7 @@ from paypro_async._core.money import amount_for_people
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import AcceptedRows, FailedRows, FileReport
 from paypro_async.cli.exits import Exit, in_options
-from paypro_async.cli.output import hanging, readable
+from paypro_async.cli.output import fits, hanging, readable
 from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
 from paypro_async.report.batch_report import BatchReport
 
@@ -186,12 +186,13 @@ class Summary:
         if self.result:
             told.append(f"Result file: {readable(self.result)}")
         if self.failed.path:
-            what = f"{_rows(self.failed.rows)} that failed, to mend and pay: paypro batch"
-            told.append(f"{what} {quote(readable(self.failed.path))}")
+            what = f"{_rows(self.failed.rows)} that failed, to mend and pay:"
+            command = f"paypro batch {quote(readable(self.failed.path))}"
+            told.append(f"{what} {command}" if fits(f"{what} {command}") else f"{what}\n{command}")
         told += [
             f"{readable(one)} was changed since it was written, and was left as it is." for one in self.failed.kept
         ]
-        return "\n".join([*lines, *(hanging("", line) for line in told)])
+        return "\n".join([*lines, *(line if "\n" in line else hanging("", line) for line in told)])
 
     def _news(self) -> str:
         """What this run did itself: the same file once more must not look like a payment."""

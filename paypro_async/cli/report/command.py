@@ -9,7 +9,8 @@ from typing import Any, TextIO
 
 import click
 
-from paypro_async.bulk import PayoutFileError
+from paypro_async.bulk import PayoutFileError, ReadingOptions
+from paypro_async.cli.batch.options import file_options
 from paypro_async.cli.batch.refusal import refuse
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import json_option, merchant_option, open_to, the_merchant
@@ -30,11 +31,11 @@ _BESIDE = "- is standard output.  [default: beside FILE, as NAME.report.html]"
 _UNMASKED = "With names and account numbers in full; all who have the report can read them."
 
 
-@click.command()
+@click.command(short_help="Write what became of a file as one HTML page.")
 @click.argument("what", required=False, metavar="[FILE|PLAN|BATCH]")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path), help=_BESIDE)
 @click.option("--batch", metavar="ID", help="Report on this batch of the ledger.")
-@click.option("--run", metavar="NAME", help="The name of the run under which FILE was paid, if it had one.")
+@file_options
 @click.option("--unmasked", is_flag=True, help=_UNMASKED)
 @click.option("--force", is_flag=True, help="Replace the output if it is there. An older report beside FILE always is.")
 @ledger_option
@@ -66,13 +67,17 @@ async def _report(
     *,
     output: Path | None,
     run: str | None,
+    file_complete: bool,  # noqa: ARG001  whether it was whole is no concern of a report
+    columns: dict[str, str],
+    sheet: str | None,
     unmasked: bool,
     force: bool,
     as_json: bool,
 ) -> int:
+    reading = ReadingOptions(run=run, columns=columns, sheet=sheet)
     async with open_to(url, "read") as ledger:
         merchant_no = await the_merchant(ledger, merchant)
-        async with _subject(ledger, merchant_no, path, batch, run) as subject:
+        async with _subject(ledger, merchant_no, path, batch, reading) as subject:
             place = output or subject.beside
             taken = ledger_files(url) | subject.inputs
             with _place(place, taken, replace=force or (output is None and _is_ours(place))) as out:
@@ -93,13 +98,13 @@ async def _report(
 
 @asynccontextmanager
 async def _subject(
-    ledger: SqlLedger, merchant_no: str, path: Path | None, batch: str | None, run: str | None
+    ledger: SqlLedger, merchant_no: str, path: Path | None, batch: str | None, reading: ReadingOptions
 ) -> AsyncIterator[Subject]:
     about = await _about(ledger, merchant_no)
     if path is not None:
         plan = plan_in(path)
         if plan is None or plan.path.is_file():
-            with of_file(ledger, path, plan, about=about, run=run) as subject:
+            with of_file(ledger, path, plan, about=about, reading=reading) as subject:
                 yield subject
             return
         batch = plan.batch_id

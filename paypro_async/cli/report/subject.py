@@ -14,7 +14,7 @@ from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import State
 from paypro_async._core.money import parse_amount
 from paypro_async._core.regions import REGIONS, RegionSpec
-from paypro_async.bulk import Disbursement, PlanFile
+from paypro_async.bulk import Disbursement, PlanFile, ReadingOptions
 from paypro_async.client import PayProClient
 from paypro_async.ledger.admin.batch_rows import batch_records
 from paypro_async.ledger.admin.records import BatchState, Record, shown_state
@@ -64,7 +64,7 @@ def plan_in(path: Path) -> PlanFile | None:
 
 @contextmanager
 def of_file(
-    ledger: SqlLedger, path: Path, plan: PlanFile | None, *, about: About, run: str | None
+    ledger: SqlLedger, path: Path, plan: PlanFile | None, *, about: About, reading: ReadingOptions
 ) -> Iterator[Subject]:
     """The rows of a file, or of the one that was planned; a row that the ledger does not hold was not sent.
 
@@ -72,7 +72,7 @@ def of_file(
         ledger: Open to read.
         path: The file, or the *plan*, if it is one.
         about: What is known of the ledger.
-        run: The name of the run, if the file was paid under one.
+        reading: How the file was read when it was paid.
 
     Raises:
         PayoutFileError: If the file is not one that could be paid.
@@ -80,7 +80,10 @@ def of_file(
     """
     source = path if plan is None else plan.path
     # Whether it was whole when it was paid is no concern of a report.
-    with Disbursement(_reader(about), source, run=plan.run if plan else run, complete=True) as disbursement:
+    if plan is not None:
+        reading = ReadingOptions(run=plan.run, columns=dict(plan.columns), sheet=plan.sheet)
+    reading["complete"] = True
+    with Disbursement(_reader(about), source, **reading) as disbursement:
         found = disbursement.plan
         yield Subject(
             about=evolve(

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from paypro_async.bulk.whole_file import put_whole
+from paypro_async.report.whole_file import put_whole
 
 
 def test_it_stands_there_when_the_block_has_ended(tmp_path) -> None:
