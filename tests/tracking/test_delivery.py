@@ -207,13 +207,15 @@ async def test_after_too_many_tries_a_change_is_parked_until_it_is_released(
             while not (parked := await client.ledger.parked("0000000001")):  # noqa: ASYNC110  the ledger tells nobody
                 await asyncio.sleep(0.01)
         assert tries == delivery.MOST_TRIES
-        assert [(one.trade_no, one.tries, one.error, one.behind) for one in parked] == [("T1", tries, "KeyError", 1)]
+        assert [(one.trade_no, one.tries, one.error) for one in parked] == [("T1", tries, "KeyError")]
+        assert parked[0].behind >= 1  # more where a busy machine lets a reply come too late
         assert [one.trade_no for one in told.changes] == ["T2", "T2"]
         broken = False
         assert await client.ledger.release("0000000001", "T1") == 1
-        await told.until(4)
+        await told.until(2 + 1 + parked[0].behind)
         assert await client.ledger.parked("0000000001") == []
-    assert [one.status.value for one in told.changes if one.trade_no == "T1"] == ["unknown", "succeeded"]
+    statuses = [one.status.value for one in told.changes if one.trade_no == "T1"]
+    assert (statuses[0], statuses[-1]) == ("unknown", "succeeded")
     assert "paypro ledger release T1" in caplog.text
 
 

@@ -81,9 +81,9 @@ async def test_proxy_that_fails_is_not_sent(new_transport, ours, theirs, script:
     async with Server(over_tls(theirs), scheme="https") as server, Server(script) as proxy:
         transport = new_transport(max_connections=1, ssl_context=ours, proxy=address(proxy))
         with Stopwatch() as watch:
-            exchange = await transport.send(request(PAYOUTS), timeout=0.2)
+            exchange = await transport.send(request(PAYOUTS), timeout=0.6)
         assert (exchange.phase, exchange.pool_timeout) == (Phase.NOT_SENT, False)
-        assert watch.seconds < 1
+        assert watch.seconds < 3
         await until(lambda: proxy.open == 0)
         assert proxy.received.count(b"CONNECT ") == 1
         assert b"tradeNo" not in proxy.received
