@@ -19,7 +19,7 @@ from paypro_async.bulk.plan_file import PlanFile
 from paypro_async.errors import ConfigurationError, PayProError
 from paypro_async.report.whole_file import put_whole
 
-__all__ = ["Approval", "ApprovalMissingError", "approve", "approved_by", "read_approvers"]
+__all__ = ["Approval", "ApprovalMissingError", "approve", "approved_by", "is_signed", "read_approvers"]
 
 _SHORTEST = 16
 _MOST_BYTES = 100_000
@@ -132,6 +132,15 @@ def approved_by(plan: PlanFile, approvals: Iterable[Approval], approvers: Mappin
         f"The plan was not approved by a second person, so nothing was sent.{found} Somebody other than "
         f"{plan.made_by}, who made it, approves it with 'paypro approve PLAN --by NAME'."
     )
+
+
+def is_signed(one: Approval, approvers: Mapping[str, Secret[str]]) -> bool:
+    """Whether somebody of the *approvers* has signed it, whatever plan it is of."""
+    secret = next((secret for name, secret in approvers.items() if _same(name, one.by)), None)
+    if secret is None:
+        return False
+    wanted = _signature(one.plan, one.by, one.at, secret.reveal())
+    return hmac.compare_digest(wanted.encode(), one.signature.encode())
 
 
 def read_approvers(path: Path) -> dict[str, Secret[str]]:

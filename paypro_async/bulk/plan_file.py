@@ -18,7 +18,7 @@ from paypro_async._core.money import amount_for_people
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.report.whole_file import put_whole
 
-__all__ = ["FORMAT", "PlanFile", "PlannedRow"]
+__all__ = ["FORMAT", "PlanFile", "PlannedRow", "looks_like_a_plan"]
 
 FORMAT = 1
 _MOST_BYTES = 1_000_000
@@ -54,6 +54,7 @@ class PlanFile:
         content: The digest of its content, in hexadecimal.
         name: What the ledger calls the file.
         run, columns, sheet, complete: As :class:`~paypro_async.bulk.Disbursement` took them.
+        pay_again, skip_paid: As :meth:`~paypro_async.bulk.Disbursement.pay` takes them.
         merchant_no, region, environment: Whose payouts, and on which platform.
         ledger: Its name: the path of a file, or the address of a server, without a password.
         rows: How many payouts; *amount*, their sum in major units of *currency*.
@@ -75,6 +76,8 @@ class PlanFile:
     columns: Mapping[str, str] = field(factory=dict)
     sheet: str | None = None
     complete: bool = False
+    pay_again: bool = False
+    skip_paid: bool = False
     merchant_no: str
     region: str
     environment: str
@@ -173,6 +176,12 @@ class PlanFile:
     def _as_data(self) -> dict[str, Any]:
         found = asdict(self, recurse=True)
         return {one.name: _plain(found[one.name]) for one in fields(type(self))}
+
+
+def looks_like_a_plan(path: Path) -> bool:
+    """Whether a file begins as a plan does, be it whole or not."""
+    with path.open("rb") as file:
+        return b'"paypro_plan"' in file.read(4096)
 
 
 _READ: Mapping[str, Callable[[str], Any]] = {

@@ -5,10 +5,11 @@ import getpass
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, TextIO, TypedDict, Unpack
 
@@ -168,6 +169,9 @@ async def pay(
         approved_by(planned, approvals, approvers)
     with await asyncio.to_thread(reopened, client, source) as disbursement:
         check_before_paying(disbursement, planned, limits=limits, accept_doubts=accept_doubts)
+        if planned is not None:
+            settings.setdefault("pay_again", planned.pay_again)
+            settings.setdefault("skip_paid", planned.skip_paid)
         await disbursement.pay(**settings)
         return await disbursement.report(result)
 
@@ -202,7 +206,14 @@ def check_before_paying(
 
 
 def plan_of(
-    disbursement: Disbursement, before: Before, funds: Funds | None, *, by: str | None = None, with_rows: bool = True
+    disbursement: Disbursement,
+    before: Before,
+    funds: Funds | None,
+    *,
+    by: str | None = None,
+    pay_again: bool = False,
+    skip_paid: bool = False,
+    with_rows: bool = True,
 ) -> PlanFile:
     """What would be paid, as a plan to keep.
 
@@ -211,11 +222,16 @@ def plan_of(
         before: What the ledger knows of it.
         funds: The balance.
         by: Who plans it; by default the name of the system's user.
+        pay_again, skip_paid: What is made of rows that were paid before under other numbers.
         with_rows: Whether rows to look at are wanted, which takes one more reading of the file.
     """
     path, found, account = disbursement.path, disbursement.plan, disbursement.client._account  # noqa: SLF001
-    rows, needed = before.to_pay()
-    shown = _shown_rows(disbursement) if with_rows else {}
+    skip_paid = skip_paid and not pay_again
+    rows, needed = before.to_pay(skip_paid=skip_paid)
+    left_out = {one.row for one in before.repeats} if skip_paid else set[int]()
+    first = tuple(islice((one for one in range(1, found.rows + 1) if one not in left_out), _SHOWN))
+    largest = tuple(one.row for one in found.largest if one.row not in left_out)[:_SHOWN]
+    shown = _shown_rows(disbursement, {1, found.rows, *first, *largest}) if with_rows else {}
     return PlanFile(
         made_at=datetime.now(UTC).replace(microsecond=0),
         made_by=by or _user(),
@@ -227,6 +243,8 @@ def plan_of(
         columns=disbursement.columns,
         sheet=disbursement.sheet,
         complete=disbursement.complete,
+        pay_again=pay_again,
+        skip_paid=skip_paid,
         merchant_no=account.merchant_no,
         region=account.region,
         environment=account.environment,
@@ -240,8 +258,8 @@ def plan_of(
         balance=None if funds is None else funds.available,
         first_trade_no=shown[1].trade_no if shown else "",
         last_trade_no=shown[found.rows].trade_no if shown else "",
-        first=tuple(shown[number] for number in range(1, min(_SHOWN, found.rows) + 1) if shown),
-        largest=tuple(shown[one.row] for one in found.largest[:_SHOWN] if shown),
+        first=tuple(shown[one] for one in first if shown),
+        largest=tuple(shown[one] for one in largest if shown),
         doubts=dict(Counter(one.code for one in found.doubts)),
     )
 
@@ -255,10 +273,8 @@ def ledger_name(ledger: Ledger | None) -> str:
     return str(Path(name).resolve()) if any(Path(name).name == one.name for one in files) else name
 
 
-def _shown_rows(disbursement: Disbursement) -> dict[int, PlannedRow]:
-    """Of a file that has rows: the first, the last, and the largest, by their numbers."""
-    plan = disbursement.plan
-    wanted = {*range(1, _SHOWN + 1), plan.rows, *(one.row for one in plan.largest[:_SHOWN])}
+def _shown_rows(disbursement: Disbursement, wanted: Container[int]) -> dict[int, PlannedRow]:
+    """The rows of a file that are shown, by their numbers."""
     return {row.number: _shown(row, intent) for row, intent in disbursement.rows(wanted)}
 
 

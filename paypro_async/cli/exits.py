@@ -4,6 +4,7 @@ import re
 import traceback
 from enum import IntEnum
 
+from paypro_async.bulk.approval import ApprovalMissingError
 from paypro_async.errors import ConfigurationError, PayProError
 
 __all__ = ["Exit", "code_of", "explain", "in_options"]
@@ -51,6 +52,8 @@ _MEANINGS = {
 
 def code_of(error: Exception) -> Exit:
     """The exit code for an error that ends a command."""
+    if isinstance(error, ApprovalMissingError):
+        return Exit.NOT_VALID
     return Exit.USAGE if isinstance(error, ConfigurationError) else Exit.UNEXPECTED
 
 

@@ -8,6 +8,7 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +21,7 @@ __all__ = [
     "hanging",
     "note",
     "note_command",
+    "pasted",
     "print_json",
     "readable",
     "same_command",
@@ -33,6 +35,12 @@ _NARROWEST = 40
 def note(text: str) -> None:
     """Say something that is no result: standard output is for results alone. A terminal breaks no word of it."""
     click.echo("\n".join(map(_fitting, text.splitlines())) if sys.stderr.isatty() else text, err=True)
+
+
+def pasted(path: Path | str) -> str:
+    """A path as a word of a command: quoted, and never taken for an option."""
+    text = str(path)
+    return readable(shlex.quote(f"./{text}" if text.startswith("-") else text))
 
 
 def note_command(text: str, command: str) -> None:

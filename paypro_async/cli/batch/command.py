@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,18 @@ from attrs import field, frozen
 
 from paypro_async._core.stopping import StopRules
 from paypro_async.bulk import BatchSettings, Before, Disbursement, PaymentLimits, PayoutFileError, PlanFile
+from paypro_async.bulk.plan_file import looks_like_a_plan
 from paypro_async.bulk.steps import plan_of
-from paypro_async.cli.batch.confirmation import Approvals, Confirmation
+from paypro_async.cli.batch.confirmation import Approvals, Confirmation, KeptApproval
 from paypro_async.cli.batch.earlier import EarlierRuns
 from paypro_async.cli.batch.notices import tell_of
 from paypro_async.cli.batch.options import (
     FILE,
+    approval_required,
     file_options,
     guard_options,
     ledger_look_options,
+    limit,
     pay_options,
     platform_file_options,
 )
@@ -29,7 +33,7 @@ from paypro_async.cli.batch.refusal import refuse
 from paypro_async.cli.batch.result_file import ResultPlace, result_beside
 from paypro_async.cli.batch.run import Run, pay, preview
 from paypro_async.cli.options import LEDGER_EXAMPLE, client_settings, files_of_ledger, ledger_url
-from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.output import note, pasted, print_json, readable
 from paypro_async.cli.places import refuse_path
 from paypro_async.client import PayProClient
 from paypro_async.ledger.opening import LedgerUrl
@@ -118,6 +122,11 @@ def pay_file(
         planned: What was reviewed, if it is a plan that is paid.
         begun: The batch that was agreed to when its run began, which this one continues.
     """
+    if planned is None and begun is None and str(path) != "-" and looks_like_a_plan(path):
+        raise click.UsageError(
+            f"{readable(path)} is a plan, not a file of payouts. Nothing was sent. Pay what it says with: paypro apply "
+            f"{pasted(path)}"
+        )
     if options["wait_timeout"] is None:
         del options["wait_timeout"]
     elif not options["wait"]:
@@ -155,10 +164,13 @@ def taken_settings(ledger: LedgerUrl, options: dict[str, Any]) -> dict[str, Any]
 
 
 def _confirmation(path: Path, options: dict[str, Any], planned: PlanFile | None, *, begun: str | None) -> Confirmation:
-    limits = PaymentLimits(**{name: options.pop(name) for name in _LIMITS})
+    given = {name: options.pop(name) for name in _LIMITS}
+    if begun:  # What a machine allows holds for a run that goes on, too.
+        given |= {one.name: limit(None, one, None) for one in batch.params if one.name in ("max_amount", "max_total")}
+    limits = PaymentLimits(**given)
     approvals, plan = tuple(options.pop("approval", ())), options.pop("plan", None)
-    required = options.pop("require_approval") and not options["dry_run"]
-    if required and (planned is None or plan is None):
+    required = (options.pop("require_approval") or bool(begun and approval_required())) and not options["dry_run"]
+    if required and not begun and (planned is None or plan is None):
         raise click.UsageError(
             "An approval is of a plan. Nothing was sent. Make one with 'paypro plan', have it approved with 'paypro "
             "approve', and pay it with 'paypro apply'."
@@ -168,8 +180,16 @@ def _confirmation(path: Path, options: dict[str, Any], planned: PlanFile | None,
         begun=begun,
         ask=can_ask() and str(path) != "-",
         limits=limits,
-        approvals=Approvals.beside(planned, plan, approvals) if required and planned and plan else None,
+        approvals=_approvals(planned, plan, approvals, begun) if required else None,
     )
+
+
+def _approvals(
+    planned: PlanFile | None, plan: Path | None, given: Sequence[Path], begun: str | None
+) -> Approvals | KeptApproval | None:
+    if planned is not None and plan is not None:
+        return Approvals.beside(planned, plan, given)
+    return KeptApproval(batch_id=begun) if begun else None
 
 
 @frozen(kw_only=True)

@@ -1,6 +1,7 @@
 """What must be agreed to before a file is paid: its sum, what is seldom meant, and a second person's approval."""
 
 import os
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -9,7 +10,10 @@ import click
 from attrs import field, frozen
 
 from paypro_async._core.money import amount_for_people, parse_amount
+from paypro_async._core.regions import region_named
+from paypro_async._core.secret import Secret
 from paypro_async.bulk import Approval, Before, Funds, PaymentLimits, Plan, PlanFile, approved_by, read_approvers
+from paypro_async.bulk.approval import ApprovalMissingError, is_signed
 from paypro_async.cli.batch.questions import asked
 from paypro_async.cli.batch.refusal import counted
 from paypro_async.cli.output import note, readable
@@ -18,10 +22,11 @@ from paypro_async.ledger import Ledger
 from paypro_async.ledger.admin.signed_plans import StoredApproval, approvals_of, store_approval
 from paypro_async.ledger.sql.ledger import SqlLedger
 
-__all__ = ["Approvals", "Confirmation"]
+__all__ = ["Approvals", "Confirmation", "KeptApproval"]
 
 # As Indians write them; what is longer stands before what it begins with.
 _RUPEES = ("rs.", "rs", "₹")
+_GROUPED = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})*,[0-9]{3})(?:\.[0-9]+)?")
 _APPROVERS = "PAYPRO_APPROVERS_FILE"
 
 
@@ -43,7 +48,7 @@ class Approvals:
         beside = sorted(plan.absolute().parent.glob(f"{_escaped(plan.stem)}.approval*.json"))
         return cls(planned=planned, found=[Approval.load(path) for path in [*given, *beside]])
 
-    async def check(self, ledger: Ledger | None) -> None:
+    async def check(self, ledger: Ledger | None, merchant_no: str) -> None:
         """See that a second person has approved the plan, and keep that in the ledger.
 
         Raises:
@@ -51,26 +56,67 @@ class Approvals:
             ConfigurationError: If it is not known who may.
             LedgerUnavailableError: If the ledger cannot be read or written.
         """
-        plan = self.planned
-        if not isinstance(ledger, SqlLedger):
-            raise ConfigurationError("This ledger keeps no approvals, and one is required. Nothing was sent.")
-        path = os.environ.get(_APPROVERS)
-        if not path:
-            raise ConfigurationError(
-                f"An approval is required, and {_APPROVERS} does not say who may approve. Nothing was sent. Set it to "
-                "the path of a file of lines NAME: SECRET that only those who pay can read."
-            )
-        stored = await approvals_of(ledger, plan.merchant_no, plan.batch_id)
-        known = [Approval(plan=one.plan, by=one.person, at=one.at, signature=one.signature) for one in stored]
-        valid = approved_by(plan, [*self.found, *known], read_approvers(Path(path)))
+        plan, sql = self.planned, _keeping(ledger)
+        known = await _kept(sql, merchant_no, plan.batch_id)
+        valid = approved_by(plan, [*self.found, *known], _approvers())
         await store_approval(
-            ledger,
-            plan.merchant_no,
+            sql,
+            merchant_no,
             StoredApproval(
                 plan=valid.plan, batch_id=plan.batch_id, person=valid.by, at=valid.at, signature=valid.signature
             ),
         )
-        note(f"Approved by {readable(valid.by)} on {valid.at:%Y-%m-%d %H:%M %Z}.")
+        zone = region_named(plan.region).zone
+        note(f"Approved by {readable(valid.by)} on {valid.at.astimezone(zone):%Y-%m-%d %H:%M %Z}.")
+
+
+@frozen(kw_only=True)
+class KeptApproval:
+    """The approval of a batch that was begun: the ledger has kept it when its plan was applied.
+
+    Args:
+        batch_id: Its name.
+    """
+
+    batch_id: str
+
+    async def check(self, ledger: Ledger | None, merchant_no: str) -> None:
+        """See that the ledger holds a valid approval.
+
+        Raises:
+            ApprovalMissingError: If it holds none.
+            ConfigurationError: If it is not known who may approve.
+            LedgerUnavailableError: If the ledger cannot be read.
+        """
+        known = await _kept(_keeping(ledger), merchant_no, self.batch_id)
+        approvers = _approvers()
+        if not any(is_signed(one, approvers) for one in known):
+            raise ApprovalMissingError(
+                "This run was begun without the approval of a second person, which is required here, so nothing was "
+                "sent now. What was sent is in the ledger: 'paypro reconcile' brings it to its end. To pay the rest, "
+                "plan it, have the plan approved, and apply it."
+            )
+
+
+def _keeping(ledger: Ledger | None) -> SqlLedger:
+    if not isinstance(ledger, SqlLedger):
+        raise ConfigurationError("This ledger keeps no approvals, and one is required. Nothing was sent.")
+    return ledger
+
+
+async def _kept(ledger: SqlLedger, merchant_no: str, batch_id: str) -> list[Approval]:
+    stored = await approvals_of(ledger, merchant_no, batch_id)
+    return [Approval(plan=one.plan, by=one.person, at=one.at, signature=one.signature) for one in stored]
+
+
+def _approvers() -> dict[str, Secret[str]]:
+    path = os.environ.get(_APPROVERS)
+    if not path:
+        raise ConfigurationError(
+            f"An approval is required, and {_APPROVERS} does not say who may approve. Nothing was sent. Set it to "
+            "the path of a file of lines NAME: SECRET that only those who pay can read."
+        )
+    return read_approvers(Path(path))
 
 
 @frozen(kw_only=True)
@@ -82,14 +128,14 @@ class Confirmation:
         begun: The batch that was agreed to when its run began, which this one continues; None if it continues none.
         ask: Whether there is a person who can be asked.
         limits: What the file must not exceed, and what it must come to.
-        approvals: The approvals of the plan, if one is required.
+        approvals: Where an approval is looked for, if one is required.
     """
 
     yes: bool = False
     begun: str | None = None
     ask: bool
     limits: PaymentLimits
-    approvals: Approvals | None = field(default=None, repr=False)
+    approvals: Approvals | KeptApproval | None = field(default=None, repr=False)
 
     def refuse_unasked(self, plan: Plan) -> None:
         """Refuse what nobody has agreed to, where nobody can be asked; and what is not what was begun.
@@ -129,14 +175,15 @@ class Confirmation:
         if not rows or not self.asks:
             return True
         currency = plan.currency
-        largest = amount_for_people(before.largest, currency)
+        # Of the rows that are left out one may be the largest.
+        largest = "" if skip_paid and before.repeats else f", largest {amount_for_people(before.largest, currency)}"
         balance = (
             "not known" if funds is None or funds.available is None else amount_for_people(funds.available, currency)
         )
         sum_ = amount_for_people(needed, currency)
         if plan.doubts:
             note("Something in the file is seldom meant, as listed above. Look at it before you answer.")
-        note(f"Pay {counted(rows, 'row')}, {sum_} {currency}, largest {largest}, balance {balance}?")
+        note(f"Pay {counted(rows, 'row')}, {sum_} {currency}{largest}, balance {balance}?")
         typed = asked("Type the sum")
         if _typed_sum(typed, currency) == needed:
             return True
@@ -150,7 +197,9 @@ def _typed_sum(typed: str, currency: str) -> Decimal | None:
     text = typed.casefold().strip()
     for name in names:
         text = text.removeprefix(name).removesuffix(name).strip()
-    return parse_amount(text.removesuffix("/-").replace(",", ""))
+    text = text.removesuffix("/-").strip()
+    # In threes, or in twos as in India. Elsewhere a comma stands before the cents, and would make the sum another one.
+    return parse_amount(text.replace(",", "")) if _GROUPED.fullmatch(text) else None
 
 
 def _escaped(name: str) -> str:

@@ -1,11 +1,14 @@
 """The options of the commands that read files of payouts and pay them."""
 
+import os
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from paypro_async._core.money import parse_amount
 from paypro_async.cli.options import (
     NumberRange,
     account_options,
@@ -14,7 +17,16 @@ from paypro_async.cli.options import (
     rate_option,
 )
 
-__all__ = ["FILE", "file_options", "guard_options", "ledger_look_options", "pay_options", "platform_file_options"]
+__all__ = [
+    "FILE",
+    "approval_required",
+    "file_options",
+    "guard_options",
+    "ledger_look_options",
+    "limit",
+    "pay_options",
+    "platform_file_options",
+]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -32,6 +44,8 @@ _ADOPT = "Take an order of the same amount for the row's own, though its first a
 _REPLACE = "Replace the file where the result goes, although it is no result of FILE."
 _MAP = 'The field of a column that is called otherwise, as "Konto=bank_number"; "Konto=" if it is none. Repeatable.'
 _YES = "Pay without a question, also what is seldom meant and was asked about."
+_REQUIRE = "PAYPRO_REQUIRE_APPROVAL"
+_TRUTHS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 _Seconds = NumberRange(0, min_open=True)
 _Days = NumberRange(0, 36_525)
 
@@ -58,6 +72,34 @@ def _mapped(_context: click.Context, _parameter: click.Parameter, given: tuple[s
     return found
 
 
+def limit(_context: click.Context | None, parameter: click.Parameter, given: str | None) -> Decimal | None:
+    """An amount above zero, as it was given or as the variable of the option says, which counts also if it is empty."""
+    name = (parameter.name or "").upper()
+    text = os.environ.get(f"PAYPRO_{name}") if given is None and name.startswith("MAX_") else given
+    if text is None:
+        return None
+    amount = parse_amount(text)
+    if amount is None or amount <= 0:
+        where = parameter.opts[0] if given is not None else f"PAYPRO_{name}"
+        raise click.UsageError(
+            f"{where} is {text!r}, which is no amount above zero. Nothing was sent. Give a plain number such as 23200 "
+            "or 23200.50, in major units" + ("." if given is not None else ", or unset it.")
+        )
+    return amount
+
+
+def approval_required() -> bool:
+    """Whether the machine wants a second person's approval of whatever is paid."""
+    text = os.environ.get(_REQUIRE)
+    if text is not None and text.strip().lower() not in _TRUTHS:
+        raise click.UsageError(f"{_REQUIRE} is {text!r}, which is neither 1 nor 0. Nothing was sent. Set one of these.")
+    return text is not None and _TRUTHS[text.strip().lower()]
+
+
+def _approval(_context: click.Context, _parameter: click.Parameter, given: bool) -> bool:
+    return given or approval_required()
+
+
 def file_options(command: C) -> C:
     """Adds how FILE is read."""
     return _all(
@@ -82,24 +124,26 @@ def guard_options(command: C) -> C:
     """Adds what stands between a file and its payment."""
     return _all(
         click.option("--yes", is_flag=True, help=_YES),
-        click.option("--expect-total", metavar="SUM", help="Pay only if the file comes to exactly this sum."),
+        click.option(
+            "--expect-total", metavar="SUM", callback=limit, help="Pay only if the file comes to exactly this sum."
+        ),
         click.option("--expect-rows", type=click.IntRange(1), metavar="N", help="Pay only if it has so many payouts."),
         click.option(
             "--max-amount",
             metavar="SUM",
-            envvar="PAYPRO_MAX_AMOUNT",
+            callback=limit,
             help="Refuse a file with a larger payout.  [default: PAYPRO_MAX_AMOUNT]",
         ),
         click.option(
             "--max-total",
             metavar="SUM",
-            envvar="PAYPRO_MAX_TOTAL",
+            callback=limit,
             help="Refuse a file that comes to more.  [default: PAYPRO_MAX_TOTAL]",
         ),
         click.option(
             "--require-approval",
             is_flag=True,
-            envvar="PAYPRO_REQUIRE_APPROVAL",
+            callback=_approval,
             help="Pay only a plan that a second person approved.  [default: PAYPRO_REQUIRE_APPROVAL]",
         ),
         click.option(

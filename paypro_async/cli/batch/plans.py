@@ -12,9 +12,11 @@ from paypro_async.bulk import PayoutFileError, PlanFile
 from paypro_async.bulk.approval import approve as sign
 from paypro_async.cli.batch.command import NOTHING_SENT, pay_file
 from paypro_async.cli.batch.options import (
+    FILE,
     file_options,
     guard_options,
     ledger_look_options,
+    limit,
     pay_options,
     platform_file_options,
 )
@@ -52,12 +54,12 @@ def plan_beside(file: Path) -> Path:
 
 
 @click.command(short_help="Show what a file would pay, and keep that as a plan.")
-@click.argument("file", type=_PLAN)
+@click.argument("file", type=FILE)
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The plan.  [default: FILE.plan.json]"
 )
-@click.option("--max-amount", metavar="SUM", envvar="PAYPRO_MAX_AMOUNT", help="Refuse a file with a larger payout.")
-@click.option("--max-total", metavar="SUM", envvar="PAYPRO_MAX_TOTAL", help="Refuse a file that comes to more.")
+@click.option("--max-amount", metavar="SUM", callback=limit, help="Refuse a file with a larger payout.")
+@click.option("--max-total", metavar="SUM", callback=limit, help="Refuse a file that comes to more.")
 @ledger_look_options
 @file_options
 @click.option("--json", "as_json", is_flag=True, help="Print what would be paid as one JSON object.")
@@ -68,6 +70,11 @@ def plan(file: Path, ledger: str | None, output: Path | None, **options: Any) ->
     The plan can be read: the content of the file as a digest, trade numbers, rows, sum, ledger and environment. It
     holds no secret and no account number. 'paypro apply' pays exactly that, or refuses.
     """
+    if str(file) == "-":
+        raise click.UsageError(
+            "What was planned is read again when it is paid, so a plan is made of a file. Nothing was sent. Save the "
+            "payouts as a file first, or see what they would pay with: paypro batch - --dry-run"
+        )
     place = output or plan_beside(file)
     if place.exists():
         try:
@@ -107,6 +114,8 @@ def apply(plan: Path, ledger: str | None, file: Path | None, **options: Any) -> 
         "columns": dict(planned.columns),
         "sheet": planned.sheet,
         "dry_run": False,
+        "pay_again": options["pay_again"] or planned.pay_again,
+        "skip_paid": options["skip_paid"] or planned.skip_paid,
     }
     return pay_file(path, ledger or _ledger_of(planned), {**options, **read, "plan": plan}, planned=planned)
 
@@ -137,8 +146,9 @@ def approve(plan: Path, by: str, output: Path | None, *, yes: bool) -> int:
     place = output or plan.with_name(f"{plan.stem}.approval-{name}.json")
     refuse_path(place, frozenset({plan.resolve(), planned.path}), replace=True)
     approval = sign(planned, by=by, secret=secret, at=datetime.now(UTC))
-    total = f"{amount_for_people(planned.amount, planned.currency)} {planned.currency}"
-    about = f"{counted(planned.rows, 'payout')}, {total}, planned by {readable(planned.made_by)}"
+    total = f"{amount_for_people(planned.to_pay, planned.currency)} {planned.currency}"
+    of_all = f" (of {planned.rows:,} in the file)" if planned.rows != planned.to_pay_rows else ""
+    about = f"{counted(planned.to_pay_rows, 'payout')}{of_all}, {total}, planned by {readable(planned.made_by)}"
     if not yes:
         if not can_ask():
             raise click.UsageError(f"Are {about} approved? Nobody can be asked here; say --yes. Nothing was approved.")

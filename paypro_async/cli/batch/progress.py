@@ -29,8 +29,10 @@ _NOTHING = BatchProgress(done=0, in_flight=0, waiting=0, counts={}, elapsed=0.0)
 class Watcher:
     """Takes the news of a batch; what is shown is read from here at its own pace."""
 
-    def __init__(self, total: int, currency: str) -> None:
+    def __init__(self, total: int, currency: str, *, known: int = 0) -> None:
         self.total = total
+        self.known = known
+        """Rows that the ledger knew before: they take no time, and say nothing of how long the others take."""
         self.currency = currency
         self.latest: BatchProgress = _NOTHING
         self.trouble: Callable[[], str | None] = lambda: None
@@ -73,7 +75,9 @@ class Watcher:
     @property
     def pace(self) -> str:
         """Rows a second so far, and the time that the others take at that rate."""
-        rate, left = self.latest.rate, self.total - self.latest.done
+        left = self.total - self.latest.done
+        new = self.latest.done - (self.known if self.known < self.total else 0)
+        rate = max(0, new) / self.latest.elapsed if self.latest.elapsed > 0 else 0.0
         return f"{rate:,.0f} a second" + (f", {_time(left / rate)} left" if rate and left > 0 else "")
 
 

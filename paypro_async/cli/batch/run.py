@@ -1,7 +1,7 @@
 """The run of a batch: look back, pay, report."""
 
 import asyncio
-import shlex
+import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -12,7 +12,7 @@ import click
 from attrs import field, frozen
 
 from paypro_async.batch.batch import Batch
-from paypro_async.bulk import BatchSettings, Before, Disbursement, FileProblem, FileReport, Funds
+from paypro_async.bulk import BatchSettings, Before, Disbursement, FileProblem, FileReport, Funds, PlanFile
 from paypro_async.bulk.steps import plan_of
 from paypro_async.cli.batch.confirmation import Confirmation
 from paypro_async.cli.batch.earlier import EarlierRuns
@@ -23,11 +23,12 @@ from paypro_async.cli.batch.result_file import ResultPlace
 from paypro_async.cli.batch.screen import plan_as_data, plan_as_text
 from paypro_async.cli.batch.summary import Summary
 from paypro_async.cli.exits import Exit, explain, in_options
-from paypro_async.cli.output import note, note_command, print_json, readable, same_command
+from paypro_async.cli.output import note, note_command, pasted, print_json, readable, same_command
 from paypro_async.cli.signals import Stop
 from paypro_async.cli.streams import failed_with, raw_text
 from paypro_async.client import PayProClient
 from paypro_async.errors import PayProError
+from paypro_async.ledger.opening import LedgerUrl
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.report.batch_report import BatchReport
 
@@ -175,7 +176,7 @@ class Run:
         """See that a second person has approved it, if that is required, and ask; None if the run goes on."""
         approvals = self.confirmation.approvals
         if approvals is not None:
-            await approvals.check(self.client.ledger)
+            await approvals.check(self.client.ledger, self.earlier.merchant_no)
         if self.confirmation.agreed(before, funds, plan=self.disbursement.plan, skip_paid=self.leaves_out):
             return None
         if self.as_json:
@@ -204,7 +205,7 @@ async def preview(run: Run, settings: Mapping[str, Any], *, look_back: bool, sav
     refused = run.refused(before)
     if refused is not None:
         return refused
-    planned = plan_of(run.disbursement, before, funds)
+    planned = plan_of(run.disbursement, before, funds, pay_again=run.pay_again, skip_paid=run.skip_paid)
     if funds.unknown is not None:
         note(in_options(str(funds)))
     if run.as_json:
@@ -212,12 +213,24 @@ async def preview(run: Run, settings: Mapping[str, Any], *, look_back: bool, sav
     else:
         run.print(plan_as_text(planned, funds, new_ledger=not look_back))
     if save_to is not None:
-        planned.save(save_to, replace=True)
+        try:
+            planned.save(save_to, replace=True)
+        except OSError as error:
+            note(f"The plan could not be written to {readable(save_to)}: {error.strerror}. Nothing was sent.")
+            return Exit.UNEXPECTED
         note(f"The plan is {readable(save_to)}. Nothing was sent.")
-        note_command("Pay it with:", f"paypro apply {shlex.quote(readable(save_to))}")
+        note_command("Pay it with:", f"paypro apply {pasted(save_to)}{_ledger_option(planned)}")
     else:
         note("The file is valid. Nothing was sent.")
     return Exit.OK
+
+
+def _ledger_option(planned: PlanFile) -> str:
+    """The option that names the plan's ledger, where the environment names another one."""
+    named = os.environ.get("PAYPRO_LEDGER")
+    file = LedgerUrl.read(named).file if named else None
+    elsewhere = named and not (file is not None and str(file.resolve()) == planned.ledger)
+    return f" --ledger {pasted(planned.ledger)}" if elsewhere and Path(planned.ledger).is_absolute() else ""
 
 
 async def pay(run: Run) -> int:
@@ -269,7 +282,7 @@ def _continuing(run: Run, before: Before) -> None:
 
 
 async def _pay(run: Run, before: Before, stop: Stop) -> BatchReport:
-    watcher = Watcher(run.disbursement.plan.rows, run.disbursement.plan.currency)
+    watcher = Watcher(run.disbursement.plan.rows, run.disbursement.plan.currency, known=before.known)
     # Until it is counted. An end that nobody foresaw must not say that nothing was sent.
     run.add_to_json(sent_now=None, failed=None)
     async with watching(watcher, quiet=run.quiet) as hide:

@@ -57,6 +57,9 @@ def _lines(plan: PlanFile, funds: Funds, *, new_ledger: bool) -> Iterator[str]:
         if found := plan.statuses.get(status):
             amount = amount_for_people(Decimal(found["amount"]), plan.currency)
             yield hanging(f"{int(found['rows']):>9,}  {amount:>{_AMOUNT}}  ", _known(status))
+    if plan.skip_paid and (left_out := plan.rows - plan.to_pay_rows):
+        yield hanging("", f"{counted(left_out, 'row')} left out: paid before under other numbers, or known already.")
+        yield f"{counted(plan.to_pay_rows, 'row')} to pay, {_money(plan.to_pay, plan)}."
     yield ""
     yield from _rows("First rows", plan.first, plan)
     if plan.rows > len(plan.first):

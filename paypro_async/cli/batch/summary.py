@@ -3,7 +3,6 @@
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from attrs import field, frozen
@@ -13,7 +12,7 @@ from paypro_async._core.money import amount_for_people
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import AcceptedRows, FailedRows, FileReport
 from paypro_async.cli.exits import Exit, in_options
-from paypro_async.cli.output import fits, hanging, readable
+from paypro_async.cli.output import fits, hanging, pasted, readable
 from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
 from paypro_async.report.batch_report import BatchReport
 
@@ -187,7 +186,7 @@ class Summary:
             told.append(f"Result file: {readable(self.result)}")
         if self.failed.path:
             what = f"{_rows(self.failed.rows)} that failed, to mend and pay:"
-            command = f"paypro batch {quote(readable(self.failed.path))}"
+            command = f"paypro batch {pasted(self.failed.path)}"
             told.append(f"{what} {command}" if fits(f"{what} {command}") else f"{what}\n{command}")
         told += [
             f"{readable(one)} was changed since it was written, and was left as it is." for one in self.failed.kept

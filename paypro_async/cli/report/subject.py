@@ -15,6 +15,7 @@ from paypro_async._core.lifecycle import State
 from paypro_async._core.money import parse_amount
 from paypro_async._core.regions import REGIONS, RegionSpec
 from paypro_async.bulk import Disbursement, PlanFile, ReadingOptions
+from paypro_async.bulk.plan_file import looks_like_a_plan
 from paypro_async.client import PayProClient
 from paypro_async.ledger.admin.batch_rows import batch_records
 from paypro_async.ledger.admin.records import BatchState, Record, shown_state
@@ -24,7 +25,6 @@ from paypro_async.report.rows import ReportRow
 
 __all__ = ["Subject", "of_batch", "of_file", "plan_in", "region_of"]
 
-_PLAN = b'"paypro_plan"'
 _STATES = frozenset(State)
 _UNSAFE = re.compile(r"[^\w.-]+")
 _PLAIN_ENDS = frozenset({".csv", ".xlsx", ".jsonl", ".ndjson"})
@@ -57,9 +57,7 @@ class _NoSigner:
 
 def plan_in(path: Path) -> PlanFile | None:
     """The plan that the file is; None if it is something else, such as payouts."""
-    with path.open("rb") as file:
-        looks_so = _PLAN in file.read(4096)
-    return PlanFile.load(path) if looks_so else None
+    return PlanFile.load(path) if looks_like_a_plan(path) else None
 
 
 @contextmanager

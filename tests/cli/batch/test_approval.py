@@ -37,7 +37,7 @@ async def approve_as(terminal: Terminal, name: str, secret: str, *options: str) 
     )
 
 
-async def refused(terminal: Terminal, said: str, *options: str, code: int = 1) -> None:
+async def refused(terminal: Terminal, said: str, *options: str, code: int = 3) -> None:
     """Nothing is sent, and it says why."""
     done = await terminal.run("apply", PLAN, "--require-approval", "--json", *options)
     assert done.code == code, done.err
@@ -237,23 +237,22 @@ async def test_an_approver_is_asked(planned: Terminal, typed: str, code: int) ->
         assert (await planned.run("approve", PLAN, "--by", "Asha")).code == 2
 
 
-@pytest.mark.parametrize(
-    ("value", "required"), [("1", True), ("true", True), ("0", False), ("false", False), ("", False)]
-)
+@pytest.mark.parametrize(("value", "required"), [("1", True), ("true", True), ("0", False), ("false", False)])
 async def test_a_machine_may_require_it(planned: Terminal, sandbox: Sandbox, value: str, *, required: bool) -> None:
     """By PAYPRO_REQUIRE_APPROVAL; then a file alone is not paid, and may still be looked at."""
     planned.environment["PAYPRO_REQUIRE_APPROVAL"] = value
     shown = await planned.run("batch", "payouts.csv", "--dry-run")
     assert shown.code == 0, shown.err
-    for words, code in ((["batch", "payouts.csv"], 2), (["apply", PLAN], 1)):
+    for words, code in ((["batch", "payouts.csv"], 2), (["apply", PLAN], 3)):
         done = await planned.run(*words)
         assert done.code == (code if required else 0), done.err
     assert len(sandbox.books.bookings) == (0 if required else 3)
 
 
-async def test_a_word_that_is_neither_yes_nor_no_is_refused(planned: Terminal, sandbox: Sandbox) -> None:
-    """It must not be taken for a no."""
-    done = await planned.run("apply", PLAN, env={"PAYPRO_REQUIRE_APPROVAL": "always"})
+@pytest.mark.parametrize("value", ["always", "", " "])
+async def test_a_word_that_is_neither_yes_nor_no_is_refused(planned: Terminal, sandbox: Sandbox, value: str) -> None:
+    """It must not be taken for a no; an empty one is what an unset variable of a unit file leaves."""
+    done = await planned.run("apply", PLAN, env={"PAYPRO_REQUIRE_APPROVAL": value})
     assert done.code == 2
     assert not sandbox.books.bookings
 

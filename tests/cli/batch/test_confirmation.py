@@ -152,7 +152,8 @@ async def test_what_to_say_is_said(file: Terminal) -> None:
         ("PAYPRO_MAX_TOTAL", "23199", 3),
         ("PAYPRO_MAX_TOTAL", "23200", 0),
         ("PAYPRO_MAX_TOTAL", "nonsense", 2),
-        ("PAYPRO_MAX_TOTAL", "", 0),
+        ("PAYPRO_MAX_TOTAL", "", 2),
+        ("PAYPRO_MAX_AMOUNT", " ", 2),
         ("PAYPRO_MAX_AMOUNT", "0", 2),
     ],
 )
