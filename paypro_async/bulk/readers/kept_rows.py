@@ -25,7 +25,11 @@ class Wrong:
 
 
 class KeptRows:
-    """Takes the rows one by one, and gives them back in stretches as often as it is asked."""
+    """Takes the rows one by one, and gives them back in stretches as often as it is asked.
+
+    Attributes:
+        wrong: The lines of those with problems.
+    """
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  close() closes it
@@ -34,12 +38,16 @@ class KeptRows:
         self._records: list[Sequence[str]] = []
         self._wrong: list[tuple[int, tuple[str | None, str | None, str, str]]] = []
         self._places: list[int] = []
+        self._later: list[tuple[int, Wrong]] = []
+        self.wrong: set[int] = set()
 
     def add(self, line: int, cells: Sequence[str], wrong: Sequence[Wrong]) -> None:
         """Take one more row."""
         place = len(self._lines)
         self._lines.append(line)
         self._records.append(cells)
+        if wrong:
+            self.wrong.add(line)
         self._wrong += [(place, (one.field, one.cell, one.code, one.message)) for one in wrong]
         if len(self._lines) == STRETCH:
             self.end()

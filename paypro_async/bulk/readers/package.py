@@ -34,6 +34,9 @@ class Limits:
         ratio: How many times its packed size a part may have.
         directory: Bytes of the archive's directory.
         cells: Cells of the sheet that is read, empty ones too.
+        area: Cells from the first one that holds something to the last: rows times columns. A library takes 32 bytes of
+            memory for each.
+        cell_texts: Characters of all cells of the sheet, however often they refer to one text.
         texts: Different texts in the whole workbook, and *text_bytes* their bytes.
         cell_length: Characters of a cell, as Excel has it.
     """
@@ -43,6 +46,8 @@ class Limits:
     ratio: int = 200
     directory: int = 1_000_000
     cells: int = 30_000_000
+    area: int = 20_000_000
+    cell_texts: int = 500_000_000
     texts: int = 5_000_000
     text_bytes: int = 200_000_000
     cell_length: int = 32_767
@@ -61,9 +66,9 @@ def broken(why: str) -> PayoutFileError:
     return PayoutFileError([FileProblem(line=1, code="WORKBOOK_BROKEN", message=message)])
 
 
-def too_large(what: str) -> PayoutFileError:
+def too_large(what: str, mend: str = _CSV) -> PayoutFileError:
     """A workbook that holds more than is read."""
-    return PayoutFileError([FileProblem(line=1, code="WORKBOOK_TOO_LARGE", message=f"is a workbook {what}; {_CSV}")])
+    return PayoutFileError([FileProblem(line=1, code="WORKBOOK_TOO_LARGE", message=f"is a workbook {what}; {mend}")])
 
 
 class Package:
@@ -79,7 +84,7 @@ class Package:
 
     def __init__(self, data: BinaryIO, size: int, limits: Limits = LIMITS) -> None:
         self.limits = limits
-        self._unpacked = 0
+        self._unpacked: dict[str, int] = {}
         if size > limits.packed:
             raise too_large(f"of more than {limits.packed // 1_000_000} MB")
         _refuse_directory(data, size, limits)
@@ -101,7 +106,7 @@ class Package:
 
     def beginning(self, name: str, size: int) -> bytes:
         """The first bytes of a part; none if there is no such part."""
-        return next(self._bytes(name), b"")[:size] if name in self._parts else b""
+        return next(self.pieces(name), b"")[:size] if name in self._parts else b""
 
     def parse(self, name: str, start: Start, end: End, text: Text) -> None:
         """Read a part that is XML.
@@ -123,7 +128,7 @@ class Package:
         parser.StartDoctypeDeclHandler = _refuse_declarations
         read = 0
         try:
-            for chunk in self._bytes(name):
+            for chunk in self.pieces(name):
                 parser.Parse(chunk)
                 read += len(chunk)
                 if read - parser.CurrentByteIndex > _LONGEST_TOKEN:
@@ -132,7 +137,12 @@ class Package:
         except expat.ExpatError:
             raise broken("is damaged: a part of it is no XML") from None
 
-    def _bytes(self, name: str) -> Iterator[bytes]:
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """The bytes of a part, piece by piece.
+
+        Raises:
+            PayoutFileError: If it cannot be read, or is larger than the limits.
+        """
         found = self._parts.get(name)
         if found is None:
             raise broken("lacks a part")
@@ -145,8 +155,8 @@ class Package:
             with self._archive.open(found) as part:
                 while chunk := part.read(_CHUNK):
                     unpacked += len(chunk)
-                    self._unpacked += len(chunk)
-                    if self._unpacked > self.limits.unpacked:
+                    self._unpacked[name] = max(unpacked, self._unpacked.get(name, 0))
+                    if sum(self._unpacked.values()) > self.limits.unpacked:
                         raise too_large(f"that unpacks to more than {self.limits.unpacked // 1_000_000:,} MB")
                     if unpacked > max(_RATIO_FROM, self.limits.ratio * found.compress_size):
                         raise too_large(f"that unpacks to more than {self.limits.ratio} times its size")

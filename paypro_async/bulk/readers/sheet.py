@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from attrs import frozen
 
+from paypro_async.bulk.header.columns import column_letters
 from paypro_async.bulk.readers.package import broken, too_large
 from paypro_async.bulk.readers.workbook import Sheet, Workbook, unescaped
 
-__all__ = ["Cell", "SheetRow", "read_sheet"]
+__all__ = ["Area", "Cell", "SheetRow", "read_sheet"]
 
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?")
@@ -98,6 +99,10 @@ class _Reading:
         self._kind, self._style, self._is_formula = "n", 0, False
         self._pieces: list[str] = []
         self._length, self._reads, self._in_cell, self._phonetic = 0, False, False, False
+        self._holds, self.any_too_long = False, False
+        self._characters = 0
+        self._left, self._top, self._right, self._last = _LAST_COLUMN, 0, -1, -1
+        self._farthest = ""
         self._computed: list[Area] = []
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -120,6 +125,7 @@ class _Reading:
                 self._merged(reference, area)
 
     def _within_cell(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._holds = True
         if tag in ("v", "t"):
             self._reads = not self._phonetic
         elif tag == "rPh":
@@ -148,6 +154,8 @@ class _Reading:
         elif tag == "rPh":
             self._phonetic = False
         elif tag == "row" and self._in_rows:
+            if self._last >= 0:
+                self._count_between()
             if self._cells:
                 self._row(SheetRow(self._number, self._hidden, self._cells))
         elif tag == "sheetData":
@@ -158,7 +166,7 @@ class _Reading:
         number = int(given) if given.isdecimal() and len(given) < 8 else self._number + 1
         if not self._number < number <= _LAST_ROW:
             raise broken("is damaged: its rows are in no order")
-        self._number, self._column, self._cells = number, -1, []
+        self._number, self._column, self._last, self._cells = number, -1, -1, []
         if self._computed:
             self._computed = [one for one in self._computed if one.bottom >= number]
         self._hidden = _is_true(attributes.get("hidden")) or _is_zero(attributes.get("ht"))
@@ -176,13 +184,29 @@ class _Reading:
         if not self._column < column < _LAST_COLUMN:
             raise broken("is damaged: its cells are in no order")
         style = attributes.get("s", "0")
-        self._column, self._in_cell, self._is_formula = column, True, False
+        self._column, self._in_cell, self._is_formula, self._holds = column, True, False, False
         self._kind, self._style = attributes.get("t", "n"), int(style) if style.isdecimal() else 0
         self._pieces, self._length, self._reads = [], 0, False
 
+    def _count_between(self) -> None:
+        """Count the cells from the first that holds something to the last: a library keeps a place for each of them."""
+        self._top = self._top or self._number
+        if (self._right - self._left + 1) * (self._number - self._top + 1) > self._limits.area:
+            where = sorted({self._farthest, f"{column_letters(self._last)}{self._number}"})
+            raise too_large(
+                f"whose cells stand too far apart, up to {' and '.join(where)}",
+                "delete the rows and columns behind the payouts, also those that only seem to be empty",
+            )
+
     def _end_cell(self) -> None:
+        if self._holds:
+            self._last = self._column
+            self._left = min(self._left, self._column)
+            if self._column > self._right:
+                self._right, self._farthest = self._column, f"{column_letters(self._column)}{self._number}"
         text = "".join(self._pieces)
         too_long = self._length > self._limits.cell_length
+        self.any_too_long = self.any_too_long or too_long
         computed = self._is_formula
         if self._computed and not computed:
             computed = any((self._column, self._number) in area for area in self._computed)
@@ -196,6 +220,9 @@ class _Reading:
             text, too_long = self._texts[number], number in self._texts.too_long
         elif kind == "text":
             text = unescaped(text)
+        self._characters += len(text)
+        if self._characters > self._limits.cell_texts:
+            raise too_large(f"with more than {self._limits.cell_texts:,} characters")
         if text.strip() or computed or too_long:
             self._cells.append(Cell(self._column, kind, text, self._style, computed, too_long))
 
@@ -207,7 +234,7 @@ def read_sheet(
     row: Callable[[SheetRow], object],
     hidden_columns: Callable[[Area], object] = lambda _: None,
     merged: Callable[[str, Area], object] = lambda _reference, _area: None,
-) -> None:
+) -> bool:
     """Read a sheet from its beginning; what *row* raises ends the reading.
 
     Args:
@@ -216,6 +243,9 @@ def read_sheet(
         row: Called with each row that is not empty.
         hidden_columns: Called with columns that are hidden, before the rows.
         merged: Called with the reference and the area of cells that are merged, after the rows.
+
+    Returns:
+        Whether a cell holds a text longer than any can be.
 
     Raises:
         PayoutFileError: If it cannot be read.
@@ -227,6 +257,7 @@ def read_sheet(
         if isinstance(error, TypeError) or type(error) is not ValueError:
             raise
         raise broken("is damaged: a number in it is none") from None
+    return reading.any_too_long
 
 
 def _is_true(text: str | None) -> bool:

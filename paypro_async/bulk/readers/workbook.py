@@ -65,7 +65,7 @@ class Workbook:
     Args:
         package: Its parts.
         sheets: Its sheets of cells in their order.
-        texts: By number.
+        texts: By number, and *texts_part* the part that holds them, if there is one.
         formats: The number format of each style of cells, as :func:`shown_as` takes it.
         since_1904: Whether its days are counted from 1904.
     """
@@ -73,6 +73,7 @@ class Workbook:
     package: Package
     sheets: Sequence[Sheet]
     texts: Texts
+    texts_part: str | None
     formats: Sequence[str]
     since_1904: bool
 
@@ -103,10 +104,16 @@ def open_workbook(package: Package) -> Workbook:
     if "styles" in by_kind:
         package.parse(by_kind["styles"], styles.start, styles.end, _nothing)
     texts = _SharedTexts(package)
-    if "sharedStrings" in by_kind:
-        package.parse(by_kind["sharedStrings"], texts.start, texts.end, texts.text)
+    texts_part = by_kind.get("sharedStrings")
+    if texts_part is not None:
+        package.parse(texts_part, texts.start, texts.end, texts.text)
     return Workbook(
-        package=package, sheets=sheets, texts=texts.found, formats=styles.formats, since_1904=book.since_1904
+        package=package,
+        sheets=sheets,
+        texts=texts.found,
+        texts_part=texts_part,
+        formats=styles.formats,
+        since_1904=book.since_1904,
     )
 
 

@@ -22,9 +22,9 @@ from paypro_async.bulk.readers.headers import (
 )
 from paypro_async.bulk.readers.kept_rows import KeptRows, Wrong
 from paypro_async.bulk.readers.number_formats import shown_as
-from paypro_async.bulk.readers.package import Package
+from paypro_async.bulk.readers.package import Package, broken
 from paypro_async.bulk.readers.row_checks import TOTALS_ROW, is_totals
-from paypro_async.bulk.readers.second_reading import SecondReading
+from paypro_async.bulk.readers.second_reading import differences
 from paypro_async.bulk.readers.sheet import Area, Cell, SheetRow, read_sheet
 from paypro_async.bulk.readers.snapshot import Snapshot
 from paypro_async.bulk.readers.workbook import Sheet, Workbook, open_workbook
@@ -61,17 +61,17 @@ class XlsxReader:
         self.columns: Columns = headers.read(self._header.names, line=self._header.line, cells=places)
         refuse_payouts_above(self._header, self.columns)
         self._cells = _CellReader(self._book, self.columns)
-        self._second = SecondReading(snapshot.data(), self._sheet.name)
         self._kept = KeptRows()
         self._problems = Problems()
         self._hidden: list[Area] = []
         self._last = self._header.line
         self._told: set[int] = set()
         try:
-            read_sheet(
+            any_too_long = read_sheet(
                 self._book, self._sheet, row=self._take, hidden_columns=self._hidden.append, merged=self._refuse_merged
             )
             self._kept.end()
+            self._ask_the_library(any_too_long=any_too_long or bool(self._book.texts.too_long))
         except BaseException:
             self.close()
             raise
@@ -97,8 +97,6 @@ class XlsxReader:
             return
         self._last = row.number
         texts, wrong = self._cells.read(row)
-        differing = self._second.compare(row, self._cells.names)
-        wrong = wrong or differing
         for one in row.cells if self._hidden else ():
             self._refuse_hidden_column(one.column, row.number)
         if row.hidden and any(one.column in self._cells.names for one in row.cells):
@@ -107,6 +105,19 @@ class XlsxReader:
         elif wrong and is_totals(texts, self.columns):
             wrong = [Wrong(None, None, TOTALS_ROW.code, TOTALS_ROW.message)]
         self._kept.add(row.number, texts, wrong)
+
+    def _ask_the_library(self, *, any_too_long: bool) -> None:
+        """A text longer than a cell can be is refused as it is, before a library would unpack it."""
+        if any_too_long:
+            if not self._kept.wrong:
+                raise broken("holds a text longer than a cell can be")
+            return
+        parts = self._sheet.part, self._book.texts_part
+        package, names = self._book.package, self._cells.names
+        for line, wrong in differences(package, parts, self._kept, names, header=self._header.line):
+            self._problems.add(
+                FileProblem(line=line, field=wrong.field, cell=wrong.cell, code=wrong.code, message=wrong.message)
+            )
 
     def _refuse_hidden_column(self, column: int, line: int) -> None:
         if column not in self._cells.names or column in self._told:
@@ -173,7 +184,7 @@ class _CellReader:
 
     def _field(self, name: str, one: Cell) -> tuple[str, tuple[str, str] | None]:
         if one.too_long:
-            return "", ("CELL_TOO_LONG", "is longer than any cell of a spreadsheet can be; shorten it")
+            return "", _TOO_LONG
         if one.is_formula:
             return one.text, ("CELL_FORMULA", "is a formula, not a value; copy the column and paste it as values only")
         if one.kind == "text":
@@ -200,8 +211,10 @@ class _CellReader:
         problem = shown.problem(number)
         return amount_text(number), ("AMOUNT_SHOWN", problem) if problem else None
 
-    def _other(self, one: Cell) -> tuple[str, None]:
+    def _other(self, one: Cell) -> tuple[str, tuple[str, str] | None]:
         """A cell that is carried through: as it stands, and a day as one."""
+        if one.too_long:
+            return "", _TOO_LONG
         if one.kind == "boolean":
             return "FALSE" if one.text == "0" else "TRUE", None
         if one.kind != "number" or (number := _decimal(one.text)) is None:
@@ -214,6 +227,7 @@ class _CellReader:
         return self._book.formats[one.style] if one.style < len(self._book.formats) else "General"
 
 
+_TOO_LONG = ("CELL_TOO_LONG", "is longer than any cell of a spreadsheet can be; shorten it")
 _OTHER_KINDS = {
     "boolean": ("CELL_BOOLEAN", f"is TRUE or FALSE, not text; {_AS_TEXT}"),
     "error": ("CELL_ERROR", f"holds an error of a formula, such as #N/A; {_AS_TEXT}"),

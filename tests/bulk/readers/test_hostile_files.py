@@ -240,6 +240,33 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], list[tuple[int, str | None
         "hidden sheet",
     ),
     "zip bomb": (bomb, [(1, None, None, "WORKBOOK_TOO_LARGE")], "times its size"),
+    "a cell far away": (
+        workbook(sheet(HEADER, PAYOUT, '<row r="1048576"><c r="XFD1048576" t="str"><v>x</v></c></row>')),
+        [(1, None, None, "WORKBOOK_TOO_LARGE")],
+        "up to XFD1048576; delete",
+    ),
+    "a blank far away": (
+        workbook(sheet(cells(1, HEADER).replace("</row>", '<c r="XFD1" t="str"><v> </v></c></row>'), *[PAYOUT] * 1300)),
+        [(1, None, None, "WORKBOOK_TOO_LARGE")],
+        "up to F1221 and XFD1; delete",
+    ),
+    "a sheet that says it is small": (
+        workbook(
+            sheet(HEADER, PAYOUT, '<row r="9000"><c r="XFD9000"><v>1</v></c></row>', before='<dimension ref="A1:F2"/>')
+        ),
+        [(1, None, None, "WORKBOOK_TOO_LARGE")],
+        "up to XFD9000; delete",
+    ),
+    "a long text beside the columns": (
+        workbook(sheet([*HEADER, "note"], [*PAYOUT, "A" * 40_000])),
+        [(2, None, "G2", "CELL_TOO_LONG")],
+        "longer",
+    ),
+    "a long text nowhere": (
+        workbook(sheet(HEADER, PAYOUT), shared=[f"<t>{'A' * 40_000}</t>"]),
+        [(1, None, None, "WORKBOOK_BROKEN")],
+        "longer than a cell",
+    ),
     "truncated": (lambda: book(PAYOUT)[:-200], [(1, None, None, "WORKBOOK_BROKEN")], "cut off"),
     "half": (lambda: book(*[PAYOUT] * 500)[:3000], [(1, None, None, "WORKBOOK_BROKEN")], "cut off"),
     "lying size": (lambda: lying(24, b"\x10\0\0\0"), [(1, None, None, "WORKBOOK_BROKEN")], "damaged"),
