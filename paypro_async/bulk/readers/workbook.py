@@ -11,9 +11,13 @@ from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.readers.number_formats import BUILT_IN
 from paypro_async.bulk.readers.package import Package, too_large
 
-__all__ = ["Sheet", "Texts", "Workbook", "open_workbook", "unescaped"]
+__all__ = ["NO_CHARACTER", "Sheet", "Texts", "Workbook", "open_workbook", "unescaped"]
 
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+NO_CHARACTER = "\0\N{REPLACEMENT CHARACTER}"
+"""What stands in a text for an escape of half a character, such as ``_xD800_``, which no text can hold."""
+
 _OTHERS = (
     (re.compile(r"xl/workbook\.bin"), "is a binary workbook (.xlsb)"),
     (re.compile(r"index/.*\.iwa|index\.zip"), "is a Numbers document"),
@@ -42,7 +46,7 @@ class Texts:
 
     def add(self, text: str) -> None:
         """Take one more."""
-        self._bytes += text.encode("utf-8", "surrogatepass")
+        self._bytes += text.encode()
         self._ends.append(len(self._bytes))
 
     def __len__(self) -> int:
@@ -50,7 +54,7 @@ class Texts:
 
     def __getitem__(self, number: int) -> str:
         start = self._ends[number - 1] if number else 0
-        return self._bytes[start : self._ends[number]].decode("utf-8", "surrogatepass")
+        return self._bytes[start : self._ends[number]].decode()
 
     @property
     def size(self) -> int:
@@ -80,7 +84,9 @@ class Workbook:
 
 def unescaped(text: str) -> str:
     """Text without the escapes of characters that XML cannot hold."""
-    return _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+    if "_x" not in text:
+        return text
+    return _SURROGATE.sub(NO_CHARACTER, _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text))
 
 
 def open_workbook(package: Package) -> Workbook:

@@ -27,7 +27,7 @@ from paypro_async.bulk.readers.row_checks import TOTALS_ROW, is_totals
 from paypro_async.bulk.readers.second_reading import differences
 from paypro_async.bulk.readers.sheet import Area, Cell, SheetRow, read_sheet
 from paypro_async.bulk.readers.snapshot import Snapshot
-from paypro_async.bulk.readers.workbook import Sheet, Workbook, open_workbook
+from paypro_async.bulk.readers.workbook import NO_CHARACTER, Sheet, Workbook, open_workbook
 
 __all__ = ["XlsxReader"]
 
@@ -94,6 +94,8 @@ class XlsxReader:
 
     def _take(self, row: SheetRow) -> None:
         if row.number <= self._header.line:
+            if row.number == self._header.line:
+                _refuse_no_characters(row)
             return
         self._last = row.number
         texts, wrong = self._cells.read(row)
@@ -169,8 +171,10 @@ class _CellReader:
         for one in row.cells:
             if one.kind == "text" and not one.is_formula and not one.too_long and one.column < self._width:
                 texts[one.column] = one.text  # as nearly all are
+                if NO_CHARACTER in one.text:
+                    wrong.append(Wrong(self.names.get(one.column), _place(one, row), *_NOT_UNICODE))
                 continue
-            where = f"{column_letters(one.column)}{row.number}"
+            where = _place(one, row)
             if one.column >= self._width:
                 message = "holds a value, and its column has no name in the header; name the column, or empty the cell"
                 wrong.append(Wrong(None, where, "CELL_COUNT", message))
@@ -227,6 +231,7 @@ class _CellReader:
         return self._book.formats[one.style] if one.style < len(self._book.formats) else "General"
 
 
+_NOT_UNICODE = ("NOT_UNICODE", "holds a broken character (a lone surrogate); write the text again")
 _TOO_LONG = ("CELL_TOO_LONG", "is longer than any cell of a spreadsheet can be; shorten it")
 _OTHER_KINDS = {
     "boolean": ("CELL_BOOLEAN", f"is TRUE or FALSE, not text; {_AS_TEXT}"),
@@ -251,6 +256,20 @@ def _day(number: Decimal, *, since_1904: bool) -> str | None:
     except OverflowError:
         return None
     return found.date().isoformat() if found.time() == time() else found.isoformat(" ", "seconds")
+
+
+def _place(one: Cell, row: SheetRow) -> str:
+    return f"{column_letters(one.column)}{row.number}"
+
+
+def _refuse_no_characters(header: SheetRow) -> None:
+    problems = [
+        FileProblem(line=header.number, cell=_place(one, header), code=_NOT_UNICODE[0], message=_NOT_UNICODE[1])
+        for one in header.cells
+        if NO_CHARACTER in one.text
+    ]
+    if problems:
+        raise PayoutFileError(problems)
 
 
 class _EnoughError(Exception):

@@ -59,8 +59,9 @@ def _rows(book: Any, layout: Layout) -> Add:
                 f"A sheet holds {MOST_ROWS:,} rows at most. Name a result file that ends with .csv."
             )
         for at, cell in enumerate(cells):
-            # What is longer, no cell can hold.
-            sheet.write_string(number, at, unchanged(cell)[:_LONGEST_CELL], form)
+            # What is longer, no cell can hold, and half a character (a lone surrogate) no file.
+            text = unchanged(cell)[:_LONGEST_CELL].encode("utf-8", "replace").decode()
+            sheet.write_string(number, at, text, form)
         number += 1
 
     write(layout.names, bold)

@@ -267,6 +267,27 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], list[tuple[int, str | None
         [(1, None, None, "WORKBOOK_BROKEN")],
         "longer than a cell",
     ),
+    "half a character": (book(changed(name="Asha_xD800_")), [(2, "name", "B2", "NOT_UNICODE")], "surrogate"),
+    "half a character in a shared text": (
+        book(PAYOUT, changed(name=Raw("<v>0</v>", "s")), shared=["<t>Asha _xDFFF_</t>"]),
+        [(3, "name", "B3", "NOT_UNICODE")],
+        "surrogate",
+    ),
+    "half a character in a column that is no field": (
+        workbook(sheet([*HEADER, "dept"], [*PAYOUT, "_xd83d_"])),
+        [(2, None, "G2", "NOT_UNICODE")],
+        "surrogate",
+    ),
+    "half a character in a header": (
+        workbook(sheet([*HEADER, "dept_xD800_"], [*PAYOUT, "x"])),
+        [(1, None, "G1", "NOT_UNICODE")],
+        "surrogate",
+    ),
+    "half a character in the header of a field": (
+        workbook(sheet(["amount_xD800_", *HEADER[1:]], PAYOUT)),
+        [(1, None, "A1", "NOT_UNICODE")],
+        "surrogate",
+    ),
     "truncated": (lambda: book(PAYOUT)[:-200], [(1, None, None, "WORKBOOK_BROKEN")], "cut off"),
     "half": (lambda: book(*[PAYOUT] * 500)[:3000], [(1, None, None, "WORKBOOK_BROKEN")], "cut off"),
     "lying size": (lambda: lying(24, b"\x10\0\0\0"), [(1, None, None, "WORKBOOK_BROKEN")], "damaged"),

@@ -13,7 +13,9 @@ from paypro_async._core.lifecycle import State
 from paypro_async.bulk.header.columns import RESULT_COLUMNS
 from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.results import row_outcomes
+from paypro_async.bulk.writers.opening import open_table
 from paypro_async.bulk.writers.result_file import write_results
+from paypro_async.bulk.writers.table import Layout
 from paypro_async.ledger import MemoryLedger
 from tests.support.ledgers import learn
 from tests.support.payout_files import HEADER, MERCHANT_NO, csv_text, open_file, row, rows_of
@@ -113,3 +115,13 @@ async def test_a_result_without_the_columns_that_someone_deleted(tmp_path):
     with open_file(f"{HEADER},paypro_trade_no\n{row('300', chr(39) + '0012')},'0015\n") as file:
         (one,) = file.rows()
     assert (one.values["bank_number"], one.values["trade_no"]) == ("0012", "0015")
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "jsonl"])
+def test_half_a_character_is_written_as_a_question_mark(tmp_path, kind: str):
+    """A platform's text may hold one. The payouts are sent by then, so their result is written whatever it says."""
+    path = tmp_path / f"result.{kind}"
+    with open_table(path, kind, Layout(names=["trade_no", "message"])) as add:
+        add(["0015", "refused \ud800"])
+    found = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python() if kind == "xlsx" else path.read_text()
+    assert "refused ?" in str(found)
