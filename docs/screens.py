@@ -5,6 +5,7 @@ end is written down, with the answers that were typed. It fails where the termin
 """
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -26,6 +27,7 @@ FOLDER = Path("/tmp/payroll")
 PORT = 18080
 WIDTHS = (80, 120)
 HEIGHT = 500  # higher than any screen: nothing scrolls away
+STOP = "^C"
 ASKS = re.compile(rb"Type the sum: |Type yes: |\[y/N\]: ")
 SECONDS = 60
 
@@ -42,11 +44,13 @@ WRONG = [
     '"1,25,000",Meera Iyer,7234567892,meera@example.com,000701234567,hdfc0000007,salary November',
 ]
 SUM = "198750.50"
+SECRETS = {"PAYPRO_APPROVAL_SECRET": "a secret that only Ravi has"}
 
 STORY: list[tuple[str, str, str | None]] = [
     ("Template", "paypro template new.xlsx", None),
     ("A file with something wrong in it", "paypro plan wrong.csv", None),
     ("Plan", "paypro plan salaries.csv", None),
+    ("Approve, as a second person", "paypro approve salaries.csv.plan.json --by Ravi", "yes"),
     ("Apply", "paypro apply salaries.csv.plan.json", SUM),
     ("The same once more", "paypro apply salaries.csv.plan.json", None),
     ("Batch: plan and apply in one", "paypro batch bonus.csv", "9000"),
@@ -60,9 +64,23 @@ STORY: list[tuple[str, str, str | None]] = [
     ("Some of it", "paypro ledger show --state failed", None),
     ("The steps of a payout", "paypro ledger history bonus-1", None),
     ("One payout", "paypro ledger show bonus-1", None),
+    ("Is the ledger sound?", "paypro ledger check", None),
+    ("Export", "paypro ledger export all.csv", None),
+    ("Backup", "paypro ledger backup copy.db", None),
+    ("Bring the tables up to date", "paypro ledger migrate", None),
+    ("Was it restored?", "paypro ledger restored", None),
+    ("Who listens to changes", "paypro ledger consumers", None),
+    ("Tell again what a handler refused", "paypro ledger release bonus-1", None),
+    ("Hold", 'paypro ledger hold bonus-1 --by Asha --note "asked PayPro"', None),
+    ("Decide", 'paypro ledger decide bonus-1 not-paid --by Asha --note "seen in the dashboard"', None),
+    ("Erase what is old", "paypro ledger prune --older-than 400d", None),
     ("Balance", "paypro balance", None),
     ("Query", "paypro query bonus-1", None),
     ("Doctor", "paypro doctor", None),
+    ("What is signed", "paypro sign --explain request.json", None),
+    ("Sandbox", "paypro sandbox --port 18081", STOP),
+    ("Listen", "paypro listen --port 18082", STOP),
+    ("Demo", "paypro demo", None),
 ]
 
 
@@ -90,6 +108,8 @@ def _story(width: int) -> Iterator[str]:
     (FOLDER / "wrong.csv").write_text(HEADER + "\n".join(WRONG) + "\n")
     bonus = ROWS[0].replace("18500", "9000").replace("salary November", "bonus 2026")
     (FOLDER / "bonus.csv").write_text(HEADER.replace("\n", ",trade_no\n") + bonus + ",bonus-1\n")
+    request = {"merchantNo": "0000000001", "tradeNo": "bonus-1", "amount": "9000"}
+    (FOLDER / "request.json").write_text(json.dumps(request))
     with _sandbox() as environment:
         for _, command, answer in STORY:
             yield _shown(command, answer, width, environment)
@@ -108,7 +128,7 @@ def _sandbox() -> Iterator[Mapping[str, str]]:
                 break
         own = {name: value for name, value in os.environ.items() if not name.startswith(("PAYPRO_", "SSL_"))}
         try:
-            yield own | found | {"PAYPRO_LEDGER": "payouts.db", "TERM": "xterm-256color", "USER": "asha"}
+            yield own | found | {"PAYPRO_LEDGER": "payouts.db", "TERM": "xterm-256color"} | SECRETS
         finally:
             sandbox.terminate()
 
@@ -125,6 +145,10 @@ def _shown(command: str, answer: str | None, width: int, environment: Mapping[st
     stream, said = pyte.ByteStream(screen), b""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
+        if answer == STOP:
+            time.sleep(2)  # It has said all that it says.
+            os.write(terminal, b"\x03")
+            answer = None
         try:
             data = os.read(terminal, 65536)
         except OSError:

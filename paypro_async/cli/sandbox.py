@@ -100,12 +100,12 @@ def sandbox(
       sandbox:paid                  paid at once
       sandbox:fail:00029            booked, and failed at once with that code
       sandbox:refuse:1001           not booked; refused with that code
-      sandbox:reply:1001            booked, and refused with that code all the same
+      sandbox:reply:1001            booked, and refused with that code
       sandbox:status:00029          booked, and the reply says that status
       sandbox:vanish                accepted, and then no query knows it
       sandbox:later:paid            paid after --paid-after seconds, as all are
       sandbox:later:fail:00029      failed after --paid-after seconds
-      sandbox:later:reverse[:CODE]  paid after --paid-after seconds, and failed after as many again
+      sandbox:later:reverse[:CODE]  paid after --paid-after seconds, then failed
       sandbox:later:never           processing for ever
       sandbox:callback:twice        each callback is sent twice
       sandbox:callback:late[:60]    so many seconds late

@@ -155,8 +155,9 @@ class Confirmation:
         rows, total = counted(plan.rows, "payout"), amount_for_people(plan.total, plan.currency)
         if not self.limits.expects:
             raise click.UsageError(
-                f"Are {rows} over {total} {plan.currency} meant? Nobody can be asked here, and nothing was sent. Say "
-                f"--yes, or what is expected: --expect-total {plan.total:f} --expect-rows {plan.rows}."
+                f"{'Is' if plan.rows == 1 else 'Are'} {rows} over {total} {plan.currency} meant? Nobody can be asked "
+                "here, and nothing was sent. Say --yes, or what is expected: "
+                f"--expect-total {plan.total:f} --expect-rows {plan.rows}."
             )
         if plan.doubts:  # An expected sum says nothing of them.
             raise click.UsageError(

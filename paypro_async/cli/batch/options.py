@@ -33,7 +33,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 FILE: click.Path = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 """A file of payouts, or - for standard input."""
 
-_RUN = "A name mixed into the trade numbers that are made; with --pay-again it pays the same file a second time."
+_RUN = "A name of the run: the same file under another name has other trade numbers, and is another run."
 _RULES = (
     "Go on in spite of bad credentials, too low a balance, or many payouts in a row that are unknown or cannot be sent."
 )

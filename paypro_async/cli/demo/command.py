@@ -16,6 +16,7 @@ from paypro_async.cli.demo.receiver import Receiver
 from paypro_async.cli.demo.sample import write_sample
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.options import NumberRange
+from paypro_async.cli.output import say
 from paypro_async.sandbox import FaultPlan, Sandbox
 from paypro_async.sandbox.orders import PROCESSING
 
@@ -92,9 +93,9 @@ async def _show(folder: Path, *, rows: int, fault_rate: float, seed: int, kept: 
         f"seconds         {seconds:.1f}",
     )
     if comparison.right and comparison.paid == rows and code == 0:
-        click.echo("Every payout was booked exactly once and is paid, and the ledger knows it of every one.")
+        say("Every payout was booked exactly once and is paid, and the ledger knows it of every one.")
         return Exit.OK
-    click.echo("\n".join([f"This is not right (the second run ended with {code}):", *comparison.findings()]))
+    say("\n".join([f"This is not right (the second run ended with {code}):", *comparison.findings()]))
     return Exit.UNEXPECTED
 
 
@@ -130,4 +131,4 @@ def _any_processing(sandbox: Sandbox) -> bool:
 
 def _say(step: str, *more: str) -> None:
     """A step, and what belongs to it below."""
-    click.echo("\n".join([*([step] if step else []), *(f"   {line}" for line in more)]))
+    say("\n".join([*([step] if step else []), *(f"   {line}" for line in more)]))

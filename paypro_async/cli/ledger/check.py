@@ -16,7 +16,7 @@ from paypro_async.ledger.sql.ledger import SqlLedger
 __all__ = ["check"]
 
 
-@click.command()
+@click.command(short_help="Check that all that a ledger holds fits together.")
 @ledger_option
 @json_option
 def check(ledger: str | None, as_json: bool) -> int:

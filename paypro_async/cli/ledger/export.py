@@ -37,7 +37,7 @@ __all__ = ["export"]
 _NUMBERS = ("amount", "attempt", "position")
 
 
-@click.command()
+@click.command(short_help="Write every payout to a file, as CSV or JSON lines.")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--format", "kind", type=click.Choice(["csv", "jsonl"]), help="[default: by the ending of FILE, or csv]")
 @state_option("Payouts in this state only; may be repeated.")

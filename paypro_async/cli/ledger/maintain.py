@@ -32,7 +32,7 @@ def _age(_context: click.Context, _parameter: click.Parameter, text: str | None)
     return timedelta(days=int(found[1]) * _DAYS[found[2]])
 
 
-@click.command()
+@click.command(short_help="Make the tables, or bring them up to date.")
 @ledger_option
 @json_option
 def migrate(ledger: str | None, as_json: bool) -> int:

@@ -44,7 +44,7 @@ _MOST_PARKED = 100_000
 _UTC = click.option("--utc", is_flag=True, help="Show times in UTC, and not in the region's time.")
 
 
-@click.command()
+@click.command(short_help="Show the ledger at a glance, a list, or payouts.")
 @click.argument("trade_no", nargs=-1)
 @state_option("List payouts in this state; may be repeated.")
 @click.option("--batch", metavar="ID", help="List payouts of this batch.")
@@ -71,7 +71,7 @@ def show(trade_no: tuple[str, ...], ledger: str | None, merchant: str | None, **
     return asyncio.run(_show(trade_no, ledger, merchant, **options))
 
 
-@click.command()
+@click.command(short_help="Show every step of a payout.")
 @click.argument("trade_no")
 @_UTC
 @ledger_option
