@@ -15,6 +15,9 @@ __all__ = ["Area", "Cell", "SheetRow", "read_sheet"]
 _REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?")
 _LAST_ROW, _LAST_COLUMN = 1_048_576, 16_384
+_LOWEST, _NARROWEST = 3.0, 0.5
+"""Points of a row's height, and digits of a column's width, below which nobody sees what they hold."""
+
 _MOST_AREAS = 1_000
 _KINDS = {"s": "text", "str": "text", "inlineStr": "text", "b": "boolean", "e": "error", "d": "date", "n": "number"}
 
@@ -116,7 +119,7 @@ class _Reading:
         elif tag == "sheetData":
             self._in_rows = True
         elif tag == "col":
-            if _is_true(attributes.get("hidden")) or _is_zero(attributes.get("width")):
+            if _is_true(attributes.get("hidden")) or _is_below(attributes.get("width"), _NARROWEST):
                 first, last = (int(attributes.get(name, "1")) - 1 for name in ("min", "max"))
                 self._hidden_columns(Area(first, 1, last, _LAST_ROW))
         elif tag == "mergeCell":
@@ -169,7 +172,7 @@ class _Reading:
         self._number, self._column, self._last, self._cells = number, -1, -1, []
         if self._computed:
             self._computed = [one for one in self._computed if one.bottom >= number]
-        self._hidden = _is_true(attributes.get("hidden")) or _is_zero(attributes.get("ht"))
+        self._hidden = _is_true(attributes.get("hidden")) or _is_below(attributes.get("ht"), _LOWEST)
 
     def _begin_cell(self, attributes: Mapping[str, str]) -> None:
         self._count += 1
@@ -264,5 +267,5 @@ def _is_true(text: str | None) -> bool:
     return text in ("1", "true")
 
 
-def _is_zero(text: str | None) -> bool:
-    return text is not None and re.fullmatch(r"0+(\.0*)?", text) is not None
+def _is_below(text: str | None, least: float) -> bool:
+    return text is not None and float(text) < least

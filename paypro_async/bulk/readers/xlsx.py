@@ -21,7 +21,7 @@ from paypro_async.bulk.readers.headers import (
     refuse_payouts_above,
 )
 from paypro_async.bulk.readers.kept_rows import KeptRows, Wrong
-from paypro_async.bulk.readers.number_formats import shown_as
+from paypro_async.bulk.readers.number_formats import shown_as, shows_text
 from paypro_async.bulk.readers.package import Package, broken
 from paypro_async.bulk.readers.row_checks import TOTALS_ROW, is_totals
 from paypro_async.bulk.readers.second_reading import differences
@@ -159,6 +159,7 @@ class _CellReader:
     def __init__(self, book: Workbook, columns: Columns) -> None:
         self._book = book
         self._width = len(columns.names)
+        self._changing = {style for style, code in enumerate(book.formats) if not shows_text(code)}
         self.names: dict[int, str] = {at: name for name, at in columns.fields.items()}
         for at, name in ((columns.numbered, "trade_no"), (columns.retried, "retry_of")):
             if at is not None:
@@ -173,6 +174,8 @@ class _CellReader:
                 texts[one.column] = one.text  # as nearly all are
                 if NO_CHARACTER in one.text:
                     wrong.append(Wrong(self.names.get(one.column), _place(one, row), *_NOT_UNICODE))
+                elif one.style in self._changing and one.column in self.names:
+                    wrong.append(Wrong(self.names[one.column], _place(one, row), *_TEXT_SHOWN))
                 continue
             where = _place(one, row)
             if one.column >= self._width:
@@ -232,6 +235,10 @@ class _CellReader:
 
 
 _NOT_UNICODE = ("NOT_UNICODE", "holds a broken character (a lone surrogate); write the text again")
+_TEXT_SHOWN = (
+    "TEXT_SHOWN",
+    "is not shown as it is: its number format hides it, or adds to it; format the column as Text, and look at it again",
+)
 _TOO_LONG = ("CELL_TOO_LONG", "is longer than any cell of a spreadsheet can be; shorten it")
 _OTHER_KINDS = {
     "boolean": ("CELL_BOOLEAN", f"is TRUE or FALSE, not text; {_AS_TEXT}"),

@@ -212,6 +212,26 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], list[tuple[int, str | None
         [(2, None, "A2", "HIDDEN_ROW")],
         "hidden",
     ),
+    "row of no height to speak of": (
+        workbook(sheet(HEADER, cells(2, PAYOUT, attributes='ht="0.1" customHeight="1"'))),
+        [(2, None, "A2", "HIDDEN_ROW")],
+        "hidden",
+    ),
+    "column of no width to speak of": (
+        workbook(sheet(HEADER, PAYOUT, before='<cols><col min="5" max="5" width="0.08" customWidth="1"/></cols>')),
+        [(2, "bank_number", "E2", "HIDDEN_COLUMN")],
+        "hidden column",
+    ),
+    "text that is not shown": (
+        book(changed(bank_number=Raw("<is><t>50100000000017</t></is>", "inlineStr", 1)), formats=[";;;"]),
+        [(2, "bank_number", "E2", "TEXT_SHOWN")],
+        "hides it",
+    ),
+    "text with more than is there": (
+        book(changed(name=Raw("<v>0</v>", "s", 1)), shared=["<t>Asha Rao</t>"], formats=['@" Traders"']),
+        [(2, "name", "B2", "TEXT_SHOWN")],
+        "adds to it",
+    ),
     "hidden column": (
         workbook(sheet(HEADER, PAYOUT, before='<cols><col min="5" max="5" hidden="1"/></cols>')),
         [(2, "bank_number", "E2", "HIDDEN_COLUMN")],

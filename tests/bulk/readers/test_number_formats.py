@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from paypro_async.bulk.readers.number_formats import BUILT_IN, Shown, shown_as
+from paypro_async.bulk.readers.number_formats import BUILT_IN, Shown, shown_as, shows_text
 
 
 def shown(code: str) -> Shown:
@@ -31,7 +31,16 @@ RUPEES = "[$\u20b9-4009]"
         "@",
         '_ * #,##0.00_ ;_ * \\-#,##0.00_ ;_ * "-"??_ ;_ @_ ',
         "[Red]0.00;[Blue]-0.00",
-        "0.00E+00",
+        "[>=10000000]##\\,##\\,##\\,##0.00;[>=100000]##\\,##\\,##0.00;##,##0.00",
+        '"Rs. "#,##0.00"/-"',
+        '0.00" Rs. only"',
+        "0.00\\ \\R\\s\\.",
+        '#,##0.00" Dr"',
+        "#\\ ##0.00",
+        "* #,##0.00",
+        "[$INR]\\ 0.00",
+        "[<1000]0,;0.00",
+        "General;-General",
         "[>9999999]##\\,##\\,##\\,##0.00",
     ],
 )
@@ -58,6 +67,29 @@ def test_an_amount_is_shown_as_it_is(code: str) -> None:
         ("[$\u20ac-407]0.00", "currency"),
         (";;;", "hides"),
         ('"paid"', "hides"),
+        ("0\\.00", "split"),
+        ('0"."000', "split"),
+        ("0\\,00", "split"),
+        ("0\\ 00", "split"),
+        ("0.0\\.0", "split"),
+        ('0.00" lakhs"', "words"),
+        ('0.00 "Lac"', "words"),
+        ('#,##0.00 "Cr"', "words"),
+        ('General" Lakh"', "words"),
+        ('@" Lakh"', "words"),
+        ('0.00 "dollars"', "words"),
+        ("[$kr-41D]0.00", "currency"),
+        ("[$\u09f3-845]0.00", "currency"),
+        ('[<1000]0.00;0.0,"K"', "scaled"),
+        ('[<1000]0.00;[>1000]0.00"K";0.00', "words"),
+        ("0.00E+00", "exponent"),
+        ("# ?/?", "fraction"),
+        ("12", "fraction"),
+        ("48", "exponent"),
+        ('"-"0.00', "less than nothing"),
+        ("(0.00)", "less than nothing"),
+        ("*10.00", "digits"),
+        ("[>1000]yyyy;0.00", "day"),
     ],
 )
 def test_an_amount_that_is_shown_otherwise_is_refused(code: str, said: str | None) -> None:
@@ -70,3 +102,15 @@ def test_an_amount_that_is_shown_otherwise_is_refused(code: str, said: str | Non
 def test_days_and_times_are_no_amounts(code: str) -> None:
     """Whatever their form."""
     assert shown(code).is_date
+
+
+@pytest.mark.parametrize("code", ["General", f"{BUILT_IN}49", "0.00", '"paid"', "0.00;-0.00;0;@", "_(@_)"])
+def test_a_text_is_shown_as_it_is(code: str) -> None:
+    """Whatever a format does with numbers."""
+    assert shows_text(code)
+
+
+@pytest.mark.parametrize("code", [";;;", '0.00;-0.00;0;"paid"', '@"00"', "0.00;@;0;0"])
+def test_a_text_that_is_not_shown_as_it_is(code: str) -> None:
+    """An account that nobody sees, or sees with more digits."""
+    assert not shows_text(code)
