@@ -93,7 +93,8 @@ class Disbursement:
         plan: How many rows, their sum, their trade numbers, and what is worth a look before paying.
         client: Who pays it.
         path: Where the file stands, if it is one.
-        run, complete, columns, sheet: As they were given.
+        run, complete, columns: As they were given.
+        sheet: The sheet that was read, or None.
     """
 
     def __init__(
@@ -116,7 +117,7 @@ class Disbursement:
         self.run: str | None = run
         self.complete: bool = complete
         self.columns: Mapping[str, str] = dict(columns or {})
-        self.sheet = sheet
+        self.sheet: str | None = sheet
         self.name: str = (name or str(self.path or _name_of(source))).encode("utf-8", "backslashreplace").decode()
         defaults = _shared(self._intake)
         with ExitStack() as held:
@@ -127,6 +128,8 @@ class Disbursement:
             problems = self.plan.problems if complete else (*self.file.incomplete, *self.plan.problems)
             if problems:
                 raise PayoutFileError(problems)
+            # A plan is of the sheet that was read, whichever others the workbook has by the time it is paid.
+            self.sheet = next(iter(self.file.sheets), None)
             held.pop_all()
 
     def __enter__(self) -> Self:

@@ -66,6 +66,7 @@ class PayoutFile:
 
     Attributes:
         kind: ``csv``, ``xlsx`` or ``jsonl``.
+        sheets: The names of a workbook's sheets, the one that is read before the others; none of another file.
         delimiter: What stands between two cells of a CSV file.
         bom: Whether a byte order mark stands before its text.
         line_end: What ends the first line of its text.
@@ -91,6 +92,7 @@ class PayoutFile:
             headers = HeaderReader(spec, defaults, columns)
             self._reader: Reader = open_reader(self._snapshot, headers, held, sheet=sheet)
             self.kind: Kind = self._reader.kind
+            self.sheets: Sequence[str] = self._reader.sheets
             self.delimiter: str = self._reader.delimiter
             self.bom: bool = self._snapshot.has_mark
             self.line_end: str = self._snapshot.line_end

@@ -64,9 +64,11 @@ class Reader(Protocol):
         kind: Which kind.
         delimiter: What stands between two cells of a CSV file; a comma for the others.
         columns: The header, understood.
+        sheets: The names of a workbook's sheets, the one that is read before the others; none of another file.
     """
 
     kind: Kind
+    sheets: Sequence[str]
     delimiter: str
     columns: Columns
 

@@ -37,6 +37,7 @@ class CsvReader:
     """
 
     kind: Kind = "csv"
+    sheets: Sequence[str] = ()
 
     def __init__(self, snapshot: Snapshot, headers: HeaderReader) -> None:
         self._snapshot = snapshot

@@ -58,6 +58,7 @@ class JsonLinesReader:
     """
 
     kind: Kind = "jsonl"
+    sheets: Sequence[str] = ()
     delimiter = ","
 
     def __init__(self, snapshot: Snapshot, headers: HeaderReader) -> None:

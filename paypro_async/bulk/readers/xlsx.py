@@ -4,6 +4,7 @@ The XML is read as it stands. A library for spreadsheets would give a number as 
 tell a formula from a text, or a hidden row from one that was seen. It is asked too, and must agree.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, time, timedelta
@@ -32,6 +33,8 @@ from paypro_async.bulk.readers.workbook import NO_CHARACTER, Sheet, Workbook, op
 __all__ = ["XlsxReader"]
 
 _DIGITS = 15
+_WHERE = frozenset({"bank_number", "bank_code"})
+_BANK_CODE = re.compile("[A-Z]{4}0[A-Z0-9]{6}", re.IGNORECASE)
 _AS_TEXT = "format the column as Text and enter the value again from its source"
 _NUMBER = (
     "is a number, not text: a spreadsheet drops zeros in front of a number and every digit behind the 15th, for good; "
@@ -57,6 +60,8 @@ class XlsxReader:
     def __init__(self, snapshot: Snapshot, headers: HeaderReader, *, sheet: str | None) -> None:
         self._book = open_workbook(Package(snapshot.data(), snapshot.size))
         self._sheet, self._header = _choose(self._book, headers, sheet)
+        others = [one.name for one in self._book.sheets if one is not self._sheet]
+        self.sheets: Sequence[str] = (self._sheet.name, *others)
         places = [f"{column_letters(at)}{self._header.line}" for at in range(len(self._header.names))]
         self.columns: Columns = headers.read(self._header.names, line=self._header.line, cells=places)
         refuse_payouts_above(self._header, self.columns)
@@ -302,15 +307,20 @@ def _first_rows(book: Workbook, sheet: Sheet) -> list[tuple[int, list[str]]]:
 def _choose(book: Workbook, headers: HeaderReader, name: str | None) -> tuple[Sheet, Header]:
     """The sheet that holds the payouts, and its header."""
     found: list[tuple[int, Sheet, Header]] = []
+    accounts: set[str] = set()
     for sheet in [_named(book, name)] if name is not None else book.sheets:
         rows = _first_rows(book, sheet)
         if rows:
             header, best = best_header(rows, headers.score)
             found.append((best, sheet, header))
+            if _holds_accounts(header, rows, headers):
+                accounts.add(sheet.part)
     if not found:
         refuse_empty()
     seen = [one for one in found if not one[1].hidden]
     with_header = [one for one in seen if not is_no_header(one[0])]
+    # A list of employees, or a summary, beside the payouts: it says not where the money goes.
+    with_header = [one for one in with_header if one[1].part in accounts] or with_header
     if len(with_header) > 1:
         names = listed([sheet.name for _, sheet, _ in with_header], "sheets with payouts")
         message = f'holds payouts in {len(with_header)} sheets; say which one is meant with --sheet "NAME" ({names})'
@@ -320,6 +330,14 @@ def _choose(book: Workbook, headers: HeaderReader, name: str | None) -> tuple[Sh
     best, sheet, header = max(with_header or seen or found, key=lambda one: one[0])
     refuse_headless(header, best)
     return sheet, header
+
+
+def _holds_accounts(header: Header, rows: Sequence[tuple[int, Sequence[str]]], headers: HeaderReader) -> bool:
+    """Whether a sheet says where money goes, by the names of its columns or, if those are unknown, by its cells."""
+    fields = {found[0] for name in header.names if (found := headers.names.field_of(name))}
+    if not _WHERE.isdisjoint(fields):
+        return True
+    return any(_BANK_CODE.fullmatch(cell.strip()) for _, cells in rows for cell in cells)
 
 
 def _named(book: Workbook, name: str) -> Sheet:

@@ -17,7 +17,7 @@ from paypro_async.bulk.plan_file import looks_like_a_plan
 from paypro_async.bulk.steps import plan_of
 from paypro_async.cli.batch.confirmation import Approvals, Confirmation, KeptApproval
 from paypro_async.cli.batch.earlier import EarlierRuns
-from paypro_async.cli.batch.notices import tell_of
+from paypro_async.cli.batch.notices import tell_of, told_while_reading
 from paypro_async.cli.batch.options import (
     FILE,
     approval_required,
@@ -239,15 +239,17 @@ def _run(wish: Wish) -> int:
     source = sys.stdin.buffer if str(wish.path) == "-" else wish.path
     # Where a person is asked, that is a part of what is asked.
     complete = wish.file_complete or (wish.confirmation.asks and not wish.dry_run)
-    with Disbursement(
-        client,
-        source,
-        name=wish.name,
-        run=wish.run,
-        complete=complete,
-        columns=wish.columns,
-        sheet=wish.sheet,
-    ) as disbursement:
+    with told_while_reading(wish.name):
+        disbursement = Disbursement(
+            client,
+            source,
+            name=wish.name,
+            run=wish.run,
+            complete=complete,
+            columns=wish.columns,
+            sheet=wish.sheet,
+        )
+    with disbursement:
         tell_of(disbursement, whole=wish.file_complete)
         if refused := _refused(wish, disbursement):
             return refused

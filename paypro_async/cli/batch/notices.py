@@ -1,13 +1,34 @@
 """What is worth a look in a file that can be paid."""
 
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from paypro_async.bulk import Disbursement, Plan
 from paypro_async.bulk.problems import grouped
 from paypro_async.cli.output import note
 
-__all__ = ["tell_of"]
+__all__ = ["tell_of", "told_while_reading"]
 
 _SHOWN = 10
+_LONG = 2.0
+"""Seconds of reading after which a person is told that it goes on."""
+
 _TOLD = ("SAME_PAYMENT_TWICE", "TRADE_NO_ALIKE")
+
+
+@contextmanager
+def told_while_reading(name: str) -> Iterator[None]:
+    """Say on a terminal that a file is being read, if that takes long."""
+    timer = threading.Timer(_LONG, note, [f"Reading {name} …"])
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def tell_of(disbursement: Disbursement, *, whole: bool) -> None:
@@ -16,6 +37,10 @@ def tell_of(disbursement: Disbursement, *, whole: bool) -> None:
     if not whole:
         for problem in disbursement.file.incomplete:
             note(f"{disbursement.name}:{problem.line}: {problem}")
+    if len(disbursement.file.sheets) > 1:
+        sheet, *others = disbursement.file.sheets
+        shown = ", ".join(map(repr, others[:_SHOWN])) + (" and others" if len(others) > _SHOWN else "")
+        note(f"The payouts are read from the sheet {sheet!r} alone, not from {shown}.")
     if columns.results:
         note(f"{disbursement.name} is a result file: its rows keep their trade numbers, so what is paid stays paid.")
     if columns.others:

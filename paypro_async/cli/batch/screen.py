@@ -48,6 +48,8 @@ def _lines(plan: PlanFile, funds: Funds, *, new_ledger: bool) -> Iterator[str]:
     yield f"{counted(plan.rows, 'payout')}, {_money(plan.amount, plan)} in all."
     yield ""
     yield f"File     {readable(plan.path)}"
+    if plan.sheet is not None:
+        yield f"Sheet    {readable(plan.sheet)}"
     yield f"Ledger   {readable(plan.ledger)}{' (new: the first payment makes it)' if new_ledger else ''}"
     yield f"Account  merchant {plan.merchant_no} on {readable(plan.environment)}"
     yield hanging("Balance  ", _balance(plan, funds))

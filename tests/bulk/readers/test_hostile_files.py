@@ -254,6 +254,11 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], list[tuple[int, str | None
         [(1, None, None, "SHEET_UNCLEAR")],
         "'June', 'July'",
     ),
+    "two sheets, one of which calls its accounts otherwise": (
+        workbook(sheet(HEADER, PAYOUT), sheet([*HEADER[:4], "Konto", "BLZ"], PAYOUT), names=["June", "July"]),
+        [(1, None, None, "SHEET_UNCLEAR")],
+        "'June', 'July'",
+    ),
     "hidden sheet alone": (
         workbook(sheet(["note"]), sheet(HEADER, PAYOUT), states={1: "veryHidden"}),
         [(1, None, None, "SHEET_HIDDEN")],

@@ -56,6 +56,12 @@ READ: dict[str, bytes | Callable[[], bytes]] = {
         )
     ),
     "other sheets": workbook(sheet(["note"]), sheet(HEADER, *AS_TEXT), sheet(["amount"], ["name"])),
+    "a list of employees beside it": workbook(
+        sheet(["Name", "Email", "Mobile", "Department"], ["Asha", "a@example.com", "8234567890", "Sales"]),
+        sheet(HEADER, *AS_TEXT),
+        sheet(["Name", "Amount"], ["Asha", "300"]),
+        names=["Employees", "Pay", "Summary"],
+    ),
     "hidden copies": workbook(sheet(HEADER, *AS_TEXT), sheet(HEADER, PAYOUT), states={1: "hidden"}),
     "prefixes": lambda: book(*AS_TEXT, parts={"xl/worksheets/sheet1.xml": prefixed(sheet(HEADER, *AS_TEXT))}),
 }

@@ -12,6 +12,7 @@ import pytest
 from paypro_async.sandbox import FaultPlan, Sandbox
 from tests.support.fork_server import ForkServer
 from tests.support.terminal import SECRET, Terminal, account, booked_exactly, payout, until, write_file
+from tests.support.workbooks import HEADER, PAYOUT, changed, sheet, workbook
 
 PLAN = "payouts.csv.plan.json"
 
@@ -62,6 +63,23 @@ async def test_what_a_plan_shows(terminal: Terminal) -> None:
     assert f"Ledger   {terminal.folder}/payouts.db\n" in known.out
     assert "Balance  not asked for, since nothing is left to be paid" in known.out
     assert "processing: " in known.out
+
+
+async def test_a_plan_says_which_sheet_it_is_of(terminal: Terminal, sandbox: Sandbox) -> None:
+    """And pays that one, although somebody has added another one that could be paid since."""
+    (terminal.folder / "pay.xlsx").write_bytes(
+        workbook(sheet(["Name", "Amount"], ["Asha", "300"]), sheet(HEADER, PAYOUT), names=["Summary", "June"])
+    )
+    shown = await terminal.run("plan", "pay.xlsx")
+    assert "Sheet    June" in shown.out.splitlines()
+    assert "from the sheet 'June' alone, not from 'Summary'" in shown.err
+
+    (terminal.folder / "pay.xlsx").write_bytes(
+        workbook(sheet(HEADER, changed(amount="900")), sheet(HEADER, PAYOUT), names=["July", "June"])
+    )
+    done = await terminal.run("apply", "pay.xlsx.plan.json", "--yes", "--json")
+    assert done.code == 0, done.err
+    assert [one.amount for one in sandbox.books.bookings] == [Decimal(300)]
 
 
 async def test_a_plan_holds_no_secret_and_no_account(terminal: Terminal) -> None:
