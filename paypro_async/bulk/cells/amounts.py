@@ -14,7 +14,12 @@ _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}(?:\.[0-9]+)?")
 _DOTS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?")
 _COMMA = re.compile(r"[0-9]+,[0-9]{1,2}")
-_CURRENCY = re.compile(r"(?:₹|rs\.?|inr|rupees?|/-|\$|€|£|usd|eur|only)", re.IGNORECASE)
+_CURRENCY = re.compile(r"(?:₹|rs\.?|inr|rupees?|/-|only)", re.IGNORECASE)
+_FOREIGN = re.compile(
+    r"[$€£¥₩₽]|(?<![a-z])(?:usd|eur|gbp|jpy|cny|aed|sgd|aud|cad|hkd|chf|sar|qar|kwd|omr|bhd|myr|thb|idr|php|vnd|bdt|pkr|"
+    r"lkr|npr|dollars?|euros?|pounds?|dirhams?)(?![a-z])",
+    re.IGNORECASE,
+)
 _SCIENTIFIC = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?e[+-]?[0-9]+", re.IGNORECASE)
 _SPACES = re.compile(r"[0-9]{1,3}(?:[ '\u2019][0-9]{2,3})+(?:\.[0-9]+)?")
 _ERROR = re.compile(r"#[A-Z0-9/!?]+")
@@ -25,6 +30,8 @@ def amount_message(text: str) -> str | None:
     """How to mend an amount that is no plain number; None if there is nothing special about it."""
     if any(one.isdecimal() and not one.isascii() for one in text):
         return _foreign_digits(text)
+    if _FOREIGN.search(text) and any(map(str.isdigit, text)):
+        return f"is in another currency, and only rupees are paid here; {_AMOUNT_WORDS}, in rupees"
     for pattern, found in _KINDS:
         if pattern.fullmatch(text):
             return found(text)

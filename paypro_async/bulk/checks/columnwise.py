@@ -67,6 +67,7 @@ class Columnwise:
         self._spec = spec
         self._minor_units = partial(minor_units, places=spec.max_decimals)
         self._width = len(columns.names)
+        self._currency = columns.currency
         # Of a file that this package has written each row may have two trade numbers to compare, or may have lost one.
         self._usable = columns.read is str and not columns.results and columns.retried is None
         self._positions = dict(sorted(columns.fields.items()))
@@ -85,6 +86,11 @@ class Columnwise:
         if not self._usable or {*map(len, records)} != {self._width}:
             return None
         columns = list(zip(*records, strict=True))
+        if self._currency is not None and any(map(self._currency.is_other, {*columns[self._currency.at]})):
+            return None
+        # A line break in what is no field may have taken rows into its cell.
+        if any("\n" in text or "\r" in text for text in map("".join, columns)):
+            return None
         filled = {name: columns[at] for name, at in self._positions.items() if any(columns[at])}
         if not self._wanted <= filled.keys() or not all(self._tests[name](column) for name, column in filled.items()):
             return None

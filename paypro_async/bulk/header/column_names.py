@@ -4,9 +4,10 @@ Names are compared without case, blanks, signs and invisible characters, and wit
 and ``Acct`` are accounts, ``No``, ``No.``, ``#`` and ``Number`` are one, and so are ``Bene`` and ``Beneficiary``.
 """
 
+import itertools
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 from attrs import field, frozen
@@ -14,7 +15,7 @@ from attrs import field, frozen
 from paypro_async._core.regions import RegionSpec
 from paypro_async.bulk.cells.invisible import without_invisible
 
-__all__ = ["TRADE_NAMES", "ColumnNames", "Names", "key"]
+__all__ = ["TRADE_NAMES", "ColumnNames", "CurrencyColumn", "Names", "key"]
 
 
 @frozen
@@ -143,6 +144,40 @@ _IN_WORDS = (
     "dollar dollars euro euros pounds thousand thousands lakh lakhs lac lacs crore crores cr k million millions 000"
 )
 _OTHER_UNITS = frozenset(f"{_COINS} {_CURRENCIES} {_IN_WORDS}".split())
+_NET = frozenset({"net", "netpay", "payable", "final", "takehome", "inhand", "disbursed", "disbursement"})
+# Such a word makes of it a date, a place or a text.
+_NOT_PAID = frozenset(
+    {
+        "account",
+        "at",
+        "bank",
+        "banking",
+        "by",
+        "city",
+        "code",
+        "date",
+        "days",
+        "location",
+        "method",
+        "mode",
+        "month",
+        "name",
+        "number",
+        "on",
+        "place",
+        "status",
+        "to",
+        "type",
+        "weight",
+        "words",
+    }
+)
+_TAXES = frozenset({"tax", "tds", "gst", "cgst", "sgst", "igst", "vat", "cess"})
+_CURRENCY_NAMES = frozenset(
+    key_ + end
+    for key_ in ("", "payment", "payout", "transaction", "amount", "transfer")
+    for end in ("currency", "currencycode", "ccy", "cur", "curr")
+)
 _FILLING = frozenset({"in", "the"})
 _WORD = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
 _ABBREVIATED = re.compile(r"\ba\s*/\s*c\b|\ba\.\s*c\.")
@@ -162,8 +197,29 @@ def _words(name: str) -> list[str]:
     return [_SHORT.get(one, one) for one in kept]
 
 
+def _units(currency: str) -> frozenset[str]:
+    return _UNITS.get(currency, frozenset({currency.casefold()}))
+
+
 def _spoken(name: str) -> str:
     return "".join(_words(name)) or key(name)
+
+
+@frozen
+class CurrencyColumn:
+    """A column that says in which currency each amount is.
+
+    Args:
+        at: Its position.
+        code: The currency that is paid, ISO 4217.
+    """
+
+    at: int
+    code: str
+
+    def is_other(self, text: str) -> bool:
+        """Whether a cell names another currency; an empty one names none."""
+        return bool(found := "".join(_words(text))) and found not in _units(self.code)
 
 
 @frozen(eq=False)
@@ -198,6 +254,22 @@ class ColumnNames:
         """The unit of a column of amounts that is not the region's, as ``paise``; None for any other column."""
         return self._amount_unit(name) or None
 
+    def may_be_amount(self, name: str) -> bool:
+        """Whether a column may hold what is paid, as ``Net Amt`` does beside an ``Amount`` that is gross."""
+        found = self.field_of(name)
+        if found is not None or key(name) in self.given:
+            return found is not None and found[0] == "amount"
+        words = _words(name)
+        pairs = {*words, *map("".join, itertools.pairwise(words))}
+        return bool(pairs & _NET) and not pairs & _NOT_PAID and not (words and words[0] in _TAXES)
+
+    def currency_column(self, names: Sequence[str], *, skip: Collection[int]) -> CurrencyColumn | None:
+        """The column that says in which currency each amount is; None if there is none."""
+        for at, name in enumerate(names):
+            if at not in skip and key(name) not in self.given and _spoken(name) in _CURRENCY_NAMES:
+                return CurrencyColumn(at, self.spec.currency)
+        return None
+
     @cached_property
     def own(self) -> dict[str, str]:
         """The fields by the names that this project and the platform give them."""
@@ -220,7 +292,7 @@ class ColumnNames:
     def _amount_unit(self, name: str) -> str | None:
         """The unit in the name of a column of amounts, empty if it is the region's; None if it is no such column."""
         words = _words(name)
-        own = _UNITS.get(self.spec.currency, frozenset({self.spec.currency.casefold()}))
+        own = _units(self.spec.currency)
         units = [one for one in words if one in own or one in _OTHER_UNITS]
         rest = "".join(one for one in words if one not in units and one not in _FILLING)
         if not units or self._trade.get(rest, ("", 0))[0] != "amount":

@@ -10,7 +10,7 @@ from attrs import field as attrs_field
 
 from paypro_async._core.regions import RegionSpec
 from paypro_async.bulk.cells.invisible import without_invisible
-from paypro_async.bulk.header.column_names import ColumnNames, key
+from paypro_async.bulk.header.column_names import ColumnNames, CurrencyColumn, key
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.report.formulas import original, original_number
 
@@ -67,6 +67,7 @@ class Columns:
         read: How its cells are read; names are read already.
         results: The positions of a result file's own columns, which a new result file writes anew.
         others: Columns that are no fields; carried through to the result file.
+        currency: The column that says in which currency each amount is, or None.
     """
 
     names: tuple[str, ...]
@@ -76,6 +77,7 @@ class Columns:
     read: Callable[[str], str]
     results: frozenset[int]
     others: tuple[str, ...]
+    currency: CurrencyColumn | None = None
 
 
 @frozen(eq=False)
@@ -140,6 +142,7 @@ class HeaderReader:
             read=read,
             results=frozenset(results.values()),
             others=tuple(filter(None, others)),
+            currency=self.names.currency_column(names, skip=taken),
         )
 
     def _fields(
@@ -157,6 +160,15 @@ class HeaderReader:
             fields[one] = ranked[0][1]
             # The name of this project and one of the trade: which is meant, only the user knows.
             rival = [at for rank, at in ranked[1:] if rank == ranked[0][0] or 0 <= ranked[0][0] < rank == 1]
+            if one == "amount" and ranked[0][0] >= 0:
+                # Gross and net: whichever is meant, the other is wrong money.
+                taken = fields[one]
+                rival = [at for at, name in enumerate(names) if at != taken and self.names.may_be_amount(name)]
+                if rival:
+                    both = " and ".join(f"{shown(names[at])} ({places[at]})" for at in sorted((taken, rival[0])))
+                    mend = f"{shown(names[rival[0]])[1:-1]}=amount"
+                    wrong[one] = "COLUMN_TWICE", f'may be in two columns, {both}; say which is paid, as --map "{mend}"'
+                continue
             if rival:
                 both = f"{places[fields[one]]} and {places[rival[0]]}"
                 choose = "" if ranked[1][0] <= 0 else f", or {_CHOOSE}"

@@ -33,11 +33,13 @@ class Header:
         line: Where they stand.
         names: As they stand there.
         above: The rows above them, each with its line.
+        tables: The lines above them that name columns too.
     """
 
     line: int
     names: Sequence[str]
     above: Sequence[tuple[int, Sequence[str]]] = field(default=(), repr=False)
+    tables: Sequence[int] = ()
 
 
 @frozen

@@ -1,6 +1,7 @@
 """JSON lines: an object on each line, read line by line as often as needed, in constant memory."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from paypro_async.bulk.readers.snapshot import Snapshot
 __all__ = ["JsonLinesReader", "is_json"]
 
 _MOST_NAMES = 500
+# A title of a table may begin with a bracket: "[Confidential] Salaries", "{draft}".
+_JSON = re.compile(r"""\s*(?:\{\s*(?:["'}{\[]|$|[^,;\t|}]*:)|\[\s*(?:["'{\[\]\d-]|$|(?:null|true|false)\b))""")
 _NUMBERS = frozenset({"amount", "mobile"})
 _AS_TEXT = "write it as text, in quotes"
 
@@ -42,7 +45,7 @@ def is_json(snapshot: Snapshot) -> bool:
     with snapshot.text() as text:
         for line in text:
             if line.strip():
-                return line.lstrip()[0] in "{["
+                return _JSON.match(line) is not None
     return False
 
 

@@ -33,7 +33,10 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
 _MARKUP = re.compile(
     rb"\s*<(?:!doctype|html|head|body|meta|style|table|div|tr|script|!--)|\s*mime-version:", re.IGNORECASE
 )
-_XML = re.compile(rb"\s*<\?xml|\s*<\w", re.IGNORECASE)
+# A title of a table may begin with a word in such brackets, but nothing ends what it begins.
+_XML = re.compile(
+    rb"\s*<\?xml|\s*<(?P<name>\w[\w:.-]*)\b[^>]*(?:/>|>.*</(?P=name)\s*>|\sxmlns)", re.IGNORECASE | re.DOTALL
+)
 
 
 def is_zip(beginning: bytes) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from paypro_async._core.trade_no import retry_trade_no
 from paypro_async.bulk.cells.invisible import find_invisible
+from paypro_async.bulk.cells.payout_signs import ROWS_IN_CELL, holds_rows
 from paypro_async.bulk.cells.sample import is_sample
 from paypro_async.bulk.header.column_names import key
 from paypro_async.bulk.header.columns import Columns
@@ -70,7 +71,7 @@ class RowChecks:
         retried = self.retried(cells) if values else None
         if retried and values.setdefault("trade_no", due := retry_trade_no(retried)) != due:
             return {}, [_problem("RETRY_NUMBER", _RETRY_NUMBER.format(due))]
-        if not known and (wrong := self._no_payout(cells, values)):
+        if wrong := (None if known else self._no_payout(cells, values)) or self._beside(cells):
             return {}, [wrong]
         text = "".join(values.values())
         return values, ([] if text.isascii() and text.isprintable() else _unseen(values))
@@ -91,6 +92,15 @@ class RowChecks:
         if _names_totals(cells) or values.keys() == {"amount"}:
             return TOTALS_ROW
         return None if values.keys() & {"amount", "bank_code"} else _NOTE_ROW
+
+    def _beside(self, cells: Sequence[str]) -> FileProblem | None:
+        """What a column that is no field says against the payout."""
+        if any(map(holds_rows, cells)):
+            return _ROWS_IN_CELL
+        currency = self._columns.currency
+        if currency is None or not currency.is_other(cells[currency.at]):
+            return None
+        return _problem("CURRENCY_OTHER", _CURRENCY_OTHER.format(currency.code))
 
 
 def is_totals(cells: Sequence[str], columns: Columns) -> bool:
@@ -124,6 +134,11 @@ _RETRY_NUMBER = (
     "makes good the failed payout in retry_of, so its trade_no must be {}; put that back, or empty retry_of if it is "
     "another payment"
 )
+_CURRENCY_OTHER = (
+    "is in another currency, as its column of currencies says, and payouts here are in {0}; take it out, or write its "
+    "amount and its currency in {0}"
+)
+_ROWS_IN_CELL = _problem("ROWS_IN_CELL", ROWS_IN_CELL)
 _TRADE_NO_LOST = _problem(
     "TRADE_NO_LOST",
     "is a row of a result file that has lost its trade number; put it back, or it would be paid anew",

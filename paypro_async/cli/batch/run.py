@@ -211,7 +211,7 @@ async def preview(run: Run, settings: Mapping[str, Any], *, look_back: bool, sav
     if run.as_json:
         print_json(plan_as_data(planned, before, funds) | {"plan": str(save_to) if save_to else None})
     else:
-        run.print(plan_as_text(planned, funds, new_ledger=not look_back))
+        run.print(plan_as_text(planned, funds, run.disbursement.file.columns, new_ledger=not look_back))
     if save_to is not None:
         try:
             planned.save(save_to, replace=True)

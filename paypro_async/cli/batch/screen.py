@@ -7,6 +7,8 @@ from typing import Any
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.money import amount_for_people
 from paypro_async.bulk import Before, Funds, PlanFile, PlannedRow
+from paypro_async.bulk.header.column_names import key
+from paypro_async.bulk.header.columns import Columns
 from paypro_async.cli.batch.refusal import as_data, counted
 from paypro_async.cli.output import hanging, readable
 
@@ -16,9 +18,9 @@ _LINE, _AMOUNT = 9, 18
 _PAID, _NAME, _ACCOUNT = 16, 6, 8
 
 
-def plan_as_text(plan: PlanFile, funds: Funds, *, new_ledger: bool) -> str:
+def plan_as_text(plan: PlanFile, funds: Funds, columns: Columns, *, new_ledger: bool) -> str:
     """What would be paid, from which account, and what is known of it."""
-    return "\n".join(_lines(plan, funds, new_ledger=new_ledger))
+    return "\n".join(_lines(plan, funds, columns, new_ledger=new_ledger))
 
 
 def plan_as_data(plan: PlanFile, before: Before, funds: Funds) -> dict[str, Any]:
@@ -44,12 +46,14 @@ def plan_as_data(plan: PlanFile, before: Before, funds: Funds) -> dict[str, Any]
     return found | ({"paid_before": as_data(before.repeats)} if before.repeats else {})
 
 
-def _lines(plan: PlanFile, funds: Funds, *, new_ledger: bool) -> Iterator[str]:
+def _lines(plan: PlanFile, funds: Funds, columns: Columns, *, new_ledger: bool) -> Iterator[str]:
     yield f"{counted(plan.rows, 'payout')}, {_money(plan.amount, plan)} in all."
     yield ""
     yield f"File     {readable(plan.path)}"
     if plan.sheet is not None:
         yield f"Sheet    {readable(plan.sheet)}"
+    if taken := _taken(columns):
+        yield hanging("Columns  ", taken)
     yield f"Ledger   {readable(plan.ledger)}{' (new: the first payment makes it)' if new_ledger else ''}"
     yield f"Account  merchant {plan.merchant_no} on {readable(plan.environment)}"
     yield hanging("Balance  ", _balance(plan, funds))
@@ -67,6 +71,12 @@ def _lines(plan: PlanFile, funds: Funds, *, new_ledger: bool) -> Iterator[str]:
     if plan.rows > len(plan.first):
         yield ""
         yield from _rows("Largest rows", plan.largest, plan)
+
+
+def _taken(columns: Columns) -> str:
+    """Which column was taken for a field, where it is called otherwise: the amount first."""
+    named = [(one, columns.names[at]) for one, at in sorted(columns.fields.items(), key=lambda one: one[0] != "amount")]
+    return ", ".join(f"{one}: {readable(name.strip())}" for one, name in named if key(name) != key(one))
 
 
 def _known(status: ItemStatus) -> str:

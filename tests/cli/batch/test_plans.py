@@ -82,6 +82,17 @@ async def test_a_plan_says_which_sheet_it_is_of(terminal: Terminal, sandbox: San
     assert [one.amount for one in sandbox.books.bookings] == [Decimal(300)]
 
 
+async def test_a_plan_names_the_columns_that_were_taken(terminal: Terminal) -> None:
+    """The amount first; a column that is called as its field is not named."""
+    terminal.file(2)
+    path = terminal.folder / "payouts.csv"
+    path.write_text(path.read_text().replace("amount", "Net Pay", 1).replace("bank_code", "IFSC", 1))
+
+    shown = await terminal.run("plan", "payouts.csv")
+
+    assert "Columns  amount: Net Pay, bank_code: IFSC\n" in shown.out
+
+
 async def test_a_plan_holds_no_secret_and_no_account(terminal: Terminal) -> None:
     """It may be mailed to whom approves it."""
     await planned(terminal)
