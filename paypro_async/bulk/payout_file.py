@@ -129,7 +129,7 @@ class PayoutFile:
     def rows_of(self, stretch: Stretch) -> Iterator[Row]:
         """The rows of a stretch, one by one."""
         for at, (line, cells) in enumerate(zip(stretch.lines, stretch.records, strict=True)):
-            written = tuple(map(self.columns.read, cells))
+            written = self._checks.fitted(tuple(map(self.columns.read, cells)))
             yield self._row(stretch.first + at, line, written, stretch.problems.get(at, ()))
 
     def problems(self) -> Sequence[FileProblem]:

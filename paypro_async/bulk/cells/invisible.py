@@ -14,7 +14,7 @@ _INVISIBLE = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 _JOINERS = "\u200c\u200d"
-_VIRAMA = 9  # Unicode's class of the sign behind which scripts of India write a joiner
+_VIRAMA = 9  # Unicode's class of the sign beside which scripts of India write a joiner
 
 
 @frozen
@@ -41,10 +41,17 @@ def find_invisible(text: str, *, prose: bool = False) -> Invisible | None:
         return None
     for found in _INVISIBLE.finditer(text):
         at = found.start()
-        if prose and found[0] in _JOINERS and at and unicodedata.combining(text[at - 1]) == _VIRAMA:
+        if prose and found[0] in _JOINERS and _joins(text[at - 1 : at], text[at + 1 : at + 2]):
             continue
         return Invisible(at + 1, _name(found[0]))
     return None
+
+
+def _joins(before: str, behind: str) -> bool:
+    """Whether a joiner stands where scripts of India write one: behind such a sign, or between it and a letter."""
+    if before and unicodedata.combining(before) == _VIRAMA:
+        return True
+    return before.isalpha() and behind != "" and unicodedata.combining(behind) == _VIRAMA
 
 
 def has_invisible(text: str) -> bool:

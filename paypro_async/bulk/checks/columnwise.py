@@ -13,6 +13,7 @@ from paypro_async._core.field_checks import TEXT, TRADE_NO, Check, certain_amoun
 from paypro_async._core.money import amount_text, decimals, minor_units
 from paypro_async._core.payment_key import PAYMENT_BYTES, beneficiary, folded_field
 from paypro_async._core.regions import RegionSpec
+from paypro_async.bulk.cells.formulas import may_be_formula
 from paypro_async.bulk.cells.invisible import has_invisible
 from paypro_async.bulk.cells.sample import may_be_sample
 from paypro_async.bulk.header.columns import Columns
@@ -97,7 +98,7 @@ class Columnwise:
         # Some characters that nobody sees are letters to Python.
         if any(has_invisible("".join(column)) for column in filled.values()):
             return None
-        if may_be_sample(filled):
+        if may_be_sample(filled) or any(may_be_formula("\n".join(column)) for column in filled.values()):
             return None
         return self._found(filled)
 

@@ -1,5 +1,6 @@
 """What is allowed in a file and yet seldom meant. A person is asked about it before the file is paid."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -18,6 +19,7 @@ FAR_ABOVE = 20
 _FEWEST_ROWS = 3
 _KEPT = 10_000
 _MOSTLY = 2
+_FAR_FROM_CHANCE = 3
 _USUAL_ACCOUNTS = re.compile(r"(?:[0-9]{9,15}\n)*+")
 _NO_NAME = re.compile(
     r"(?:[?.*_x-]+|#[\w/]+[!?]?|true|false|null|none|nan|nil|n/?a|unknown|undefined|tbd|dummy|abc|xyz|"
@@ -47,6 +49,7 @@ class Doubts:
     _found: Problems = field(factory=Problems)
     _rounded: list[FileProblem] = field(factory=list)
     _long: int = 0
+    _by_chance: float = 0
     _rounded_count: int = 0
     _lettered: list[tuple[int, int, str]] = field(factory=list)
     _lettered_count: int = 0
@@ -72,7 +75,9 @@ class Doubts:
             median: Of the amounts in minor units, of which the major one has *places* decimals.
             places: See there.
         """
-        if self._rounded_count * _MOSTLY > self._long:
+        # By chance one of ten accounts of 16 digits ends so, and one of a hundred of 17.
+        far = self._by_chance + _FAR_FROM_CHANCE * math.sqrt(self._by_chance)
+        if self._rounded_count * _MOSTLY > self._long or self._rounded_count > far:
             self._found.add(*self._rounded)
         self._look_at_letters()
         for one in alike:
@@ -98,6 +103,7 @@ class Doubts:
                 self._lettered.append((*row, account))
         elif len(account) > 15:
             self._long += 1
+            self._by_chance += 0.1 ** (len(account) - 15)
             if not account[15:].strip("0"):
                 self._rounded_count += 1
                 message = (

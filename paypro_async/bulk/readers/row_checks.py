@@ -1,8 +1,10 @@
 """What is wrong with a row before its fields are looked at: cells that are missing, lines that are no payouts."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 from paypro_async._core.trade_no import retry_trade_no
+from paypro_async.bulk.cells.formulas import unmeant
 from paypro_async.bulk.cells.invisible import find_invisible
 from paypro_async.bulk.cells.payout_signs import ROWS_IN_CELL, holds_rows
 from paypro_async.bulk.cells.sample import is_sample
@@ -43,6 +45,11 @@ class RowChecks:
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
+        moved = [at for name, at in columns.fields.items() if name != "remark"]
+        own = [*columns.results, *(at for at in (columns.numbered, columns.retried) if at is not None)]
+        last = max([*moved, *own])
+        told = {columns.fields.get(name) for name in ("bank_code", "email")}
+        self._anchor: float = last if last in told else math.inf
         self._header = {name: key(columns.names[at]) for name, at in columns.fields.items()}
 
     def look(
@@ -74,7 +81,20 @@ class RowChecks:
         if wrong := (None if known else self._no_payout(cells, values)) or self._beside(cells):
             return {}, [wrong]
         text = "".join(values.values())
-        return values, ([] if text.isascii() and text.isprintable() else _unseen(values))
+        unseen = [] if text.isascii() and text.isprintable() else _unseen(values)
+        # What this package has written was accepted before.
+        written = bool(columns.results) or columns.retried is not None
+        return values, unseen or ([] if written else unmeant(values))
+
+    def fitted(self, cells: tuple[str, ...]) -> tuple[str, ...]:
+        """The cells, as many as the header has, if all that is too much or missing is empty and nothing has moved.
+
+        An IFSC or an e-mail address behind all other fields would not be right in a row whose cells had moved.
+        """
+        width = len(self._columns.names)
+        if len(cells) == width or len(cells) <= self._anchor or any(map(str.strip, cells[width:])):
+            return cells
+        return (*cells[:width], *[""] * (width - len(cells)))
 
     def retried(self, cells: Sequence[str]) -> str | None:
         """The number of the failed payout that a row makes good, or None."""
@@ -89,9 +109,11 @@ class RowChecks:
             names = ("amount", "bank_number")
             again = all(key(values.get(name, "")) == self._header[name] for name in names)
             return _HEADER_AGAIN if again else None
-        if _names_totals(cells) or values.keys() == {"amount"}:
+        number = any(map(str.isdigit, values.get("amount", "")))
+        if _names_totals(cells) or (number and values.keys() == {"amount"}):
             return TOTALS_ROW
-        return None if values.keys() & {"amount", "bank_code"} else _NOTE_ROW
+        payout = "bank_code" in values or ("amount" in values and len(values) > 1)
+        return None if payout else _NOTE_ROW
 
     def _beside(self, cells: Sequence[str]) -> FileProblem | None:
         """What a column that is no field says against the payout."""
