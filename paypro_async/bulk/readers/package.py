@@ -19,6 +19,9 @@ __all__ = ["LIMITS", "Limits", "Package", "broken", "too_large"]
 
 _CHUNK = 64 * 1024
 _END_OF_DIRECTORY = b"PK\x05\x06"
+_LONGEST_END = 22 + 65_535
+_END_64, _LOCATOR_64 = b"PK\x06\x06", b"PK\x06\x07"
+_IN_END_64 = 0xFFFFFFFF
 _LONGEST_TOKEN = 1024 * 1024
 _RATIO_FROM = 16 * 1024 * 1024
 _CSV = 'save the list as "CSV UTF-8", which has no such limit'
@@ -175,12 +178,18 @@ def _local(tag: str) -> str:
 
 def _refuse_directory(data: BinaryIO, size: int, limits: Limits) -> None:
     """Look at the directory's size before it is read: each of its entries takes memory."""
-    data.seek(max(0, size - 65_557))
+    data.seek(max(0, size - _LONGEST_END - 76))
     tail = data.read()
     at = tail.rfind(_END_OF_DIRECTORY)
     if at < 0 or len(tail) < at + 22:
         raise broken("is cut off: its end is missing")
-    if int.from_bytes(tail[at + 12 : at + 16], "little") > limits.directory:
+    found = int.from_bytes(tail[at + 12 : at + 16], "little")
+    # The larger form of the end (zip64) stands before it, and counts whatever the smaller one says.
+    before = tail[max(0, at - 76) : at]
+    if before[56:60] == _LOCATOR_64 and before[:4] == _END_64:
+        large = int.from_bytes(before[40:48], "little")
+        found = large if found == _IN_END_64 else max(found, large)
+    if found > limits.directory:
         raise too_large("with more parts than any spreadsheet writes")
     data.seek(0)
 

@@ -6,6 +6,7 @@ Nothing of a refused file is paid, and no error holds a personal value.
 import gzip
 import io
 import json
+import struct
 import zipfile
 from collections.abc import Callable
 
@@ -40,6 +41,16 @@ def twice() -> bytes:
     with zipfile.ZipFile(data, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("xl/worksheets/sheet1.xml", sheet(HEADER, PAYOUT))
     return data.getvalue()
+
+
+def with_large_end(data: bytes, *, size: int | None = None, moved: bool = True) -> bytes:
+    """The same archive with the larger form of an end (zip64), which may say another size of its directory."""
+    at = data.rfind(b"PK\5\6")
+    count, found, offset = struct.unpack("<HII", data[at + 10 : at + 20])
+    large = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size or found, offset)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, at, 1)
+    end = struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 65535, 65535, *[0xFFFFFFFF] * 2, 0) if moved else data[at:]
+    return data[:at] + large + locator + end
 
 
 def archive_of(**parts: str) -> bytes:
@@ -318,6 +329,16 @@ REFUSED: dict[str, tuple[bytes | Callable[[], bytes], list[tuple[int, str | None
     "lying size": (lambda: lying(24, b"\x10\0\0\0"), [(1, None, None, "WORKBOOK_BROKEN")], "damaged"),
     "lying checksum": (lambda: lying(16, b"\1\2\3\4"), [(1, None, None, "WORKBOOK_BROKEN")], "damaged"),
     "encrypted part": (lambda: lying(8, b"\1\0"), [(1, None, None, "WORKBOOK_BROKEN")], "password"),
+    "large end": (
+        with_large_end(book(PAYOUT), size=2_000_000),
+        [(1, None, None, "WORKBOOK_TOO_LARGE")],
+        "more parts",
+    ),
+    "large end behind a small one": (
+        with_large_end(book(PAYOUT), size=2_000_000, moved=False),
+        [(1, None, None, "WORKBOOK_TOO_LARGE")],
+        "more parts",
+    ),
     "two parts of a name": (twice, [(1, None, None, "WORKBOOK_BROKEN")], "two parts"),
     "entities": (
         workbook(sheet(), parts={"xl/worksheets/sheet1.xml": ENTITIES}),
@@ -360,3 +381,9 @@ def test_a_file_that_is_not_right_is_refused_with_its_place(name: str) -> None:
     assert [(one.line, one.field, one.cell, one.code) for one in found] == expected
     assert said in text
     assert not any(value in text for value in PERSONAL)
+
+
+def test_a_workbook_with_the_larger_form_of_an_end_is_read() -> None:
+    """Some programs write it always."""
+    with open_file(with_large_end(book(PAYOUT))) as file:
+        assert plan_of(file).rows == 1
