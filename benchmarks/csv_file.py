@@ -1,6 +1,7 @@
 """Reading and validating a file of payouts, beside ``csv.DictReader`` alone.
 
-``python -m benchmarks.csv_file {DictReader,paypro} ROWS FOLDER`` makes the file if it is not there yet.
+``python -m benchmarks.csv_file ROW ROWS FOLDER`` makes the file if it is not there yet; ROW is one of the names below.
+That of the workbook, which needs ``paypro-async[xlsx]``, is measured by hand alone.
 """
 
 import csv
@@ -18,6 +19,7 @@ __all__ = ["SUBJECT", "write_file"]
 
 READER, PLAN = "csv.DictReader alone", "paypro, read and validate"
 SPREADSHEET = "paypro, without trade_no"
+WORKBOOK = "paypro, a workbook"
 MEBIBYTE = 2**20
 HEADER = "trade_no,amount,name,mobile,email,bank_number,bank_code,ip_address,notify_url,remark"
 
@@ -68,6 +70,17 @@ def write_file(path: Path, count: int, *, numbered: bool) -> None:
             )
 
 
+def _write_workbook(path: Path, source: Path) -> None:
+    """The same with every cell a text, as Excel saves it."""
+    from xlsxwriter import Workbook
+
+    with Workbook(str(path)) as book, source.open(encoding="utf-8", newline="") as rows:
+        sheet = book.add_worksheet()
+        for number, row in enumerate(csv.reader(rows)):
+            for column, cell in enumerate(row):
+                sheet.write_string(number, column, cell)
+
+
 def _read(path: Path) -> None:
     with path.open(encoding="utf-8", newline="") as file:
         deque(csv.DictReader(file), maxlen=0)
@@ -95,7 +108,12 @@ def _main() -> dict[str, float]:
     path = folder / f"payouts-{count}-{'numbered' if numbered else 'plain'}.csv"
     if not path.exists():
         write_file(path, count, numbered=numbered)
-    _read(path)  # into the system's cache
+    if row == WORKBOOK:
+        path, source = path.with_suffix(".xlsx"), path
+        if not path.exists():
+            _write_workbook(path, source)
+    else:
+        _read(path)  # into the system's cache
     work = (lambda path, _: _read(path)) if row == READER else _planner()
     began, cpu_began = time.perf_counter(), time.process_time()
     work(path, count)

@@ -92,7 +92,9 @@ class _Reading:
         row: Callable[[SheetRow], object],
         hidden_columns: Callable[[Area], object],
         merged: Callable[[str, Area], object],
+        begun: Callable[[int], object],
     ) -> None:
+        self._begun = begun
         self._texts = workbook.texts
         self._limits = workbook.package.limits
         self._row, self._hidden_columns, self._merged = row, hidden_columns, merged
@@ -153,7 +155,8 @@ class _Reading:
             self._reads = False
         elif tag == "c" and self._in_cell:
             self._in_cell = False
-            self._end_cell()
+            if self._holds or self._computed:
+                self._end_cell()
         elif tag == "rPh":
             self._phonetic = False
         elif tag == "row" and self._in_rows:
@@ -169,6 +172,7 @@ class _Reading:
         number = int(given) if given.isdecimal() and len(given) < 8 else self._number + 1
         if not self._number < number <= _LAST_ROW:
             raise broken("is damaged: its rows are in no order")
+        self._begun(number)
         self._number, self._column, self._last, self._cells = number, -1, -1, []
         if self._computed:
             self._computed = [one for one in self._computed if one.bottom >= number]
@@ -191,6 +195,13 @@ class _Reading:
         self._kind, self._style = attributes.get("t", "n"), int(style) if style.isdecimal() else 0
         self._pieces, self._length, self._reads = [], 0, False
 
+    def _widen(self) -> None:
+        """Note that the cell holds something, and how far it stands from the others."""
+        self._last = self._column
+        self._left = min(self._left, self._column)
+        if self._column > self._right:
+            self._right, self._farthest = self._column, f"{column_letters(self._column)}{self._number}"
+
     def _count_between(self) -> None:
         """Count the cells from the first that holds something to the last: a library keeps a place for each of them."""
         self._top = self._top or self._number
@@ -203,10 +214,7 @@ class _Reading:
 
     def _end_cell(self) -> None:
         if self._holds:
-            self._last = self._column
-            self._left = min(self._left, self._column)
-            if self._column > self._right:
-                self._right, self._farthest = self._column, f"{column_letters(self._column)}{self._number}"
+            self._widen()
         text = "".join(self._pieces)
         too_long = self._length > self._limits.cell_length
         self.any_too_long = self.any_too_long or too_long
@@ -237,6 +245,7 @@ def read_sheet(
     row: Callable[[SheetRow], object],
     hidden_columns: Callable[[Area], object] = lambda _: None,
     merged: Callable[[str, Area], object] = lambda _reference, _area: None,
+    begun: Callable[[int], object] = lambda _: None,
 ) -> bool:
     """Read a sheet from its beginning; what *row* raises ends the reading.
 
@@ -246,6 +255,7 @@ def read_sheet(
         row: Called with each row that is not empty.
         hidden_columns: Called with columns that are hidden, before the rows.
         merged: Called with the reference and the area of cells that are merged, after the rows.
+        begun: Called with the number of each row that begins, be it empty or not; what it raises ends the reading.
 
     Returns:
         Whether a cell holds a text longer than any can be.
@@ -253,7 +263,7 @@ def read_sheet(
     Raises:
         PayoutFileError: If it cannot be read.
     """
-    reading = _Reading(workbook, row, hidden_columns, merged)
+    reading = _Reading(workbook, row, hidden_columns, merged, begun)
     try:
         workbook.package.parse(sheet.part, reading.start, reading.end, reading.text)
     except ValueError as error:

@@ -33,6 +33,9 @@ from paypro_async.bulk.readers.workbook import NO_CHARACTER, Sheet, Workbook, op
 __all__ = ["XlsxReader"]
 
 _DIGITS = 15
+_LAST_LOOKED_AT = 1_000
+"""The last row in which the header is looked for, if a row was found before it."""
+
 _WHERE = frozenset({"bank_number", "bank_code"})
 _BANK_CODE = re.compile("[A-Z]{4}0[A-Z0-9]{6}", re.IGNORECASE)
 _AS_TEXT = "format the column as Text and enter the value again from its source"
@@ -299,8 +302,13 @@ def _first_rows(book: Workbook, sheet: Sheet) -> list[tuple[int, list[str]]]:
         if len(rows) == LOOKED_AT:
             raise _EnoughError
 
+    def begun(number: int) -> None:
+        # Sheets may have a million rows that were given a format and nothing else.
+        if rows and number > _LAST_LOOKED_AT:
+            raise _EnoughError
+
     with suppress(_EnoughError):
-        read_sheet(book, sheet, row=take)
+        read_sheet(book, sheet, row=take, begun=begun)
     return rows
 
 

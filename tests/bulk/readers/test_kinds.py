@@ -62,6 +62,15 @@ READ: dict[str, bytes | Callable[[], bytes]] = {
         sheet(["Name", "Amount"], ["Asha", "300"]),
         names=["Employees", "Pay", "Summary"],
     ),
+    "a header far below": workbook(sheet(cells(4000, HEADER), cells(5000, AS_TEXT[0]), cells(9000, AS_TEXT[1]))),
+    "rows that only have a format": workbook(
+        sheet(
+            HEADER,
+            AS_TEXT[0],
+            *(f'<row r="{number}"><c r="A{number}" s="0"/></row>' for number in range(3, 3000)),
+            cells(3000, AS_TEXT[1]),
+        )
+    ),
     "hidden copies": workbook(sheet(HEADER, *AS_TEXT), sheet(HEADER, PAYOUT), states={1: "hidden"}),
     "prefixes": lambda: book(*AS_TEXT, parts={"xl/worksheets/sheet1.xml": prefixed(sheet(HEADER, *AS_TEXT))}),
 }
