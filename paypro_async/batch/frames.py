@@ -9,10 +9,12 @@ import asyncio
 import sys
 import warnings
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from importlib import import_module
+from itertools import chain
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, cast
 
 from attrs import define, field, frozen
@@ -29,6 +31,7 @@ _SHOWN_ROWS = 5
 _SHOWN_COLUMNS = 20
 _FEWEST_DIGITS = 6  # of what may be an account or a mobile
 _ABSENT = frozenset({"NAType", "NaTType"})  # of pandas; neither can be compared
+_ABSENT_AS_TEXT = frozenset({"nan", "NaN", "None", "<NA>", "NaT"})  # what str() makes of an empty cell
 
 
 @frozen(kw_only=True)
@@ -40,6 +43,7 @@ class _Frame:
         length: How many rows.
         rows: Makes an iterator over the rows, each a sequence of Python's own values as far as there are any.
         as_text: How a program of this library makes text of a column that is put in for ``{}``.
+        whole_as_text: The same for floats that are whole, whose text else ends in ``.0``.
         read_as_text: How it reads a file without guessing types.
     """
 
@@ -47,6 +51,7 @@ class _Frame:
     length: int
     rows: Callable[[], Iterator[Sequence[Any]]]
     as_text: str
+    whole_as_text: str
     read_as_text: str
 
 
@@ -97,9 +102,10 @@ class FrameRows:
         return {name: value for name, value in cells if value is not None}
 
     def _check(self) -> None:
-        found = _Found()
+        found, numbers = _Found(), _Numbers()
         for number, row in enumerate(self._frame.rows(), start=1):
             payout = self._payout(row)
+            numbers.add(payout, number, found)
             wrong = [problem for name, value in payout.items() if (problem := self._wrong_type(name, value))]
             for problem in wrong or self._check_row(payout):
                 found.add(problem, number)
@@ -108,16 +114,61 @@ class FrameRows:
 
     def _wrong_type(self, name: str, value: Any) -> Problem | None:
         kind = type(value)
-        if kind is str or (name == "amount" and kind in (int, Decimal)):
+        if kind is str:
+            return _wrong_text(name, value)
+        if name == "amount" and kind in (int, Decimal):
             return None
-        read, make = self._frame.read_as_text, self._frame.as_text.format(name)
-        mend = f"Read the file as text ({read}), or make it text: {make}"
         if isinstance(value, Real | Decimal) and kind is not bool:
-            if name == "amount":
-                return Problem(name, "TYPE", f"is a float, which cannot hold money exactly. {mend}")
-            lost = "is a number, which has lost zeros in front, and of a float the last digits too"
-            return Problem(name, "TYPE", f"{lost}. Read the file as text ({read}); if none was lost: {make}")
-        return Problem(name, "TYPE", f"is a {kind.__name__} and not text. {mend}")
+            return Problem(name, "TYPE", self._wrong_number(name, value))
+        return Problem(name, "TYPE", f"is a {kind.__name__} and not text. {self._read_or_make(name)}")
+
+    def _wrong_number(self, name: str, value: Any) -> str:
+        frame, read = self._frame, f"Read the file as text ({self._frame.read_as_text})"
+        if name == "amount":
+            return f"is a float, which cannot hold money exactly. {self._read_or_make(name)}"
+        if isinstance(value, Integral):
+            return f"is a number, which has lost zeros in front. {read}; if none was lost: {frame.as_text.format(name)}"
+        lost = f"is a number, which has lost zeros in front, and of a float the last digits too. {read}"
+        # Nobody can tell whether an account is still what it was.
+        if name == "bank_number" or not isinstance(value, Real) or value % 1 != 0:
+            return lost
+        return f"{lost}; if none was lost: {frame.whole_as_text.format(name)}"
+
+    def _read_or_make(self, name: str) -> str:
+        frame = self._frame
+        return f"Read the file as text ({frame.read_as_text}), or make it text: {frame.as_text.format(name)}"
+
+
+@define(eq=False)
+class _Numbers:
+    """The trade numbers of a frame: one that stands for two payouts would pay the first of them alone."""
+
+    first: dict[str, tuple[int, int]] = field(factory=dict)
+    """The row where a number stands first, and the hash of what that row pays."""
+
+    def add(self, payout: Mapping[str, Any], row: int, found: _Found) -> None:
+        """Remember the number of a payout; two rows that are alike are one payout."""
+        trade_no = payout.get("trade_no")
+        if type(trade_no) is not str:
+            return
+        paid = hash(tuple(map(str, chain.from_iterable(payout.items()))))
+        before, paid_before = self.first.setdefault(trade_no, (row, paid))
+        if paid == paid_before:
+            return
+        if before:
+            found.add(_TWICE, before)
+            self.first[trade_no] = (0, paid_before)  # told
+        found.add(_TWICE, row)
+
+
+_TWICE = Problem("trade_no", "TRADE_NO_TWICE", "is that of two different payouts; give each a number of its own")
+
+
+def _wrong_text(name: str, text: str) -> Problem | None:
+    if text not in _ABSENT_AS_TEXT:
+        return None
+    mend = 'Leave it empty, as astype("string") does; astype(str) makes text of it'
+    return Problem(name, "EMPTY_AS_TEXT", f"is the text {text}, which stands for an empty cell. {mend}")
 
 
 def items_of(source: Source, intake: Intake) -> Items:
@@ -129,10 +180,12 @@ def items_of(source: Source, intake: Intake) -> Items:
 
     Raises:
         InvalidFrameError: If it has a column that is no field of a payout, or one twice.
-        ConfigurationError: If it is one column only, or is not computed yet.
+        ConfigurationError: If it is one column only, or is not computed yet; or if it is no payouts at all, as the
+            name of a file or one payout alone.
     """
     frame = _frame_of(source)
     if frame is None:
+        _refuse_no_payouts(source)
         return cast("Items", source)
     fields = intake.spec.unset
     wrong = [
@@ -152,6 +205,29 @@ def items_of(source: Source, intake: Intake) -> Items:
             stacklevel=3,
         )
     return FrameRows(frame, intake.problems)
+
+
+_NO_PAYOUTS: Mapping[str, str] = {
+    "one": "one payout, and a batch has many: pay it with client.payout(…), or give a list of it",
+    "file": "no payouts. If it names a file, or is one, pay that with bulk.pay(client, path)",
+    "parts": "the parts of a data frame: give the data frame itself",
+    "array": "an array: give a data frame, whose columns are named as the fields of a payout",
+}
+
+
+def _refuse_no_payouts(source: Any) -> None:
+    kind = type(source)
+    if isinstance(source, str | bytes | bytearray | PathLike) or hasattr(source, "read"):
+        what = "file"
+    elif isinstance(source, Mapping) or (hasattr(source, "trade_no") and not isinstance(source, Iterable)):
+        what = "one"
+    elif kind.__name__.endswith("GroupBy"):
+        what = "parts"
+    elif kind.__module__.startswith("numpy") and kind.__name__.endswith("array"):
+        what = "array"
+    else:
+        return
+    raise ConfigurationError(f"What was given ({kind.__name__}) is {_NO_PAYOUTS[what]}. Nothing was sent.")
 
 
 def _frame_of(source: Any) -> _Frame | None:
@@ -191,6 +267,7 @@ def _of_pandas(pandas: Any, source: Any) -> _Frame | None:
         length=len(frame),
         rows=rows,
         as_text='df = df.astype({{"{}": "string"}})',
+        whole_as_text='df = df.astype({{"{0}": "Int64"}}).astype({{"{0}": "string"}})',
         read_as_text="pandas.read_csv(…, dtype=str)",
     )
 
@@ -207,6 +284,7 @@ def _of_polars(polars: Any, source: Any) -> _Frame | None:
         length=len(frame),
         rows=frame.iter_rows,
         as_text='df = df.with_columns(pl.col("{}").cast(pl.String))',
+        whole_as_text='df = df.with_columns(pl.col("{}").cast(pl.Int64).cast(pl.String))',
         read_as_text="polars.read_csv(…, infer_schema=False)",
     )
 
@@ -229,6 +307,7 @@ def _of_arrow(arrow: Any, source: Any) -> _Frame | None:
         length=source.num_rows,
         rows=rows,
         as_text='cast the column "{}" to pyarrow.string()',
+        whole_as_text='cast the column "{}" to pyarrow.int64(), and that to pyarrow.string()',
         read_as_text="pyarrow.csv.ConvertOptions(column_types={name: pyarrow.string()})",
     )
 

@@ -24,6 +24,9 @@ from paypro_async.log import logger
 
 __all__ = ["Job", "Worker"]
 
+_A_ROW = "; of a data frame, give the frame itself"
+"""Said of a tuple, as iterrows() and itertuples() give one for each row."""
+
 
 @define(eq=False)
 class Job:
@@ -169,7 +172,8 @@ class Worker:
         try:
             return self.prepare(job.payout, place=(self.batch_id, job.position))
         except TypeError as error:
-            wrong = Problem("payout", "TYPE", "is of a type that cannot be paid")
+            hint = _A_ROW if isinstance(job.payout, tuple) else ""
+            wrong = Problem("payout", "TYPE", f"is of a type that cannot be paid{hint}")
             if isinstance(error, AmountTypeError):
                 wrong = Problem("amount", "TYPE", error.problem)
             raise InvalidPayoutError([wrong]) from error

@@ -5,6 +5,8 @@ import sys
 import warnings
 from collections.abc import Callable
 from decimal import Decimal
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,6 +213,66 @@ async def test_what_is_not_a_frame_yet_says_so():
                 client.batch_payout(one)
         with pytest.raises(ConfigurationError, match=r"pay its \.collect\(\)"):
             client.batch_payout(polars.LazyFrame(ROWS))
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "None", "<NA>", "NaT"])
+@virtual_time
+async def test_what_a_program_makes_of_an_empty_cell_is_refused(text: str):
+    """A payout to the account "nan" would be sent as it is; a name that only holds such a word is one."""
+    wrong = await refused(pandas.DataFrame([ROWS[0], {**ROWS[1], "name": text, "bank_number": text}]))
+    assert [(one.field, one.code) for one in wrong.problems] == [
+        ("name", "EMPTY_AS_TEXT"),
+        ("bank_number", "EMPTY_AS_TEXT"),
+    ]
+    assert f"is the text {text}, which stands for an empty cell" in str(wrong)
+    report, _ = await paid(pandas.DataFrame([{**ROWS[0], "name": "Nan Rao"}]))
+    assert report.ok
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars", "pyarrow table"])
+@virtual_time
+async def test_one_number_for_two_payouts_is_refused(kind: str):
+    """Else the first alone would be paid; a row that stands twice as it is, is one payout."""
+    wrong = await refused(KINDS[kind]([*ROWS, {**ROWS[1], "amount": "7"}, {**ROWS[1], "amount": "8"}]))
+    assert [(one.field, one.code) for one in wrong.problems] == [("trade_no", "TRADE_NO_TWICE")]
+    assert "(rows 2, 6 and 7)" in str(wrong)
+    report, _ = await paid(KINDS[kind]([*ROWS, ROWS[1]]))
+    assert report.amounts == {ItemStatus.SUCCEEDED: SUM}
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+@virtual_time
+async def test_the_mend_of_whole_floats_makes_no_fractions(kind: str):
+    """Of a column with an empty cell pandas makes floats; what was an account nobody can tell from a float."""
+    frame = KINDS[kind]([{**ROWS[0], "mobile": 9876543210.0, "bank_number": 50100000000000.0}])
+    told = {one.field: one.message for one in (await refused(frame)).problems}
+    assert "if none was lost" not in told["bank_number"]
+    mend = told["mobile"].partition("if none was lost: ")[2].partition(" (row")[0]
+    mended: dict[str, Any] = {"df": frame, "pl": polars}
+    exec(mend, mended)  # noqa: S102  as a person would paste it
+    assert mended["df"]["mobile"].to_list() == ["9876543210"]
+
+
+@virtual_time
+async def test_what_is_no_source_of_payouts_says_what_to_give():
+    """The letters of a name of a file, and the fields of one payout, are no payouts."""
+    frame = pandas.DataFrame(ROWS)
+    async with scripted_client(Scripted(PAID)) as client:
+        for wrong, mend in (
+            ("salaries.csv", "bulk.pay"),
+            (Path("salaries.csv"), "bulk.pay"),
+            (StringIO("trade_no"), "bulk.pay"),
+            (ROWS[0], "a list of it"),
+            (frame.groupby("amount"), "the data frame itself"),
+            (frame.to_numpy(), "give a data frame"),
+            (frame.to_records(), "give a data frame"),
+        ):
+            with pytest.raises(ConfigurationError, match=mend):
+                client.batch_payout(wrong)
+        for rows in (frame.iterrows(), frame.itertuples()):
+            report = await client.batch_payout(rows)
+            assert report.counts == {ItemStatus.INVALID: 5}
+            assert all("give the frame itself" in str(one.message) for one in report.failed)
 
 
 @virtual_time
