@@ -96,10 +96,11 @@ _SAID = ("message", "code", "cause", "utr", "success_time")
 _said = attrgetter(*_SAID)
 
 
-def for_people(outcome: Outcome, entry: Entry, *, phase: Phase = Phase.ANSWERED) -> Outcome:
+def for_people(outcome: Outcome, entry: Entry, codes: Codes, *, phase: Phase = Phase.ANSWERED) -> Outcome:
     """*outcome* without the personal values of *entry*: platforms repeat what they were sent, and it goes into logs.
 
     Args:
+        codes: What can be a code of this platform: such a one stays, though it stands in a name or a remark as well.
         phase: How far the exchange got that it is of.
     """
     region, content = entry.region, entry.content
@@ -117,6 +118,9 @@ def for_people(outcome: Outcome, entry: Entry, *, phase: Phase = Phase.ANSWERED)
     ours = phase is Phase.NOT_SENT or (phase is Phase.MAYBE_SENT and outcome.fault is not None)
     if repeats and not ours:
         hidden = {name: without_personal_values(text, region, content) for name, text in zip(_SAID, said, strict=True)}
+        if outcome.code is not None and codes.is_one(outcome.code):
+            # What the platform means by it is looked up under it, and payouts that ended alike are told together.
+            hidden["code"] = outcome.code
     if number is not None and names_payee(number, region, content):
         # Numbers are compared as they are, so it cannot be masked; and a payee is no number of an order.
         hidden["platform_trade_no"] = None
@@ -233,7 +237,7 @@ class Platform:
             ) from error
         echo = entry.content.get(self.spec.echo, entry.trade_no) if self.check_echo and self.spec.echo else None
         outcome = classify_payout(exchange, self.codes, trade_no=entry.trade_no, amount=entry.amount, echo=echo)
-        outcome = for_people(outcome, entry, phase=exchange.phase)
+        outcome = for_people(outcome, entry, self.codes, phase=exchange.phase)
         # The remark that a caller gives may be that of all rows; an order's number the ledger has once.
         named = outcome.echoed and self.spec.echo not in entry.content
         numbered = outcome.verdict in _ACCEPTED and outcome.platform_trade_no is not None
@@ -264,7 +268,7 @@ class Platform:
             utc_offset=self.spec.utc_offset,
         )
         if entry is not None:
-            outcome = for_people(outcome, entry, phase=exchange.phase)
+            outcome = for_people(outcome, entry, self.codes, phase=exchange.phase)
         if outcome.verdict not in _SHOWN:
             # The next question, which must find nothing either, goes over another connection.
             _leave(exchange)

@@ -234,7 +234,7 @@ class Receiver:
     def _said(self, callback: PayoutCallback, entry: Entry) -> Outcome:
         platform = self.recording.session.platform
         said = callback.outcome(platform.codes, amount=entry.amount, utc_offset=platform.spec.utc_offset)
-        return for_people(said, entry)
+        return for_people(said, entry, platform.codes)
 
     async def _find(
         self, callback: PayoutCallback, decide: Callable[[Entry], Change | None], deadline: float

@@ -40,6 +40,18 @@ async def test_a_system_error_means_ask(code: str, place: str):
     assert transport.kinds == ["payout", "query"]
 
 
+@pytest.mark.parametrize("code", ["1001", "E_RENT"])
+@virtual_time
+async def test_a_code_is_told_whole_though_its_digits_stand_in_a_name(code: str):
+    """Its meaning is looked up under it. The words beside it are masked."""
+    transport = Scripted(refusal(code, f"{code} no"))
+    asha = fields(name="Om 1001 Asha", remark="E_RENT", bank_number="50100000000017")
+    async with scripted_client(transport, codes=Codes(refused={"1001", "E_RENT"})) as client:
+        result = await client.payout(**asha)
+    assert result.code == code
+    assert code not in (result.message or "")
+
+
 UNCLEAR = {
     "empty acceptance": ABSENT,
     "no status": reply({"platFormTradeNo": "P-1"}),
