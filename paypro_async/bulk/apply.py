@@ -1,12 +1,14 @@
 """Pay a file, without a terminal."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, TextIO, TypedDict, Unpack
+from typing import Self, TypedDict, Unpack
 
 from attrs import evolve
 
@@ -17,17 +19,19 @@ from paypro_async.batch.batch import Batch
 from paypro_async.bulk.evidence import Before, Repeat
 from paypro_async.bulk.failed_rows import FailedRows, write_failed_rows
 from paypro_async.bulk.file_plan import Plan, Planned, make_plan, planned
+from paypro_async.bulk.file_source import Source, name_of, opened
 from paypro_async.bulk.funds import Funds
 from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.bulk.repeats import PAID_WITHIN, LookBack
 from paypro_async.bulk.results import FileReport, RowOutcome, row_outcomes
 from paypro_async.bulk.writers.result_file import ResultFile, write_results
+from paypro_async.bulk.writers.target import ResultTarget, refuse_place, refuse_taken
 from paypro_async.client import PayProClient
 from paypro_async.engine.intake import CheckedPayout, Intake
 from paypro_async.errors import ConfigurationError, PayProError
 from paypro_async.ledger import BatchRecord, Ledger
-from paypro_async.ledger.file import belongs_to, real_path
+from paypro_async.ledger.file import real_path
 from paypro_async.ledger.patience import answer_within
 from paypro_async.report.base import Origin
 from paypro_async.report.batch_report import BatchProgress, BatchReport
@@ -100,7 +104,7 @@ class Disbursement:
     def __init__(
         self,
         client: PayProClient,
-        source: str | os.PathLike[str] | BinaryIO,
+        source: Source,
         *,
         name: str | None = None,
         run: str | None = None,
@@ -118,10 +122,10 @@ class Disbursement:
         self.complete: bool = complete
         self.columns: Mapping[str, str] = dict(columns or {})
         self.sheet: str | None = sheet
-        self.name: str = (name or str(self.path or _name_of(source))).encode("utf-8", "backslashreplace").decode()
+        self.name: str = (name or name_of(self.path or source)).encode("utf-8", "backslashreplace").decode()
         defaults = _shared(self._intake)
         with ExitStack() as held:
-            with _opened(source) as data:
+            with opened(source) as data:
                 file = PayoutFile(data, spec=self._intake.spec, defaults=defaults, columns=self.columns, sheet=sheet)
                 self.file: PayoutFile = held.enter_context(file)
             self.plan: Plan = make_plan(self.file, self._intake.intent_of, run=run)
@@ -280,7 +284,7 @@ class Disbursement:
         known = ledger or self._ledger()
         return row_outcomes(self._rows(), known, merchant_no, left_out=left_out, patience=patience)
 
-    async def report(self, path: str | os.PathLike[str] | TextIO | None = None) -> FileReport:
+    async def report(self, path: ResultTarget | None = None) -> FileReport:
         """Count the rows by what became of them, and write each into a result file if *path* names one or is one.
 
         A result file holds the columns of the input and, behind them, ``paypro_trade_no``, ``paypro_status`` and more.
@@ -299,6 +303,19 @@ class Disbursement:
                 if result:
                     result.write(outcome)
         return report
+
+    async def refuse_result(self, target: ResultTarget, *, replace: bool = False) -> None:
+        """See, before anything is sent, that :meth:`report` will be able to write its result there.
+
+        Args:
+            target: As :meth:`report` takes it.
+            replace: Whether a file that is there and is not the result of this one is replaced.
+
+        Raises:
+            ConfigurationError: If not; it says why. Nothing was sent.
+        """
+        look = partial(refuse_place, source=self.path, ledger=self._ledger_files, replace=replace)
+        await asyncio.to_thread(look, target, self.file, self.plan)
 
     async def failed_rows(self, path: str | os.PathLike[str]) -> FailedRows:
         """Write the rows that have failed for good to a file of their own, ready to mend and to pay under new numbers.
@@ -319,7 +336,7 @@ class Disbursement:
             ledger=ledger,
             merchant_no=self._intake.merchant_no,
             defaults=_shared(self._intake),
-            taken=own | {*getattr(ledger, "files", ())},  # of a ledger in a database of ours
+            taken=own | self._ledger_files,
             patience=self._patience,
         )
 
@@ -339,17 +356,12 @@ class Disbursement:
             zone=spec.zone,
         )
 
-    def _result_file(self, path: str | os.PathLike[str] | TextIO | None) -> AbstractContextManager[ResultFile | None]:
+    def _result_file(self, path: ResultTarget | None) -> AbstractContextManager[ResultFile | None]:
         if path is None:
             return nullcontext()
         if not isinstance(path, str | os.PathLike):
             return nullcontext(ResultFile.on(path, self.file))
-        if self.path is not None and belongs_to(Path(path), {real_path(self.path)}):
-            raise ConfigurationError(f"The result file cannot be {path}, which is the input. Name another file.")
-        if belongs_to(Path(path), getattr(self._ledger(), "files", ())):  # of a ledger in a database of ours
-            raise ConfigurationError(
-                f"The result file cannot be {path}, which belongs to the ledger. Name another file."
-            )
+        refuse_taken(Path(path), source=self.path, ledger=self._ledger_files)
         return write_results(Path(path), self.file)
 
     def _rows(self) -> Iterator[Planned]:
@@ -365,18 +377,12 @@ class Disbursement:
             if pays is not None:
                 yield CheckedPayout({**row.values, "trade_no": pays.trade_no}, pays)
 
+    @property
+    def _ledger_files(self) -> frozenset[Path]:
+        return frozenset(getattr(self._ledger(), "files", ()))  # of a ledger in a database of ours
+
     def _ledger(self) -> Ledger:
         return self.client._paying().recording.ledger  # noqa: SLF001  only of a client that can pay
-
-
-def _name_of(source: object) -> str:
-    # The name of a file that was opened by its number is that number.
-    name = getattr(source, "name", None)
-    return os.fspath(name) if isinstance(name, str | os.PathLike) and name else "<stream>"
-
-
-def _opened(source: str | os.PathLike[str] | BinaryIO) -> AbstractContextManager[BinaryIO]:
-    return Path(source).open("rb") if isinstance(source, str | os.PathLike) else nullcontext(source)
 
 
 def _shared(intake: Intake) -> dict[str, str]:

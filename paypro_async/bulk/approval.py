@@ -7,19 +7,37 @@ Those who pay know the approvers' secrets from a file of lines ``NAME: SECRET``,
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from attrs import asdict, field, frozen
 
 from paypro_async._core.secret import HiddenText, Secret
 from paypro_async.bulk.plan_file import PlanFile
 from paypro_async.errors import ConfigurationError, PayProError
+from paypro_async.ledger import Ledger
 from paypro_async.report.whole_file import put_whole
 
-__all__ = ["Approval", "ApprovalMissingError", "approve", "approved_by", "is_signed", "read_approvers"]
+__all__ = [
+    "Approval",
+    "ApprovalMissingError",
+    "Approvers",
+    "approvals_kept",
+    "approve",
+    "approved",
+    "approved_by",
+    "is_signed",
+    "read_approvers",
+]
+
+if TYPE_CHECKING:
+    from paypro_async.ledger.sql.ledger import SqlLedger
+
+Approvers = Mapping[str, Secret[str] | str]
+"""The secret of each who may approve, by name."""
 
 _SHORTEST = 16
 _MOST_BYTES = 100_000
@@ -45,7 +63,7 @@ class Approval:
     at: datetime
     signature: str = field(repr=False)
 
-    def save(self, path: Path, *, replace: bool = False) -> None:
+    def save(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
         """Write it to a file of its own.
 
         Raises:
@@ -53,17 +71,18 @@ class Approval:
             OSError: If it cannot be written.
         """
         found = {"paypro_approval": 1} | asdict(self) | {"at": self.at.isoformat(timespec="seconds")}
-        with put_whole(path, replace=replace) as part:
+        with put_whole(Path(path), replace=replace) as part:
             part.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read one. Whether it is valid is told by :func:`approved_by`.
 
         Raises:
             ConfigurationError: If it is none.
             OSError: If it cannot be read.
         """
+        path = Path(path)
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES)
         try:
@@ -86,13 +105,19 @@ def approve(plan: PlanFile, *, by: str, secret: str, at: datetime) -> Approval:
         at: When, with a zone.
 
     Raises:
-        ConfigurationError: If that is the person who made the plan, or the name or the secret is none.
+        ConfigurationError: If that is the person who made the plan, the time has no zone, or the name or the secret is
+            none.
     """
     secret = HiddenText(secret)
     name = _name(by)
     if _same(name, plan.made_by):
         raise ConfigurationError(
             f"{name} has made this plan, and a second person approves it. Nothing was stored and nothing was sent."
+        )
+    if at.tzinfo is None:
+        raise ConfigurationError(
+            "The time of an approval has a zone, and this one has none. Nothing was stored or sent. Give "
+            "datetime.now(UTC)."
         )
     if len(secret) < _SHORTEST:
         raise ConfigurationError(
@@ -103,7 +128,7 @@ def approve(plan: PlanFile, *, by: str, secret: str, at: datetime) -> Approval:
     return Approval(plan=plan.fingerprint, by=name, at=at.replace(microsecond=0), signature=signature)
 
 
-def approved_by(plan: PlanFile, approvals: Iterable[Approval], approvers: Mapping[str, Secret[str]]) -> Approval:
+def approved_by(plan: PlanFile, approvals: Iterable[Approval], approvers: Approvers) -> Approval:
     """The first valid approval of a plan.
 
     Args:
@@ -113,17 +138,18 @@ def approved_by(plan: PlanFile, approvals: Iterable[Approval], approvers: Mappin
 
     Raises:
         ApprovalMissingError: If there is none; it says why those that were found do not count.
+        ConfigurationError: If a secret is too short to be one.
     """
     why: list[str] = []
     for one in approvals:
-        secret = next((secret for name, secret in approvers.items() if _same(name, one.by)), None)
+        secret = _secret_of(one.by, approvers)
         if one.plan != plan.fingerprint:
             why.append(f"that of {one.by} is for another plan, or this one was made anew since")
         elif secret is None:
             why.append(f"{one.by} is not among those who may approve")
         elif _same(one.by, plan.made_by):
             why.append(f"{one.by} has made the plan")
-        elif not _is_signed(one, secret.reveal()):
+        elif not _is_signed(one, secret):
             why.append(f"that of {one.by} was not signed with the secret of {one.by}")
         else:
             return one
@@ -134,16 +160,49 @@ def approved_by(plan: PlanFile, approvals: Iterable[Approval], approvers: Mappin
     )
 
 
-def is_signed(one: Approval, approvers: Mapping[str, Secret[str]]) -> bool:
+async def approved(
+    plan: PlanFile, approvals: Iterable[Approval], approvers: Approvers, ledger: Ledger | None, merchant_no: str
+) -> Approval:
+    """The first valid approval of a plan, among those that are given and those that the ledger holds; it keeps it.
+
+    Raises:
+        ApprovalMissingError: If there is none.
+        ConfigurationError: If a secret is too short to be one.
+        LedgerUnavailableError: If the ledger cannot be read or written.
+    """
+    # SQLAlchemy is imported only when it is used.
+    from paypro_async.ledger.admin.signed_plans import StoredApproval, store_approval  # noqa: PLC0415
+    from paypro_async.ledger.sql.ledger import SqlLedger  # noqa: PLC0415
+
+    kept = await approvals_kept(ledger, merchant_no, plan.batch_id) if isinstance(ledger, SqlLedger) else []
+    valid = approved_by(plan, [*approvals, *kept], approvers)
+    if isinstance(ledger, SqlLedger):
+        stored = StoredApproval(
+            plan=valid.plan, batch_id=plan.batch_id, person=valid.by, at=valid.at, signature=valid.signature
+        )
+        await store_approval(ledger, merchant_no, stored)
+    return valid
+
+
+async def approvals_kept(ledger: "SqlLedger", merchant_no: str, batch_id: str) -> list[Approval]:
+    """Those of a batch that the ledger holds.
+
+    Raises:
+        LedgerUnavailableError: If the ledger cannot be read.
+    """
+    from paypro_async.ledger.admin.signed_plans import approvals_of  # noqa: PLC0415
+
+    stored = await approvals_of(ledger, merchant_no, batch_id)
+    return [Approval(plan=one.plan, by=one.person, at=one.at, signature=one.signature) for one in stored]
+
+
+def is_signed(one: Approval, approvers: Approvers) -> bool:
     """Whether somebody of the *approvers* has signed it, whatever plan it is of."""
-    secret = next((secret for name, secret in approvers.items() if _same(name, one.by)), None)
-    if secret is None:
-        return False
-    wanted = _signature(one.plan, one.by, one.at, secret.reveal())
-    return hmac.compare_digest(wanted.encode(), one.signature.encode())
+    secret = _secret_of(one.by, approvers)
+    return secret is not None and _is_signed(one, secret)
 
 
-def read_approvers(path: Path) -> dict[str, Secret[str]]:
+def read_approvers(path: str | os.PathLike[str]) -> dict[str, Secret[str]]:
     """The secret of each who may approve, from a file of lines ``NAME: SECRET``; what begins with ``#`` is a remark.
 
     Raises:
@@ -152,7 +211,7 @@ def read_approvers(path: Path) -> dict[str, Secret[str]]:
     """
     found: dict[str, Secret[str]] = {}
     try:
-        lines = HiddenText(path.read_text(encoding="utf-8-sig")).splitlines()
+        lines = HiddenText(Path(path).read_text(encoding="utf-8-sig")).splitlines()
     except UnicodeDecodeError:
         # The error holds the whole file, and with it the secrets.
         raise ConfigurationError("The approvers' file is not text in UTF-8. Nothing was sent; save it so.") from None
@@ -173,6 +232,18 @@ def read_approvers(path: Path) -> dict[str, Secret[str]]:
             )
         found[str(name.strip())] = Secret(str(secret.strip()))
     return found
+
+
+def _secret_of(name: str, approvers: Approvers) -> str | None:
+    found = next((secret for one, secret in approvers.items() if _same(one, name)), None)
+    secret = found.reveal() if isinstance(found, Secret) else found
+    if secret is not None and len(secret) < _SHORTEST:
+        # Whoever knows that it is empty, or guesses it, could approve.
+        raise ConfigurationError(
+            f"The secret of {name} is shorter than {_SHORTEST} characters. Nothing was sent; give each approver one of "
+            "that many or more."
+        )
+    return None if secret is None else HiddenText(secret)
 
 
 def _is_signed(one: Approval, secret: str) -> bool:

@@ -6,6 +6,7 @@ rows without one follow, so a file that was edited since is refused.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -105,7 +106,7 @@ class PlanFile:
         """The batch as the ledger knows it."""
         return f"file-{self.content[:32]}"
 
-    def save(self, path: Path, *, replace: bool = False) -> None:
+    def save(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
         """Write it, readable by its owner only; it is there whole or not at all.
 
         Raises:
@@ -113,20 +114,20 @@ class PlanFile:
             OSError: If it cannot be written.
         """
         found = {"paypro_plan": FORMAT} | self._as_data() | {_SEAL: self.fingerprint}
-        with put_whole(path, replace=replace) as part:
+        with put_whole(Path(path), replace=replace) as part:
             text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
             # A path that is not UTF-8, as any may be, has characters that JSON writes in ASCII.
             part.write_bytes(text.encode("utf-8", "backslashreplace"))
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read one.
 
         Raises:
             PayoutFileError: If it is no plan, was edited, or is of a release that wrote them otherwise.
             OSError: If it cannot be read.
         """
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
         try:
             text = data.decode("utf-8-sig") if len(data) <= _MOST_BYTES else "null"

@@ -12,12 +12,14 @@ from paypro_async._core.lifecycle import Entry
 from paypro_async._core.tally import Tally
 from paypro_async.bulk.file_plan import Planned, pages
 from paypro_async.bulk.payout_file import Row
+from paypro_async.errors import PayProError
 from paypro_async.ledger import Ledger
 from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
 from paypro_async.report.base import Report
+from paypro_async.report.batch_report import BatchReport
 from paypro_async.report.rows import ReportRow
 
-__all__ = ["FileReport", "RowOutcome", "row_outcomes"]
+__all__ = ["FileReport", "NotReportedError", "RowOutcome", "row_outcomes"]
 
 
 _SHOWN_REASONS = 20
@@ -159,3 +161,24 @@ class FileReport(Report):
         why = outcome.entry.message if outcome.entry and outcome.entry.code is None and not status.accepted else None
         if why and (why in self.reasons or len(self.reasons) < _SHOWN_REASONS):
             self.reasons[why] += 1
+
+
+class NotReportedError(PayProError):
+    """A file was paid, and then its result could not be written, or its report not be made. Pay it again.
+
+    That sends nothing twice: what was sent is in the ledger.
+
+    Attributes:
+        batch: What the run did, and how many rows of each status it had.
+        report: What became of every row; None if the ledger could not be read for it.
+    """
+
+    money_may_have_moved: bool = True
+
+    def __init__(self, why: str, batch: BatchReport, *, report: FileReport | None = None) -> None:
+        self.batch: BatchReport = batch
+        self.report: FileReport | None = report
+        super().__init__(
+            f"The file was paid: {batch}. Sent now: {batch.sent:,}. After that {why}. Every payout is in the ledger; "
+            "mend that and pay the same file again, which sends nothing twice and reports anew."
+        )

@@ -6,12 +6,13 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TextIO, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, cast
 
 from paypro_async._core.beneficiary import beneficiary_of
 from paypro_async._core.intent import Intent
@@ -20,24 +21,25 @@ from paypro_async._core.regions import Region, region_named
 from paypro_async._core.secret import Secret
 from paypro_async._core.tally import Tally
 from paypro_async.bulk.apply import BatchSettings, Disbursement
-from paypro_async.bulk.approval import Approval, approved_by
+from paypro_async.bulk.approval import Approval, approved
 from paypro_async.bulk.evidence import Before
 from paypro_async.bulk.file_plan import Plan
+from paypro_async.bulk.file_source import Source, opened
 from paypro_async.bulk.funds import Funds
 from paypro_async.bulk.limits import PaymentLimits
 from paypro_async.bulk.payout_file import PayoutFile, Row
 from paypro_async.bulk.plan_file import PlanFile, PlannedRow
 from paypro_async.bulk.problems import PayoutFileError
-from paypro_async.bulk.results import FileReport
+from paypro_async.bulk.results import FileReport, NotReportedError
+from paypro_async.bulk.writers.target import ResultTarget
 from paypro_async.client import PayProClient
-from paypro_async.errors import ConfigurationError
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError
 from paypro_async.ledger import Ledger
+from paypro_async.report.batch_report import BatchReport
 
 __all__ = ["PayingOptions", "ReadingOptions", "check", "ledger_name", "pay", "plan", "plan_of", "read"]
 
 _SHOWN = 5
-
-Source = str | os.PathLike[str] | BinaryIO
 
 
 class ReadingOptions(TypedDict, total=False):
@@ -50,8 +52,8 @@ class ReadingOptions(TypedDict, total=False):
     sheet: str | None
 
 
-class PayingOptions(BatchSettings, total=False):
-    """How a file is paid: the arguments of :meth:`Disbursement.pay`."""
+class PayingOptions(ReadingOptions, BatchSettings, total=False):
+    """How a file is read and paid: the arguments of :class:`Disbursement`, and those of :meth:`Disbursement.pay`."""
 
     pay_again: bool
     skip_paid: bool
@@ -74,14 +76,13 @@ def read(
 
     Raises:
         PayoutFileError: If it cannot be read, or has no header with a payout's fields.
+        ConfigurationError: If the source is something else, such as text.
         OSError: If it cannot be opened.
     """
     spec = region_named(region)
     given = {one.name: "" for one in spec.fields if one.default_by_client}
-    if isinstance(source, str | os.PathLike):
-        with Path(source).open("rb") as data:
-            return PayoutFile(data, spec=spec, defaults=given, columns=columns or {}, sheet=sheet)
-    return PayoutFile(source, spec=spec, defaults=given, columns=columns or {}, sheet=sheet)
+    with opened(source) as data:
+        return PayoutFile(data, spec=spec, defaults=given, columns=columns or {}, sheet=sheet)
 
 
 def check(client: PayProClient, source: Source, **reading: Unpack[ReadingOptions]) -> Plan:
@@ -103,7 +104,7 @@ def check(client: PayProClient, source: Source, **reading: Unpack[ReadingOptions
 
 
 async def plan(
-    client: PayProClient, source: Source, *, by: str | None = None, **reading: Unpack[ReadingOptions]
+    client: PayProClient, source: str | os.PathLike[str], *, by: str | None = None, **reading: Unpack[ReadingOptions]
 ) -> PlanFile:
     """Plan a file: check it, look every row up in the ledger, and ask for the balance. Nothing is sent.
 
@@ -120,8 +121,8 @@ async def plan(
     """
     if not isinstance(source, str | os.PathLike):
         raise ConfigurationError(
-            "What was planned is read again when it is paid, so a plan is made of a file and not of a stream. Nothing "
-            "was sent; save it as a file first."
+            "What was planned is read again when it is paid, so a plan is made of a file's path and not of a stream. "
+            "Nothing was sent; save it as a file first, or look at it with bulk.check and pay it with bulk.pay."
         )
     # Reading takes a second for each hundred thousand rows, and others use the event loop.
     with await asyncio.to_thread(partial(Disbursement, client, source, **reading)) as disbursement:
@@ -139,9 +140,10 @@ async def pay(
     limits: PaymentLimits | None = None,
     accept_doubts: bool = False,
     approvals: Iterable[Approval] = (),
-    approvers: Mapping[str, Secret[str]] | None = None,
-    result: str | os.PathLike[str] | TextIO | None = None,
-    **settings: Unpack[PayingOptions],
+    approvers: Mapping[str, Secret[str] | str] | None = None,
+    result: ResultTarget | None = None,
+    replace_result: bool = False,
+    **options: Unpack[PayingOptions],
 ) -> FileReport:
     """Pay a file, or what was planned of one, each row at most once; and report what became of every row.
 
@@ -150,33 +152,73 @@ async def pay(
         source: A plan, or the file.
         limits: What it may come to at most, and what it must come to.
         accept_doubts: Pay although something in it is seldom meant; :func:`check` tells what.
-        approvals: Of the plan, by other people.
-        approvers: The secrets of those who may approve; if they are given, a valid approval is required.
-        result: Where a result file is written.
-        settings: As :meth:`Disbursement.pay` takes them.
+        approvals: Of the plan, by other people; those that the ledger holds are looked at too.
+        approvers: The secrets of those who may approve; if they are given, a valid approval is required, and the ledger
+            keeps it.
+        result: Where a result file is written: a path, or a text that is open for writing.
+        replace_result: Whether a file that is there is replaced, though it is not the result of this one.
+        options: As :class:`Disbursement` takes them, but for a plan, which says how its file is read; and as
+            :meth:`Disbursement.pay` takes them.
 
     Raises:
         PayoutFileError: If the file is wrong, doubtful, beyond its limits, not as it was planned, or paid before.
             Nothing was sent.
         ApprovalMissingError: If an approval is required, and none is valid. Nothing was sent.
         BalanceTooLowError: If the balance is lower than the sum. Nothing was sent.
-        LedgerUnavailableError: If the ledger cannot be read.
+        ConfigurationError: If a setting makes no sense, or the result cannot be written there. Nothing was sent.
+        LedgerUnavailableError: If the ledger cannot be read. Nothing was sent.
+        NotReportedError: If the file was paid, and the result could not be written or the report not be made.
     """
     planned = source if isinstance(source, PlanFile) else None
+    reading, settings = _parted(options, planned)
     if approvers is not None:
         if planned is None:
             raise ConfigurationError("An approval is of a plan. Nothing was sent; make one with bulk.plan, and pay it.")
-        approved_by(planned, approvals, approvers)
-    with await asyncio.to_thread(reopened, client, source) as disbursement:
+        merchant_no = client._account.merchant_no  # noqa: SLF001  in whose name the ledger keeps it
+        await approved(planned, approvals, approvers, client.ledger, merchant_no)
+    elif any(True for _ in approvals):
+        raise ConfigurationError(
+            "There are approvals, and nobody to check them by. Nothing was sent; give approvers=, the secret of each "
+            "who may approve, or leave approvals= out."
+        )
+    with await asyncio.to_thread(partial(reopened, client, source, **reading)) as disbursement:
         check_before_paying(disbursement, planned, limits=limits, accept_doubts=accept_doubts)
-        if planned is not None:
-            settings.setdefault("pay_again", planned.pay_again)
-            settings.setdefault("skip_paid", planned.skip_paid)
-        await disbursement.pay(**settings)
+        if result is not None:
+            await disbursement.refuse_result(result, replace=replace_result)
+        batch = await disbursement.pay(**settings)
+        return await _reported(disbursement, result, batch)
+
+
+def _parted(options: PayingOptions, planned: PlanFile | None) -> tuple[ReadingOptions, dict[str, Any]]:
+    """How a file is read, and how it is paid."""
+    given: dict[str, Any] = dict(options)
+    reading = {name: given.pop(name) for name in ReadingOptions.__annotations__ if name in given}
+    if planned is not None:
+        if reading:
+            raise ConfigurationError(
+                f"How its file is read is a part of the plan, and {' and '.join(reading)} cannot be said again. "
+                "Nothing was sent; leave that out, or make a new plan with it."
+            )
+        given = {"pay_again": planned.pay_again, "skip_paid": planned.skip_paid} | given
+    return cast("ReadingOptions", reading), given
+
+
+async def _reported(disbursement: Disbursement, result: ResultTarget | None, batch: BatchReport) -> FileReport:
+    """What became of the rows; an error that comes by now says that the file was paid."""
+    try:
         return await disbursement.report(result)
+    except LedgerUnavailableError as error:
+        raise NotReportedError("the ledger could not be read again", batch) from error
+    except (ConfigurationError, OSError, TypeError, ValueError) as error:
+        # What a stream or a disk says may quote what was written.
+        why = getattr(error, "strerror", None) or type(error).__name__
+        with suppress(LedgerUnavailableError):
+            report = await disbursement.report()
+            raise NotReportedError(f"its result could not be written ({why})", batch, report=report) from error
+        raise NotReportedError(f"its result could not be written ({why})", batch) from error
 
 
-def reopened(client: PayProClient, source: Source | PlanFile) -> Disbursement:
+def reopened(client: PayProClient, source: Source | PlanFile, **reading: Unpack[ReadingOptions]) -> Disbursement:
     """The file, or the one that was planned, read and checked as it is now."""
     if isinstance(source, PlanFile):
         return Disbursement(
@@ -188,7 +230,7 @@ def reopened(client: PayProClient, source: Source | PlanFile) -> Disbursement:
             columns=source.columns,
             sheet=source.sheet,
         )
-    return Disbursement(client, source)
+    return Disbursement(client, source, **reading)
 
 
 def check_before_paying(

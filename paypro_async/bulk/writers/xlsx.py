@@ -9,11 +9,12 @@ from paypro_async.bulk.writers.table import Add, Layout
 from paypro_async.errors import ConfigurationError
 from paypro_async.report.formulas import unchanged
 
-__all__ = ["MOST_ROWS", "xlsx_table"]
+__all__ = ["MOST_ROWS", "refuse_workbook", "xlsx_table"]
 
 MOST_ROWS = 1_048_575
 """How many rows a sheet has below its header."""
 
+_TOO_MANY = f"A sheet holds {MOST_ROWS:,} rows at most. Name a result file that ends with .csv."
 _LONGEST_CELL = 32_767
 _WIDEST, _NARROWEST = 60, 8
 _TEXT_ALONE = {
@@ -32,15 +33,30 @@ def xlsx_table(path: Path, layout: Layout) -> Iterator[Add]:
     Raises:
         ConfigurationError: If XlsxWriter is not installed.
     """
+    with _library().Workbook(str(path), {**_TEXT_ALONE, "tmpdir": str(path.absolute().parent)}) as book:
+        yield _rows(book, layout)
+
+
+def refuse_workbook(rows: int) -> None:
+    """See that a workbook of so many rows can be written.
+
+    Raises:
+        ConfigurationError: If XlsxWriter is not installed, or a sheet does not hold them.
+    """
+    _library()
+    if rows > MOST_ROWS:
+        raise ConfigurationError(_TOO_MANY)
+
+
+def _library() -> Any:
     try:
-        from xlsxwriter import Workbook  # noqa: PLC0415  wanted for workbooks alone
+        import xlsxwriter  # noqa: PLC0415  wanted for workbooks alone
     except ImportError as error:
         raise ConfigurationError(
             "A workbook is written by XlsxWriter, which is not installed: pip install 'paypro-async[xlsx]'. Nothing "
             "was written; a name that ends with .csv needs no more."
         ) from error
-    with Workbook(str(path), {**_TEXT_ALONE, "tmpdir": str(path.absolute().parent)}) as book:
-        yield _rows(book, layout)
+    return xlsxwriter
 
 
 def _rows(book: Any, layout: Layout) -> Add:
@@ -55,9 +71,7 @@ def _rows(book: Any, layout: Layout) -> Add:
     def write(cells: Sequence[str], form: Any) -> None:
         nonlocal number
         if number > MOST_ROWS:
-            raise ConfigurationError(
-                f"A sheet holds {MOST_ROWS:,} rows at most. Name a result file that ends with .csv."
-            )
+            raise ConfigurationError(_TOO_MANY)
         for at, cell in enumerate(cells):
             # What is longer, no cell can hold, and half a character (a lone surrogate) no file.
             text = unchanged(cell)[:_LONGEST_CELL].encode("utf-8", "replace").decode()

@@ -12,14 +12,13 @@ from attrs import field, frozen
 from paypro_async._core.money import amount_for_people, parse_amount
 from paypro_async._core.regions import region_named
 from paypro_async._core.secret import Secret
-from paypro_async.bulk import Approval, Before, Funds, PaymentLimits, Plan, PlanFile, approved_by, read_approvers
-from paypro_async.bulk.approval import ApprovalMissingError, is_signed
+from paypro_async.bulk import Approval, Before, Funds, PaymentLimits, Plan, PlanFile, read_approvers
+from paypro_async.bulk.approval import ApprovalMissingError, approvals_kept, approved, is_signed
 from paypro_async.cli.batch.questions import asked
 from paypro_async.cli.batch.refusal import counted
 from paypro_async.cli.output import note, readable
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger import Ledger
-from paypro_async.ledger.admin.signed_plans import StoredApproval, approvals_of, store_approval
 from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = ["Approvals", "Confirmation", "KeptApproval"]
@@ -57,15 +56,7 @@ class Approvals:
             LedgerUnavailableError: If the ledger cannot be read or written.
         """
         plan, sql = self.planned, _keeping(ledger)
-        known = await _kept(sql, merchant_no, plan.batch_id)
-        valid = approved_by(plan, [*self.found, *known], _approvers())
-        await store_approval(
-            sql,
-            merchant_no,
-            StoredApproval(
-                plan=valid.plan, batch_id=plan.batch_id, person=valid.by, at=valid.at, signature=valid.signature
-            ),
-        )
+        valid = await approved(plan, self.found, _approvers(), sql, merchant_no)
         zone = region_named(plan.region).zone
         note(f"Approved by {readable(valid.by)} on {valid.at.astimezone(zone):%Y-%m-%d %H:%M %Z}.")
 
@@ -88,7 +79,7 @@ class KeptApproval:
             ConfigurationError: If it is not known who may approve.
             LedgerUnavailableError: If the ledger cannot be read.
         """
-        known = await _kept(_keeping(ledger), merchant_no, self.batch_id)
+        known = await approvals_kept(_keeping(ledger), merchant_no, self.batch_id)
         approvers = _approvers()
         if not any(is_signed(one, approvers) for one in known):
             raise ApprovalMissingError(
@@ -102,11 +93,6 @@ def _keeping(ledger: Ledger | None) -> SqlLedger:
     if not isinstance(ledger, SqlLedger):
         raise ConfigurationError("This ledger keeps no approvals, and one is required. Nothing was sent.")
     return ledger
-
-
-async def _kept(ledger: SqlLedger, merchant_no: str, batch_id: str) -> list[Approval]:
-    stored = await approvals_of(ledger, merchant_no, batch_id)
-    return [Approval(plan=one.plan, by=one.person, at=one.at, signature=one.signature) for one in stored]
 
 
 def _approvers() -> dict[str, Secret[str]]:

@@ -12,7 +12,8 @@ import click
 from attrs import field, frozen
 
 from paypro_async.bulk import PayoutFile
-from paypro_async.cli.batch.result_file import results_before, sent_in, sent_of
+from paypro_async.bulk.writers.former_result import sent_in, sent_of
+from paypro_async.cli.batch.result_file import results_before
 from paypro_async.cli.output import note, readable
 from paypro_async.ledger.sql.ledger import SqlLedger
 
