@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from paypro_async.bulk.header.columns import Columns, HeaderReader, shown
@@ -15,6 +16,7 @@ from paypro_async.bulk.readers.snapshot import Snapshot
 __all__ = ["JsonLinesReader", "is_json"]
 
 _MOST_NAMES = 500
+_WRAPPING = 5
 # A title of a table may begin with a bracket: "[Confidential] Salaries", "{draft}".
 _JSON = re.compile(r"""\s*(?:\{\s*(?:["'}{\[]|$|[^,;\t|}]*:)|\[\s*(?:["'{\[\]\d-]|$|(?:null|true|false)\b))""")
 _NUMBERS = frozenset({"amount", "mobile"})
@@ -69,6 +71,7 @@ class JsonLinesReader:
         names = self._names()
         if not names:
             self._refuse_first()
+        self._refuse_wrapped(names)
         refuse_headless(Header(1, [*names]), headers.score([*names]))
         self.columns: Columns = headers.read([*names], line=1, cells=[*map(shown, names)])
         self._at = {name: at for at, name in enumerate(names)}
@@ -124,6 +127,16 @@ class JsonLinesReader:
                 message = f"has more than {_MOST_NAMES} different names; values may stand in their place"
                 raise PayoutFileError([FileProblem(line=number, code="TOO_MANY_NAMES", message=message)])
         return names
+
+    def _refuse_wrapped(self, names: Collection[str]) -> None:
+        """Refuse the one object that holds all payouts in a list, as many programs write them."""
+        (number, text), *others = islice(self._lines(), 2)
+        found = _object(text)
+        if others or not isinstance(found, _Pairs) or len(names) > _WRAPPING:
+            return
+        if any(isinstance(value, list) and value and isinstance(value[0], _Pairs) for _, value in found):
+            code, message = _NOT_LINES
+            raise PayoutFileError([FileProblem(line=number, code=code, message=message)])
 
     def _refuse_first(self) -> None:
         for number, line in self._lines():

@@ -75,7 +75,10 @@ def utf16_hint(beginning: bytes) -> str:
 def encoding_hint(byte: int) -> str:
     """What a byte that is not UTF-8 says of the encoding, for people; nothing is ever decoded by such a guess."""
     if 0x80 <= byte <= 0x9F or byte >= 0xC0:
-        return f"; byte 0x{byte:02X} is what Excel writes as plain CSV (Windows-1252, or ISO-8859-1, Latin-1)"
+        return (
+            f"; byte 0x{byte:02X} may be what Excel writes as plain CSV (Windows-1252 or Latin-1, in East Asia GBK, "
+            "Big5 or Shift JIS)"
+        )
     return f"; byte 0x{byte:02X}, as in Windows-1252 or ISO-8859-1 (Latin-1)"
 
 

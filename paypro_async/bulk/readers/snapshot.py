@@ -178,8 +178,8 @@ class _Check:
             hint = utf16_hint(chunk)
             raise self._wrong(chunk, nul, "ENCODING", f"holds a NUL byte, so it is not plain text; {_MEND}{hint}")
         self._decode(chunk, final=False)
+        self._line += _line_ends(chunk, self._last)
         # A lone carriage return ends a line too, in old files of some spreadsheets.
-        self._line += chunk.count(b"\n")
         last = max(chunk.rfind(b"\n"), chunk.rfind(b"\r"))
         self._line_length = len(chunk) - last - 1 if last >= 0 else self._line_length + len(chunk)
         if self._line_length > _LONGEST_LINE:
@@ -205,10 +205,18 @@ class _Check:
             raise self._wrong(chunk, at, "ENCODING", f"is not text in UTF-8; {_MEND}{hint}") from None
 
     def _wrong(self, chunk: bytes, at: int, code: str, message: str) -> PayoutFileError:
-        line = self._line + chunk.count(b"\n", 0, at)
+        line = self._line + _line_ends(chunk[:at], self._last)
         return PayoutFileError(
             [FileProblem(line=line, code=code, message=f"{message} (byte {self._read + at + 1} of the file)")]
         )
+
+
+def _line_ends(chunk: bytes, before: bytes) -> int:
+    """How many lines end in a chunk; the two characters of one end count once, also across two chunks."""
+    ends = chunk.count(b"\n")
+    if b"\r" in chunk:
+        ends += chunk.count(b"\r") - chunk.count(b"\r\n")
+    return ends - (before == b"\r" and chunk.startswith(b"\n"))
 
 
 def _at_least(source: BinaryIO, size: int) -> bytes:

@@ -12,7 +12,7 @@ import click
 from attrs import field, frozen
 
 from paypro_async._core.stopping import StopRules
-from paypro_async.bulk import BatchSettings, Before, Disbursement, PaymentLimits, PayoutFileError, PlanFile
+from paypro_async.bulk import BatchSettings, Before, Disbursement, FileProblem, PaymentLimits, PayoutFileError, PlanFile
 from paypro_async.bulk.plan_file import looks_like_a_plan
 from paypro_async.bulk.steps import plan_of
 from paypro_async.cli.batch.confirmation import Approvals, Confirmation, KeptApproval
@@ -239,23 +239,31 @@ def _run(wish: Wish) -> int:
     source = sys.stdin.buffer if str(wish.path) == "-" else wish.path
     # Where a person is asked, that is a part of what is asked.
     complete = wish.file_complete or (wish.confirmation.asks and not wish.dry_run)
+    planning = wish.plan_path is not None
     with told_while_reading(wish.name):
         disbursement = Disbursement(
             client,
             source,
             name=wish.name,
             run=wish.run,
-            complete=complete,
+            # What a plan is paid by is what was looked at, and a file that has grown since is another one.
+            complete=complete or planning,
             columns=wish.columns,
             sheet=wish.sheet,
         )
     with disbursement:
         tell_of(disbursement, whole=wish.file_complete)
+        if planning and not complete and (open_yet := _open_for_writing(disbursement)):
+            return refuse(disbursement.name, open_yet, as_json=wish.as_json)
         if refused := _refused(wish, disbursement):
             return refused
         if not wish.dry_run:
             wish.confirmation.refuse_unasked(disbursement.plan)
         return _go(wish, client, disbursement)
+
+
+def _open_for_writing(disbursement: Disbursement) -> list[FileProblem]:
+    return [one for one in disbursement.file.incomplete if one.code == "FILE_OPEN"]
 
 
 def _refused(wish: Wish, disbursement: Disbursement) -> int | None:

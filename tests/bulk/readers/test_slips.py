@@ -2,6 +2,7 @@
 
 import pytest
 
+from paypro_async.bulk import PayoutFileError
 from tests.bulk.readers.test_lost_rows import codes_of
 from tests.support.payout_files import ACCOUNT, HEADER, csv_text, open_file, plan_of, row
 
@@ -83,3 +84,17 @@ def test_more_rounded_accounts_than_chance_makes_are_asked_about() -> None:
     by_chance = [row(account=f"501000000001{number:04}") for number in range(1000, 1100)]
     with open_file(csv_text(*by_chance)) as file:
         assert "ACCOUNT_ROUNDED" not in [one.code for one in plan_of(file).doubts]
+
+
+def test_an_old_file_of_carriage_returns_has_lines_too() -> None:
+    """The place of what is no UTF-8 is the line that a person sees."""
+    for end in (b"\r", b"\n", b"\r\n"):
+        data = end.join([HEADER.encode(), row().encode(), row(name="Jos").encode().replace(b"Jos", b"Jos\xe9"), b""])
+        with pytest.raises(PayoutFileError) as caught:
+            open_file(data)
+        assert [(one.line, one.code) for one in caught.value.problems] == [(3, "ENCODING")]
+
+
+def test_payouts_in_a_list_of_one_object_are_no_json_lines() -> None:
+    """And the words say what to write instead."""
+    assert codes_of('{"payouts": [{"amount": "300"}], "count": 1}\n') == [(1, "NOT_JSON_LINES")]

@@ -71,3 +71,29 @@ async def test_a_file_that_is_open_for_writing_is_refused(terminal: Terminal, sa
     assert not sandbox.books.bookings
     assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     assert len(sandbox.books.bookings) == 4
+
+
+async def test_a_plan_is_made_of_it_and_pays_what_was_looked_at(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Some programs write no last line end; a file that has grown since is refused."""
+    path = cut(terminal.file(3))
+    planned = await terminal.run("plan", "payouts.csv")
+    assert planned.code == 0, planned.err
+    assert "[NO_LINE_END]" in planned.err
+
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"0")
+    assert (await terminal.run("apply", "payouts.csv.plan.json", "--yes")).code == 3
+    assert not sandbox.books.bookings
+
+    path.write_bytes(whole)
+    assert (await terminal.run("apply", "payouts.csv.plan.json", "--yes")).code == 0
+    assert len(sandbox.books.bookings) == 3
+
+
+async def test_no_plan_is_made_of_a_file_that_is_open_for_writing(terminal: Terminal) -> None:
+    """What is looked at is not what it will be."""
+    path = terminal.file(3)
+    with path.open("a"):
+        refused = await terminal.run("plan", "payouts.csv")
+    assert refused.code == 3
+    assert "[FILE_OPEN]" in refused.err
