@@ -158,8 +158,8 @@ def _incomplete(snapshot: Snapshot) -> tuple[FileProblem, ...]:
     if snapshot.cut_in_line is not None:
         message = (
             "has no line end, as the last line of a file that is still being written, or was cut off; its last cell "
-            "may be a part of what was meant. See that the last row is whole, and make a plan of it (`paypro plan` takes "
-            f"it so); or, {_IF_WHOLE}"
+            "may be a part of what was meant. See that the last row is whole, and make a plan of it (`paypro plan` "
+            f"takes it so); or, {_IF_WHOLE}"
         )
         found.append(FileProblem(line=snapshot.cut_in_line, code="NO_LINE_END", message=message))
     return tuple(found)

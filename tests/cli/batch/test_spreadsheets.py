@@ -18,7 +18,7 @@ SOFFICE = shutil.which("soffice")
 pytestmark = pytest.mark.skipif(SOFFICE is None, reason="LibreOffice (soffice) is not installed")
 
 NUMBERS = ["50100000000017", "0015", "1E5", "000123", "20261126180000123456789012345678", "1-2", "TRUE", "-7", "DEC1"]
-REMARKS = ["=1+1", "+91 98765", "@SUM(1)", "2026-11-01", "10:30", "1/2", "50%", "TRUE", "'0015", "rent;=1", "-5", "1,5"]
+REMARKS = ["+1+1", "+91 98765", "-SUM(1)", "2026-11-01", "10:30", "1/2", "50%", "TRUE", "'0015", "rent;=1", "-5", "1,5"]
 KEPT = ("trade_no", "bank_number", "bank_code", "mobile", "remark", "name", "amount")
 
 
