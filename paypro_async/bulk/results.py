@@ -4,11 +4,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Any
 
 from attrs import define, evolve, field, frozen
 
 from paypro_async._core.items import ItemStatus
+from paypro_async._core.json_schema import object_schema
 from paypro_async._core.lifecycle import Entry
+from paypro_async._core.plain_data import PlainData
 from paypro_async._core.tally import Tally
 from paypro_async.bulk.file_plan import Planned, pages
 from paypro_async.bulk.payout_file import Row
@@ -108,8 +111,26 @@ async def row_outcomes(
             )
 
 
+@frozen(kw_only=True)
+class _LeftOut(PlainData):
+    counts: Mapping[ItemStatus, int]
+    amounts: Mapping[ItemStatus, Decimal]
+
+
+@frozen(kw_only=True)
+class _Counted(PlainData):
+    """What became of the rows of a whole file, sent or not; names and order are those of a batch's report."""
+
+    counts: Mapping[ItemStatus, int]
+    amounts: Mapping[ItemStatus, Decimal]
+    codes: Mapping[str, int]
+    reasons: Mapping[str, int]
+    left_out: _LeftOut
+    total: int
+
+
 @define(kw_only=True)
-class FileReport(Report):
+class FileReport(PlainData, Report):
     """What became of the rows of a whole file, sent or not. A row that was left out is in *left_out* alone.
 
     Args:
@@ -144,6 +165,22 @@ class FileReport(Report):
     @property
     def _statuses(self) -> Tally[ItemStatus]:
         return self.tally
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was counted, as plain data; sums are text, and *left_out* has ``counts`` and ``amounts`` of its own."""
+        left_out = _LeftOut(counts=self.left_out.counts, amounts=self.left_out.amounts)
+        return _Counted(
+            counts=self.counts,
+            amounts=self.amounts,
+            codes=self.codes,
+            reasons=self.reasons,
+            left_out=left_out,
+            total=self.total,
+        ).to_dict()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        return object_schema(_Counted, also=()) | {"title": cls.__name__}
 
     def add(self, outcome: RowOutcome) -> None:
         """Count one row, and keep it if the report has a place for rows."""

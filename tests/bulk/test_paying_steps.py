@@ -1,6 +1,7 @@
 """What :func:`bulk.pay` looks at before it pays, and what it tells if something goes wrong afterwards."""
 
 import io
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from fastapi import UploadFile
+from fastapi import FastAPI, UploadFile
+from httpx import ASGITransport, AsyncClient
 
 from paypro_async import ConfigurationError, PayProClient
 from paypro_async.bulk import (
     Approval,
     ApprovalMissingError,
+    FileReport,
     NotReportedError,
     PlanFile,
     approve,
@@ -186,3 +189,30 @@ async def test_plans_and_approvals_are_saved_by_the_name_of_a_file(
     one = approve(planned, by="Bo", secret=SECRET, at=datetime.now(UTC))
     one.save(str(tmp_path / "approval.json"))
     assert Approval.load(str(tmp_path / "approval.json")) == one
+
+
+async def test_a_report_of_a_file_is_plain_data_as_that_of_a_batch_is(client: PayProClient, path: Path) -> None:
+    """For JSON, for FastAPI, and with what was left out apart."""
+    app = FastAPI()
+
+    @app.post("/payments")
+    async def payments() -> FileReport:
+        return await pay(client, path)
+
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://service") as web:
+        told = (await web.post("/payments")).json()
+        schema = (await web.get("/openapi.json")).json()["components"]["schemas"]["FileReport"]
+    path.write_text(csv_text(rows(4)))  # noqa: ASYNC240  a small file of a test
+    later = (await pay(client, path, skip_paid=True)).to_dict()
+
+    assert told == {
+        "counts": {"processing": 3},
+        "amounts": {"processing": "303"},
+        "codes": {},
+        "reasons": {},
+        "left_out": {"counts": {}, "amounts": {}},
+        "total": 3,
+    }
+    assert set(schema["properties"]) == set(schema["required"]) == set(told) == set(later)
+    assert (later["counts"], later["left_out"]["counts"]) == ({"processing": 1}, {"processing": 3})
+    assert json.loads(json.dumps(later)) == later
