@@ -216,7 +216,8 @@ class HeaderReader:
         return problems
 
 
-_CHOOSE = 'name one with --map "COLUMN=FIELD"'
+_BY_HAND = '--map "COLUMN=FIELD" (in a program: columns={"COLUMN": "FIELD"})'
+_CHOOSE = f"name one with {_BY_HAND}"
 
 
 def _reading(names: Sequence[str]) -> Callable[[str], str]:
@@ -265,7 +266,7 @@ def _listing(problems: list[FileProblem], names: Sequence[str]) -> list[FileProb
     for at, one in enumerate(problems):
         if one.code == "COLUMN_MISSING":
             found = listed(names, "columns in the file")
-            message = f'{one.message}; or say --map "COLUMN=FIELD" for one that is called otherwise ({found})'
+            message = f"{one.message}; or say {_BY_HAND} for one that is called otherwise ({found})"
             return [*problems[:at], evolve(one, message=message), *problems[at + 1 :]]
     return problems
 

@@ -75,7 +75,7 @@ def refuse_headless(first: Header, best: int) -> None:
     message = (
         "no row with the names of the columns was found at the top: add one above the first payout, such as amount, "
         'name, mobile, email, bank_number, bank_code (`paypro template` writes one), or say --map "COLUMN=FIELD" '
-        "for columns that are called otherwise"
+        '(in a program: columns={"COLUMN": "FIELD"}) for columns that are called otherwise'
     )
     # What stands there may be a payout.
     if not values and not any(one.isdecimal() or one == "@" for name in first.names for one in name):

@@ -30,6 +30,6 @@ def open_reader(snapshot: Snapshot, headers: HeaderReader, held: ExitStack, *, s
         held.callback(workbook.close)
         return workbook
     if sheet is not None:
-        message = "is no workbook, so it has no sheets; leave --sheet out"
+        message = "is no workbook, so it has no sheets; leave --sheet (in a program: sheet=) out"
         raise PayoutFileError([FileProblem(line=1, code="SHEET_MISSING", message=message)])
     return JsonLinesReader(snapshot, headers) if is_json(snapshot) else CsvReader(snapshot, headers)

@@ -331,7 +331,10 @@ def _choose(book: Workbook, headers: HeaderReader, name: str | None) -> tuple[Sh
     with_header = [one for one in with_header if one[1].part in accounts] or with_header
     if len(with_header) > 1:
         names = listed([sheet.name for _, sheet, _ in with_header], "sheets with payouts")
-        message = f'holds payouts in {len(with_header)} sheets; say which one is meant with --sheet "NAME" ({names})'
+        message = (
+            f"holds payouts in {len(with_header)} sheets; say which one is meant with "
+            f'--sheet "NAME" (in a program: sheet="NAME") ({names})'
+        )
         raise _refused("SHEET_UNCLEAR", message)
     if not with_header and any(sheet.hidden and not is_no_header(best) for best, sheet, _ in found):
         raise _refused("SHEET_HIDDEN", "holds payouts in a hidden sheet only, which nobody has seen; show it in Excel")
@@ -353,7 +356,7 @@ def _named(book: Workbook, name: str) -> Sheet:
         if sheet.name.strip().casefold() == name.strip().casefold():
             return sheet
     found = listed([sheet.name for sheet in book.sheets if not sheet.hidden], "sheets")
-    raise _refused("SHEET_MISSING", f"has no sheet of the name that --sheet gives ({found})")
+    raise _refused("SHEET_MISSING", f"has no sheet of the name that --sheet (in a program: sheet=) gives ({found})")
 
 
 def _refused(code: str, message: str) -> PayoutFileError:
