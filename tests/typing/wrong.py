@@ -49,5 +49,5 @@ async def files(client: PayProClient) -> None:
     await bulk.plan(client, "p.csv", runn="2")  # wrong
     await bulk.pay(client, "p.csv", limits={"max_total": 5})  # wrong
     await bulk.pay(client, "p.csv", concurency=5)  # wrong
-    await bulk.pay(client, "p.csv", approvers={"Bo": "secret"})  # wrong
+    await bulk.pay(client, "p.csv", approvers={"Bo": 5})  # wrong
     print(bulk.check(client, "p.csv").dobuts)  # wrong

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ _SETTINGS = (
     "allow_plain_http",
     "adopt_duplicates",
 )
-NOTHING_SENT = {"sent_now": 0, "known_before": None, "failed": 0}
+NOTHING_SENT: Mapping[str, int | None] = {"sent_now": 0, "known_before": None, "failed": 0}
 """What the object of --json says until the first row is sent."""
 
 _LIMITS = ("max_amount", "max_total", "expect_total", "expect_rows")
