@@ -5,6 +5,7 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
+from attrs import evolve
 
 from paypro_async._core.money import amount_for_people
 from tests.report.browser.samples import HOSTILE, about, hostile_rows, rows
@@ -222,3 +223,25 @@ def test_a_small_report_is_printed_whole_and_a_large_one_says_what_is_left_out(s
         "" if printed == count else "Printed are the first 1,000 of 3,000 payouts. The file itself holds them all."
     )
     assert page.locator("#payouts tbody tr").count() < 100
+
+
+def test_an_account_is_shown_whole_on_a_screen_and_on_paper(show):
+    """The longest that a bank has, where it was asked for: a person compares it digit by digit."""
+    account = "501000000000170001"
+    page = show([evolve(one, bank_number=account) for one in rows(5)], about(), unmasked=True)
+    cell = page.locator("#payouts tbody .c-payee .two").first
+    assert cell.text_content() == account
+    assert cell.evaluate("one => one.scrollWidth <= one.clientWidth")
+    height = cell.bounding_box()["height"]
+    page.set_viewport_size({"width": 1032, "height": 720})  # of A4 landscape, within its margins
+    page.emulate_media(media="print")
+    assert cell.bounding_box()["height"] <= height
+
+
+def test_the_header_of_the_table_is_on_every_printed_page(show):
+    """Chromium leaves out a box that is a button wherever it repeats a header."""
+    page = show(rows(300), about())
+    page.emulate_media(media="print")
+    buttons = page.locator("#payouts thead th button")
+    assert buttons.count() == 8
+    assert set(buttons.evaluate_all("all => all.map(one => getComputedStyle(one).display)")) == {"contents"}
