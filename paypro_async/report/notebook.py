@@ -15,7 +15,7 @@ from paypro_async.report.rows import ReportRow
 __all__ = ["bar", "cell", "rows_table", "statuses_table", "table", "words"]
 
 _CELL = "padding:2px 10px;text-align:{};vertical-align:top"
-_LONGEST = 200
+_LONGEST = 500  # characters; the end of a message says what to do
 # Of a lightness that can be seen on white and on black.
 _COLOURS: Mapping[ItemStatus, str] = {
     ItemStatus.SUCCEEDED: "#2a9d5c",
@@ -25,6 +25,13 @@ _COLOURS: Mapping[ItemStatus, str] = {
     ItemStatus.REVIEW: "#d99a1c",
 }
 _WRONG = "#d4554a"
+# A person at a notebook has no command line before them, and a batch leaves no file of failed rows.
+_NEXT: Mapping[ItemStatus, str] = {
+    ItemStatus.PROCESSING: "Wait, then ask for news: pay the same again with refresh=True.",
+    ItemStatus.FAILED: "Mend the cause and pay it under a new trade_no.",
+    ItemStatus.UNKNOWN: "Pay the same again, which asks first. Never pay it under a new trade_no.",
+    ItemStatus.NOT_SENT: "Pay the same again: it sends it.",
+}
 
 
 def cell(*parts: str) -> str:
@@ -70,7 +77,7 @@ def statuses_table(counts: Mapping[ItemStatus, int], amounts: Mapping[ItemStatus
             f"{counts[one]:,}",
             amount_for_people(amounts.get(one, Decimal(0)), currency),
             one.meaning,
-            one.what_to_do,
+            _NEXT.get(one, one.what_to_do),
         )
         for one in _in_order(counts)
     ]

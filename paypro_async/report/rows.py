@@ -47,7 +47,7 @@ class ReportRow(PlainData):
         utr: The bank's number of the transfer.
         attempts: How often it was sent.
         begun_at: When it was stored in the ledger.
-        changed_at: When what is known of it changed for the last time.
+        changed_at: When the ledger had the last news of it, also such as left its status as it was.
     """
 
     row: int

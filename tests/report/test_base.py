@@ -81,7 +81,15 @@ async def test_a_notebook_shows_counts_sums_and_what_to_do():
     """With a bar, and the rows that somebody must look at; nobody is named."""
     report = await paid(fields("T1"), fields("T2", amount="x"), script=LOST)
     seen = Seen(report._repr_html_())
-    for told in ("unknown", "invalid", "300.00", "money may have moved", "T1", "T2", ItemStatus.UNKNOWN.what_to_do):
+    for told in (
+        "unknown",
+        "invalid",
+        "300.00",
+        "money may have moved",
+        "T1",
+        "T2",
+        "Never pay it under a new trade_no",
+    ):
         assert told in seen.text
     assert not [value for value in PERSONAL if value in report._repr_html_()]
     assert 'role="img" aria-label="1 unknown, 1 invalid"' in report._repr_html_()
@@ -195,3 +203,13 @@ def test_the_parts_of_the_bar_fill_it(count: int):
     rows = [row(number, status) for number, status in enumerate(list(ItemStatus)[:count], start=1)]
     widths = re.findall(r"width:([\d.]+)%", report_of(*rows)._repr_html_())
     assert sum(map(float, widths)) == pytest.approx(100 if count else 0, abs=0.1)
+
+
+def test_a_notebook_speaks_of_no_command_and_shows_the_end_of_a_message():
+    """Its reader has neither options nor a file of failed rows, and the end of a message says what to do."""
+    message = f"{'It was asked about. ' * 15}Never pay it anew."
+    rows = [row(place, one, message=message) for place, one in enumerate(ItemStatus, start=1)]
+    page = report_of(*rows)._repr_html_()
+    assert "--" not in page
+    assert "failed rows" not in page
+    assert page.count(message) == sum(not one.accepted for one in ItemStatus)

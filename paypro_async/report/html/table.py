@@ -23,7 +23,7 @@ COLUMNS = (
     ("status", "Status"),
     ("code", "Code and message"),
     ("bank", "UTR, order"),
-    ("time", "Changed"),
+    ("time", "Last news"),
 )
 """The columns, by the names of their classes."""
 
