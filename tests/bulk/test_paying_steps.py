@@ -66,7 +66,7 @@ async def test_a_result_that_cannot_be_written_is_refused_before_anything_is_sen
     (tmp_path / "alias.csv").symlink_to(path)
     (tmp_path / "foreign.txt").write_text("mine")
     for source in (path, await plan(client, path)):
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(ConfigurationError, match="Nothing was sent"):
             await pay(client, source, result=tmp_path / name)
     assert not sandbox.books.orders
     assert (tmp_path / "foreign.txt").read_text() == "mine"

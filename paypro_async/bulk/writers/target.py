@@ -42,7 +42,10 @@ def refuse_place(
         raise ConfigurationError(
             f"The result file {path} cannot be written: {why}. Nothing was sent. Mend that, or name another file."
         )
-    refuse_taken(path, source=source, ledger=ledger)
+    try:
+        refuse_taken(path, source=source, ledger=ledger)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{error} Nothing was sent.") from None
     if kind_named(path, otherwise=file.kind) == "xlsx":
         refuse_workbook(plan.rows)
     own = source is not None and path.absolute() == source.with_name(f"{source.stem}.result{source.suffix}").absolute()
