@@ -105,13 +105,13 @@ _MEANINGS: Mapping[ItemStatus, str] = MappingProxyType(
 _NEXT: Mapping[ItemStatus, str] = MappingProxyType(
     {
         ItemStatus.SUCCEEDED: "Nothing: it is paid.",
-        ItemStatus.PROCESSING: "Wait, then ask for news: run the same command with --refresh, or 'paypro reconcile'.",
+        ItemStatus.PROCESSING: "Wait, then ask for news: 'paypro batch FILE --refresh', or 'paypro reconcile'.",
         ItemStatus.FAILED: "Mend the cause and pay it under a new number: it stands ready in the file of failed rows.",
         ItemStatus.REVERSED: "Ask PayPro why it came back. To pay it anew, give it a new trade_no.",
-        ItemStatus.UNKNOWN: "Run the same command again to ask, or 'paypro reconcile'. Never pay it anew.",
+        ItemStatus.UNKNOWN: "Ask about it: 'paypro batch FILE' again, or 'paypro reconcile'. Never pay it anew.",
         ItemStatus.MISSING: "Look it up in PayPro's dashboard, and ask PayPro. Never pay it anew.",
         ItemStatus.REVIEW: "Look it up in PayPro's dashboard, then 'paypro ledger decide'. Never pay it anew.",
-        ItemStatus.NOT_SENT: "Run the same command again: it sends it.",
+        ItemStatus.NOT_SENT: "Give it to 'paypro batch' again: it sends it, unless the same was paid before.",
         ItemStatus.CONFLICT: "Give it a trade_no of its own if it is another payment; else put its first content back.",
         ItemStatus.INVALID: "Mend the field, and run it again.",
     }

@@ -11,6 +11,7 @@ from paypro_async.bulk.payout_file import PayoutFile, Row
 from paypro_async.bulk.plan_file import PlanFile, PlannedRow
 from paypro_async.bulk.problems import BalanceTooLowError, FileProblem, PayoutFileError
 from paypro_async.bulk.results import FileReport, NotReportedError, RowOutcome
+from paypro_async.bulk.retries import Retry
 from paypro_async.bulk.steps import PayingOptions, ReadingOptions, check, pay, plan, read
 from paypro_async.bulk.template import write_template
 
@@ -40,6 +41,7 @@ __all__ = [
     "PlannedRow",
     "ReadingOptions",
     "Repeat",
+    "Retry",
     "Row",
     "RowAmount",
     "RowOutcome",

@@ -148,11 +148,12 @@ class Disbursement:
         """Forget the copy of the file that was taken when it was read."""
         self.file.close()
 
-    async def look_back(self, *, paid_within: timedelta = PAID_WITHIN) -> Before:
+    async def look_back(self, *, paid_within: timedelta = PAID_WITHIN, ledger: Ledger | None = None) -> Before:
         """Look every row up in the ledger: what is known, was paid under another number, or is in conflict.
 
         Args:
             paid_within: How old a payment of a run that has ended may be and still speak against a row.
+            ledger: That of the client, by default, which has to be open then.
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read.
@@ -162,7 +163,7 @@ class Disbursement:
         before = LookBack(
             plan=self.plan,
             name=self.name,
-            ledger=self._ledger(),
+            ledger=ledger or self._ledger(),
             merchant_no=self._intake.merchant_no,
             within=paid_within,
             patience=self._patience,
@@ -270,16 +271,18 @@ class Disbursement:
             if row.number in numbers:
                 yield row, self._intake.intent_of(row.values, self.plan.trade_no(row))
 
-    def outcomes(self, ledger: Ledger | None = None) -> AsyncIterator[RowOutcome]:
+    def outcomes(self, ledger: Ledger | None = None, *, before: Before | None = None) -> AsyncIterator[RowOutcome]:
         """Every row in the order of the file, with what the ledger holds of it.
 
         Args:
             ledger: That of the client, by default, which has to be open then.
+            before: What :meth:`look_back` found: rows that it found under other numbers are said to be left out.
 
         Raises:
             LedgerUnavailableError: If the ledger cannot be read.
         """
-        left_out = {row: repeat.trade_no for row, repeat in self._left_out.items()}
+        repeats = [*self._left_out.values(), *(before.repeats if before else ())]
+        left_out = {one.row: one.trade_no for one in repeats}
         merchant_no, patience = self._intake.merchant_no, self._patience
         known = ledger or self._ledger()
         return row_outcomes(self._rows(), known, merchant_no, left_out=left_out, patience=patience)

@@ -84,6 +84,7 @@ class Repeat:
         source: The file that it came from, if from one.
         remark: What it was paid for, if it says so and that was not erased.
         more: How many more there are.
+        zone: The time that people in its region go by.
         pending: The intent of the other one, if nobody knows yet what becomes of it.
     """
 
@@ -97,6 +98,7 @@ class Repeat:
     source: str | None = None
     remark: str | None = field(default=None, repr=mask_text)
     more: int = 0
+    zone: tzinfo = UTC
     pending: Intent | None = field(default=None, repr=False)
 
     @property
@@ -107,7 +109,7 @@ class Repeat:
         more = f", and {self.more:,} more" if self.more else ""
         message = (
             f"the same amount to the same account is in the ledger as {self.trade_no} ({status}{more}), "
-            f"stored {moment(self.at)}{origin}; {self.evidence.meaning}"
+            f"stored {moment(self.at, self.zone)}{origin}; {self.evidence.meaning}"
         )
         return FileProblem(line=self.line, row=self.row, code="PAID_BEFORE", message=message)
 
@@ -277,6 +279,6 @@ class Before:
         return tuple(sorted(found, key=lambda problem: problem.line))
 
 
-def moment(at: datetime) -> str:
+def moment(at: datetime, zone: tzinfo) -> str:
     """A time for people."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M %Z}"

@@ -261,6 +261,7 @@ class LookBack:
             source=batch.source if batch else None,
             remark=_remark(entry),
             more=found.more,
+            zone=region_named(entry.region).zone if entry else UTC,
             pending=_intent_of(entry) if entry and entry.state in _PENDING else None,
         )
 

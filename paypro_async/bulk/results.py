@@ -1,7 +1,7 @@
 """What became of every row of a file, from the ledger."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -10,11 +10,12 @@ from attrs import define, evolve, field, frozen
 
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.json_schema import object_schema
-from paypro_async._core.lifecycle import Entry
+from paypro_async._core.lifecycle import Entry, State
 from paypro_async._core.plain_data import PlainData
 from paypro_async._core.tally import Tally
 from paypro_async.bulk.file_plan import Planned, pages
 from paypro_async.bulk.payout_file import Row
+from paypro_async.bulk.retries import Retry, retries
 from paypro_async.errors import PayProError
 from paypro_async.ledger import Ledger
 from paypro_async.ledger.patience import PAGE_SECONDS, answer_within
@@ -39,6 +40,7 @@ class RowOutcome:
         entry: The ledger's, or None if it holds none for this row.
         paid_as: The other trade number under which it was paid before, if the row was left out for that.
         paid_status: What is known of that one now; None if the row was not left out.
+        retry: The payout under a new number that makes this one good, which has failed; None if there is none.
     """
 
     row: Row
@@ -48,6 +50,7 @@ class RowOutcome:
     entry: Entry | None = None
     paid_as: str | None = None
     paid_status: ItemStatus | None = None
+    retry: Retry | None = None
 
     def report_row(self, currency: str) -> ReportRow:
         """The row as a report tells of it; its beneficiary as the file names it."""
@@ -55,7 +58,10 @@ class RowOutcome:
         name, bank_number = values.get("name"), values.get("bank_number")
         if self.entry is not None:
             found = ReportRow.of_entry(self.entry, row=self.row.number)
-            return evolve(found, status=self.status, name=name, bank_number=bank_number)
+            message = found.message
+            if self.retry is not None:
+                message = "; ".join(part for part in (message, self.retry.told) if part)
+            return evolve(found, status=self.status, message=message, name=name, bank_number=bank_number)
         return ReportRow(
             row=self.row.number,
             trade_no=self.trade_no,
@@ -92,6 +98,13 @@ async def row_outcomes(
         others = [left_out[row.number] for row, _ in page if row.number in left_out]
         looking = ledger.get_many(merchant_no, [*(intent.trade_no for _, intent in page), *others])
         entries = await answer_within(patience, ledger, looking)
+
+        async def look_up(numbers: Collection[str]) -> Mapping[str, ItemStatus]:
+            found = await answer_within(patience, ledger, ledger.get_many(merchant_no, [*numbers]))
+            return {number: ItemStatus.of_entry(entry) for number, entry in found.items()}
+
+        failed = [number for number, entry in entries.items() if entry.state is State.FAILED]
+        sent_since = await retries(failed, look_up)
         for row, intent in page:
             entry = entries.get(intent.trade_no)
             status = ItemStatus.of_entry(entry) if entry else ItemStatus.NOT_SENT
@@ -108,6 +121,7 @@ async def row_outcomes(
                 entry=entry,
                 paid_as=paid_as,
                 paid_status=ItemStatus.of(other.state) if other else None,
+                retry=sent_since.get(intent.trade_no) if status is ItemStatus.FAILED else None,
             )
 
 
@@ -139,6 +153,8 @@ class FileReport(PlainData, Report):
         reasons: Why others of them had no answer, and how many rows each kept; twenty of them at most.
         left_out: The same of rows that were left out since they were paid before under other numbers, by the status of
             those; they are not in *tally*.
+        retried: The same of rows that have failed and were sent since under new numbers, by the status of those; they
+            are in *tally*, as failed. *retries*: the first twenty of these, by the number that failed.
     """
 
     _repr_pretty_ = Report._repr_pretty_
@@ -146,6 +162,8 @@ class FileReport(PlainData, Report):
     codes: Counter[str] = field(factory=Counter)
     reasons: Counter[str] = field(factory=Counter)
     left_out: Tally[ItemStatus] = field(factory=Tally)
+    retried: Tally[ItemStatus] = field(factory=Tally)
+    retries: dict[str, Retry] = field(factory=dict)
 
     @property
     def counts(self) -> Mapping[ItemStatus, int]:
@@ -189,6 +207,10 @@ class FileReport(PlainData, Report):
             return
         status = outcome.status
         self.tally.add(status, outcome.amount)
+        if outcome.retry is not None:
+            self.retried.add(outcome.retry.status, outcome.amount)
+            if len(self.retries) < _SHOWN_REASONS:
+                self.retries[outcome.trade_no] = outcome.retry
         if (origin := self.origin) is not None:
             origin.rows.add(outcome.report_row(origin.currency).kept())
         # What was not sent may still have the code of an older try, which explains nothing any more.

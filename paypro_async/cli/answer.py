@@ -56,8 +56,9 @@ class Answer:
             return
         self._printed = True
         told = _ending(code, message)
-        if message is None and "message" in self._found:
-            told.pop("message", None)
+        for name in ("kind", "message") if message is None else ():
+            if name in self._found:
+                told.pop(name, None)
         text = _as_text(self._found | told)
         click.echo(text if self._listed is None else f"\n],{text[1:]}")
 

@@ -23,7 +23,10 @@ def added_cells(outcome: RowOutcome) -> list[str]:
     cells = [outcome.trade_no, status, status.meaning, _what_to_do(outcome)]
     if entry is None:
         return [*cells, "", _message(outcome), "", "", "", "", ""]
-    texts = (entry.code, entry.message, entry.platform_trade_no, entry.utr)
+    message = entry.message
+    if outcome.retry is not None:
+        message = "; ".join(part for part in (message, outcome.retry.told) if part)
+    texts = (entry.code, message, entry.platform_trade_no, entry.utr)
     times = (local_time(entry.created_at, entry.region), local_time(entry.updated_at, entry.region))
     return [*cells, *(text or "" for text in texts), str(entry.attempt), *times]
 
@@ -34,6 +37,8 @@ def local_time(at: datetime, region: str) -> str:
 
 
 def _what_to_do(outcome: RowOutcome) -> str:
+    if outcome.retry is not None:
+        return outcome.retry.what_to_do
     return outcome.status.what_to_do if outcome.paid_as is None else _LEFT_OUT
 
 

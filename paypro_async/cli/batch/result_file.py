@@ -18,7 +18,7 @@ _KINDS = (".csv", ".xlsx", ".jsonl")
 
 def result_beside(file: Path) -> Path:
     """Where the result of a file goes if nothing else is said; no two files of a folder share one."""
-    if file.suffix in _KINDS:
+    if file.suffix.lower() in _KINDS:
         return file.with_name(f"{file.stem}.result{file.suffix}")
     return file.with_name(f"{file.name}-result.csv")
 
@@ -29,6 +29,8 @@ def results_before(file: Path) -> list[Path]:
     # It gave a.csv and a.txt the same one, and wrote no other kind.
     if file.suffix != ".csv" and not file.with_suffix(".csv").exists():
         places.append(file.with_name(f"{file.stem}.result.csv"))
+    if file.suffix != file.suffix.lower():
+        places.append(file.with_name(f"{file.name}-result.csv"))
     return places
 
 

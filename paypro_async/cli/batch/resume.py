@@ -107,7 +107,9 @@ async def _begun(what: str | None, url: str | None, merchant: str | None, readin
 
 
 async def _only_one(ledger: SqlLedger, merchant_no: str) -> _Begun | None:
-    found = [one for one in await records.batches(ledger, merchant_no, limit=1000) if not has_ended(one)]
+    found = [
+        one for one in await records.batches(ledger, merchant_no, limit=1000) if one.claimed and not has_ended(one)
+    ]
     if not found:
         return None
     if len(found) > 1:

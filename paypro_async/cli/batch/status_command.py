@@ -77,9 +77,10 @@ async def _known(ledger: SqlLedger, merchant_no: str, what: str, reading: Readin
 
 def code_of_known(known: Known) -> Exit:
     """The exit code that 'paypro batch' would end with."""
-    if any(one.uncertain for one in known.tally.counts):
+    counted = known.tally.counts.keys() | known.left_out.counts.keys()
+    if any(one.uncertain for one in counted):
         return Exit.UNKNOWN_LEFT
-    return Exit.OK if all(one.accepted for one in known.tally.counts) else Exit.SOME_FAILED
+    return Exit.OK if all(one.accepted for one in counted) else Exit.SOME_FAILED
 
 
 def has_ended(batch: BatchState) -> bool:
@@ -124,7 +125,7 @@ def _row(batch: BatchState, known: Known, zone: tzinfo) -> list[Any]:
     return [
         time_cell(batch.created_at, zone),
         batch.source,
-        _number(batch.total if batch.total is not None else batch.claimed),
+        _number(batch.total) if batch.total is not None else Cell(f"{batch.claimed:,} so far", str(batch.claimed)),
         amount_cell(known.tally.total, known.currency),
         known.currency,
         *map(_number, numbers),
@@ -149,16 +150,33 @@ def _print(known: Known, zone: tzinfo) -> None:
     ]
     counts, amounts = known.tally.counts, known.tally.amounts
     rows = [
-        (one, _number(counts[one]), amount_cell(amounts[one], known.currency), one.meaning, one.what_to_do)
+        (one, _number(counts[one]), amount_cell(amounts[one], known.currency), one.meaning, known.what_to_do(one))
         for one in ItemStatus
         if counts[one]
     ]
     print_table(columns, rows)
     total = amount_for_people(known.tally.total, known.currency)
-    print_lines(f"{counts.total():,} in all, {total} {known.currency}.")
+    batch = known.batch
+    # What a batch that was cut off did not come to is in no ledger; the rows of a file are all counted.
+    whole = known.of_file or (batch is not None and batch.total is not None)
+    print_lines(f"{counts.total():,} {'in all' if whole else 'so far'}, {total} {known.currency}.")
+    if known.left_out.counts:
+        print_lines(_left_out(known))
     if known.look:
         print_lines("These want a look, the first of them shown ('paypro ledger show TRADE_NO' tells more):")
         print_table([Column("trade_no"), Column("status"), Column("code", label="code")], known.look)
+
+
+def _left_out(known: Known) -> str:
+    out = known.left_out
+    told = ", ".join(f"{count:,} {one}" for one, count in out.counts.items())
+    more = out.counts.total() - len(known.others)
+    return (
+        f"{out.counts.total():,} more, {amount_for_people(out.total, known.currency)} {known.currency}, not sent: the "
+        f"same amount to the same account is in the ledger under other numbers ({told}): "
+        f"{', '.join(map(readable, known.others))}{f' and {more:,} more' if more else ''}. Do not send these, unless "
+        "they are other payments: --pay-again says so."
+    )
 
 
 def _told(batch: BatchState | None, zone: tzinfo) -> str:
@@ -178,7 +196,7 @@ def _as_data(known: Known) -> dict[str, Any]:
         "begun_at": batch.created_at if batch else None,
         "ended_at": batch.ended_at if batch else None,
         "ended": has_ended(batch) if batch else None,
-        "rows": known.tally.counts.total(),
+        "rows": known.tally.counts.total() + known.left_out.counts.total(),
         "total_rows": batch.total if batch else None,
         "amount": str(known.tally.total),
         "currency": known.currency,
@@ -187,10 +205,16 @@ def _as_data(known: Known) -> dict[str, Any]:
                 "rows": known.tally.counts[one],
                 "amount": str(known.tally.amounts[one]),
                 "meaning": one.meaning,
-                "what_to_do": one.what_to_do,
+                "what_to_do": known.what_to_do(one),
             }
             for one in ItemStatus
             if known.tally.counts[one]
+        },
+        "retried": {"rows": known.retried.counts.total(), "statuses": dict(known.retried.counts)},
+        "left_out": {
+            "rows": known.left_out.counts.total(),
+            "statuses": dict(known.left_out.counts),
+            "trade_nos": list(known.others),
         },
         "attention": [{"trade_no": number, "status": one, "code": code or None} for number, one, code in known.look],
     }

@@ -128,16 +128,7 @@ class Summary:
             "sent_now": self.report.sent,
             "known_before": self.known,
             **{name: self.tally.counts[ItemStatus(name)] for name in _COUNTED},
-            "accepted_before": {
-                "rows": self.accepted.count,
-                "first": _iso(self.accepted.first),
-                "last": _iso(self.accepted.last),
-                "files": list(self.accepted.sources),
-            },
-            "left_out": {
-                "rows": self.whole.left_out.counts.total(),
-                "statuses": dict(self.whole.left_out.counts),
-            },
+            **self._before(),
             "codes": dict(self.whole.codes),
             "reasons": dict(self.whole.reasons),
             "waited": self.report.waited,
@@ -152,6 +143,29 @@ class Summary:
             "exit_code": int(self.exit_code),
         }
 
+    def _before(self) -> dict[str, Any]:
+        """What was known of rows under these and other numbers."""
+        return {
+            "accepted_before": {
+                "rows": self.accepted.count,
+                "first": _iso(self.accepted.first),
+                "last": _iso(self.accepted.last),
+                "files": list(self.accepted.sources),
+            },
+            "left_out": {
+                "rows": self.whole.left_out.counts.total(),
+                "statuses": dict(self.whole.left_out.counts),
+            },
+            "retried": {
+                "rows": self.whole.retried.counts.total(),
+                "statuses": dict(self.whole.retried.counts),
+                "first": {
+                    number: {"trade_no": one.trade_no, "status": one.status}
+                    for number, one in self.whole.retries.items()
+                },
+            },
+        }
+
     def as_text(self) -> str:
         """A small table and what to do."""
         lines = [
@@ -163,7 +177,7 @@ class Summary:
             for status in ItemStatus
             if self.tally.counts[status]
         ]
-        told: list[str] = []
+        told: list[str] = [self._sent_since()] if self.whole.retried.counts else []
         if self.open_rows:
             told.append(
                 f"{_rows(self.open_rows)} {_were(self.open_rows)} not final when the waiting ended. Run the same "
@@ -215,9 +229,21 @@ class Summary:
 
     def _said(self, status: ItemStatus) -> str:
         advice = _ADVICE.get(status)
+        if status is ItemStatus.FAILED and self.whole.retried.counts.total() == self.tally.counts[status]:
+            return f"{status}: its first number failed; each was sent since under a new one, as said below"
         if status is ItemStatus.PROCESSING and self.report.waited:
             advice = "run the same command again to go on waiting"
         return f"{status}: {status.meaning}; {advice}" if advice else f"{status}: {status.meaning}"
+
+    def _sent_since(self) -> str:
+        """Which failed rows were sent under new numbers: to pay them as others would pay them twice."""
+        counts, first = self.whole.retried.counts, [*self.whole.retries.items()][:_SHOWN_REASONS]
+        shown = ", ".join(f"{number} as {one.trade_no} ({one.status})" for number, one in first)
+        more = counts.total() - len(first)
+        return (
+            f"{_rows(counts.total())} of those that failed {_were(counts.total())} sent since under new numbers, never "
+            f"pay these as others: {shown}{f', and {more:,} more' if more else ''}."
+        )
 
     def _money(self, amount: Decimal) -> str:
         return f"{amount_for_people(amount, self.currency):>18} {self.currency}"

@@ -254,7 +254,8 @@ def _print_record(record: dict[str, Any], zone: tzinfo) -> None:
     status = record["state"]
     print_lines(f"{readable(record['trade_no'])}: {status} ({_meaning(status)})")
     if status in _ORDER:
-        print_lines(ItemStatus(status).what_to_do, first=f"  {'what to do':{_LABEL}}", indent=_LABEL + 2)
+        advice = record.get("what_to_do") or ItemStatus(status).what_to_do
+        print_lines(advice, first=f"  {'what to do':{_LABEL}}", indent=_LABEL + 2)
     flat = record | (record["beneficiary"] or {})
     for name, label in _TOLD.items():
         if flat.get(name) is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from attrs import asdict
 
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import State
 from paypro_async._core.plain_data import plain
 from paypro_async.cli.exits import Exit
@@ -33,6 +34,7 @@ from paypro_async.cli.ledger.options import (
 )
 from paypro_async.cli.options import NumberRange, ledger_option
 from paypro_async.cli.output import note, print_json, readable
+from paypro_async.cli.retries import retries_in
 from paypro_async.cli.tabular import on_screen
 from paypro_async.ledger.admin import records
 from paypro_async.ledger.sql.ledger import SqlLedger
@@ -101,6 +103,8 @@ async def _show(
         merchant_no = await the_merchant(ledger, merchant)
         zone = await zone_of(ledger, merchant_no)
         first, end = span(since, until, zone)
+        if first and end and first >= end:
+            raise click.UsageError(f"No time is both since {since} and until {until}; give the earlier one as --since.")
         shown = UTC if utc else zone
         if numbers:
             return await _show_these(ledger, merchant_no, numbers, zone=shown, as_json=as_json)
@@ -116,12 +120,20 @@ async def _show_these(
     ledger: SqlLedger, merchant_no: str, numbers: tuple[str, ...], *, zone: tzinfo, as_json: bool
 ) -> int | None:
     found = [masked(record) for record in await records.find(ledger, merchant_no, numbers)]
+    failed = [record["trade_no"] for record in found if record["state"] is ItemStatus.FAILED]
+    since = await retries_in(ledger, merchant_no, failed)
+    for record in found:
+        retry = since.get(record["trade_no"])
+        record["retry"] = {"trade_no": retry.trade_no, "status": retry.status} if retry else None
+        if retry:
+            record["what_to_do"] = retry.what_to_do
     parked = await ledger.parked(merchant_no, limit=_MOST_PARKED)
     missing = [one for one in numbers if one not in {record["trade_no"] for record in found}]
     if as_json:
         held = {one.trade_no: one for one in parked}
         payouts = [record | {"parked": plain(held.get(record["trade_no"]))} for record in found]
-        print_json({"payouts": payouts, "missing": missing})
+        unknown = {"kind": "not_in_ledger", "message": " ".join(_missing(ledger, merchant_no, one) for one in missing)}
+        print_json({"payouts": payouts, "missing": missing} | (unknown if missing else {}))
     else:
         print_records(found, zone=zone, as_table=not on_screen())
         print_parked([one for one in parked if one.trade_no in numbers], zone=zone)
@@ -143,6 +155,8 @@ async def _show_list(
     if as_json:
         print_json({"payouts": [masked(record) for record in shown], "after": behind})
         return
+    if not shown:
+        note("No payouts match.")
     print_list(shown, zone=zone)
     if behind is not None:
         note(f"There are more: --after {behind}")
@@ -188,7 +202,7 @@ async def _history(trade_no: str, url: str | None, merchant: str | None, *, utc:
         missing = _missing(ledger, merchant_no, trade_no)
         note(missing)
         if as_json:
-            print_json({"trade_no": trade_no, "steps": [], "message": missing})
+            print_json({"trade_no": trade_no, "steps": [], "kind": "not_in_ledger", "message": missing})
         return Exit.UNEXPECTED
     if as_json:
         print_json({"trade_no": trade_no, "steps": steps})

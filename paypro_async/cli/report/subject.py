@@ -130,7 +130,8 @@ async def _of_records(ledger: SqlLedger, merchant_no: str, batch_id: str) -> Asy
 
 
 async def _of_outcomes(disbursement: Disbursement, ledger: SqlLedger) -> AsyncIterator[ReportRow]:
-    async for outcome in disbursement.outcomes(ledger):
+    before = await disbursement.look_back(ledger=ledger)
+    async for outcome in disbursement.outcomes(ledger, before=before):
         yield outcome.report_row(disbursement.plan.currency)
 
 

@@ -125,3 +125,34 @@ async def test_a_retry_of_what_did_not_fail_is_refused(terminal: Terminal):
     done = await terminal.run("batch", "b.csv", "--pay-again")
     assert done.code == 3
     assert "names T0, which is processing in the ledger" in done.err
+
+
+async def test_what_was_paid_since_is_never_to_be_paid_as_another(terminal: Terminal):
+    """Summary, JSON, result file, status and ledger name the new number and what became of it."""
+    write_file(terminal.folder / "payouts.csv", [payout(at, trade_no=f"T{at}", **FAILS) for at in range(3)])
+    await pay(terminal, "payouts.csv", code=4)
+    rows = [
+        one | ({"remark": "sandbox:paid"} if at < 2 else {})
+        for at, one in enumerate(read_file(terminal.folder / FAILED))
+    ]
+    write_file(terminal.folder / "mended.csv", rows)
+    await pay(terminal, "mended.csv", code=4)
+
+    told = await pay(terminal, "payouts.csv", code=4)
+    assert told["retried"]["statuses"] == {"succeeded": 2, "failed": 1}
+    assert told["retried"]["first"]["T0"] == {"trade_no": "T0-r2", "status": "succeeded"}
+    done = await terminal.run("batch", "payouts.csv", "--yes")
+    assert "T0 as T0-r2 (succeeded), T1 as T1-r2 (succeeded), T2 as T2-r2 (failed)" in done.out
+    assert "mend" not in done.out
+    first, _, last = terminal.result()
+    assert first["paypro_what_to_do"] == "Nothing: it was paid since, as T0-r2."
+    assert "sent since as T2-r2, which failed too" in last["paypro_message"]
+    batch_id = (await terminal.run("status", "payouts.csv", "--json")).summary["batch_id"]
+    for what in ("payouts.csv", batch_id):
+        status = (await terminal.run("status", what, "--json")).summary
+        assert status["retried"] == {"rows": 3, "statuses": {"succeeded": 2, "failed": 1}}
+        assert "never pay these as others" in status["statuses"]["failed"]["what_to_do"]
+        assert "T0-r2, which succeeded" in status["attention"][0]["code"]
+    (shown,) = (await terminal.run("ledger", "show", "T0", "--json")).summary["payouts"]
+    assert shown["retry"] == {"trade_no": "T0-r2", "status": "succeeded"}
+    assert "it was paid since, as T0-r2" in (await terminal.run_on_screen("ledger", "show", "T0", whole=True)).err

@@ -22,7 +22,7 @@ def test_no_two_files_share_a_result():
     results = [result_beside(Path(name)).name for name in names]
     assert len(set(results)) == len(names)
     assert results[:2] == ["a.result.csv", "a.txt-result.csv"]
-    assert results[-4:] == ["a.result.xlsx", "a.result.jsonl", "a.XLSX-result.csv", "a.ndjson-result.csv"]
+    assert results[-4:] == ["a.result.xlsx", "a.result.jsonl", "a.result.XLSX", "a.ndjson-result.csv"]
 
 
 def test_the_result_of_the_release_before_is_found(tmp_path: Path):

@@ -113,3 +113,32 @@ async def test_of_several_one_has_to_be_named(terminal: Terminal, sandbox: Sandb
     for name in commands:
         assert (await terminal.run("resume", name)).code == 0
     assert len(sandbox.books.bookings) == 90
+
+
+async def test_rows_that_were_left_out(terminal: Terminal):
+    """They are said to be in the ledger under other numbers, and nothing advises to send them."""
+    rows = [payout(at, trade_no=f"E{at}") for at in range(3)]
+    write_file(terminal.folder / "e.csv", rows[:2])
+    write_file(terminal.folder / "f.csv", [one | {"trade_no": f"F{at}"} for at, one in enumerate(rows)])
+    await terminal.run("batch", "e.csv", "--yes")
+    await terminal.run("batch", "e.csv", "--yes", "--refresh")
+    await terminal.run("batch", "f.csv", "--yes", "--skip-paid")
+    done = await terminal.run("status", "f.csv", "--json")
+    assert done.code == 0
+    assert done.summary["rows"] == 3
+    assert done.summary["left_out"] == {"rows": 2, "statuses": {"processing": 2}, "trade_nos": ["E0", "E1"]}
+    assert "not_sent" not in done.summary["statuses"]
+    screen = " ".join((await terminal.run_on_screen("status", "f.csv", whole=True)).err.split())
+    assert "under other numbers (2 processing): E0, E1. Do not send these" in screen
+    await terminal.run("report", "f.csv", "--force")
+    assert "Left out, since the same was paid as E0" in (terminal.folder / "f.report.html").read_text()
+
+
+async def test_a_batch_that_was_cut_off_does_not_say_all(terminal: Terminal, sandbox: Sandbox):
+    """How many rows its file has was not noted; what is counted is what it came to."""
+    await cut_off(terminal, sandbox, "nov.csv")
+    (terminal.folder / "nov.csv").rename(terminal.folder / "moved.csv")
+    done = await terminal.run("status", "nov.csv")
+    assert "so far" in done.out
+    assert "in all" not in done.out
+    assert "not ended" in (await terminal.run("status")).out

@@ -84,7 +84,7 @@ async def test_rows_that_were_never_begun_are_in_the_report_of_the_file(terminal
     assert "None of 4 payouts is paid" in done.out
     text = (terminal.folder / "more.report.html").read_text(encoding="utf-8")
     assert text.count('<use href="#i-not_sent"/>') > 4
-    assert "Run the same command again: it sends it." in text
+    assert "unless the same was paid before." in text
 
 
 async def test_a_plan_is_reported_by_the_rows_of_its_file(paid: Terminal):
