@@ -15,6 +15,7 @@ from paypro_async.cli.exits import Exit, in_options
 from paypro_async.cli.output import fits, hanging, pasted, readable
 from paypro_async.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
 from paypro_async.report.batch_report import BatchReport
+from paypro_async.report.html.verdict import known_meaning
 
 __all__ = ["Summary"]
 
@@ -184,7 +185,7 @@ class Summary:
                 "command again to go on waiting; it pays nothing twice."
             )
         if self.whole.codes:
-            codes = ", ".join(f"{code} ({_rows(rows)})" for code, rows in self.whole.codes.most_common(10))
+            codes = ", ".join(f"{_told(code)} ({_rows(rows)})" for code, rows in self.whole.codes.most_common(10))
             told.append(f"Codes of what was not accepted: {codes}")
         told += [f"{_rows(rows)}: {in_options(why)}" for why, rows in self.whole.reasons.most_common(_SHOWN_REASONS)]
         if elsewhere := self.report.codes.get(PaidMeanwhileError.__name__, 0):
@@ -259,3 +260,8 @@ def _were(count: int) -> str:
 
 def _iso(at: datetime | None) -> str | None:
     return at.isoformat(timespec="seconds") if at else None
+
+
+def _told(code: str) -> str:
+    meaning = known_meaning(code)
+    return f"{code}, {meaning}" if meaning else code

@@ -9,7 +9,7 @@ from paypro_async._core.platform_codes import codes_of
 from paypro_async.report.html.statistics import Cause, Statistics
 from paypro_async.report.html.texts import counted, money
 
-__all__ = ["all_paid", "cause_advice", "code_meaning", "headline", "mood", "sums_text"]
+__all__ = ["all_paid", "cause_advice", "code_meaning", "headline", "known_meaning", "mood", "sums_text"]
 
 # docs: mexico/errorcode, vietnam/errorcode, pakistan/errorcode, SouthKorea/errorcode
 _MEANINGS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
@@ -40,6 +40,11 @@ _KINDS: Mapping[str, str] = MappingProxyType(
         "BalanceTooLowError": "the merchant's balance is too low",
     }
 )
+
+
+def known_meaning(code: str) -> str | None:
+    """What a code of the platform, or the name of an error, means in a few words; None where nobody knows."""
+    return _MEANINGS.get(code, (_KINDS.get(code), None))[0]
 
 
 def mood(numbers: Statistics) -> str:

@@ -76,7 +76,7 @@ async def test_refused_rows_give_exit_code_4(terminal: Terminal, sandbox: Sandbo
     done = await terminal.run("batch", "p.csv", "--yes")
 
     assert done.code == 4
-    assert "00029 (1 row)" in done.out
+    assert "00029, the transaction was rejected (1 row)" in done.out
     assert [one["paypro_status"] for one in terminal.result("p.result.csv")] == ["processing", "failed", "failed"]
 
 
