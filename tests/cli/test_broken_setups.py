@@ -110,7 +110,7 @@ def test_a_ledger_that_is_misspelt_is_no_silence(command: Command) -> None:
         ("", "is empty"),
         (HEAD, "has a header only"),
         ("PK\x03\x04[Content_Types].xml", "save it again as .xlsx"),
-        (HEAD + ROW.rstrip("\n"), "Add the line end, or, if the file is whole as it is, say so with --file-complete"),
+        (HEAD + ROW.rstrip("\n"), "See that the last row is whole, and make a plan of it"),
     ],
 )
 def test_a_file_is_told_how_to_be_saved(command: Command, content: str, mend: str) -> None:

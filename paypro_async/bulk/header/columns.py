@@ -160,7 +160,8 @@ class HeaderReader:
             fields[one] = ranked[0][1]
             # The name of this project and one of the trade: which is meant, only the user knows.
             rival = [at for rank, at in ranked[1:] if rank == ranked[0][0] or 0 <= ranked[0][0] < rank == 1]
-            if one == "amount" and ranked[0][0] >= 0:
+            same_name = rival and key(names[rival[0]]) == key(names[fields[one]])
+            if one == "amount" and ranked[0][0] >= 0 and not same_name:
                 # Gross and net: whichever is meant, the other is wrong money.
                 taken = fields[one]
                 rival = [at for at, name in enumerate(names) if at != taken and self.names.may_be_amount(name)]
