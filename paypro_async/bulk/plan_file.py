@@ -19,7 +19,7 @@ from paypro_async._core.money import amount_for_people
 from paypro_async.bulk.problems import FileProblem, PayoutFileError
 from paypro_async.report.whole_file import put_whole
 
-__all__ = ["FORMAT", "PlanFile", "PlannedRow", "looks_like_a_plan"]
+__all__ = ["FORMAT", "PlanFile", "PlannedRow", "looks_like_a_plan", "plan_at"]
 
 FORMAT = 1
 _MOST_BYTES = 1_000_000
@@ -183,6 +183,16 @@ def looks_like_a_plan(path: Path) -> bool:
     """Whether a file begins as a plan does, be it whole or not."""
     with path.open("rb") as file:
         return b'"paypro_plan"' in file.read(4096)
+
+
+def plan_at(path: Path) -> PlanFile | None:
+    """The plan that a file is; None if it is something else, such as payouts.
+
+    Raises:
+        PayoutFileError: If it is a plan that was edited, or is damaged.
+        OSError: If it cannot be read.
+    """
+    return PlanFile.load(path) if looks_like_a_plan(path) else None
 
 
 _READ: Mapping[str, Callable[[str], Any]] = {

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -29,36 +28,9 @@ from paypro_async.bulk import (
     read,
 )
 from paypro_async.sandbox import Sandbox
-from tests.support.merchant import SIGNER
-from tests.support.payout_files import HEADER, MERCHANT_NO, SHARED, csv_text, row, rows
+from tests.support.payout_files import HEADER, csv_text, row, rows
 
 SECRET = "bo-has-characters-of-his-own-only"
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(booking_lag=0.0, balance="100000") as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def client(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[PayProClient]:
-    async with PayProClient(
-        base_url=sandbox.base_url,
-        merchant_no=MERCHANT_NO,
-        signer=SIGNER,
-        ledger=str(tmp_path / "payouts.db"),
-        settle_after=1.5,
-        environment="sandbox",
-        **SHARED,
-    ) as client:
-        yield client
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    (tmp_path / "p.csv").write_text(csv_text(rows(3)))
-    return tmp_path / "p.csv"
 
 
 def write(path: Path, text: str) -> None:

@@ -11,7 +11,7 @@ from paypro_async._core.items import ItemStatus
 from paypro_async._core.money import parse_amount
 from paypro_async._core.regions import REGIONS
 from paypro_async._core.tally import Tally
-from paypro_async.bulk import PayoutFileError, PlanFile
+from paypro_async.bulk import PayoutFileError
 from paypro_async.bulk.file_plan import make_plan, planned
 from paypro_async.bulk.payout_file import PayoutFile
 from paypro_async.bulk.repeats import LookBack
@@ -26,7 +26,7 @@ from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.runtime import SystemRuntime
 
-__all__ = ["Known", "Reading", "batch_meant", "known_of_batch", "known_of_file", "plan_at"]
+__all__ = ["Known", "Reading", "batch_meant", "known_of_batch", "known_of_file"]
 
 _SHOWN = 20
 _WANT_A_LOOK = frozenset(
@@ -97,20 +97,6 @@ async def batch_meant(ledger: SqlLedger, merchant_no: str, what: str) -> str:
     raise click.UsageError(
         f"{readable(what)} is no file, and the ledger {ledger.name} holds no batch of that name. Nothing was sent."
     )
-
-
-def plan_at(path: Path) -> PlanFile | None:
-    """The plan that a file is; None if it is none.
-
-    Raises:
-        PayoutFileError: If it was one, and was edited.
-    """
-    try:
-        return PlanFile.load(path)
-    except PayoutFileError as error:
-        if {one.code for one in error.problems} == {"NOT_A_PLAN"}:
-            return None
-        raise
 
 
 @define

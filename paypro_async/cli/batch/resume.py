@@ -10,8 +10,9 @@ import click
 from attrs import frozen
 
 from paypro_async.bulk import PayoutFileError, PlanFile
+from paypro_async.bulk.plan_file import plan_at
 from paypro_async.cli.batch.command import pay_file
-from paypro_async.cli.batch.known import Reading, batch_meant, known_of_file, plan_at
+from paypro_async.cli.batch.known import Reading, batch_meant, known_of_file
 from paypro_async.cli.batch.options import file_options, ledger_look_options, pay_options, platform_file_options
 from paypro_async.cli.batch.plans import planned_file
 from paypro_async.cli.batch.refusal import refuse

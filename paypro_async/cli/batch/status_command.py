@@ -10,7 +10,8 @@ import click
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.money import amount_for_people
 from paypro_async.bulk import PayoutFileError
-from paypro_async.cli.batch.known import Known, Reading, batch_meant, known_of_batch, known_of_file, plan_at
+from paypro_async.bulk.plan_file import plan_at
+from paypro_async.cli.batch.known import Known, Reading, batch_meant, known_of_batch, known_of_file
 from paypro_async.cli.batch.options import file_options
 from paypro_async.cli.batch.refusal import refuse
 from paypro_async.cli.exits import Exit

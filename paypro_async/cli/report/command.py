@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import click
 
 from paypro_async.bulk import PayoutFileError, ReadingOptions
+from paypro_async.bulk.plan_file import plan_at
 from paypro_async.cli.batch.options import file_options
 from paypro_async.cli.batch.refusal import refuse
 from paypro_async.cli.exits import Exit
@@ -17,7 +18,7 @@ from paypro_async.cli.ledger.options import json_option, merchant_option, open_t
 from paypro_async.cli.options import ledger_files, ledger_option
 from paypro_async.cli.output import note, print_json, readable, say
 from paypro_async.cli.places import new_file
-from paypro_async.cli.report.subject import Subject, of_batch, of_file, plan_in, region_of
+from paypro_async.cli.report.subject import Subject, of_batch, of_file, region_of
 from paypro_async.cli.streams import failed_with, raw_text
 from paypro_async.ledger.admin.batch_rows import find_batch
 from paypro_async.ledger.sql.ledger import SqlLedger
@@ -102,7 +103,7 @@ async def _subject(
 ) -> AsyncIterator[Subject]:
     about = await _about(ledger, merchant_no)
     if path is not None:
-        plan = plan_in(path)
+        plan = plan_at(path)
         if plan is None or plan.path.is_file():
             with of_file(ledger, path, plan, about=about, reading=reading) as subject:
                 yield subject

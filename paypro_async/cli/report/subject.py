@@ -15,7 +15,6 @@ from paypro_async._core.lifecycle import State
 from paypro_async._core.money import parse_amount
 from paypro_async._core.regions import REGIONS, RegionSpec
 from paypro_async.bulk import Disbursement, PlanFile, ReadingOptions
-from paypro_async.bulk.plan_file import looks_like_a_plan
 from paypro_async.client import PayProClient
 from paypro_async.ledger.admin.batch_rows import batch_records
 from paypro_async.ledger.admin.records import BatchState, Record, shown_state
@@ -23,7 +22,7 @@ from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.report.html import About
 from paypro_async.report.rows import ReportRow
 
-__all__ = ["Subject", "of_batch", "of_file", "plan_in", "region_of"]
+__all__ = ["Subject", "of_batch", "of_file", "region_of"]
 
 _STATES = frozenset(State)
 _UNSAFE = re.compile(r"[^\w.-]+")
@@ -53,11 +52,6 @@ class _NoSigner:
     def sign(self, fields: Mapping[str, str]) -> NoReturn:
         """Never."""
         raise AssertionError(f"a report sends nothing, and these were to be signed: {sorted(fields)}")
-
-
-def plan_in(path: Path) -> PlanFile | None:
-    """The plan that the file is; None if it is something else, such as payouts."""
-    return PlanFile.load(path) if looks_like_a_plan(path) else None
 
 
 @contextmanager

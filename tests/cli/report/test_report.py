@@ -2,7 +2,6 @@
 
 import json
 import stat
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,19 +12,6 @@ from tests.support.terminal import SECRET, Terminal, payout, write_file
 _NO_SETTINGS = dict.fromkeys(
     ("PAYPRO_BASE_URL", "PAYPRO_ENVIRONMENT", "PAYPRO_MERCHANT_NO", "PAYPRO_SECRET", "PAYPRO_IP_ADDRESS")
 ) | {"PAYPRO_NOTIFY_URL": None}
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(secret=SECRET) as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-async def terminal(tmp_path, sandbox: Sandbox, fork_server: ForkServer) -> AsyncIterator[Terminal]:
-    terminal = Terminal(tmp_path, sandbox.base_url, fork_server)
-    yield terminal
-    await terminal.aclose()
 
 
 @pytest.fixture
