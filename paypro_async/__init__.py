@@ -12,8 +12,22 @@ from paypro_async._core.signing import HmacSha256Signer, Md5Signer, Signer, sign
 from paypro_async._core.stopping import StopRules
 from paypro_async._core.transitions import Decision
 from paypro_async.batch.batch import Batch
+from paypro_async.batch.shards import (
+    ShardReport,
+    batch_progress,
+    cancel_batch,
+    enqueue_open_shards,
+    import_batch,
+    open_shards,
+    pause_batch,
+    resume_batch,
+    run_shard,
+    set_batch_rate,
+    unfinished_batches,
+)
 from paypro_async.client import PayProClient
 from paypro_async.errors import (
+    BatchStoppedError,
     CallbackError,
     CallbackPayloadError,
     CallbackSignatureError,
@@ -23,6 +37,7 @@ from paypro_async.errors import (
     CredentialsRefusedError,
     DecisionRefusedError,
     IdempotencyConflictError,
+    InvalidBatchError,
     InvalidFrameError,
     InvalidPayoutError,
     LedgerUnavailableError,
@@ -47,6 +62,7 @@ from paypro_async.errors import (
 )
 from paypro_async.ledger import Ledger, MemoryLedger
 from paypro_async.ledger.changes import decide
+from paypro_async.ledger.shared import BatchStatus, Shard, SharedBatch, SharedProgress
 from paypro_async.report.batch_report import BatchProgress, BatchReport
 from paypro_async.report.rows import ReportRow
 from paypro_async.tracking.reconcile_report import OpenPayout, ReconcileReport
@@ -58,6 +74,8 @@ __all__ = [
     "BatchItem",
     "BatchProgress",
     "BatchReport",
+    "BatchStatus",
+    "BatchStoppedError",
     "CallbackError",
     "CallbackPayloadError",
     "CallbackReading",
@@ -74,6 +92,7 @@ __all__ = [
     "Entry",
     "HmacSha256Signer",
     "IdempotencyConflictError",
+    "InvalidBatchError",
     "InvalidFrameError",
     "InvalidPayoutError",
     "ItemStatus",
@@ -110,13 +129,27 @@ __all__ = [
     "ReportRow",
     "ReviewRequiredError",
     "RowsNotKeptError",
+    "Shard",
+    "ShardReport",
+    "SharedBatch",
+    "SharedProgress",
     "Signer",
     "State",
     "StopRules",
     "Transport",
     "__version__",
+    "batch_progress",
+    "cancel_batch",
     "decide",
+    "enqueue_open_shards",
+    "import_batch",
+    "open_shards",
+    "pause_batch",
+    "resume_batch",
+    "run_shard",
+    "set_batch_rate",
     "signing_string",
+    "unfinished_batches",
     "verify_callback",
 ]
 

@@ -1,7 +1,7 @@
 """``PayProClient``: what users open, pay with and close."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
@@ -15,27 +15,21 @@ from paypro_async._core.regions import Payable, Region, region_named
 from paypro_async._core.regions.india import PayoutFields
 from paypro_async._core.secret import HiddenFields, hidden
 from paypro_async._core.signing import Signer, check_signer
-from paypro_async._core.stopping import StopRules
-from paypro_async.batch.batch import Batch, BatchOptions
-from paypro_async.batch.frames import items_of
-from paypro_async.batch.source import Source
+from paypro_async.batch.client import BatchClient
 from paypro_async.engine.intake import Intake
 from paypro_async.engine.lifetime import Lifetime
 from paypro_async.engine.limits import Timing, check_count
 from paypro_async.engine.payout import Engine
 from paypro_async.engine.platform import Platform
 from paypro_async.engine.queries import Queries
-from paypro_async.engine.rate import NoRate, Rate
 from paypro_async.engine.recording import Recording
 from paypro_async.engine.session import Session
 from paypro_async.engine.single_flight import SingleFlight
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger import Account, Ledger, open_ledger, warn_of_no_name
 from paypro_async.ledger.patience import answer_within
-from paypro_async.report.batch_report import BatchProgress
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from_environment
-from paypro_async.tracking.client import TrackingClient
 from paypro_async.tracking.delivery import Delivery, Listener
 from paypro_async.tracking.receiver import CallbackRules, Receiver, UnknownCallbacks
 from paypro_async.transport import Transport, TransportName, TransportSettings, check_transport, open_transport
@@ -43,7 +37,7 @@ from paypro_async.transport import Transport, TransportName, TransportSettings, 
 __all__ = ["PayProClient"]
 
 
-class PayProClient(TrackingClient):
+class PayProClient(BatchClient):
     """Pays through PayPro, each payout at most once, and forgets none.
 
     Open it with ``async with`` (or ``open`` and ``aclose``), once per event loop, and share it between all tasks::
@@ -164,7 +158,7 @@ class PayProClient(TrackingClient):
         self._transport_settings = TransportSettings(
             max_connections=max_connections, proxy=proxy, ssl_context=ssl_context, runtime=self._runtime
         )
-        self._batches: dict[Batch, None] = {}  # in the order in which they began
+        super().__init__()
         self._lifetime = Lifetime(self._runtime, self._timing)
         self._flights = SingleFlight(self._lifetime.closing)
         self._callback_rules = CallbackRules.of(signer, callback_signers, callback_reading, unknown_callbacks)
@@ -295,69 +289,6 @@ class PayProClient(TrackingClient):
         engine, limits = self._paying(), self._timing.limits(timeout=timeout, max_attempts=max_attempts)
         intent = self._intake.intent(payout, fields)
         return await self._flights.run(intent, limits, engine.pay)
-
-    def batch_payout(  # noqa: PLR0913  each is one that a user may want to set for one batch
-        self,
-        payouts: Source,
-        /,
-        *,
-        batch_id: str | None = None,
-        concurrency: int = 20,
-        rate: float | None = None,
-        timeout: float | None = None,
-        max_attempts: int | None = None,
-        refresh: bool = False,
-        wait: bool = False,
-        wait_timeout: float | None = 3600.0,
-        stop: StopRules | None = None,
-        on_progress: Callable[[BatchProgress], object] | None = None,
-        progress: bool = False,
-    ) -> Batch:
-        """Pay many. Await the batch for its report, or iterate over it for each item as it ends.
-
-        Give every payout its ``trade_no``: then the same batch again, after a crash or a stop, goes on where it was. A
-        number that the source gives twice is paid once and counted once (see ``BatchReport.repeated``).
-
-        Args:
-            payouts: ``Payout`` objects or mappings of their fields; any iterable or async iterable, of any length. Or a
-                data frame of pandas, polars or pyarrow, which is checked whole before anything is sent.
-            batch_id: A name for this batch in the ledger. By default a new one.
-            concurrency: How many may be under way at one time. One that waits holds no slot.
-            rate: Payouts a second at most (100,000 or fewer), for all processes on this ledger together; exceeded in no
-                second.
-            timeout: Seconds that one payout may take in all. By default long enough to wait out the settle window.
-            max_attempts: How often one payout may be sent. By default 10.
-            refresh: Ask for news of payouts that the ledger knows as processing.
-            wait: End only when every payout is final, or waits for a person. Items come when they are.
-            wait_timeout: Seconds to wait for that once the last one was begun; None for as long as it takes.
-            stop: When to begin no more, see :class:`~paypro_async.StopRules`.
-            on_progress: Called after each item with a :class:`~paypro_async.BatchProgress`. *progress* shows it (tqdm).
-
-        Raises:
-            ConfigurationError: If a number makes no sense.
-            InvalidFrameError: If a column of a data frame is wrong; for wrong cells, when the batch is awaited.
-        """
-        engine = self._paying()
-        turns = NoRate() if rate is None else Rate(engine.recording.ledger, self._merchant_no, rate, self._runtime)
-        options = BatchOptions(
-            batch_id=self._intake.batch_id(batch_id),
-            concurrency=concurrency,
-            limits=self._timing.batch_limits(timeout=timeout, max_attempts=max_attempts, refresh=refresh, rate=turns),
-            stop=stop or StopRules(),
-            on_progress=on_progress,
-            progress=progress,
-            wait=wait,
-            wait_timeout=wait_timeout,
-        )
-        return Batch(
-            items_of(payouts, self._intake),
-            engine=engine,
-            prepare=self._intake.intent,
-            options=options,
-            waiting=self._all_waiting(),
-            running=self._batches,
-            check=self._asking,
-        )
 
     async def query(
         self, trade_no: str, *, timeout: float | None = None, max_attempts: int | None = None

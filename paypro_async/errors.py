@@ -9,11 +9,13 @@ An exception means "the SDK could not tell you"; a payout that the platform refu
     ├── ConfigurationError            the client is set up or used in a wrong way
     │   └── ClientStateError          not opened, closed, or used from another event loop or process
     ├── InvalidPayoutError            every wrong field at once; nothing was sent
+    │   ├── InvalidBatchError         those of payouts that were to be imported
     │   └── InvalidFrameError         every wrong column and cell of a data frame
     ├── NotSentError                  nothing was accepted; the same payout may be sent again
     │   ├── ConnectionFailedError     no connection, or the send deadline passed first
     │   ├── PoolTimeoutError          every connection was busy for too long
     │   ├── LedgerUnavailableError    the intent could not be stored, so nothing was sent
+    │   ├── BatchStoppedError         its batch is paused or cancelled in the ledger
     │   ├── PaidMeanwhileError        another run has paid the same since the file was looked up
     │   ├── RateLimitedError          the platform said "too many requests"
     │   └── CredentialsRefusedError   the platform refuses whatever this merchant asks
@@ -39,6 +41,7 @@ secret or a personal value.
 """
 
 from paypro_async._core.errors import (
+    BatchStoppedError,
     CallbackError,
     CallbackPayloadError,
     CallbackSignatureError,
@@ -48,6 +51,7 @@ from paypro_async._core.errors import (
     CredentialsRefusedError,
     DecisionRefusedError,
     IdempotencyConflictError,
+    InvalidBatchError,
     InvalidFrameError,
     InvalidPayoutError,
     LedgerUnavailableError,
@@ -71,6 +75,7 @@ from paypro_async._core.known import NotFinalError
 from paypro_async._core.models import OutcomeNotRecordedError, PayoutFailedError
 
 __all__ = [
+    "BatchStoppedError",
     "CallbackError",
     "CallbackPayloadError",
     "CallbackSignatureError",
@@ -80,6 +85,7 @@ __all__ = [
     "CredentialsRefusedError",
     "DecisionRefusedError",
     "IdempotencyConflictError",
+    "InvalidBatchError",
     "InvalidFrameError",
     "InvalidPayoutError",
     "LedgerUnavailableError",

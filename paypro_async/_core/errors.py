@@ -6,6 +6,7 @@ from typing import Any
 from attrs import frozen
 
 __all__ = [
+    "BatchStoppedError",
     "CallbackError",
     "CallbackPayloadError",
     "CallbackSignatureError",
@@ -15,6 +16,7 @@ __all__ = [
     "CredentialsRefusedError",
     "DecisionRefusedError",
     "IdempotencyConflictError",
+    "InvalidBatchError",
     "InvalidFrameError",
     "InvalidPayoutError",
     "LedgerUnavailableError",
@@ -122,6 +124,26 @@ class InvalidFrameError(InvalidPayoutError):
         self.args: tuple[Any, ...] = ("\n".join([first, *lines, *([advice] if advice else [])]),)
 
 
+class InvalidBatchError(InvalidPayoutError):
+    """Payouts of a batch that is imported have wrong fields. Nothing of the batch was sent; mend them and import again.
+
+    Attributes:
+        problems: Every wrong field of the first payouts that have any; the message names their positions, from 0.
+    """
+
+    def __init__(self, batch_id: str, wrong: Sequence[tuple[int, "InvalidPayoutError"]], *, more: bool = False) -> None:
+        super().__init__([problem for _, error in wrong for problem in error.problems])
+        lines = [
+            f"- position {position}: {one.field} {one.message} [{one.code}]"
+            for position, error in wrong
+            for one in error.problems
+        ]
+        first = f"Payouts of the batch {batch_id} are not valid; nothing of it was sent, and it is not ready:"
+        last = "There may be more. " if more else ""
+        lines.append(f"{last}Mend them and import the whole batch again: what is stored already is kept.")
+        self.args: tuple[Any, ...] = ("\n".join([first, *lines]),)
+
+
 class NotSentError(PayProError):
     """The platform did not take the payout, and that is certain. The same payout may be sent again.
 
@@ -138,6 +160,10 @@ class NotSentError(PayProError):
 
 class ConnectionFailedError(NotSentError):
     """No byte of the payout left: no connection, or its send deadline passed. Call again with the same trade_no."""
+
+
+class BatchStoppedError(NotSentError):
+    """The batch that the payout belongs to is paused or cancelled in the ledger, so it was not begun."""
 
 
 class PaidMeanwhileError(NotSentError):

@@ -37,6 +37,7 @@ class Intent:
         resend: Whether that client allows that it is sent again by itself.
         others: How many payouts of the same amount to the same account, of other batches, the ledger may hold when it
             is claimed: those that its caller knows of. None for any number.
+        planned: Whether it was imported before, and may be begun only while its batch may run.
         warnings: What is allowed but advised against.
     """
 
@@ -52,6 +53,7 @@ class Intent:
     settle_after: float | None = None
     resend: bool = True
     others: int | None = None
+    planned: bool = False
     warnings: tuple[Problem, ...] = ()
 
 

@@ -2,7 +2,12 @@
 
 from attrs import define, field, frozen
 
-from paypro_async._core.errors import CredentialsRefusedError, LedgerUnavailableError, PaidMeanwhileError
+from paypro_async._core.errors import (
+    BatchStoppedError,
+    CredentialsRefusedError,
+    LedgerUnavailableError,
+    PaidMeanwhileError,
+)
 from paypro_async._core.items import BatchItem, ItemStatus
 from paypro_async._core.outcome import Outcome, Verdict
 from paypro_async._core.platform_codes import Codes
@@ -120,8 +125,8 @@ class Watch:
                 filled since.
             silence: Why the last question about it got no answer, if it got none.
         """
-        if isinstance(item.error, PaidMeanwhileError):
-            return None  # Another run pays it, which says nothing of the network.
+        if isinstance(item.error, PaidMeanwhileError | BatchStoppedError):
+            return None  # Another run pays it, or nobody shall: that says nothing of the network.
         status = item.status
         self._not_sent = self._not_sent + 1 if status is ItemStatus.NOT_SENT else 0
         if self.rules.bad_credentials and isinstance(item.error, CredentialsRefusedError):

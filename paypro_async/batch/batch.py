@@ -51,6 +51,7 @@ class Batch:
         RuntimeWarning: If it is forgotten without having been awaited, iterated over or closed: nothing was paid.
     """
 
+    settles_in: float = 0.0  # seconds until it is worth asking again about what it has left waiting
     _wanted = False  # until it is made: one that could not be made is not missed
 
     def __init__(
@@ -90,6 +91,7 @@ class Batch:
             watch=self._watch,
             scheduler=self._scheduler,
         )
+        self._scheduler.may_leave = self._worker.may_leave if options.may_leave else None
         self._final: FinalRows | None = None
         if options.wait:
             patience = math.inf if options.wait_timeout is None else options.wait_timeout
@@ -159,6 +161,11 @@ class Batch:
             await asyncio.wait([runner], timeout=drain)
             await end_task(runner, who="A batch", within=_ENDING_SECONDS)
 
+    def stop(self, why: str) -> None:
+        """Begin nothing more and send nothing once more; what is under way just now is recorded."""
+        self._scheduler.stop(why)
+        self._scheduler.cancelled = True
+
     async def _wait(self) -> BatchReport:
         runner = self._runner or self._start()
         try:
@@ -208,6 +215,7 @@ class Batch:
         try:
             await self._scheduler.run(self._work)
             for job in self._scheduler.left_waiting():
+                self.settles_in = max(self.settles_in, self._worker.settles_in(job))
                 # Each is in the ledger as what it is, and is counted as that.
                 self._end(job, self._worker.as_left(job))
             if self._final is not None:
@@ -258,6 +266,8 @@ class Batch:
 
     async def _record(self, *, within: float, ended: bool = False, whole: bool = False) -> bool:
         """Note in the ledger that the batch runs, or has ended with its *whole* source; whether that was stored."""
+        if not self._options.noted:
+            return not ended
         whole = whole and not self._scheduler.stopped
         record = BatchRecord(
             merchant_no=self._session.platform.merchant_no,

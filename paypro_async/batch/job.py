@@ -26,6 +26,8 @@ __all__ = ["Job", "Worker"]
 
 _A_ROW = "; of a data frame, give the frame itself"
 """Said of a tuple, as iterrows() and itertuples() give one for each row."""
+_WORTH_LEAVING = 2.0
+"""Seconds. For less it is not worth while to read a payout once more."""
 
 
 @define(eq=False)
@@ -102,6 +104,19 @@ class Worker:
             return job.item(result=self.engine.result(job.flight))
         except PayProError as error:
             return job.item(error=error)
+
+    def settles_in(self, job: Job) -> float:
+        """Seconds until "no such order" means something of the job's payout; zero if that is not what it waits for."""
+        flight = job.flight
+        if flight is None or flight.entry.state is not State.SENDING:
+            return 0.0
+        session, recording = self.engine.session, self.engine.recording
+        age = recording.age(flight.entry, flight.seen_at, session.runtime.steady())
+        return max(0.0, session.policy.window(flight.entry) - age)
+
+    def may_leave(self, job: Job) -> bool:
+        """Whether the job's payout is unknown and will be for a while, so that another run may as well ask about it."""
+        return self.settles_in(job) > _WORTH_LEAVING
 
     async def _advance(self, job: Job) -> BatchItem | None:
         flight = job.flight or await self._begin(job)

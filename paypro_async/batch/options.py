@@ -14,7 +14,12 @@ __all__ = ["BatchOptions"]
 
 @frozen(kw_only=True, eq=False)
 class BatchOptions:
-    """How a batch runs; see ``PayProClient.batch_payout``."""
+    """How a batch runs; see ``PayProClient.batch_payout``.
+
+    Args:
+        noted: Whether the ledger notes that it runs and ends; a part of a batch does not.
+        may_leave: Whether it ends once all that is left is unknown and will be for a while.
+    """
 
     batch_id: str
     concurrency: int
@@ -24,6 +29,8 @@ class BatchOptions:
     progress: bool = False
     wait: bool = False
     wait_timeout: float | None = None
+    noted: bool = True
+    may_leave: bool = False
     _bar: ProgressBar | None = field(init=False)
 
     def __attrs_post_init__(self) -> None:

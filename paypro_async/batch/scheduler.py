@@ -65,6 +65,8 @@ class Scheduler(Generic[T]):
         """Jobs that hold a slot, without which they may begin nothing."""
         self.results: asyncio.Queue[Any] | None = None
         """What has ended and waits to be read, if the caller reads the results one by one."""
+        self.may_leave: Callable[[T], bool] | None = None
+        """Whether a job that waits need not be waited for, once all others have ended."""
         self._make = make
         self._concurrency = concurrency
         self._rate = rate
@@ -163,13 +165,17 @@ class Scheduler(Generic[T]):
         self.holding.discard(job)
 
     def left_waiting(self) -> list[T]:
-        """The jobs that still wait, once there is no next one: only a batch that was cancelled leaves any."""
+        """The jobs that still wait, once there is no next one: only a batch that may leave them, or must, has any."""
         waiting, self._waiting = self._waiting, []
         return [job for _, _, job in waiting]
 
     def _is_over(self) -> bool:
-        done = not self._waiting and not self.active and (self.source.over or self.stopped is not None)
+        done = not self.active and (self.source.over or self.stopped is not None) and self._waits_for_none()
         return done or self.cancelled
+
+    def _waits_for_none(self) -> bool:
+        may_leave = self.may_leave
+        return not self._waiting or (may_leave is not None and all(may_leave(job) for _, _, job in self._waiting))
 
     def _see_end(self) -> None:
         if self.source.interrupted:

@@ -70,11 +70,13 @@ class Intake:
         fields: Mapping[str, Any] = _NO_FIELDS,
         *,
         place: tuple[str | None, int | None] = _NO_PLACE,
+        number: str | None = None,
     ) -> Intent:
         """Check a payout, or the fields of one, whole and freeze it, under a new number if its own is None.
 
         Args:
             place: The batch that it belongs to, and its number there.
+            number: The new number, if it shall be this one.
         """
         if isinstance(payout, CheckedPayout):
             return evolve(payout.intent, batch_id=place[0], position=place[1])
@@ -84,11 +86,15 @@ class Intake:
         given = self._given(payout, fields)
         trade_no = given["trade_no"] if isinstance(given, HiddenFields) else given.trade_no
         # None alone is no number. An empty one, of a cell or of a variable that was not set, was meant to be one.
-        intent = self._prepared(given, self.new_trade_no() if trade_no is None else trade_no, place)
+        intent = self._prepared(given, (number or self.new_trade_no()) if trade_no is None else trade_no, place)
         for problem in intent.warnings:
             # The line that the warning shows is that of the caller of payout().
             warnings.warn(f"{problem.field} {problem.message} [{problem.code}]", PayProWarning, stacklevel=3)
         return intent
+
+    def intent_again(self, intent: Intent) -> Intent:
+        """One that was checked and given its place before, by the settings of this client."""
+        return evolve(intent, settle_after=self.settle_after, resend=self.resend)
 
     def intent_of(self, fields: Mapping[str, Any], trade_no: str) -> Intent:
         """The same for fields under a number that is given; what is advised against stands in its warnings alone.

@@ -22,7 +22,6 @@ from sqlalchemy import Connection, String, bindparam, exc, select, text
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, applies, changed, claim_of, event_of, first_entry
-from paypro_async.errors import PaidMeanwhileError
 from paypro_async.ledger.base import OrderNumberTakenError, Written, paid_meanwhile
 from paypro_async.ledger.sql.database import StaleError
 from paypro_async.ledger.sql.group_commit import Request
@@ -43,6 +42,7 @@ from paypro_async.ledger.sql.rows import (
     seen_of,
 )
 from paypro_async.ledger.sql.schema import CLOCK, clock, payout
+from paypro_async.ledger.sql.shards.begun import Begun, withdrawn
 from paypro_async.ledger.sql.statements import Insert, Statement, Update
 
 __all__ = ["Answer", "Claim", "Group", "Key", "Known", "Learn", "Move", "Work", "find"]
@@ -204,6 +204,7 @@ class Group:
         self._updates: list[dict[Key, tuple[Any, ...]]] = []
         self._events: list[tuple[Key, tuple[Any, ...]]] = []
         self._payments: Payments | None = None
+        self._begun: Begun | None = None
         self.rows: dict[Key, Known] = {}
         self.last_event: int | None = None
 
@@ -217,6 +218,9 @@ class Group:
         if guarded:
             # Before any row is read: what another process claims of them is committed by then, and seen.
             self._payments = Payments(self._connection, guarded)
+        planned = [one.intent for one in self._requests if isinstance(one, Claim) and one.intent.planned]
+        if planned:
+            self._begun = Begun(self._connection, planned)
         self._read()
         if self._look_first:
             self._numbers = self._find_numbers()
@@ -224,12 +228,15 @@ class Group:
         self._update()
         lost = self._insert()
         self._add_events(lost)
-        if not lost:
-            return answers
-        return [
-            Written(lost[request.key], done=False) if request.key in lost else answer
-            for request, answer in zip(self._requests, answers, strict=True)
-        ]
+        if lost:
+            answers = [
+                Written(lost[request.key], done=False) if request.key in lost else answer
+                for request, answer in zip(self._requests, answers, strict=True)
+            ]
+        if self._begun is not None:
+            asked = zip(self._requests, answers, strict=True)
+            self._begun.settle([(one.intent, answer) for one, answer in asked if isinstance(one, Claim)])
+        return answers
 
     def _read(self) -> None:
         """Find the entries that are not known, and lock those that are to be changed."""
@@ -306,8 +313,12 @@ class Group:
             return error
         return Written(row.entry, done=False) if change is None else self._decide(Move(change), owner)
 
-    def _claim(self, claim: Claim, owner: str) -> Written | PaidMeanwhileError:
+    def _claim(self, claim: Claim, owner: str) -> Answer:
         key = claim.key
+        if claim.intent.planned and self._begun is not None and not self._begun.has(claim.intent):
+            if self._trusting:
+                raise StaleError  # It may be there already.
+            return withdrawn(claim.intent)
         if self._payments is not None:
             if (other := self._payments.one_too_many(claim.intent)) is not None:
                 if self._trusting:

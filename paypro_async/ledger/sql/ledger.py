@@ -34,6 +34,7 @@ from paypro_async.ledger.sql.in_flight import InFlight
 from paypro_async.ledger.sql.outbox import SqlOutbox
 from paypro_async.ledger.sql.postgres import PostgresDatabase
 from paypro_async.ledger.sql.records import SqlRecords
+from paypro_async.ledger.sql.shards.sharing import SqlSharing
 from paypro_async.ledger.sql.sqlite import SqliteDatabase
 from paypro_async.log import logger
 from paypro_async.process import refuse_forked, this_process
@@ -49,7 +50,7 @@ _TELLING_SECONDS = 1.0
 _MOST_CONFLICTS = 3
 
 
-class SqlLedger(SqlRecords, SqlOutbox):
+class SqlLedger(SqlRecords, SqlOutbox, SqlSharing):
     """Payouts in a database that survives ``kill -9`` and power loss.
 
     Args:

@@ -25,12 +25,14 @@ from paypro_async.ledger.sql.schema import (
     metadata,
     pace,
     payout,
+    planned,
+    shard,
 )
 from paypro_async.ledger.sql.triggers import triggers
 
 __all__ = ["SCHEMA_VERSION", "make_triggers", "migrate", "schema_version"]
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 _PAGE = 1000
 
 
@@ -68,7 +70,10 @@ def _set(connection: Connection, key: str, value: str) -> None:
 
 
 def _add_columns(connection: Connection, table: Table, names: Sequence[str]) -> None:
+    there = {column["name"] for column in inspect(connection).get_columns(table.name)}
     for name in names:
+        if name in there:
+            continue  # An earlier step has made the table as it is now.
         column = CreateColumn(table.c[name]).compile(dialect=connection.dialect)
         connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {column}")
 
@@ -115,6 +120,15 @@ def _approvals(connection: Connection) -> None:
     approval.create(connection)
 
 
+def _shards(connection: Connection) -> None:
+    """Version 5 to 6: batches that many workers pay."""
+    _add_columns(connection, batch, ("status", "why", "imported", "amount", "shard_size", "digest", "rate"))
+    for table in (planned, shard):
+        table.create(connection)
+    for index in payout.indexes:
+        index.create(connection, checkfirst=True)
+
+
 def _fill_payment_keys(connection: Connection, after: tuple[str, str]) -> tuple[str, str] | None:
     """Write the keys of a page of payouts behind *after*; where to go on, or None at the end."""
     merchant_no, trade_no = payout.c.merchant_no, payout.c.trade_no
@@ -148,5 +162,5 @@ def _content(text: str) -> Mapping[str, str]:
 
 
 _STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType(
-    {1: _batches_phases_and_pace, 2: _payments_and_windows, 3: _consumers_and_callbacks, 4: _approvals}
+    {1: _batches_phases_and_pace, 2: _payments_and_windows, 3: _consumers_and_callbacks, 4: _approvals, 5: _shards}
 )

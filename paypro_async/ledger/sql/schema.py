@@ -39,6 +39,8 @@ __all__ = [
     "metadata",
     "pace",
     "payout",
+    "planned",
+    "shard",
 ]
 
 metadata: MetaData = MetaData()
@@ -67,7 +69,57 @@ batch: Table = Table(
     Column("total", BigInteger),
     Column("created_at", Double, nullable=False),
     Column("ended_at", Double),
+    # Of a batch that many workers pay: whether they may, why not, and what was imported. Else these are empty.
+    Column("status", String),
+    Column("why", String),
+    Column("imported", BigInteger),
+    Column("amount", String),
+    Column("shard_size", Integer),
+    Column("digest", String),
+    Column("rate", Double),
     PrimaryKeyConstraint("merchant_no", "batch_id"),
+)
+
+# Payouts of a batch that many workers pay which none has begun yet; whoever begins one takes it from here.
+planned: Table = Table(
+    "planned",
+    metadata,
+    Column("merchant_no", String, nullable=False),
+    Column("batch_id", String, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("trade_no", String, nullable=False),
+    Column("region", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("amount", String, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("others", Integer),
+    # Why it will not be begun, if it will not.
+    Column("aside", String),
+    PrimaryKeyConstraint("merchant_no", "batch_id", "position"),
+)
+_is_aside = planned.c.aside.is_not(None)
+Index(
+    "planned_aside",
+    planned.c.merchant_no,
+    planned.c.batch_id,
+    sqlite_where=_is_aside,
+    postgresql_where=_is_aside,
+)
+
+# The ranges of such a batch, from *low* to before *high*, that are given to workers.
+shard: Table = Table(
+    "shard",
+    metadata,
+    Column("merchant_no", String, nullable=False),
+    Column("batch_id", String, nullable=False),
+    Column("low", BigInteger, nullable=False),
+    Column("high", BigInteger, nullable=False),
+    Column("amount", String, nullable=False),
+    # When a worker was last at it, and when one last left it with nothing open.
+    Column("worked_at", Double),
+    Column("ended_at", Double),
+    PrimaryKeyConstraint("merchant_no", "batch_id", "low"),
 )
 
 # Times are seconds since 1970 UTC on the database's clock; amounts are text, since no binary number holds them.
@@ -137,6 +189,17 @@ Index(
     payout.c.position,
     sqlite_where=_in_batch,
     postgresql_where=_in_batch,
+)
+
+# What of a batch is not paid yet, or not paid at all: as it drains, there is little to be counted.
+_is_unpaid = _in_batch & (payout.c.state != State.SUCCEEDED.value)
+Index(
+    "payout_unpaid",
+    payout.c.merchant_no,
+    payout.c.batch_id,
+    payout.c.position,
+    sqlite_where=_is_unpaid,
+    postgresql_where=_is_unpaid,
 )
 
 # Append-only: what happened to a payout, in order, with its cause.

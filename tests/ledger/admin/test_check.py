@@ -159,7 +159,7 @@ async def test_a_damaged_file_is_a_finding(durable: SqlLedger, path: Path):
         await durable.claim(intent(f"T{number}"))
     await durable.aclose()
     with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2)
+        file.seek(path.stat().st_size * 3 // 4)
         file.write(b"\xa5" * 16384)
 
     found = await found_in(f"sqlite:///{path}")

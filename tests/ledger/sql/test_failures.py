@@ -148,7 +148,7 @@ async def test_a_full_disk(small_disk: Path, make: Make):
     await ledger.open(ACCOUNT)
     assert (await ledger.claim(intent("before"))).done
     ballast = small_disk / "ballast"
-    ballast.write_bytes(bytes(700_000))
+    ballast.write_bytes(bytes(650_000))
 
     with pytest.raises(LedgerUnavailableError, match="disk is full"):
         await fill(ledger)

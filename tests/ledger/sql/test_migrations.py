@@ -80,7 +80,7 @@ async def test_a_file_of_the_first_release_is_brought_up_to_date_when_it_is_open
     assert len(await ledger.history(MERCHANT, "DONE")) == 1
     assert (await ledger.claim(intent("NEW"))).done
     assert (await ledger.move(change(State.SUCCEEDED, "NEW"))).done
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("5",)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("6",)]
     same_payment = payment_key("india", intent().content)
     assert rows(path, "SELECT DISTINCT payment_key FROM payout") == [(same_payment,)]
     await ledger.aclose()
@@ -129,12 +129,12 @@ async def test_a_server_is_never_migrated_unasked(server: Server, make: Make):
     with pytest.raises(ConfigurationError, match="paypro ledger migrate"):
         await ledger.open(ACCOUNT)
     assert await ledger.migrate() is None
-    assert await ledger.migrate() == 5
+    assert await ledger.migrate() == 6
     await ledger.open(ACCOUNT)
     assert (await ledger.claim(intent())).done
 
 
-@pytest.mark.parametrize(("version", "words"), [("1", "paypro ledger migrate"), ("6", "knows 5"), ("x", "unknown")])
+@pytest.mark.parametrize(("version", "words"), [("1", "paypro ledger migrate"), ("7", "knows 6"), ("x", "unknown")])
 async def test_a_server_of_another_version_is_refused(server: Server, make: Make, version: str, words: str):
     """Nothing is sent, and the text says who has to do what."""
     url = server.database()
@@ -143,16 +143,16 @@ async def test_a_server_of_another_version_is_refused(server: Server, make: Make
     server.run("UPDATE meta SET value = %s WHERE key = 'schema_version'", version, url=url)
     with pytest.raises(ConfigurationError, match=words):
         await ledger.open(ACCOUNT)
-    if version == "6":
+    if version == "7":
         with pytest.raises(ConfigurationError, match=words):
             await ledger.migrate()
 
 
 AS_VERSION_3 = (
-    *(f"DROP TABLE {name}" for name in ("consumer", "delivery", "callback", "approval")),
+    *(f"DROP TABLE {name}" for name in ("consumer", "delivery", "callback", "approval", "planned", "shard")),
     *(f"ALTER TABLE event DROP COLUMN {name}" for name in ("was_uncertain", "uncertain")),
     "ALTER TABLE account DROP COLUMN reconciled_to",
-    "DROP INDEX payout_decided",
+    *(f"DROP INDEX {name}" for name in ("payout_decided", "payout_unpaid")),
     "UPDATE meta SET value = '3' WHERE key = 'schema_version'",
 )
 
@@ -191,6 +191,6 @@ async def test_a_newer_file_is_not_migrated_back(path: Path, make: Make):
     """Forward only."""
     ledger = make(f"sqlite:///{path}")
     await ledger.migrate()
-    execute(path, "UPDATE meta SET value = '6' WHERE key = 'schema_version'")
-    with pytest.raises(ConfigurationError, match="schema version 6"):
+    execute(path, "UPDATE meta SET value = '7' WHERE key = 'schema_version'")
+    with pytest.raises(ConfigurationError, match="schema version 7"):
         await ledger.migrate()

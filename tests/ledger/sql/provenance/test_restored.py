@@ -450,7 +450,7 @@ def as_version_2(url: str) -> None:
         *(f"ALTER TABLE payout DROP COLUMN {name}" for name in ("payment_key", "settle_after", "resend")),
         *(f"ALTER TABLE account DROP COLUMN {name}" for name in ("control_code", "control_at", "reconciled_to")),
         *(f"ALTER TABLE event DROP COLUMN {name}" for name in ("was_uncertain", "uncertain")),
-        *(f"DROP TABLE {name}" for name in ("consumer", "delivery", "callback", "approval")),
+        *(f"DROP TABLE {name}" for name in ("consumer", "delivery", "callback", "approval", "planned", "shard")),
         "UPDATE meta SET value = '2' WHERE key = 'schema_version'",
     )
 
