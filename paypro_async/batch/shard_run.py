@@ -107,6 +107,7 @@ class ShardRun:
 
     async def _pay(self, rows: OpenRows) -> tuple[str | None, float]:
         """Pay these; why that ended before its end, and the seconds until it is worth asking about what it left."""
+        self._refuse_other_region(rows)
         intents = [*(_intent_of(entry) for entry in rows.unsettled), *rows.planned]
         if rows.idle is not None and rows.idle < _AT_WORK:
             # Another worker is at them. From the other end the two meet once, and not at each payout.
@@ -128,6 +129,15 @@ class ShardRun:
         finally:
             await end_task(watching, who="The look at a batch", within=1.0)
         return batch.report.stopped, batch.settles_in
+
+    def _refuse_other_region(self, rows: OpenRows) -> None:
+        regions = [one.region for one in rows.planned[:1]] + [one.region for one in rows.unsettled[:1]]
+        region = next(iter(regions), self.work.region)
+        if region != self.work.region:
+            raise ConfigurationError(
+                f"The batch {self.batch_id} is of the region {region!r}, and this client pays in {self.work.region!r}. "
+                f"Nothing was sent. Give its workers a client with region={region!r}."
+            )
 
     async def _watch(self, batch: Batch, rate: Rate | None) -> None:
         """Say now and then that a worker is here, and stop or change the rate as the ledger says."""

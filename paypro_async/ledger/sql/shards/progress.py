@@ -1,13 +1,32 @@
 """How far a batch is, from what is left of its plan and what is not paid of its payouts: never from all of them."""
 
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Numeric, and_, case, cast, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Numeric,
+    Row,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    true,
+    union_all,
+)
 
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import Reply, State
-from paypro_async._core.money import total
+from paypro_async._core.money import amount_text, total
 from paypro_async._core.tally import Tally
 from paypro_async.ledger.shared import SharedProgress
 from paypro_async.ledger.sql.schema import clock, payout, planned, shard
@@ -21,32 +40,39 @@ _NOTHING = Decimal(0)
 _ASIDE = {"paid_meanwhile": ItemStatus.NOT_SENT, "conflict": ItemStatus.CONFLICT}
 _UNSETTLED = (State.NEW, State.SENDING)
 
+_Names = tuple[str, str]
+_Adds = Callable[[Any], ColumnElement[Any]]
+
 
 def progress(connection: Connection, merchant_no: str, batch_id: str) -> SharedProgress | None:
     """How far the batch is; None if there is none that was imported."""
     found = control.find(connection, merchant_no, batch_id)
     if found is None:
         return None
+    named, add = (merchant_no, batch_id), partial(_sum, connection)
+    parts = (*_ranges(named, add), *_planned(named, add), _aside(named, add), _unpaid(named, add))
+    # One statement, which sees one moment: what is begun meanwhile would be counted twice, or nowhere.
+    rows = connection.execute(union_all(*parts)).all()
+    sums = {row.part: (int(row.count_of or 0), _exact(row.amount)) for row in rows if row.name is None}
     tally: Tally[ItemStatus] = Tally()
-    rest, rest_amount = _whole(connection, merchant_no, batch_id)
-    planned_count, planned_amount = _planned(connection, merchant_no, batch_id)
-    _add(tally, ItemStatus.NOT_SENT, planned_count, planned_amount)
-    repeated, repeated_amount = _add_aside(connection, merchant_no, batch_id, tally)
-    under_way = _add_unpaid(connection, merchant_no, batch_id, tally)
+    left = sums["untouched"][0] - sums["aside there"][0] + sums["begun"][0]
+    left_amount = _minus(total([sums["untouched"][1], sums["begun"][1]]), sums["aside there"][1])
+    _add(tally, ItemStatus.NOT_SENT, left, left_amount)
+    repeated, under_way = _add_named(tally, [row for row in rows if row.name is not None])
     # What is nowhere else is paid: of that there is no index, as there would be no end of it.
-    paid = max(0, rest - repeated - tally.counts.total())
-    _add(tally, ItemStatus.SUCCEEDED, paid, _minus(rest_amount, repeated_amount, tally.total))
-    ranges = connection.execute(_ranges(merchant_no, batch_id)).one()
+    whole, amount = sums["whole"]
+    paid = max(0, whole - repeated[0] - tally.counts.total())
+    _add(tally, ItemStatus.SUCCEEDED, paid, _minus(amount, repeated[1], tally.total))
     return SharedProgress(
         batch=found,
         counts={status: tally.counts[status] for status in ItemStatus if tally.counts[status]},
         amounts={status: tally.amounts[status] for status in ItemStatus if tally.counts[status]},
-        planned=planned_count,
+        planned=left,
         under_way=under_way,
-        repeated=repeated,
-        shards=ranges.all_of,
-        open_shards=ranges.open,
-        working=ranges.working,
+        repeated=repeated[0],
+        shards=sums["ranges"][0],
+        open_shards=sums["open"][0],
+        working=sums["working"][0],
     )
 
 
@@ -56,91 +82,81 @@ def _add(tally: Tally[ItemStatus], status: ItemStatus, count: int, amount: Decim
         tally.amounts[status] = total([tally.amounts.get(status, _NOTHING), amount])
 
 
+def _add_named(tally: Tally[ItemStatus], rows: Sequence[Row[Any]]) -> tuple[tuple[int, Decimal], int]:
+    """Count what was set aside, and what is not paid: what the batch has twice, and how many are to be gone on with."""
+    repeated, repeated_amount, under_way = 0, _NOTHING, 0
+    for row in rows:
+        amount = _exact(row.amount)
+        if row.part == "repeated":
+            repeated, repeated_amount = repeated + row.count_of, total([repeated_amount, amount])
+            continue
+        under_way += row.count_of if row.part == "unpaid" and State(row.name) in _UNSETTLED else 0
+        _add(tally, _ASIDE.get(row.part) or ItemStatus.of(State(row.name)), row.count_of, amount)
+    return (repeated, repeated_amount), under_way
+
+
 def _minus(amount: Decimal, *others: Decimal) -> Decimal:
     return total([amount, *(-one for one in others)])
 
 
-def _whole(connection: Connection, merchant_no: str, batch_id: str) -> tuple[int, Decimal]:
-    """How many payouts all ranges have, and what they come to."""
-    count, amount = func.sum(shard.c.high - shard.c.low), _sum(connection, shard.c.amount)
-    row = connection.execute(select(count, amount).where(*_mine(shard, merchant_no, batch_id))).one()
-    return int(row[0] or 0), _exact(row[1])
+def _part(part: Any, name: Any, count: Any, amount: Any) -> Select[Any]:
+    return select(
+        (literal(part) if isinstance(part, str) else part).label("part"),
+        (null() if name is None else name).cast(String).label("name"),
+        count.label("count_of"),
+        amount.label("amount"),
+    )
 
 
-def _planned(connection: Connection, merchant_no: str, batch_id: str) -> tuple[int, Decimal]:
-    """How many payouts nobody has begun: of ranges that no worker was at, all that are not set aside."""
-    untouched = shard.c.worked_at.is_(None)
-    mine = _mine(shard, merchant_no, batch_id)
+def _ranges(named: _Names, add: _Adds) -> Iterator[Select[Any]]:
+    """All ranges, with how many payouts they have and what these come to; how many are open, and worked at."""
+    mine, is_open = _mine(shard, *named), shard.c.ended_at.is_(None)
+    yield _part("whole", None, func.sum(shard.c.high - shard.c.low), add(shard.c.amount)).where(*mine)
+    for name, which in (
+        ("ranges", true()),
+        ("open", is_open),
+        ("working", is_open & (shard.c.worked_at > clock() - _AT_WORK)),
+    ):
+        yield _part(name, None, func.count(), add(shard.c.amount)).where(*mine, which)
+
+
+def _planned(named: _Names, add: _Adds) -> Iterator[Select[Any]]:
+    """What nobody has begun: of ranges that no worker was at, all that is not set aside; of others what is left."""
+    mine, untouched, is_aside = _mine(shard, *named), shard.c.worked_at.is_(None), planned.c.aside.is_not(None)
     inside = and_(
         planned.c.merchant_no == shard.c.merchant_no,
         planned.c.batch_id == shard.c.batch_id,
         planned.c.position >= shard.c.low,
         planned.c.position < shard.c.high,
     )
-    amount = _sum(connection, planned.c.amount)
-    of_ranges = select(func.sum(shard.c.high - shard.c.low), _sum(connection, shard.c.amount)).where(*mine, untouched)
-    aside = select(func.count(), amount).select_from(planned).join(shard, inside)
-    aside = aside.where(*mine, *_mine(planned, merchant_no, batch_id), untouched, planned.c.aside.is_not(None))
-    begun = select(func.count(), amount).select_from(shard).join(planned, inside)
-    begun = begun.where(*mine, ~untouched, shard.c.ended_at.is_(None), planned.c.aside.is_(None))
-    (all_of, sum_of), (away, sum_away), (left, sum_left) = (
-        connection.execute(one).one() for one in (of_ranges, aside, begun)
-    )
-    count = int(all_of or 0) - away + left
-    return count, _minus(total([_exact(sum_of), _exact(sum_left)]), _exact(sum_away))
+    count, amount = func.count(), add(planned.c.amount)
+    yield _part("untouched", None, func.sum(shard.c.high - shard.c.low), add(shard.c.amount)).where(*mine, untouched)
+    there = _part("aside there", None, count, amount).select_from(planned).join(shard, inside)
+    yield there.where(*mine, *_mine(planned, *named), untouched, is_aside)
+    begun = _part("begun", None, count, amount).select_from(shard).join(planned, inside)
+    yield begun.where(*mine, ~untouched, shard.c.ended_at.is_(None), ~is_aside)
 
 
-def _add_aside(
-    connection: Connection, merchant_no: str, batch_id: str, tally: Tally[ItemStatus]
-) -> tuple[int, Decimal]:
-    """Count what will not be begun; how many of them are a number that the batch has twice, and their sum."""
+def _aside(named: _Names, add: _Adds) -> Select[Any]:
+    """What will not be begun; of a number that was paid elsewhere, in the state in which it is."""
     same = and_(payout.c.merchant_no == planned.c.merchant_no, payout.c.trade_no == planned.c.trade_no)
-    query = (
-        select(planned.c.aside, payout.c.state, func.count(), _sum(connection, planned.c.amount))
-        .select_from(planned)
-        .outerjoin(payout, same)
-        .where(*_mine(planned, merchant_no, batch_id), planned.c.aside.is_not(None))
-        .group_by(planned.c.aside, payout.c.state)
+    state = func.coalesce(payout.c.state, State.NEW.value)
+    query = _part(planned.c.aside, state, func.count(), add(planned.c.amount)).select_from(planned)
+    return (
+        query.outerjoin(payout, same)
+        .where(*_mine(planned, *named), planned.c.aside.is_not(None))
+        .group_by(planned.c.aside, state)
     )
-    repeated, amount = 0, _NOTHING
-    for aside, state, count, found in connection.execute(query):
-        if aside == "repeated":
-            repeated, amount = repeated + count, total([amount, _exact(found)])
-        else:
-            _add(tally, _ASIDE.get(aside) or ItemStatus.of(State(state)), count, _exact(found))
-    return repeated, amount
 
 
-def _add_unpaid(connection: Connection, merchant_no: str, batch_id: str, tally: Tally[ItemStatus]) -> int:
-    """Count what was begun and is not paid; how many of that are to be sent once more or asked about."""
+def _unpaid(named: _Names, add: _Adds) -> Select[Any]:
+    """What was begun and is not paid."""
     not_out = (payout.c.state == State.NEW.value) & (~payout.c.doubt | (payout.c.reply == Reply.CALLER.value))
-    state = case(
-        (payout.c.state != State.NEW.value, payout.c.state), (not_out, literal("new")), else_=literal("sending")
-    )
-    query = (
-        select(state, func.count(), _sum(connection, payout.c.amount))
-        .where(
-            *_mine(payout, merchant_no, batch_id),
-            payout.c.batch_id.is_not(None),
-            payout.c.state != State.SUCCEEDED.value,
-        )
-        .group_by(state)
-    )
-    under_way = 0
-    for name, count, amount in connection.execute(query):
-        under_way += count if State(name) in _UNSETTLED else 0
-        _add(tally, ItemStatus.of(State(name)), count, _exact(amount))
-    return under_way
-
-
-def _ranges(merchant_no: str, batch_id: str) -> Any:
-    is_open = shard.c.ended_at.is_(None)
-    at_work = is_open & (shard.c.worked_at > clock() - _AT_WORK)
-    return select(
-        func.count().label("all_of"),
-        func.coalesce(func.sum(cast(is_open, Integer)), 0).label("open"),
-        func.coalesce(func.sum(cast(at_work, Integer)), 0).label("working"),
-    ).where(*_mine(shard, merchant_no, batch_id))
+    was_new = case((not_out, State.NEW.value), else_=State.SENDING.value)
+    state = case((payout.c.state != State.NEW.value, payout.c.state), else_=was_new)
+    is_unpaid = payout.c.batch_id.is_not(None) & (payout.c.state != State.SUCCEEDED.value)
+    query = _part("unpaid", state, func.count(), add(payout.c.amount))
+    return query.where(*_mine(payout, *named), is_unpaid).group_by(state)
 
 
 def _mine(table: Any, merchant_no: str, batch_id: str) -> tuple[ColumnElement[bool], ...]:
@@ -159,6 +175,5 @@ def _sum(connection: Connection, amount: Any) -> ColumnElement[Any]:
 
 
 def _exact(found: Any) -> Decimal:
-    if isinstance(found, int):
-        return Decimal(found).scaleb(-_PLACES).normalize()
-    return Decimal(found or 0)
+    amount = Decimal(found).scaleb(-_PLACES) if isinstance(found, int) else Decimal(found or 0)
+    return Decimal(amount_text(amount))
