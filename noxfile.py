@@ -44,7 +44,10 @@ NOTEBOOK_LIBRARIES = [
     "tqdm>=4.66",
 ]
 
-# All of them, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
+# Large, or of no other use: what carries shards to workers. Redis and NATS come from the system (see .ci/run).
+ENGINES: list[str] = []
+
+# All of them, but for the engines, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
 EXTRAS = ".[cli,fastapi,httpx2,postgres,xlsx]"
 
 # Where the package touches its dependencies: the HTTP libraries, the databases, the converters, the terminal.
@@ -159,7 +162,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Check the code with mypy, and with mypy and pyright that the public face is typed and finds slips."""
-    session.install(EXTRAS, "nox", *TYPING_TOOLS)
+    session.install(EXTRAS, ".[dbos]", "nox", *TYPING_TOOLS)
     session.env["PYRIGHT_PYTHON_IGNORE_WARNINGS"] = "1"  # no look-up of newer versions
     session.run("mypy", "paypro_async", "noxfile.py", "tests/typing/check.py")
     session.run("pyright", "--verifytypes", "paypro_async", "--ignoreexternal")
@@ -181,6 +184,15 @@ def notebook(session: nox.Session) -> None:
     # Where one of these is missing the tests below would pass it over.
     session.run("python", "-c", "import pandas, polars, pyarrow, tqdm")
     session.run("pytest", *MEET_FRAMES)
+
+
+@nox.session
+def engines(session: nox.Session) -> None:
+    """Pay a batch by each engine of docs/many-machines.md, with workers that are killed; arguments go to pytest."""
+    session.install("-e", ".[cli,dbos]", *TEST_TOOLS, *ENGINES)
+    # Where it is missing the tests would pass it over.
+    session.run("python", "-c", "import dbos")
+    _pytest(session, "-n", "4", "--dist", "worksteal", "tests/engines")
 
 
 @nox.session
