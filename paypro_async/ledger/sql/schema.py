@@ -169,7 +169,8 @@ _is_refusal = (payout.c.state == State.FAILED.value) & (payout.c.reply == Reply.
 Index("payout_refused", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_refusal, postgresql_where=_is_refusal)
 _is_decided = (payout.c.state == State.FAILED.value) & (payout.c.reply == Reply.DECIDED.value)
 Index("payout_decided", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_decided, postgresql_where=_is_decided)
-Index("payout_payment", payout.c.merchant_no, payout.c.payment_key)
+# The key first, or a server that knows nothing yet of a new table looks for one payout among all of its merchant.
+Index("payout_payment", payout.c.payment_key, payout.c.merchant_no)
 # One order of the platform belongs to one payout: a number that comes back for a second one came with another's reply.
 # Rows of older releases are left out, for which nothing made sure of that.
 _has_number = payout.c.platform_trade_no.is_not(None) & payout.c.settle_after.is_not(None)
