@@ -45,7 +45,15 @@ NOTEBOOK_LIBRARIES = [
 ]
 
 # Large, or of no other use: what carries shards to workers. Redis and NATS come from the system (see .ci/run).
-ENGINES: list[str] = []
+ENGINES = [
+    "celery[redis]>=5.5,<6",
+    "distributed>=2026.3",
+    "nats-py>=2.12,<3",
+    "pgqueuer>=1.6,<2",
+    "taskiq-redis>=1.2,<2",
+    "temporalio>=1.20,<2",
+]
+TYPED_RECIPES = ("dbos_worker", "nats_worker", "pgqueuer_worker", "repair", "taskiq_worker", "temporal_worker")
 
 # All of them, but for the engines, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
 EXTRAS = ".[cli,fastapi,httpx2,postgres,xlsx]"
@@ -189,10 +197,19 @@ def notebook(session: nox.Session) -> None:
 @nox.session
 def engines(session: nox.Session) -> None:
     """Pay a batch by each engine of docs/many-machines.md, with workers that are killed; arguments go to pytest."""
-    session.install("-e", ".[cli,dbos]", *TEST_TOOLS, *ENGINES)
-    # Where it is missing the tests would pass it over.
-    session.run("python", "-c", "import dbos")
+    session.install("-e", ".[cli,dbos]", *TEST_TOOLS, *ENGINES, *TYPING_TOOLS[:1])
+    # Where one of these is missing the tests would pass it over.
+    session.run("python", "-c", "import celery, dask, dbos, nats, pgqueuer, taskiq_redis, temporalio")
+    session.run("mypy", *(f"examples/engines/{name}.py" for name in TYPED_RECIPES))
     _pytest(session, "-n", "4", "--dist", "worksteal", "tests/engines")
+
+
+@nox.session
+def ray(session: nox.Session) -> None:
+    """The same for Ray, which is large and slow to start."""
+    session.install("-e", ".[cli,postgres]", *TEST_TOOLS, *TYPING_TOOLS[:1], "ray>=2.50,<3")
+    session.run("mypy", "examples/engines/ray_batch.py")
+    _pytest(session, "tests/engines/test_recipes.py", "-k", "ray")
 
 
 @nox.session

@@ -91,7 +91,6 @@ async def test_told_to_end_a_worker_gives_its_shards_back(server: Server, tmp_pa
         place.check()
 
 
-@pytest.mark.trial
 async def test_the_tables_of_dbos_are_dropped_while_it_works(server: Server, tmp_path: Path) -> None:
     """The workers themselves make them anew and enqueue what is open."""
     async with workplace(server, tmp_path) as place:
@@ -119,7 +118,6 @@ async def test_one_call_enqueues_what_is_open_and_nothing_twice(server: Server, 
         place.check()
 
 
-@pytest.mark.trial
 async def test_a_claim_that_was_lost_on_its_way_is_taken_up(server: Server, tmp_path: Path) -> None:
     """The database was gone between the claim of a workflow and its start: its worker lives, and does nothing."""
     async with workplace(server, tmp_path) as place:

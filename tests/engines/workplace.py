@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class Workplace:
             await import_batch(client, rows, batch_id=BATCH, shard_size=50, announce=announce, rate=rate)
 
     async def start(self, *arguments: Any, **more: str) -> asyncio.subprocess.Process:
-        """Start a process of Python; what it prints is kept in a file of the test's folder."""
+        """Start Python in a group of its own; what it prints is kept in a file of the test's folder."""
         with (self.folder / f"worker-{len(self.processes)}.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, *map(str, arguments)),
@@ -76,13 +76,14 @@ class Workplace:
                 env={**os.environ, **self.environment, **more},
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
         self.processes.append(process)
         return process
 
     async def kill(self, process: asyncio.subprocess.Process) -> None:
         assert process.returncode is None, self.logs()
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         self.kills += 1
 
@@ -127,9 +128,10 @@ class Workplace:
 
     async def end(self) -> None:
         for process in self.processes:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            # Its children too, which may have outlived it.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
 
 
 @asynccontextmanager
@@ -161,6 +163,3 @@ async def terminated(process: asyncio.subprocess.Process, *, within: float) -> i
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(within):
         return await process.wait()
-
-
-Command = Callable[[], Awaitable[asyncio.subprocess.Process]]
