@@ -56,7 +56,7 @@ ENGINES = [
 TYPED_RECIPES = ("dbos_worker", "nats_worker", "pgqueuer_worker", "repair", "taskiq_worker", "temporal_worker")
 
 # All of them, but for the engines, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
-EXTRAS = ".[cli,fastapi,httpx2,postgres,xlsx]"
+EXTRAS = ".[cli,fastapi,httpx2,procrastinate,xlsx]"
 
 # Where the package touches its dependencies: the HTTP libraries, the databases, the converters, the terminal.
 MEET_DEPENDENCIES = [

@@ -35,6 +35,11 @@ class BatchClient(TrackingClient):
         # By the batch: the shards of one that this process pays take their turns together.
         self._shared_rates: WeakValueDictionary[str, Rate] = WeakValueDictionary()
 
+    @property
+    def drain(self) -> float:
+        """Seconds within which what is under way is recorded once the client is closed, or a run is cancelled."""
+        return self._timing.drain
+
     @abstractmethod
     def _asking(self) -> Session:
         """What queries go through, if the client is open and in this event loop."""

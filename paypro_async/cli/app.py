@@ -28,6 +28,7 @@ from paypro_async.cli.sign import sign
 from paypro_async.cli.signals import hear_no_more
 from paypro_async.cli.streams import failed_with
 from paypro_async.cli.template import template
+from paypro_async.cli.worker.command import worker
 
 __all__ = ["paypro", "run"]
 
@@ -58,7 +59,21 @@ def paypro(context: click.Context) -> None:
 
 
 _PAYING = (template, plan, apply, approve, batch, report)
-for _command in (demo, doctor, *_PAYING, query, balance, status, resume, reconcile, ledger, sandbox, listen, sign):
+for _command in (
+    demo,
+    doctor,
+    *_PAYING,
+    query,
+    balance,
+    status,
+    resume,
+    worker,
+    reconcile,
+    ledger,
+    sandbox,
+    listen,
+    sign,
+):
     paypro.add_command(_command)
 
 

@@ -86,12 +86,12 @@ def _add_named(tally: Tally[ItemStatus], rows: Sequence[Row[Any]]) -> tuple[tupl
     """Count what was set aside, and what is not paid: what the batch has twice, and how many are to be gone on with."""
     repeated, repeated_amount, under_way = 0, _NOTHING, 0
     for row in rows:
-        amount = _exact(row.amount)
+        count, amount = int(row.count_of), _exact(row.amount)
         if row.part == "repeated":
-            repeated, repeated_amount = repeated + row.count_of, total([repeated_amount, amount])
+            repeated, repeated_amount = repeated + count, total([repeated_amount, amount])
             continue
-        under_way += row.count_of if row.part == "unpaid" and State(row.name) in _UNSETTLED else 0
-        _add(tally, _ASIDE.get(row.part) or ItemStatus.of(State(row.name)), row.count_of, amount)
+        under_way += count if row.part == "unpaid" and State(row.name) in _UNSETTLED else 0
+        _add(tally, _ASIDE.get(row.part) or ItemStatus.of(State(row.name)), count, amount)
     return (repeated, repeated_amount), under_way
 
 

@@ -1,0 +1,1 @@
+"""``paypro worker``: pay shards of batches, carried by Procrastinate."""
