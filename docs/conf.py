@@ -45,6 +45,7 @@ nitpick_ignore_regex = [
 def _public_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: Element) -> Element | None:
     """Signatures name the module that defines a class; its page shows it under the name that users import."""
     name = node.get("reftarget", "").rpartition(".")[2]
+    name = "PayProClient" if name == "BatchClient" else name  # the part of it that pays batches
     homes = [home for home in (paypro_async, paypro_async.bulk) if name in home.__all__]
     if node.get("refdomain") != "py" or not homes:
         return None

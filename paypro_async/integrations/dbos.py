@@ -79,7 +79,7 @@ def payout_config(database_url: str, *, name: str = "paypro") -> DBOSConfig:
 
 
 def add_payout_workflows(
-    database: str | DBOSConfig,
+    database: "str | DBOSConfig",  # in quotes, since documentation is built without DBOS
     make_client: Callable[[], PayProClient],
     *,
     queue: str = "paypro",
