@@ -171,6 +171,9 @@ class SharedLedger(Protocol):
 
         Returns:
             The first position at which another payout is stored; None if there is none.
+
+        Raises:
+            ConfigurationError: If one trade number is given to two payouts that differ.
         """
         ...
 
@@ -181,9 +184,6 @@ class SharedLedger(Protocol):
 
         Args:
             announce: Called with the connection and all shards, in the same transaction.
-
-        Raises:
-            ConfigurationError: If it gives one trade number to two payouts that differ.
         """
         ...
 

@@ -149,6 +149,17 @@ async def test_a_number_that_comes_twice_is_paid_once_and_counted_once(new_clien
     assert sandbox.books.booked_once([f"T{n}" for n in range(3)]).exact
 
 
+async def test_numbers_that_come_again_pages_later_are_found(new_client: NewClient) -> None:
+    """However many they are; and two payouts of one number end the import at their page, of which nothing is stored."""
+    async with new_client() as client:
+        batch = await import_batch(client, [*payouts(2400), *payouts(900)], batch_id="july")
+        progress = await batch_progress(client, "july")
+        assert (batch.total, progress.total, progress.repeated) == (3300, 2400, 900)
+        with pytest.raises(ConfigurationError, match="T7 at positions 7 and 2400"):
+            await import_batch(client, [*payouts(2400), fields("T7", amount="8")], batch_id="august")
+        assert (await batch_progress(client, "august")).batch.imported == 2000
+
+
 async def test_a_ledger_that_none_can_share_is_refused(sandbox: Sandbox, new_client: NewClient) -> None:
     """The error says which can be."""
     async with new_client(ledger=MemoryLedger()) as client:

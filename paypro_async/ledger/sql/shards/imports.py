@@ -5,7 +5,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, exc, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from paypro_async._core.intent import Intent
@@ -22,7 +22,8 @@ __all__ = ["all_shards", "begin", "finish", "store"]
 _INSERT: Mapping[str, Callable[[Table], Any]] = MappingProxyType(
     {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 )
-_INSERT_PLANNED = Insert(PLANNED)
+_ONCE = "WHERE true ON CONFLICT DO NOTHING"
+_INSERT_PLANNED = Insert(PLANNED, {"sqlite": _ONCE, "postgresql": _ONCE})
 _COPY = f"COPY planned ({', '.join(column.name for column in PLANNED)}) FROM STDIN"
 _SHOWN = 5
 
@@ -57,8 +58,13 @@ def begin(
     return found
 
 
-def store(connection: Connection, merchant_no: str, batch_id: str, first: int, intents: Sequence[Intent]) -> int | None:
-    """Store a page of payouts; the first position at which another payout is stored already, or None."""
+def store(
+    connection: Connection, merchant_no: str, batch_id: str, first: int, intents: Sequence[Intent]
+) -> int | Exception | None:
+    """Store a page of payouts; the first position at which another payout is stored already, or None.
+
+    The answer to a caller who gives one number to payouts that differ is an error.
+    """
     mine = (batch.c.merchant_no == merchant_no, batch.c.batch_id == batch_id)
     # The row is locked: of two processes that import one batch, one comes after the other.
     imported, size = connection.execute(
@@ -69,26 +75,21 @@ def store(connection: Connection, merchant_no: str, batch_id: str, first: int, i
         return other
     new = intents[there:]
     if new:
-        _add(connection, new)
+        if (refusal := _add(connection, new)) is not None:
+            return refusal
         _add_to_shards(connection, new, size)
         connection.execute(batch.update().where(*mine).values(imported=first + len(intents)))
     return None
 
 
-def finish(
-    connection: Connection, merchant_no: str, batch_id: str, *, digest: str, amount: Decimal
-) -> Exception | None:
-    """Make the batch ready; the answer to a caller whose batch cannot be."""
-    mine = (planned.c.merchant_no == merchant_no, planned.c.batch_id == batch_id)
-    if (refusal := _set_repeated_aside(connection, mine)) is not None:
-        return refusal
+def finish(connection: Connection, merchant_no: str, batch_id: str, *, digest: str, amount: Decimal) -> None:
+    """Make the batch ready."""
     row = (batch.c.merchant_no == merchant_no, batch.c.batch_id == batch_id)
     connection.execute(
         batch.update()
         .where(*row, batch.c.status == BatchStatus.IMPORTING.value)
         .values(status=BatchStatus.READY.value, total=batch.c.imported, digest=digest, amount=amount_text(amount))
     )
-    return None
 
 
 def all_shards(connection: Connection, merchant_no: str, batch_id: str) -> list[Shard]:
@@ -117,15 +118,78 @@ def _first_other(connection: Connection, intents: Sequence[Intent]) -> int | Non
     )
 
 
-def _add(connection: Connection, intents: Sequence[Intent]) -> None:
+def _add(connection: Connection, intents: Sequence[Intent]) -> Exception | None:
+    """Store them, a number's first payout to be paid; the answer to a caller who has one number for two payouts.
+
+    The database's index finds each number again, so that nothing is looked for in the whole of a large batch.
+    """
     rows = [planned_row(one) for one in intents]
-    if connection.dialect.name == "sqlite":
-        _INSERT_PLANNED.run(connection, rows)
-        return
+    if connection.dialect.name != "sqlite" and _copied(connection, rows):
+        return None
+    with connection.begin_nested() as apart:
+        if _INSERT_PLANNED.run(connection, rows).rowcount == len(rows):
+            return None
+        repeats = _not_stored(connection, intents)
+        firsts = [_first(connection, one) for one in repeats]
+        differing = [
+            (one.trade_no, position, one.position)
+            for one, (position, fingerprint) in zip(repeats, firsts, strict=True)
+            if fingerprint != one.fingerprint
+        ]
+        if differing:
+            apart.rollback()
+            return _one_number_for_two(differing)
+        _INSERT_PLANNED.run(connection, [planned_row(one, aside="repeated") for one in repeats])
+    return None
+
+
+def _copied(connection: Connection, rows: Sequence[Sequence[Any]]) -> bool:
+    """Store them in the quickest way that PostgreSQL has; False if one has a number that is there."""
     driver: Any = connection.connection.dbapi_connection
-    with driver.cursor().copy(_COPY) as copy:
-        for row in rows:
-            copy.write_row(row)
+    errors = connection.dialect.loaded_dbapi
+    try:
+        with connection.begin_nested(), driver.cursor().copy(_COPY) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except errors.IntegrityError:
+        return False
+    except errors.Error as error:
+        lost = connection.dialect.is_disconnect(error, driver, None)
+        raise exc.DBAPIError.instance(
+            _COPY, None, error, errors.Error, hide_parameters=True, connection_invalidated=lost
+        ) from error
+    return True
+
+
+def _not_stored(connection: Connection, intents: Sequence[Intent]) -> Sequence[Intent]:
+    first, last = intents[0], intents[-1]
+    query = select(planned.c.position).where(
+        planned.c.merchant_no == first.merchant_no,
+        planned.c.batch_id == first.batch_id,
+        planned.c.position.between(first.position, last.position),
+    )
+    stored = set(connection.execute(query).scalars())
+    return [one for one in intents if one.position not in stored]
+
+
+def _first(connection: Connection, intent: Intent) -> tuple[int, str]:
+    """The position and the fingerprint of the payout that has this one's number."""
+    query = select(planned.c.position, planned.c.fingerprint).where(
+        planned.c.merchant_no == intent.merchant_no,
+        planned.c.batch_id == intent.batch_id,
+        planned.c.trade_no == intent.trade_no,
+        planned.c.aside.is_(None),
+    )
+    position, fingerprint = connection.execute(query).one()
+    return position, fingerprint
+
+
+def _one_number_for_two(differing: Sequence[tuple[str, int, int | None]]) -> Exception:
+    shown = "; ".join(f"{trade_no} at positions {one} and {other}" for trade_no, one, other in differing[:_SHOWN])
+    return ConfigurationError(
+        f"This batch gives one trade number to payouts that differ: {shown}. Nothing was sent, and the batch is not "
+        "ready. Cancel it, give each payout a number of its own, and import it under another batch_id."
+    )
 
 
 def _add_to_shards(connection: Connection, intents: Sequence[Intent], size: int) -> None:
@@ -150,30 +214,3 @@ def _add_to_shards(connection: Connection, intents: Sequence[Intent], size: int)
                 merchant_no=members[0].merchant_no, batch_id=members[0].batch_id, low=low, high=high, amount=amount
             )
         )
-
-
-def _set_repeated_aside(connection: Connection, mine: Sequence[Any]) -> Exception | None:
-    """Keep the first payout of each number; the error if one number belongs to payouts that differ."""
-    twice = (
-        select(
-            planned.c.trade_no,
-            func.min(planned.c.position).label("first"),
-            func.max(planned.c.position).label("last"),
-            func.count(planned.c.fingerprint.distinct()).label("payouts"),
-        )
-        .where(*mine)
-        .group_by(planned.c.trade_no)
-        .having(func.count() > 1)
-    )
-    found = connection.execute(twice).all()
-    if differing := [row for row in found if row.payouts > 1]:
-        shown = "; ".join(f"{row.trade_no} at positions {row.first} and {row.last}" for row in differing[:_SHOWN])
-        return ConfigurationError(
-            f"{len(differing)} trade numbers of this batch belong to payouts that differ: {shown}. Nothing was sent, "
-            "and the batch is not ready. Cancel it, give each payout a number of its own, and import it under another "
-            "batch_id."
-        )
-    for row in found:
-        later = planned.update().where(*mine, planned.c.trade_no == row.trade_no, planned.c.position > row.first)
-        connection.execute(later.values(aside="repeated"))
-    return None

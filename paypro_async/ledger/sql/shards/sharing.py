@@ -48,8 +48,16 @@ class SqlSharing(ABC):
         )
 
     async def import_rows(self, merchant_no: str, batch_id: str, first: int, intents: Sequence[Intent]) -> int | None:
-        """Store payouts as planned, at the positions from *first* on; the first at which another one is stored."""
-        return await self.write(lambda connection: imports.store(connection, merchant_no, batch_id, first, intents))
+        """Store payouts as planned, at the positions from *first* on; the first at which another one is stored.
+
+        Raises:
+            ConfigurationError: If one trade number is given to two payouts that differ.
+        """
+
+        def work(connection: Connection) -> int | Exception | None:
+            return imports.store(connection, merchant_no, batch_id, first, intents)
+
+        return await self.write(cast("Callable[[Connection], int | None]", work))
 
     async def finish_import(
         self, merchant_no: str, batch_id: str, *, amount: Decimal, digest: str, announce: Announce | None
@@ -57,9 +65,7 @@ class SqlSharing(ABC):
         """Make the batch ready, and tell *announce* its shards in the same transaction."""
 
         def work(connection: Connection) -> SharedBatch | Exception:
-            refusal = imports.finish(connection, merchant_no, batch_id, digest=digest, amount=amount)
-            if refusal is not None:
-                return refusal
+            imports.finish(connection, merchant_no, batch_id, digest=digest, amount=amount)
             if announce is not None:
                 announce(connection, imports.all_shards(connection, merchant_no, batch_id))
             return control.find(connection, merchant_no, batch_id) or KeyError(batch_id)
