@@ -17,7 +17,8 @@ from attrs import define, field
 
 from paypro_async.errors import ConfigurationError
 from paypro_async.integrations.shard_worker import SHORTEST_PAUSE
-from paypro_async.ledger.sql.server.messages import is_hopeless, message_of
+from paypro_async.ledger.sql.server.messages import code_of, message_of, passes
+from paypro_async.ledger.sql.server.pooler import Pooling, look_for_pooler
 from paypro_async.log import logger
 
 __all__ = ["Executors"]
@@ -30,6 +31,11 @@ _SESSION = """
 """
 """By these probes the server notices within some ten seconds that a machine is gone, and not in two hours."""
 _IS_YOUNG = "SELECT now() - pg_postmaster_start_time() < interval '5 seconds'"
+_POOLED = (
+    "The address of the engine's database leads to a pooler in transaction mode (PgBouncer: pool_mode = transaction), "
+    "behind which no session lasts, so that a worker that is dead could not be told from one that lives. Nothing was "
+    "sent. Give the engine PostgreSQL's own address; the ledger may stay behind the pooler."
+)
 _LOCK_FOR_NOW = "SELECT pg_try_advisory_xact_lock(%s)"
 _MINE = """
     SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND mode = 'ExclusiveLock'
@@ -59,7 +65,7 @@ class Executors:
 
         Raises:
             psycopg.Error: If the database cannot be reached.
-            ConfigurationError: If another process that lives has this one's name, or a pooler keeps the lock.
+            ConfigurationError: If another process that lives has this one's name.
         """
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self.url, autocommit=True, connect_timeout=_CONNECT_SECONDS)
@@ -75,18 +81,22 @@ class Executors:
         """Have the lock, as soon as there is a database.
 
         Raises:
-            ConfigurationError: As ``hold`` does; or if a person must mend something first.
+            ConfigurationError: As ``hold`` does; or if a person must mend something first, or a pooler is in the way.
         """
         while True:
             try:
-                return await asyncio.to_thread(self.hold)
+                await asyncio.to_thread(self.hold)
+                break
             except psycopg.Error as error:
-                if is_hopeless(error):
+                if code_of(error) and not passes(error):
                     raise ConfigurationError(
                         f"The engine's database cannot be used: {message_of(error)}. Nothing was sent."
                     ) from error
                 logger.warning("The worker waits for its engine's database: %s.", message_of(error))
             await asyncio.sleep(SHORTEST_PAUSE)
+        if await look_for_pooler(self.url) is Pooling.TRANSACTION:
+            self.close()
+            raise ConfigurationError(_POOLED)
 
     def _holds(self, connection: psycopg.Connection[Any]) -> bool:
         row = connection.execute(_MINE, [_key(self.me)]).fetchone()
@@ -96,8 +106,8 @@ class Executors:
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_key(self.me)]).fetchone()
         if row is None or not row[0]:
             raise ConfigurationError(
-                f"Another process that lives calls itself {self.me!r} too, or a pooler in transaction mode keeps this "
-                "one's lock. Nothing was sent. Give each process a name of its own, and PostgreSQL's own address."
+                f"Another process that lives calls itself {self.me!r} too, and each would take the other's work for "
+                "its own. Nothing was sent. Give each process a name of its own."
             )
 
     @contextmanager

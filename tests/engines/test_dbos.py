@@ -1,4 +1,5 @@
 import asyncio
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,30 @@ async def test_the_tables_of_dbos_are_dropped_while_it_works(server: Server, tmp
             connection.execute("DROP SCHEMA dbos CASCADE")
         await place.until_done(within=90)
         place.check()
+
+
+async def test_kills_and_crashes_of_the_database_pay_each_row_once(tmp_path: Path) -> None:
+    """One of four workers is killed every two seconds and replaced, and PostgreSQL crashes twice."""
+    with Server() as server:
+        async with workplace(server, tmp_path, count=1500) as place:
+            await place.import_batch(await announcing(place), rate=150)
+            workers = [await place.start(WORKER) for _ in range(4)]
+            storm = asyncio.create_task(kill_and_crash(place, server, workers))
+            try:
+                await place.until_done(within=120)
+            finally:
+                storm.cancel()
+            assert place.kills >= 4
+            place.check()
+
+
+async def kill_and_crash(place: Workplace, server: Server, workers: list[asyncio.subprocess.Process]) -> None:
+    for number in itertools.count():
+        await asyncio.sleep(2)
+        await place.kill(workers[number % len(workers)])
+        workers[number % len(workers)] = await place.start(WORKER)
+        if number in (1, 3):
+            await asyncio.to_thread(server.restart, pause=0.3)
 
 
 async def test_one_call_enqueues_what_is_open_and_nothing_twice(server: Server, tmp_path: Path) -> None:
