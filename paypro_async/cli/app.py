@@ -2,35 +2,69 @@
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any
 
 import click
 
 from paypro_async.cli.answer import Answer
-from paypro_async.cli.ask import balance, query
-from paypro_async.cli.batch.command import batch
-from paypro_async.cli.batch.plans import apply, approve, plan
-from paypro_async.cli.batch.resume import resume
-from paypro_async.cli.batch.status_command import status
-from paypro_async.cli.demo.command import demo
-from paypro_async.cli.doctor.command import doctor
 from paypro_async.cli.exits import Exit, code_of, explain
-from paypro_async.cli.ledger.group import ledger
-from paypro_async.cli.listen import listen
 from paypro_async.cli.log_output import logging_as_asked
 from paypro_async.cli.output import note, warnings_as_notes
-from paypro_async.cli.reconcile import reconcile
-from paypro_async.cli.report.command import report
-from paypro_async.cli.sandbox import sandbox
-from paypro_async.cli.sign import sign
 from paypro_async.cli.signals import hear_no_more
 from paypro_async.cli.streams import failed_with
-from paypro_async.cli.template import template
-from paypro_async.cli.worker.command import worker
 
 __all__ = ["paypro", "run"]
+
+
+_COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "demo": "paypro_async.cli.demo.command",
+        "doctor": "paypro_async.cli.doctor.command",
+        "template": "paypro_async.cli.template",
+        "plan": "paypro_async.cli.batch.plans",
+        "apply": "paypro_async.cli.batch.plans",
+        "approve": "paypro_async.cli.batch.plans",
+        "batch": "paypro_async.cli.batch.command",
+        "report": "paypro_async.cli.report.command",
+        "query": "paypro_async.cli.ask",
+        "balance": "paypro_async.cli.ask",
+        "status": "paypro_async.cli.batch.status_command",
+        "resume": "paypro_async.cli.batch.resume",
+        "worker": "paypro_async.cli.worker.command",
+        "reconcile": "paypro_async.cli.reconcile",
+        "ledger": "paypro_async.cli.ledger.group",
+        "sandbox": "paypro_async.cli.sandbox",
+        "listen": "paypro_async.cli.listen",
+        "sign": "paypro_async.cli.sign",
+    }
+)
+"""Where each command is, in the order in which a payer meets them."""
+
+
+class _Commands(dict[str, click.Command]):
+    """The commands by their names, each imported when it is looked at: one alone is started in half of the time."""
+
+    def __missing__(self, name: str) -> click.Command:
+        try:
+            command: click.Command = getattr(import_module(_COMMANDS[name]), name)
+        except ModuleNotFoundError as error:
+            if error.name != "rich":
+                raise
+            raise click.ClickException("The command line needs rich: pip install 'paypro-async[cli]'") from None
+        return command
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self[name] if name in _COMMANDS else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def items(self) -> Any:
+        return [(name, self[name]) for name in self]
 
 
 class _InOrder(click.Group):
@@ -40,7 +74,11 @@ class _InOrder(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_InOrder,
+    commands=_Commands(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(version("paypro-async"), prog_name="paypro")
 @click.pass_context
 def paypro(context: click.Context) -> None:
@@ -56,25 +94,6 @@ def paypro(context: click.Context) -> None:
     if context.obj is None:  # The group was called without run(), as a test of click's own does.
         context.obj = Answer(())
         context.call_on_close(lambda: context.obj.end(Exit.OK))
-
-
-_PAYING = (template, plan, apply, approve, batch, report)
-for _command in (
-    demo,
-    doctor,
-    *_PAYING,
-    query,
-    balance,
-    status,
-    resume,
-    worker,
-    reconcile,
-    ledger,
-    sandbox,
-    listen,
-    sign,
-):
-    paypro.add_command(_command)
 
 
 def run(arguments: list[str] | None = None) -> int:

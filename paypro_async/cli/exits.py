@@ -4,7 +4,6 @@ import re
 import traceback
 from enum import IntEnum
 
-from paypro_async.bulk.approval import ApprovalMissingError
 from paypro_async.errors import ConfigurationError, PayProError
 
 __all__ = ["Exit", "code_of", "explain", "in_options"]
@@ -52,6 +51,8 @@ _MEANINGS = {
 
 def code_of(error: Exception) -> Exit:
     """The exit code for an error that ends a command."""
+    from paypro_async.bulk.approval import ApprovalMissingError  # noqa: PLC0415  of a room that few commands need
+
     if isinstance(error, ApprovalMissingError):
         return Exit.NOT_VALID
     return Exit.USAGE if isinstance(error, ConfigurationError) else Exit.UNEXPECTED

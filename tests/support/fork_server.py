@@ -195,8 +195,13 @@ def _code(order: dict[str, Any]) -> int:
 def _import_all() -> None:
     """Everything that a child may need, of the package and of what it imports only when it is used."""
     for module in pkgutil.walk_packages(paypro_async.__path__, "paypro_async."):
-        if not module.name.endswith("__main__"):
+        if module.name.endswith("__main__"):
+            continue
+        try:
             importlib.import_module(module.name)
+        except ImportError:
+            if not module.name.startswith("paypro_async.integrations."):
+                raise  # An engine or a framework need not be there.
     for name in (
         "httpcore",
         "psycopg",

@@ -11,7 +11,7 @@ from attrs import fields, frozen
 
 from paypro_async.batch.shards import batch_progress, unfinished_batches
 from paypro_async.cli.exits import Exit
-from paypro_async.cli.options import account_options, client_settings, ledger_option, ledger_url
+from paypro_async.cli.options import NumberRange, account_options, client_settings, ledger_option, ledger_url
 from paypro_async.cli.output import note
 from paypro_async.cli.signals import Stop
 from paypro_async.client import PayProClient
@@ -52,14 +52,12 @@ def _address(_context: click.Context, _parameter: click.Parameter, text: str | N
     "--drain",
     default=0.0,
     show_default=True,
-    type=click.FloatRange(0, 86_400),
+    type=NumberRange(0, 86_400),
     metavar="S",
     help="Seconds for which shards that were begun go on once it is told to end.",
 )
 @click.option("--no-listen", is_flag=True, help="Look for jobs each second only: behind a pooler in transaction mode.")
-@click.option(
-    "--progress", default=0.0, type=click.FloatRange(0), metavar="S", help="Tell the progress each S seconds."
-)
+@click.option("--progress", default=0.0, type=NumberRange(0), metavar="S", help="Tell the progress each S seconds.")
 @ledger_option
 @account_options
 def worker(ledger: str | None, **options: Any) -> int:
@@ -99,8 +97,10 @@ class Options:
 
 
 async def _work(url: str, settings: dict[str, Any], own: Options) -> int:
-    from paypro_async.integrations.procrastinate import add_payout_tasks, app_for  # noqa: PLC0415  an extra
-
+    try:
+        from paypro_async.integrations.procrastinate import add_payout_tasks, app_for  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise ConfigurationError(f"{error}. Nothing was sent.") from None
     payouts = add_payout_tasks(
         app_for(url),
         lambda: PayProClient(**settings),
