@@ -30,7 +30,7 @@ _SESSION = """
     SET statement_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'
 """
 """By these probes the server notices within some ten seconds that a machine is gone, and not in two hours."""
-_IS_YOUNG = "SELECT now() - pg_postmaster_start_time() < interval '5 seconds'"
+_IS_YOUNG = "SELECT now() - pg_postmaster_start_time() < interval '3 seconds'"
 _POOLED = (
     "The address of the engine's database leads to a pooler in transaction mode (PgBouncer: pool_mode = transaction), "
     "behind which no session lasts, so that a worker that is dead could not be told from one that lives. Nothing was "
