@@ -55,9 +55,8 @@ _LOST_AFTER = 5.0
 _POLL_SECONDS = 0.25
 _LAUNCHES = 5
 _NO_TABLES = (
-    "The ledger's database has no tables of DBOS, so shards cannot be enqueued in the import's own transaction. The "
-    "batch is not ready, and nothing was sent. Call 'await payouts.prepare()' before, which makes them; or where DBOS "
-    "has a database of its own, import without 'announce', and call 'await payouts.enqueue(client, batch_id)' then."
+    "The ledger's database has no tables of DBOS, so the %d shards of batch %s are not enqueued with its import. "
+    "Workers find them in the ledger; or call 'payouts.prepare()' before an import, or 'payouts.enqueue(…)' after it."
 )
 
 
@@ -71,7 +70,7 @@ def payout_config(database_url: str, *, name: str = "paypro") -> DBOSConfig:
     executor = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     return DBOSConfig(
         name=name,
-        system_database_url=database_url,
+        system_database_url=database_url.replace("postgres://", "postgresql://", 1),
         application_version=_VERSION,
         executor_id=executor,
         log_level="WARNING",
@@ -100,7 +99,7 @@ def add_payout_workflows(
         idle_for: Seconds after which a shard at which no worker was counts as such.
     """
     config = payout_config(database) if isinstance(database, str) else database
-    if not (config.get("system_database_url") or "").startswith(("postgresql://", "postgresql+psycopg://")):
+    if not (config.get("system_database_url") or "").startswith(("postgresql:", "postgresql+psycopg:")):
         raise ConfigurationError(
             "Workers need DBOS's tables in PostgreSQL: which of them are dead is decided under its locks. Nothing was "
             "sent. Give 'postgresql://…'."
@@ -152,12 +151,13 @@ class PayoutWorkflows:
     def announce(self, connection: Any, shards: Sequence[Shard]) -> None:
         """Enqueue shards in the transaction of *connection*, which is SQLAlchemy's: for ``import_batch(announce=…)``.
 
-        Raises:
-            ConfigurationError: If the connection's database is not that of DBOS.
+        Where DBOS's tables are in another database, or not there yet, a warning is logged: then workers look for these
+        shards in the ledger, as they do now and then in any case.
         """
         found = connection.exec_driver_sql("SELECT to_regclass(%s)", (f'"{self._schema}".workflow_status',))
         if found.scalar() is None:
-            raise ConfigurationError(_NO_TABLES)
+            logger.warning(_NO_TABLES, len(shards), shards[0].batch_id if shards else "")
+            return
         origin = f"{time.time():.0f}"
         with self._engine() as engine:
             for shard in shards:
@@ -324,16 +324,15 @@ class PayoutWorkflows:
             engine.resume_workflows(ids, queue_name=self.queue)
 
     async def _repair_for_ever(self, client: PayProClient) -> None:
-        pause = self.repair_every
         while True:
-            await asyncio.sleep(pause)
+            pause = self.repair_every
             try:
                 if count := await self.repair(client):
-                    logger.warning("%d open shards that nobody carried are enqueued again.", count)
-                pause = self.repair_every
+                    logger.warning("%d open shards that nobody carried are enqueued.", count)
             except Exception as error:  # noqa: BLE001  whatever is broken, the next repair may find it mended
                 logger.warning("Open shards could not be enqueued again: %s", type(error).__name__)
-                pause = SHORTEST_PAUSE if await self._mend() else self.repair_every
+                pause = SHORTEST_PAUSE if await self._mend() else pause
+            await asyncio.sleep(pause)
 
     async def _mend(self) -> bool:
         """Make DBOS's tables, and the queue in them, if they are gone; whether they are there."""

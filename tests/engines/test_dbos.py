@@ -77,9 +77,9 @@ async def test_every_shard_delivered_twice_at_the_same_time_pays_once(server: Se
 async def test_told_to_end_a_worker_gives_its_shards_back(server: Server, tmp_path: Path) -> None:
     """Nothing waits for its death to be noticed: what is open stands in the queue when the process is gone."""
     async with workplace(server, tmp_path) as place:
-        await place.import_batch(await announcing(place), rate=50)
+        await place.import_batch(await announcing(place), rate=100)
         worker = await place.start(WORKER)
-        await place.until(50)
+        await place.until(40)
         assert await terminated(worker, within=20) == 0, place.logs()
         assert rows(place, "PENDING") == []
         async with place.client() as client:
@@ -105,6 +105,7 @@ async def test_the_tables_of_dbos_are_dropped_while_it_works(server: Server, tmp
         place.check()
 
 
+@pytest.mark.trial
 async def test_kills_and_crashes_of_the_database_pay_each_row_once(tmp_path: Path) -> None:
     """One of four workers is killed every two seconds and replaced, and PostgreSQL crashes twice."""
     with Server() as server:
@@ -127,6 +128,18 @@ async def kill_and_crash(place: Workplace, server: Server, workers: list[asyncio
         workers[number % len(workers)] = await place.start(WORKER)
         if number in (1, 3):
             await asyncio.to_thread(server.restart, pause=0.3)
+
+
+async def test_shards_are_found_where_the_import_could_not_enqueue_them(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first batch is imported before any worker has made DBOS's tables, or these stand in another database."""
+    async with workplace(server, tmp_path, count=100) as place:
+        await place.import_batch(carrier(place).announce)
+        assert "2 shards of batch july are not enqueued" in caplog.text
+        await place.start(WORKER, DATABASE_URL=server.database())
+        await place.until_done()
+        place.check()
 
 
 async def test_one_call_enqueues_what_is_open_and_nothing_twice(server: Server, tmp_path: Path) -> None:
