@@ -6,6 +6,7 @@ from paypro_async.bulk.evidence import AcceptedRows, Alike, Before, Conflict, Ev
 from paypro_async.bulk.failed_rows import FailedRows
 from paypro_async.bulk.file_plan import Plan, RowAmount
 from paypro_async.bulk.funds import Funds
+from paypro_async.bulk.handing_out import import_file
 from paypro_async.bulk.limits import PaymentLimits
 from paypro_async.bulk.payout_file import PayoutFile, Row
 from paypro_async.bulk.plan_file import PlanFile, PlannedRow
@@ -48,6 +49,7 @@ __all__ = [
     "approve",
     "approved_by",
     "check",
+    "import_file",
     "pay",
     "plan",
     "read",

@@ -156,9 +156,7 @@ class Disbursement:
             ledger: That of the client, by default, which has to be open then.
 
         Raises:
-            LedgerUnavailableError: If the ledger cannot be read.
-            ClientStateError: If the client is not open.
-            ConfigurationError: If the client has no ledger.
+            LedgerUnavailableError: If the ledger cannot be read. ConfigurationError: If the client has none.
         """
         before = LookBack(
             plan=self.plan,
@@ -209,8 +207,7 @@ class Disbursement:
         """The balance beside the sum that is still to be paid. A balance that cannot be had is no error.
 
         Args:
-            before: What :meth:`look_back` found.
-            skip_paid: Whether rows that were paid before under other numbers are left out of the sum.
+            before: What :meth:`look_back` found; *skip_paid*, whether rows that it found paid before are left out.
             client: Who asks, if not the one that pays.
         """
         _, needed = before.to_pay(skip_paid=skip_paid)
@@ -243,13 +240,7 @@ class Disbursement:
         Raises:
             PayoutFileError: As :meth:`pay` raises it.
         """
-        if self.has_grown:
-            message = "has grown since it was read; wait until it is whole, and run this again"
-            raise PayoutFileError([FileProblem(line=1, code="FILE_CHANGED", message=message)])
-        if problems := before.problems(pay_again=pay_again, skip_paid=skip_paid):
-            raise PayoutFileError(problems)
-        self._left_out = {one.row: one for one in before.repeats} if skip_paid and not pay_again else {}
-        payouts = self._payouts(others=None if pay_again else before.others)
+        payouts = self.payouts(before, pay_again=pay_again, skip_paid=skip_paid)
         batch = self.client.batch_payout(payouts, batch_id=self.plan.batch_id, **settings)
         rows, _ = before.to_pay(skip_paid=skip_paid)
         if not rows and before.accepted.sources:
@@ -259,6 +250,16 @@ class Disbursement:
         ledger = self._ledger()
         await answer_within(self._patience, ledger, ledger.record_batch(record))
         return batch
+
+    def payouts(self, before: Before, *, pay_again: bool = False, skip_paid: bool = False) -> Iterator[CheckedPayout]:
+        """What :meth:`start` pays, by what it takes and with its errors."""
+        if self.has_grown:
+            message = "has grown since it was read; wait until it is whole, and run this again"
+            raise PayoutFileError([FileProblem(line=1, code="FILE_CHANGED", message=message)])
+        if problems := before.problems(pay_again=pay_again, skip_paid=skip_paid):
+            raise PayoutFileError(problems)
+        self._left_out = {one.row: one for one in before.repeats} if skip_paid and not pay_again else {}
+        return self._payouts(others=None if pay_again else before.others)
 
     @property
     def has_grown(self) -> bool:

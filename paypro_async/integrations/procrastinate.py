@@ -46,7 +46,22 @@ _SHARD, _REPAIR, _RECONCILE = "paypro:shard", "paypro:repair", "paypro:reconcile
 _FIRST_OF_ALL = 100
 """The priority of the repair, which must not wait behind ten thousand shards."""
 _LOCK = 0x70617972  # "payr"
-_THERE = "SELECT to_regclass('procrastinate_jobs') IS NOT NULL"
+_TABLES = ("procrastinate_jobs", "procrastinate_events", "procrastinate_workers", "procrastinate_periodic_defers")
+_THERE = f"SELECT {' AND '.join(f'to_regclass({table!r}) IS NOT NULL' for table in _TABLES)}"
+_REMOVE_REST = """
+DO $$ DECLARE one text; BEGIN
+  FOR one IN SELECT format('DROP TABLE IF EXISTS %s CASCADE', oid::regclass) FROM pg_class
+    WHERE relkind = 'r' AND relname LIKE 'procrastinate\\_%' AND relnamespace = current_schema()::regnamespace
+  LOOP EXECUTE one; END LOOP;
+  FOR one IN SELECT format('DROP FUNCTION IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc
+    WHERE proname LIKE 'procrastinate\\_%' AND pronamespace = current_schema()::regnamespace
+  LOOP EXECUTE one; END LOOP;
+  FOR one IN SELECT format('DROP TYPE IF EXISTS %s CASCADE', oid::regtype) FROM pg_type
+    WHERE typtype IN ('c', 'e') AND typname LIKE 'procrastinate\\_%' AND typnamespace = current_schema()::regnamespace
+  LOOP EXECUTE one; END LOOP;
+END $$
+"""
+"""Of tables that are there in part, what is left: Procrastinate makes all of them, or none."""
 _WAITING = "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s)"
 _LONGEST_PAUSE = 30.0
 _RESTART_SECONDS = 0.5
@@ -287,6 +302,7 @@ class PayoutTasks:
             await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             (there,) = await (await connection.execute(_THERE)).fetchone()
             if not there:
+                await connection.execute(_REMOVE_REST)
                 await connection.execute(SchemaManager.get_schema())
                 logger.warning("Procrastinate's tables were not there; they are made, and open shards are enqueued.")
         for batch in await unfinished_batches(client):
@@ -333,6 +349,7 @@ def _make_tables(driver: Any) -> None:
         return
     driver.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     if not driver.execute(_THERE).fetchone()[0]:
+        driver.execute(_REMOVE_REST)
         driver.execute(SchemaManager.get_schema())
 
 

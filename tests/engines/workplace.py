@@ -98,19 +98,23 @@ class Workplace:
         """Until so many payouts were begun."""
         await self._until(lambda progress: progress.begun >= begun, within=within)
 
-    async def until_done(self, *, within: float = 60) -> None:
-        await self._until(lambda progress: progress.done, within=within)
+    async def until_done(self, *, within: float = 60, batch: str = BATCH) -> None:
+        await self._until(lambda progress: progress.done, within=within, batch=batch)
 
-    async def _until(self, reached: Callable[[SharedProgress], bool], *, within: float) -> None:
+    async def _until(self, reached: Callable[[SharedProgress], bool], *, within: float, batch: str = BATCH) -> None:
         ends, progress = time.monotonic() + within, None
         async with self.client() as client:
             while True:
                 with suppress(LedgerUnavailableError):
-                    progress = await batch_progress(client, BATCH)
+                    progress = await batch_progress(client, batch)
                     if reached(progress):
                         return
                 assert time.monotonic() < ends, f"{progress}\n{self.logs()}"
                 await asyncio.sleep(0.1)
+
+    def batch_ids(self) -> list[str]:
+        with psycopg.connect(self.ledger) as connection:
+            return [name for (name,) in connection.execute("SELECT batch_id FROM batch ORDER BY created_at").fetchall()]
 
     def states(self) -> Counter[str]:
         with psycopg.connect(self.ledger) as connection:

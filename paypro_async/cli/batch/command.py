@@ -35,6 +35,7 @@ from paypro_async.cli.batch.run import Run, pay, preview
 from paypro_async.cli.options import LEDGER_EXAMPLE, client_settings, files_of_ledger, ledger_url
 from paypro_async.cli.output import note, pasted, print_json, readable
 from paypro_async.cli.places import refuse_path
+from paypro_async.cli.worker.handing_out import HandingOut
 from paypro_async.client import PayProClient
 from paypro_async.ledger.opening import LedgerUrl
 from paypro_async.settings import slips
@@ -74,6 +75,9 @@ _WISHES = (
     "plan_path",
     "columns",
     "sheet",
+    "workers",
+    "detach",
+    "shard_size",
 )
 
 
@@ -225,6 +229,9 @@ class Wish:
     no_stop_rules: bool = False
     columns: dict[str, str] = field(factory=dict)
     sheet: str | None = None
+    workers: bool = False
+    detach: bool = False
+    shard_size: int = 250
     batch: dict[str, Any] = field(factory=dict)
 
     @property
@@ -301,6 +308,7 @@ def _go(wish: Wish, client: PayProClient, disbursement: Disbursement) -> int:
         confirmation=wish.confirmation,
         as_json=wish.as_json,
         quiet=wish.quiet,
+        handing_out=_handing_out(wish),
     )
     # A preview makes no ledger.
     known = wish.ledger.file is None or wish.ledger.file.exists()
@@ -311,6 +319,14 @@ def _go(wish: Wish, client: PayProClient, disbursement: Disbursement) -> int:
     if wish.dry_run:
         return asyncio.run(preview(checked, wish.settings, look_back=known, save_to=wish.plan_path))
     return asyncio.run(pay(checked))
+
+
+def _handing_out(wish: Wish) -> HandingOut | None:
+    if not wish.workers:
+        if wish.detach:
+            raise click.UsageError("--detach leaves a file to workers; give --workers too. Nothing was sent.")
+        return None
+    return HandingOut.of(wish.ledger, shard_size=wish.shard_size, detach=wish.detach)
 
 
 def _name(path: Path) -> str:

@@ -152,6 +152,9 @@ def guard_options(command: C) -> C:
     )(command)
 
 
+_SHARD = "Rows that one worker takes at a time."
+
+
 def pay_options(command: C) -> C:
     """Adds how it is paid, and where the result goes."""
     return _all(
@@ -179,6 +182,9 @@ def pay_options(command: C) -> C:
         click.option("--no-stop-rules", is_flag=True, help=_RULES),
         click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object."),
         click.option("--quiet", is_flag=True, help="Show no progress."),
+        click.option("--workers", is_flag=True, help="Have it paid by 'paypro worker' processes, and follow that."),
+        click.option("--detach", is_flag=True, help="With --workers: end once it is handed out."),
+        click.option("--shard-size", default=250, show_default=True, type=click.IntRange(1, 10_000), help=_SHARD),
     )(command)
 
 

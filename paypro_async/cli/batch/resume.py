@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from attrs import frozen
+from attrs import evolve, frozen
 
 from paypro_async.bulk import PayoutFileError, PlanFile
 from paypro_async.bulk.plan_file import plan_at
@@ -20,6 +20,7 @@ from paypro_async.cli.batch.status_command import has_ended
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import open_to, the_merchant
 from paypro_async.cli.output import note, readable, say
+from paypro_async.cli.worker.resuming import hand_out_again
 from paypro_async.ledger.admin import records
 from paypro_async.ledger.sql.ledger import SqlLedger
 
@@ -45,6 +46,7 @@ class _Begun:
     batch_id: str
     path: Path
     planned: PlanFile | None = None
+    shared: bool = False
 
 
 @click.command(short_help="Go on with a batch that was cut off.")
@@ -59,12 +61,17 @@ def resume(what: str | None, ledger: str | None, **options: Any) -> int:
     Nothing is asked, since it was agreed to when it began: rows that were not sent are sent, and what is unknown is
     asked about. A file that the ledger does not know, or that was changed since, is refused. Exit codes are those of
     'paypro batch'.
+
+    A batch that workers pay is let go on if it was paused, and what is open of it is given to them again, whatever
+    their queue has lost, its tables included.
     """
     reading = Reading(run=options["run"], columns=options["columns"], sheet=options["sheet"])
     try:
         begun = asyncio.run(_begun(what, ledger, options["merchant_no"], reading))
     except PayoutFileError as error:
         return refuse(readable(what), error.problems, as_json=options["as_json"])
+    if begun is not None and begun.shared:
+        return asyncio.run(hand_out_again(begun.batch_id, ledger, options))
     if begun is None:
         say("Every batch has ended; there is nothing to go on with. 'paypro status' shows them.")
         return Exit.OK
@@ -88,6 +95,8 @@ async def _begun(what: str | None, url: str | None, merchant: str | None, readin
         merchant_no = await the_merchant(ledger, merchant or os.environ.get("PAYPRO_MERCHANT_NO"))
         if what is None:
             return await _only_one(ledger, merchant_no)
+        if await ledger.shared_batch(merchant_no, what) is not None:
+            return _Begun(batch_id=what, path=Path(), shared=True)
         path = Path(what)
         if not path.is_file():  # noqa: ASYNC240  nobody else waits in the event loop of a command
             batch_id = await batch_meant(ledger, merchant_no, what)
@@ -104,7 +113,8 @@ async def _begun(what: str | None, url: str | None, merchant: str | None, readin
                 "was changed since, or is read otherwise (--run, --map, --sheet). Nothing was sent. 'paypro batch' "
                 "pays it, and looks up first what was paid before."
             )
-        return found
+        shared = await ledger.shared_batch(merchant_no, found.batch_id) is not None
+        return evolve(found, shared=shared)
 
 
 async def _only_one(ledger: SqlLedger, merchant_no: str) -> _Begun | None:

@@ -26,6 +26,7 @@ from paypro_async.cli.exits import Exit, explain, in_options
 from paypro_async.cli.output import note, note_command, pasted, print_json, readable, same_command
 from paypro_async.cli.signals import Stop
 from paypro_async.cli.streams import failed_with, raw_text
+from paypro_async.cli.worker.handing_out import HandingOut
 from paypro_async.client import PayProClient
 from paypro_async.errors import PayProError
 from paypro_async.ledger.opening import LedgerUrl
@@ -53,6 +54,7 @@ class Run:
         confirmation: Who says yes, and to what.
         as_json: Print for programs.
         quiet: Show no progress.
+        handing_out: How workers are given it, if they pay it.
     """
 
     client: PayProClient = field(repr=False)
@@ -69,6 +71,7 @@ class Run:
     confirmation: Confirmation
     as_json: bool
     quiet: bool
+    handing_out: HandingOut | None = None
 
     @property
     def ask(self) -> bool:
@@ -286,6 +289,9 @@ async def _pay(run: Run, before: Before, stop: Stop) -> BatchReport:
     # Until it is counted. An end that nobody foresaw must not say that nothing was sent.
     run.add_to_json(sent_now=None, failed=None)
     async with watching(watcher, quiet=run.quiet) as hide:
+        if run.handing_out is not None:
+            chosen = {"pay_again": run.pay_again, "skip_paid": run.skip_paid}
+            return await run.handing_out.pay(run.disbursement, before, watcher, stop, settings=run.settings, **chosen)
         settings = run.settings | BatchSettings(on_progress=watcher)
         batch = await run.disbursement.start(before, pay_again=run.pay_again, skip_paid=run.skip_paid, **settings)
         watcher.trouble = lambda: batch.trouble

@@ -19,8 +19,10 @@ from paypro_async.cli.ledger.options import json_option, merchant_option, open_t
 from paypro_async.cli.options import ledger_option
 from paypro_async.cli.output import note, print_json, readable
 from paypro_async.cli.tabular import Cell, Column, amount_cell, print_lines, print_table, time_cell
+from paypro_async.cli.worker.telling import told_of_workers, workers_as_data
 from paypro_async.ledger.admin import records
 from paypro_async.ledger.admin.records import BatchState
+from paypro_async.ledger.shared import SharedProgress
 from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = ["code_of_known", "has_ended", "status"]
@@ -58,11 +60,13 @@ async def _status(
             known = await _known(ledger, merchant_no, what, reading)
         except PayoutFileError as error:
             return refuse(readable(what), error.problems, as_json=as_json)
+        shared = await ledger.shared_progress(merchant_no, known.batch_id)
     code = code_of_known(known)
     if as_json:
-        print_json(_as_data(known) | {"exit_code": int(code)})
+        workers = None if shared is None else workers_as_data(shared)
+        print_json(_as_data(known) | {"workers": workers, "exit_code": int(code)})
     else:
-        _print(known, zone)
+        _print(known, zone, shared)
     return code
 
 
@@ -139,9 +143,11 @@ def _number(count: int) -> Cell:
     return Cell(f"{count:,}", str(count))
 
 
-def _print(known: Known, zone: tzinfo) -> None:
+def _print(known: Known, zone: tzinfo, shared: SharedProgress | None) -> None:
     print_lines(f"{readable(known.name)}, batch {known.batch_id}")
     print_lines(_told(known.batch, zone))
+    if shared is not None:
+        print_lines(told_of_workers(shared))
     columns = [
         Column("status"),
         Column("rows", right=True),

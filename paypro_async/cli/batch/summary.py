@@ -42,6 +42,8 @@ _STOPPED = {
     "same_refusal_in_a_row": "the platform refused one after the other under a code that no page lists; ask PayPro",
     "insufficient_funds": "the platform says that the balance is too low",
     "ledger_unavailable": "the ledger cannot be written",
+    "paused": "somebody has paused it; 'paypro resume' lets its workers go on",
+    "cancelled_for_good": "somebody has cancelled it; what was not begun never will be",
     "unknown_in_a_row": "too many attempts in a row got no usable reply; the platform is in trouble",
     "not_sent_in_a_row": "too many payouts in a row could not be sent",
     "wrong_setting": "one payout after the other could not be sent for the same cause, which lasts until it is mended",

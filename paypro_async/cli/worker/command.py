@@ -14,9 +14,9 @@ from paypro_async.cli.exits import Exit
 from paypro_async.cli.options import NumberRange, account_options, client_settings, ledger_option, ledger_url
 from paypro_async.cli.output import note
 from paypro_async.cli.signals import Stop
+from paypro_async.cli.worker.telling import workers_as_data
 from paypro_async.client import PayProClient
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError
-from paypro_async.ledger.shared import SharedProgress
 
 if TYPE_CHECKING:
     from paypro_async.integrations.procrastinate import PayoutTasks
@@ -162,24 +162,6 @@ async def _tell(payouts: "PayoutTasks", seconds: float) -> None:
         try:
             client = await payouts.client()
             for batch in await unfinished_batches(client):
-                click.echo(json.dumps(_told(await batch_progress(client, batch.batch_id))))
+                click.echo(json.dumps(workers_as_data(await batch_progress(client, batch.batch_id))))
         except LedgerUnavailableError as error:
             note(f"The progress could not be read: {error}")
-
-
-def _told(progress: SharedProgress) -> dict[str, Any]:
-    return {
-        "batch_id": progress.batch.batch_id,
-        "status": progress.batch.status.value,
-        "why": progress.batch.why,
-        "rate": progress.batch.rate,
-        "total": progress.total,
-        "planned": progress.planned,
-        "under_way": progress.under_way,
-        "counts": {status.value: count for status, count in progress.counts.items()},
-        "amounts": {status.value: f"{amount:f}" for status, amount in progress.amounts.items()},
-        "shards": progress.shards,
-        "open_shards": progress.open_shards,
-        "working": progress.working,
-        "done": progress.done,
-    }
