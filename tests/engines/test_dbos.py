@@ -1,5 +1,6 @@
 import asyncio
 import itertools
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,23 @@ async def test_the_tables_of_dbos_are_dropped_while_it_works(server: Server, tmp
         with psycopg.connect(place.ledger) as connection:
             connection.execute("DROP SCHEMA dbos CASCADE")
         await place.until_done(within=90)
+        place.check()
+
+
+async def test_a_worker_that_stands_still_is_overtaken_and_does_no_harm_when_it_goes_on(
+    server: Server, tmp_path: Path
+) -> None:
+    """It holds its lock, so it counts as alive; but its shards have nobody, and the repair gives them to the others."""
+    async with workplace(server, tmp_path) as place:
+        await place.import_batch(await announcing(place), rate=100)
+        frozen = await place.start(QUICK)
+        await place.start(QUICK)
+        await place.until(100)
+        frozen.send_signal(signal.SIGSTOP)
+        await place.until_done()
+        frozen.send_signal(signal.SIGCONT)
+        await asyncio.sleep(2)
+        assert frozen.returncode is None
         place.check()
 
 
