@@ -102,10 +102,11 @@ async def test_the_tables_of_dbos_are_dropped_while_it_works(server: Server, tmp
         await place.until(100)
         with psycopg.connect(place.ledger) as connection:
             connection.execute("DROP SCHEMA dbos CASCADE")
-        await place.until_done(within=90)
+        await place.until_done(within=120)
         place.check()
 
 
+@pytest.mark.trial
 async def test_a_worker_that_stands_still_is_overtaken_and_does_no_harm_when_it_goes_on(
     server: Server, tmp_path: Path
 ) -> None:
@@ -174,6 +175,7 @@ async def test_one_call_enqueues_what_is_open_and_nothing_twice(server: Server, 
         place.check()
 
 
+@pytest.mark.trial
 async def test_a_claim_that_was_lost_on_its_way_is_taken_up(server: Server, tmp_path: Path) -> None:
     """The database was gone between the claim of a workflow and its start: its worker lives, and does nothing."""
     async with workplace(server, tmp_path) as place:
@@ -191,6 +193,7 @@ async def test_a_claim_that_was_lost_on_its_way_is_taken_up(server: Server, tmp_
         place.check()
 
 
+@pytest.mark.trial
 async def test_a_paused_batch_goes_on_once_it_is_resumed(server: Server, tmp_path: Path) -> None:
     async with workplace(server, tmp_path) as place:
         await place.import_batch(await announcing(place), rate=100)
