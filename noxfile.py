@@ -55,6 +55,9 @@ ENGINES = [
 ]
 TYPED_RECIPES = ("dbos_worker", "nats_worker", "pgqueuer_worker", "repair", "taskiq_worker", "temporal_worker")
 
+# The schemas of Kubernetes and of Compose.
+MANIFEST_TOOLS = ["check-jsonschema>=0.34,<1", "kubernetes-validate>=1.34,<2"]
+
 # All of them, but for the engines, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
 EXTRAS = ".[cli,fastapi,httpx2,procrastinate,xlsx]"
 
@@ -203,6 +206,16 @@ def engines(session: nox.Session) -> None:
     session.run("mypy", *(f"examples/engines/{name}.py" for name in TYPED_RECIPES))
     # Procrastinate's tests are among those that every change waits for.
     _pytest(session, "-n", "4", "--dist", "worksteal", "tests/engines/test_dbos.py", "tests/engines/test_recipes.py")
+
+
+@nox.session
+def many(session: nox.Session) -> None:
+    """Pay a batch by four workers that are killed, PostgreSQL too, and compare the books; try -- --help."""
+    _install_for_tests(session)
+    session.run("python", "-m", "tests.many", *session.posargs)
+    if not session.posargs:
+        session.install(*MANIFEST_TOOLS)
+        session.run("pytest", "tests/many/test_manifests.py")
 
 
 @nox.session
