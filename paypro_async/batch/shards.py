@@ -141,7 +141,10 @@ async def open_shards(client: BatchClient, batch_id: str, /, *, idle_for: float 
 async def enqueue_open_shards(
     client: BatchClient, batch_id: str, announce: Announce, /, *, idle_for: float = 0.0
 ) -> list[Shard]:
-    """Tell *announce* of the open shards, in one transaction of the ledger; these shards. See ``import_batch``."""
+    """Tell *announce* of the open shards, in one transaction of the ledger for two thousand of them; these shards.
+
+    See ``import_batch``.
+    """
     work = _work(client)
     return await work.answer(work.ledger.announce_shards(work.merchant_no, batch_id, announce, idle_for=idle_for))
 

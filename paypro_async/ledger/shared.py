@@ -188,7 +188,7 @@ class SharedLedger(Protocol):
         ...
 
     async def announce_shards(self, merchant_no: str, batch_id: str, announce: Any, *, idle_for: float) -> list[Shard]:
-        """Call *announce* with a connection and the shards that are open, in one transaction; these shards."""
+        """Call *announce* with a connection and open shards, some thousand in a transaction; all of these shards."""
         ...
 
     async def set_batch_status(

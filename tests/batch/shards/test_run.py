@@ -13,6 +13,7 @@ from paypro_async import (
     ItemStatus,
     batch_progress,
     cancel_batch,
+    enqueue_open_shards,
     import_batch,
     open_shards,
     pause_batch,
@@ -21,6 +22,7 @@ from paypro_async import (
     set_batch_rate,
     unfinished_batches,
 )
+from paypro_async.ledger.sql.shards import ranges
 from paypro_async.runtime import SystemRuntime
 from paypro_async.sandbox import Fault, FaultPlan, Sandbox
 from tests.batch.shards.conftest import NewClient
@@ -198,6 +200,28 @@ async def test_it_need_not_wait_for_what_is_unknown(database_url: str) -> None:
             await asyncio.sleep(report.again_in)
             assert (await run_shard(client, "july", 0, 10, wait=False)).done
         assert sandbox.books.booked_once(NUMBERS[:10]).exact
+
+
+async def test_of_very_many_shards_no_transaction_looks_at_all(
+    new_client: NewClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are found page by page, each once, and so is it found that none is left."""
+    monkeypatch.setattr(ranges, "_PAGE", 2)
+    told: list[list[int]] = []
+    async with new_client() as client:
+        await import_batch(client, payouts(50), batch_id="july", shard_size=10)
+        await run_shard(client, "july", 10, 20)
+        assert [one.low for one in await open_shards(client, "july")] == [0, 20, 30, 40]
+        announced = await enqueue_open_shards(
+            client, "july", lambda _, shards: told.append([one.low for one in shards])
+        )
+        assert [one.low for one in announced] == [0, 20, 30, 40]
+        assert told == [[0], [20, 30], [40]]
+        assert [one.low for one in await open_shards(client, "july", idle_for=60)] == [0, 20, 30, 40]
+        assert not (await batch_progress(client, "july")).batch.ended
+        for shard in announced:
+            await run_shard(client, "july", shard.low, shard.high)
+        assert (await batch_progress(client, "july")).batch.ended
 
 
 async def test_the_rate_is_kept_by_all_and_may_change(new_client: NewClient, sandbox: Sandbox) -> None:

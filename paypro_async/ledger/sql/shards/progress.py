@@ -50,7 +50,7 @@ def progress(connection: Connection, merchant_no: str, batch_id: str) -> SharedP
     if found is None:
         return None
     named, add = (merchant_no, batch_id), partial(_sum, connection)
-    parts = (*_ranges(named, add), *_planned(named, add), _aside(named, add), _unpaid(named, add))
+    parts = (*_ranges(named, add), *_planned(named, add, found.shard_size), _aside(named, add), _unpaid(named, add))
     # One statement, which sees one moment: what is begun meanwhile would be counted twice, or nowhere.
     rows = connection.execute(union_all(*parts)).all()
     sums = {row.part: (int(row.count_of or 0), _exact(row.amount)) for row in rows if row.name is None}
@@ -120,21 +120,20 @@ def _ranges(named: _Names, add: _Adds) -> Iterator[Select[Any]]:
         yield _part(name, None, func.count(), add(shard.c.amount)).where(*mine, which)
 
 
-def _planned(named: _Names, add: _Adds) -> Iterator[Select[Any]]:
+def _planned(named: _Names, add: _Adds, shard_size: int) -> Iterator[Select[Any]]:
     """What nobody has begun: of ranges that no worker was at, all that is not set aside; of others what is left."""
     mine, untouched, is_aside = _mine(shard, *named), shard.c.worked_at.is_(None), planned.c.aside.is_not(None)
-    inside = and_(
-        planned.c.merchant_no == shard.c.merchant_no,
-        planned.c.batch_id == shard.c.batch_id,
-        planned.c.position >= shard.c.low,
-        planned.c.position < shard.c.high,
-    )
-    count, amount = func.count(), add(planned.c.amount)
     yield _part("untouched", None, func.sum(shard.c.high - shard.c.low), add(shard.c.amount)).where(*mine, untouched)
-    there = _part("aside there", None, count, amount).select_from(planned).join(shard, inside)
-    yield there.where(*mine, *_mine(planned, *named), untouched, is_aside)
-    begun = _part("begun", None, count, amount).select_from(shard).join(planned, inside)
-    yield begun.where(*mine, ~untouched, shard.c.ended_at.is_(None), ~is_aside)
+    # A payout's range by its key: of many that are set aside, each would look through all ranges else.
+    its_range = (*_mine(shard, *named), shard.c.low == planned.c.position - planned.c.position % shard_size)
+    there = _part("aside there", None, func.count(), add(planned.c.amount)).select_from(planned)
+    yield there.join(shard, and_(*its_range)).where(*mine, *_mine(planned, *named), untouched, is_aside)
+    # Range by range: as a join, a server looks through all of a large plan for the few ranges that are worked at.
+    inside = (*_mine(planned, *named), planned.c.position >= shard.c.low, planned.c.position < shard.c.high, ~is_aside)
+    count = select(func.count()).select_from(planned).where(*inside).scalar_subquery()
+    amount = select(add(planned.c.amount)).where(*inside).scalar_subquery()
+    open_ones = (*mine, ~untouched, shard.c.ended_at.is_(None))
+    yield _part("begun", None, func.sum(count), func.sum(amount)).select_from(shard).where(*open_ones)
 
 
 def _aside(named: _Names, add: _Adds) -> Select[Any]:

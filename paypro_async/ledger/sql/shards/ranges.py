@@ -7,7 +7,7 @@ accepted is not: callbacks and reconciliation tell its end.
 import json
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select, true
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import State
@@ -18,21 +18,42 @@ from paypro_async.ledger.sql.rows import SELECT_ENTRY, entry_of
 from paypro_async.ledger.sql.schema import clock, payout, planned, shard
 from paypro_async.ledger.sql.shards import control
 
-__all__ = ["leave", "open_shards", "rows", "touch"]
+__all__ = ["end_batch", "leave", "open_ranges", "open_shards", "rows", "touch"]
 
 _UNSETTLED = (State.NEW.value, State.SENDING.value)
+_PAGE = 2000
 _Condition = ColumnElement[bool]
 
 
-def open_shards(connection: Connection, merchant_no: str, batch_id: str, *, idle_for: float) -> list[Shard]:
-    """The ranges with open rows at which no worker was for so many seconds; none of a batch that may not run."""
+def open_shards(
+    connection: Connection, merchant_no: str, batch_id: str, low: int, *, idle_for: float
+) -> tuple[list[Shard], int | None]:
+    """The ranges with open rows at which no worker was for so many seconds; none of a batch that may not run.
+
+    What workers have left of a large plan are millions of dead rows, and PostgreSQL looks at each when it is first read
+    after them. In pages no transaction takes long.
+
+    Returns:
+        Those of the page that begins at *low*, and where the next one does; None if this was the last.
+    """
     found = control.find(connection, merchant_no, batch_id)
     if found is None or not found.may_run:
-        return []
-    query = _shards_of(merchant_no, batch_id).where(_is_open(shard.c.low, shard.c.high))
-    if idle_for > 0:
-        query = query.where(or_(shard.c.worked_at.is_(None), shard.c.worked_at <= clock() - idle_for))
-    return [Shard(batch_id, row.low, row.high) for row in connection.execute(query)]
+        return [], None
+    idle = or_(shard.c.worked_at.is_(None), shard.c.worked_at <= clock() - idle_for) if idle_for > 0 else None
+    return open_ranges(connection, merchant_no, batch_id, low, idle)
+
+
+def open_ranges(
+    connection: Connection, merchant_no: str, batch_id: str, low: int, which: _Condition | None = None
+) -> tuple[list[Shard], int | None]:
+    """As :func:`open_shards`, whatever may be done for the batch: of a page those with open rows."""
+    ranges = _shards_of(merchant_no, batch_id).where(shard.c.low >= low).limit(_PAGE).subquery()
+    last: int | None = connection.execute(select(func.max(ranges.c.low))).scalar()
+    if last is None:
+        return [], None
+    page = (shard.c.low >= low, shard.c.low <= last, true() if which is None else which)
+    query = _shards_of(merchant_no, batch_id).where(*page, _is_open(shard.c.low, shard.c.high))
+    return [Shard(batch_id, row.low, row.high) for row in connection.execute(query)], last + 1
 
 
 def rows(connection: Connection, merchant_no: str, batch_id: str, low: int, high: int) -> OpenRows | None:
@@ -61,8 +82,8 @@ def touch(connection: Connection, merchant_no: str, batch_id: str, low: int, hig
     return control.find(connection, merchant_no, batch_id)
 
 
-def leave(connection: Connection, merchant_no: str, batch_id: str, low: int, high: int) -> int:
-    """Note that the worker leaves the range; how many of its rows are open."""
+def leave(connection: Connection, merchant_no: str, batch_id: str, low: int, high: int) -> tuple[int, bool]:
+    """Note that the worker leaves the range; how many of its rows are open, and whether no range goes on."""
     count = connection.execute(
         select(
             select(func.count())
@@ -80,15 +101,18 @@ def leave(connection: Connection, merchant_no: str, batch_id: str, low: int, hig
     connection.execute(shard.update().where(*mine).values(ended_at=ended, worked_at=clock()))
     if count:
         control.note_open(connection, merchant_no, batch_id)
-        return int(count)
-    goes_on = _shards_of(merchant_no, batch_id).where(shard.c.ended_at.is_(None)).limit(1)
-    if connection.execute(goes_on).first() is None and not _anything_open(connection, merchant_no, batch_id):
+        return int(count), False
+    return 0, not _goes_on(connection, merchant_no, batch_id)
+
+
+def end_batch(connection: Connection, merchant_no: str, batch_id: str) -> None:
+    """Note that the batch has ended, if no range goes on."""
+    if not _goes_on(connection, merchant_no, batch_id):
         control.note_ended(connection, merchant_no, batch_id)
-    return 0
 
 
-def _anything_open(connection: Connection, merchant_no: str, batch_id: str) -> bool:
-    query = _shards_of(merchant_no, batch_id).where(_is_open(shard.c.low, shard.c.high)).limit(1)
+def _goes_on(connection: Connection, merchant_no: str, batch_id: str) -> bool:
+    query = _shards_of(merchant_no, batch_id).where(shard.c.ended_at.is_(None)).limit(1)
     return connection.execute(query).first() is not None
 
 

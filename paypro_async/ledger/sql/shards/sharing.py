@@ -1,7 +1,7 @@
 """What a database's ledger can that many workers share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import TypeVar, cast
 
@@ -16,6 +16,7 @@ __all__ = ["SqlSharing"]
 
 T = TypeVar("T")
 Announce = Callable[[Connection, Sequence[Shard]], object]
+_Page = tuple[list[Shard], int | None]
 
 
 class SqlSharing(ABC):
@@ -75,15 +76,15 @@ class SqlSharing(ABC):
     async def announce_shards(
         self, merchant_no: str, batch_id: str, announce: Announce, *, idle_for: float
     ) -> list[Shard]:
-        """Call *announce* with a connection and the shards that are open, in one transaction; these shards."""
+        """Call *announce* with a connection and open shards, some thousand in a transaction; all of these shards."""
 
-        def work(connection: Connection) -> list[Shard]:
-            found = ranges.open_shards(connection, merchant_no, batch_id, idle_for=idle_for)
-            if found:
-                announce(connection, found)
-            return found
+        def look(connection: Connection, low: int) -> _Page:
+            page = ranges.open_shards(connection, merchant_no, batch_id, low, idle_for=idle_for)
+            if page[0]:
+                announce(connection, page[0])
+            return page
 
-        return await self.write(_of_its_own(work))
+        return await _whole(lambda low: self.write(_of_its_own(lambda connection: look(connection, low))))
 
     async def set_batch_status(
         self, merchant_no: str, batch_id: str, status: BatchStatus, *, why: str | None = None
@@ -101,9 +102,11 @@ class SqlSharing(ABC):
 
     async def open_shards(self, merchant_no: str, batch_id: str, *, idle_for: float = 0.0) -> list[Shard]:
         """The ranges with open rows at which no worker was for so many seconds; none of a batch that may not run."""
-        return await self.read(
-            lambda connection: ranges.open_shards(connection, merchant_no, batch_id, idle_for=idle_for)
-        )
+
+        def look(connection: Connection, low: int) -> _Page:
+            return ranges.open_shards(connection, merchant_no, batch_id, low, idle_for=idle_for)
+
+        return await _whole(lambda low: self.read(lambda connection: look(connection, low)))
 
     async def shard_rows(self, merchant_no: str, batch_id: str, low: int, high: int) -> OpenRows | None:
         """What is open in a range, and note that a worker is at it; None if there is no such batch."""
@@ -115,11 +118,32 @@ class SqlSharing(ABC):
 
     async def leave_shard(self, merchant_no: str, batch_id: str, low: int, high: int) -> int:
         """Note that the worker leaves the range; how many of its rows are open. The last one ends the batch."""
-        return await self.write(lambda connection: ranges.leave(connection, merchant_no, batch_id, low, high))
+        count, is_last = await self.write(lambda connection: ranges.leave(connection, merchant_no, batch_id, low, high))
+        if is_last and not await self._open_ranges(merchant_no, batch_id):
+            await self.write(lambda connection: ranges.end_batch(connection, merchant_no, batch_id))
+        return count
+
+    async def _open_ranges(self, merchant_no: str, batch_id: str) -> list[Shard]:
+        """Those that have open rows, whatever is noted of them."""
+
+        def look(connection: Connection, low: int) -> _Page:
+            return ranges.open_ranges(connection, merchant_no, batch_id, low)
+
+        return await _whole(lambda low: self.read(lambda connection: look(connection, low)))
 
     async def shared_progress(self, merchant_no: str, batch_id: str) -> SharedProgress | None:
         """How far the batch is; None if there is none that was imported."""
         return await self.read(lambda connection: progress(connection, merchant_no, batch_id))
+
+
+async def _whole(page_at: Callable[[int], Awaitable[_Page]]) -> list[Shard]:
+    """The shards of all pages."""
+    found: list[Shard] = []
+    low: int | None = 0
+    while low is not None:
+        shards, low = await page_at(low)
+        found += shards
+    return found
 
 
 def _of_its_own(work: Callable[[Connection], T | Exception]) -> Callable[[Connection], T]:
