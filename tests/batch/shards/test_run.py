@@ -90,7 +90,7 @@ async def test_the_books_balance_at_every_moment(new_client: NewClient, sandbox:
             await asyncio.sleep(0.002)
 
     async with new_client() as client, new_client() as looker:
-        await import_batch(client, payouts(60), batch_id="july", shard_size=20)
+        await import_batch(client, payouts(60), batch_id="july", shard_size=20, rate=40)
         looking = asyncio.create_task(look(looker))
         for shard in await open_shards(client, "july"):
             await run_shard(client, "july", shard.low, shard.high, concurrency=4)
@@ -99,7 +99,7 @@ async def test_the_books_balance_at_every_moment(new_client: NewClient, sandbox:
             await looking
     assert totals == {(60, 18_000)}
     assert begun == sorted(begun)
-    assert len(set(begun)) > 3
+    assert len(set(begun)) > 1
 
 
 @pytest.mark.filterwarnings("ignore:amount has decimals")
@@ -227,15 +227,18 @@ async def test_of_very_many_shards_no_transaction_looks_at_all(
 async def test_the_rate_is_kept_by_all_and_may_change(new_client: NewClient, sandbox: Sandbox) -> None:
     """It stands in the ledger; a shard that runs follows."""
     async with new_client() as client, new_client() as other:
-        await import_batch(client, payouts(60), batch_id="july", shard_size=30, rate=20)
+        await import_batch(client, payouts(60), batch_id="july", shard_size=30, rate=10)
         began = asyncio.get_running_loop().time()
-        runs = [run_shard(one, "july", low, low + 30) for one, low in ((client, 0), (other, 30))]
-        paying = asyncio.gather(*runs)
+        paying = asyncio.gather(
+            *(run_shard(one, "july", low, low + 30) for one, low in ((client, 0), (other, 30))),
+        )
         await asyncio.sleep(1)
-        assert len(bookings(sandbox)) <= 21
-        await set_batch_rate(other, "july", 200)
+        begun, changed = len(bookings(sandbox)), asyncio.get_running_loop().time()
+        assert begun <= 10 * (changed - began) + 1
+        await set_batch_rate(other, "july", 500)
         await paying
-        assert asyncio.get_running_loop().time() - began < 2.9
+        # In less time than they would have taken at the first rate.
+        assert asyncio.get_running_loop().time() - changed < (60 - begun) / 10
     assert sandbox.books.booked_once(NUMBERS).exact
 
 
