@@ -24,7 +24,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
-autodoc_mock_imports = ["dbos"]  # large, and its names lead nowhere
+autodoc_mock_imports = ["dbos", "procrastinate"]  # their names lead nowhere
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
@@ -34,7 +34,8 @@ nitpick_ignore_regex = [
     # Other projects' names lead nowhere: the build needs no network, so it has no inventories of them.
     (r"py:.*", r"(?!paypro_async\b).*"),
     # What a batch and a client are made of is no business of who uses them.
-    (r"py:class", r"paypro_async\.(engine\.payout\.Engine|batch\.options\.BatchOptions|batch\.source\.DataFrame)"),
+    (r"py:class", r"paypro_async\.engine\.(payout\.Engine|intake\.CheckedPayout)"),
+    (r"py:class", r"paypro_async\.(batch\.options\.BatchOptions|batch\.source\.DataFrame)"),
     (r"py:class", r"paypro_async\.report\.row_store\.RowStore"),
     (r"py:class", r"paypro_async\.tracking\.(waiting\.Waiting|client\.TrackingClient)"),
     # Private names may show in a signature, but have no page.
