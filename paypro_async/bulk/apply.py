@@ -233,9 +233,7 @@ class Disbursement:
         Args:
             before: What :meth:`look_back` found. A payment of the same to the same that is stored later, by another
                 run, keeps its row from being paid (:class:`~paypro_async.PaidMeanwhileError`).
-            pay_again: Pay rows although the ledger holds the same amount to the same account under other numbers.
-            skip_paid: As :meth:`pay` takes it.
-            settings: As :meth:`~paypro_async.PayProClient.batch_payout` takes them.
+            pay_again: As :meth:`pay` takes it; and so are *skip_paid* and *settings*.
 
         Raises:
             PayoutFileError: As :meth:`pay` raises it.
@@ -251,7 +249,9 @@ class Disbursement:
         await answer_within(self._patience, ledger, ledger.record_batch(record))
         return batch
 
-    def payouts(self, before: Before, *, pay_again: bool = False, skip_paid: bool = False) -> Iterator[CheckedPayout]:
+    def payouts(
+        self, before: Before, *, pay_again: bool = False, skip_paid: bool = False
+    ) -> Iterator[Mapping[str, str]]:
         """What :meth:`start` pays, by what it takes and with its errors."""
         if self.has_grown:
             message = "has grown since it was read; wait until it is whole, and run this again"
