@@ -1,5 +1,6 @@
 """The group of commands, and how an error of any of them is said."""
 
+import gc
 import io
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -94,6 +95,7 @@ def paypro(context: click.Context) -> None:
 
     New here? Run `paypro demo`. Before the first payout, run `paypro doctor`.
     """
+    gc.enable()  # see main(): by now the command is imported
     if context.obj is None:  # The group was called without run(), as a test of click's own does.
         context.obj = Answer(())
         context.call_on_close(lambda: context.obj.end(Exit.OK))

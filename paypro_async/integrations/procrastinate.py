@@ -25,9 +25,11 @@ from attrs import define, field
 from paypro_async.batch.shards import open_shards, run_shard, unfinished_batches
 from paypro_async.client import PayProClient
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.integrations.queue_tables import make_tables, make_tables_async
 from paypro_async.integrations.shard_worker import opened
 from paypro_async.ledger.shared import Shard
 from paypro_async.ledger.sql.server.address import ServerAddress
+from paypro_async.ledger.sql.server.messages import is_hopeless, message_of
 from paypro_async.log import logger
 
 try:
@@ -37,6 +39,8 @@ try:
     from procrastinate.manager import JobManager
     from procrastinate.retry import BaseRetryStrategy
     from procrastinate.schema import SchemaManager
+    from psycopg import Error as PsycopgError
+    from psycopg.errors import InsufficientPrivilege
 except ImportError as _error:
     raise ImportError("Procrastinate is not installed: pip install 'paypro-async[procrastinate]'") from _error
 
@@ -45,23 +49,6 @@ __all__ = ["PayoutTasks", "add_payout_tasks", "app_for", "connector_for"]
 _SHARD, _REPAIR, _RECONCILE = "paypro:shard", "paypro:repair", "paypro:reconcile"
 _FIRST_OF_ALL = 100
 """The priority of the repair, which must not wait behind ten thousand shards."""
-_LOCK = 0x70617972  # "payr"
-_TABLES = ("procrastinate_jobs", "procrastinate_events", "procrastinate_workers", "procrastinate_periodic_defers")
-_THERE = f"SELECT {' AND '.join(f'to_regclass({table!r}) IS NOT NULL' for table in _TABLES)}"
-_REMOVE_REST = """
-DO $$ DECLARE one text; BEGIN
-  FOR one IN SELECT format('DROP TABLE IF EXISTS %s CASCADE', oid::regclass) FROM pg_class
-    WHERE relkind = 'r' AND relname LIKE 'procrastinate\\_%' AND relnamespace = current_schema()::regnamespace
-  LOOP EXECUTE one; END LOOP;
-  FOR one IN SELECT format('DROP FUNCTION IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc
-    WHERE proname LIKE 'procrastinate\\_%' AND pronamespace = current_schema()::regnamespace
-  LOOP EXECUTE one; END LOOP;
-  FOR one IN SELECT format('DROP TYPE IF EXISTS %s CASCADE', oid::regtype) FROM pg_type
-    WHERE typtype IN ('c', 'e') AND typname LIKE 'procrastinate\\_%' AND typnamespace = current_schema()::regnamespace
-  LOOP EXECUTE one; END LOOP;
-END $$
-"""
-"""Of tables that are there in part, what is left: Procrastinate makes all of them, or none."""
 _WAITING = "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s)"
 _LONGEST_PAUSE = 30.0
 _RESTART_SECONDS = 0.5
@@ -90,6 +77,9 @@ def connector_for(ledger: str) -> PsycopgConnector:
     address = ServerAddress.read(ledger)
     # What is prepared belongs to one process of the server, and a pooler hands out others.
     settings: dict[str, Any] = {**address.parameters, "prepare_threshold": None}
+    if address.settings:
+        # The ledger's search_path above all: its tables and these stand in one place.
+        settings["options"] = " ".join(f"-c {name}={_escaped(value)}" for name, value in address.settings.items())
     settings.setdefault("application_name", "paypro-worker")
     settings.setdefault("connect_timeout", "5")
     return PsycopgConnector(kwargs=settings, min_size=1, max_size=6, timeout=10.0)
@@ -153,6 +143,7 @@ class PayoutTasks:
     _opening: asyncio.Lock = field(factory=asyncio.Lock, init=False, repr=False)
     _client: PayProClient | None = field(default=None, init=False, repr=False)
     _resources: AsyncExitStack = field(factory=AsyncExitStack, init=False, repr=False)
+    _told_of_pooler: bool = field(default=False, init=False, repr=False)
     running: set[Shard] = field(factory=set, init=False)
     """The shards that this process works at just now."""
     is_listening: bool = field(default=False, init=False)
@@ -173,7 +164,7 @@ class PayoutTasks:
                 "in PostgreSQL; or pay without workers."
             )
         driver = connection.connection.dbapi_connection
-        _make_tables(driver)
+        make_tables(driver, SchemaManager.get_schema())
         waiting = {lock for (lock,) in driver.execute(_WAITING, ([self._lock(shard) for shard in shards],))}
         jobs = [self._job(shard) for shard in shards if self._lock(shard) not in waiting]
         if jobs:
@@ -233,7 +224,7 @@ class PayoutTasks:
         self._client = None
         await self._resources.aclose()
 
-    async def work(self, stop: asyncio.Event, *, shards: int = 4, drain: float = 0.0, listen: bool = True) -> None:
+    async def work(self, stop: asyncio.Event, *, shards: int = 4, drain: float = 0.0) -> None:
         """Work at shards until *stop* is set, whatever happens to the database meanwhile.
 
         Then it takes no more; shards that are not done after *drain* seconds are interrupted, which lets what is under
@@ -243,27 +234,25 @@ class PayoutTasks:
             stop: Ends it.
             shards: How many this worker pays at one time.
             drain: Seconds for which shards that were begun go on after *stop*.
-            listen: Whether jobs are waited for by LISTEN, which a pooler in transaction mode does not carry; they are
-                looked for each second in any case.
         """
         client = await self.client()
         try:
             while not stop.is_set():
                 try:
-                    await self._work_once(client, stop, shards=shards, drain=drain, listen=listen)
-                except (ConnectorException, OSError, LedgerUnavailableError) as error:
+                    await self._work_once(client, stop, shards=shards, drain=drain)
+                except (ConnectorException, PsycopgError, OSError, LedgerUnavailableError) as error:
                     # The server is away, or its tables are: what this worker was at is open in the ledger.
-                    logger.warning("The worker begins anew, since its queue failed: %s", _first_cause(error))
+                    _refuse_what_stays(cause := _first_cause(error))
+                    logger.warning("The worker begins anew, since its queue failed: %s", message_of(cause))
                 if not stop.is_set():
                     await _wait(stop, _RESTART_SECONDS)
         finally:
             await self.aclose()
 
-    async def _work_once(
-        self, client: PayProClient, stop: asyncio.Event, *, shards: int, drain: float, listen: bool
-    ) -> None:
+    async def _work_once(self, client: PayProClient, stop: asyncio.Event, *, shards: int, drain: float) -> None:
         async with self.app.open_async():
             await self._prepare(client)
+            listen = not await self._is_pooled()
             working = asyncio.create_task(
                 self.app.run_worker_async(
                     queues=[self.queue],
@@ -296,17 +285,23 @@ class PayoutTasks:
         """Make the tables if they are not there, and enqueue what was lost with them."""
         connector: Any = self.app.connector
         async with connector.pool.connection() as connection, connection.transaction():
-            (there,) = await (await connection.execute(_THERE)).fetchone()
-            if there:
+            if not await make_tables_async(connection, SchemaManager.get_schema()):
                 return
-            await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            (there,) = await (await connection.execute(_THERE)).fetchone()
-            if not there:
-                await connection.execute(_REMOVE_REST)
-                await connection.execute(SchemaManager.get_schema())
-                logger.warning("Procrastinate's tables were not there; they are made, and open shards are enqueued.")
+        logger.warning("Procrastinate's tables were not there; they are made, and open shards are enqueued.")
         for batch in await unfinished_batches(client):
             await self.enqueue(client, batch.batch_id)
+
+    async def _is_pooled(self) -> bool:
+        """Whether a pooler stands before the server: it does not pass on what LISTEN waits for, in transaction mode."""
+        connector: Any = self.app.connector
+        async with connector.pool.connection() as connection:
+            (process,) = await (await connection.execute("SELECT pg_backend_pid()")).fetchone()
+            # A pooler answers a connection itself, with a number of its own.
+            pooled: bool = process != connection.info.backend_pid
+        if pooled and not self._told_of_pooler:
+            self._told_of_pooler = True
+            logger.info("A pooler stands before the queue's server: jobs are looked for each second.")
+        return pooled
 
     async def _defer(self, shard: Shard, *, after: float = 0.0) -> bool:
         """Enqueue one shard; whether there was no job that waits for it."""
@@ -343,21 +338,25 @@ class _Always(BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": int(min(2.0 ** min(job.attempts, 10), _LONGEST_PAUSE))})
 
 
-def _make_tables(driver: Any) -> None:
-    """Make Procrastinate's tables in the transaction of a connection of psycopg's, if they are not there."""
-    if driver.execute(_THERE).fetchone()[0]:
-        return
-    driver.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-    if not driver.execute(_THERE).fetchone()[0]:
-        driver.execute(_REMOVE_REST)
-        driver.execute(SchemaManager.get_schema())
+def _escaped(value: str) -> str:
+    """As PostgreSQL's command line takes it, where blanks part words."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
-def _first_cause(error: BaseException) -> str:
-    """What the innermost error says, in one line; a connector's own says only that there was one."""
+def _first_cause(error: BaseException) -> BaseException:
+    """The innermost error; a connector's own says only that there was one."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return " ".join(str(error).split()) or type(error).__name__
+    return error
+
+
+def _refuse_what_stays(error: BaseException) -> None:
+    """Raise for what a person has to mend before a worker can use its queue, such as a right that it lacks."""
+    if is_hopeless(error) or isinstance(error, InsufficientPrivilege):
+        raise ConfigurationError(
+            f"Procrastinate's tables cannot be used: {message_of(error)}. Nothing is sent by this worker; what it was "
+            "at stands in the ledger."
+        ) from error
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """``paypro worker``: one process that pays shards until it is told to end. Its queue is Procrastinate's."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,7 +57,6 @@ def _address(_context: click.Context, _parameter: click.Parameter, text: str | N
     metavar="S",
     help="Seconds for which shards that were begun go on once it is told to end.",
 )
-@click.option("--no-listen", is_flag=True, help="Look for jobs each second only: behind a pooler in transaction mode.")
 @click.option("--progress", default=0.0, type=NumberRange(0), metavar="S", help="Tell the progress each S seconds.")
 @ledger_option
 @account_options
@@ -92,15 +92,17 @@ class Options:
     queue: str
     health: tuple[str, int] | None
     drain: float
-    no_listen: bool
     progress: float
 
 
 async def _work(url: str, settings: dict[str, Any], own: Options) -> int:
+    gc.disable()  # see main(); one that replaces a worker that was killed is there sooner
     try:
         from paypro_async.integrations.procrastinate import add_payout_tasks, app_for  # noqa: PLC0415  an extra
     except ImportError as error:
         raise ConfigurationError(f"{error}. Nothing was sent.") from None
+    finally:
+        gc.enable()
     payouts = add_payout_tasks(
         app_for(url),
         lambda: PayProClient(**settings),
@@ -116,7 +118,7 @@ async def _work(url: str, settings: dict[str, Any], own: Options) -> int:
             async with _served(payouts, own.health, stopping):
                 ends_within = own.drain + (await payouts.client()).drain
                 note(f"Paying up to {own.shards} shards at one time. SIGTERM ends it within {ends_within:.0f} s.")
-                await payouts.work(stopping, shards=own.shards, drain=own.drain, listen=not own.no_listen)
+                await payouts.work(stopping, shards=own.shards, drain=own.drain)
         finally:
             for task in beside:
                 task.cancel()
