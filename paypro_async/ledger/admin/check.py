@@ -5,14 +5,14 @@ from itertools import groupby
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Connection, select, union
+from sqlalchemy import Connection, Select, select, union
 
 from paypro_async._core.audit import audit
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger.admin.records import raw
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
-from paypro_async.ledger.sql.schema import account, clock, delivery, event, payout
+from paypro_async.ledger.sql.schema import account, clock, delivery, event, payout, planned, shard
 from paypro_async.ledger.sql.triggers import missing_triggers
 
 __all__ = ["Finding", "findings"]
@@ -20,6 +20,13 @@ __all__ = ["Finding", "findings"]
 _DELETED = "EVENT_WITHOUT_PAYOUT", "it has a history, and no payout: it was deleted, and could be paid again"
 
 _NO_STEP = "CHANGE_WITHOUT_STEP", "a change of it waits to be told, and its history has no such step: it is never told"
+
+
+_STILL_PLANNED = (
+    "PLANNED_AND_BEGUN",
+    "it was begun, and stands in the plan of its batch too: it is counted twice until a worker runs its shard",
+)
+_NO_SHARD = "PLANNED_IN_NO_SHARD", "it is planned, and no shard of its batch has it: no worker is ever given it"
 
 
 @frozen(kw_only=True)
@@ -55,6 +62,10 @@ async def findings(ledger: SqlLedger) -> AsyncIterator[Finding]:
                 yield found
         for merchant_no, trade_no in await ledger.read(_untellable):
             yield _finding(merchant_no, trade_no, _NO_STEP)
+        for merchant_no, trade_no in await ledger.read(_begun_and_planned):
+            yield _finding(merchant_no, trade_no, _STILL_PLANNED)
+        for merchant_no, trade_no in await ledger.read(_in_no_shard):
+            yield _finding(merchant_no, trade_no, _NO_SHARD)
     except LedgerUnavailableError as error:
         yield Finding(code="UNREADABLE", message=str(error))
 
@@ -95,6 +106,24 @@ def _untellable(connection: Connection) -> list[tuple[str, str]]:
     return [
         (merchant_no, trade_no) for merchant_no, trade_no in connection.execute(query.order_by(*query.selected_columns))
     ]
+
+
+def _begun_and_planned(connection: Connection) -> list[tuple[str, str]]:
+    """Payouts that a claim did not take from their plan; a page of them is enough to know."""
+    same = [planned.c[name] == payout.c[name] for name in ("merchant_no", "batch_id", "position", "trade_no")]
+    query = select(planned.c.merchant_no, planned.c.trade_no).where(select(payout.c.trade_no).where(*same).exists())
+    return _keys(connection, query)
+
+
+def _in_no_shard(connection: Connection) -> list[tuple[str, str]]:
+    of_batch = [shard.c[name] == planned.c[name] for name in ("merchant_no", "batch_id")]
+    inside = select(shard.c.low).where(*of_batch, shard.c.low <= planned.c.position, planned.c.position < shard.c.high)
+    return _keys(connection, select(planned.c.merchant_no, planned.c.trade_no).where(~inside.exists()))
+
+
+def _keys(connection: Connection, query: Select[Any]) -> list[tuple[str, str]]:
+    rows = connection.execute(query.order_by(*query.selected_columns).limit(PAGE))
+    return [(merchant_no, trade_no) for merchant_no, trade_no in rows]
 
 
 def _page(merchant_no: str, after: str) -> Callable[[Connection], tuple[list[Finding], str | None]]:

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Delete, Update, exists, func, or_, select
 
 from paypro_async._core.lifecycle import FINAL
 from paypro_async.ledger.base import PAGE
+from paypro_async.ledger.shared import BatchStatus
 from paypro_async.ledger.sql.ledger import SqlLedger
-from paypro_async.ledger.sql.schema import callback, payout
+from paypro_async.ledger.sql.schema import batch, callback, payout, planned
 from paypro_async.ledger.sql.triggers import ERASED
 
 __all__ = ["erasable", "erase"]
@@ -33,6 +34,7 @@ async def erase(ledger: SqlLedger, before: datetime) -> int:
     The file of an SQLite ledger still holds them until :meth:`SqlLedger.rewrite`.
     """
     await ledger.write(lambda connection: connection.execute(_old_callbacks(before)))
+    await ledger.write(lambda connection: connection.execute(_never_begun(before)))
     erased = 0
     after: Key | None = ("", "")
     while after is not None:
@@ -45,6 +47,16 @@ async def erase(ledger: SqlLedger, before: datetime) -> int:
 def _old_callbacks(before: datetime) -> Delete:
     """Those that were kept apart and did not come again since."""
     return callback.delete().where(callback.c.last_at < before.timestamp())
+
+
+def _never_begun(before: datetime) -> Update:
+    """Erase what was planned for workers and never will be begun: set aside, or of a batch that was cancelled."""
+    of_batch = batch.c.merchant_no == planned.c.merchant_no, batch.c.batch_id == planned.c.batch_id
+    old = exists().where(*of_batch, batch.c.created_at < before.timestamp())
+    cancelled = exists().where(*of_batch, batch.c.status == BatchStatus.CANCELLED.value)
+    # The rows stay: they are counted as what was not sent.
+    which = (planned.c.content != ERASED, old, or_(planned.c.aside.is_not(None), cancelled))
+    return planned.update().where(*which).values(content=ERASED)
 
 
 def _conditions(before: datetime) -> Sequence[ColumnElement[bool]]:
