@@ -41,6 +41,7 @@ __all__ = [
     "claim_of",
     "event_of",
     "first_entry",
+    "intent_of",
     "is_another_attempt",
     "is_refusal",
 ]
@@ -271,6 +272,23 @@ def first_entry(intent: Intent, now: datetime, *, restored_since: datetime | Non
         resend=intent.resend,
         created_at=now,
         updated_at=now,
+    )
+
+
+def intent_of(entry: Entry) -> Intent:
+    """What was claimed, to take it on under its number."""
+    return Intent(
+        merchant_no=entry.merchant_no,
+        trade_no=entry.trade_no,
+        region=entry.region,
+        amount=entry.amount,
+        currency=entry.currency,
+        content=entry.content,
+        fingerprint=entry.fingerprint,
+        batch_id=entry.batch_id,
+        position=entry.position,
+        settle_after=entry.settle_after,
+        resend=entry.resend,
     )
 
 

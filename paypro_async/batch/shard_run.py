@@ -7,9 +7,8 @@ from types import MappingProxyType
 
 from attrs import define, field, frozen
 
-from paypro_async._core.intent import Intent
 from paypro_async._core.items import ItemStatus
-from paypro_async._core.lifecycle import Entry
+from paypro_async._core.lifecycle import intent_of
 from paypro_async._core.plain_data import PlainData
 from paypro_async.batch.batch import Batch
 from paypro_async.batch.shared_work import SharedWork
@@ -108,7 +107,7 @@ class ShardRun:
     async def _pay(self, rows: OpenRows) -> tuple[str | None, float]:
         """Pay these; why that ended before its end, and the seconds until it is worth asking about what it left."""
         self._refuse_other_region(rows)
-        intents = [*(_intent_of(entry) for entry in rows.unsettled), *rows.planned]
+        intents = [*(intent_of(entry) for entry in rows.unsettled), *rows.planned]
         if rows.idle is not None and rows.idle < _AT_WORK:
             # Another worker is at them. From the other end the two meet once, and not at each payout.
             intents.reverse()
@@ -205,18 +204,3 @@ def _again_in(left: int, stopped: str | None, settles_in: float) -> float | None
     if stopped is not None:
         return _OUTAGE_SECONDS
     return settles_in or _LEFT_SECONDS
-
-
-def _intent_of(entry: Entry) -> Intent:
-    """A payout that was begun, to be taken up where it stands."""
-    return Intent(
-        merchant_no=entry.merchant_no,
-        trade_no=entry.trade_no,
-        region=entry.region,
-        amount=entry.amount,
-        currency=entry.currency,
-        content=entry.content,
-        fingerprint=entry.fingerprint,
-        batch_id=entry.batch_id,
-        position=entry.position,
-    )

@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.items import ItemStatus
-from paypro_async._core.lifecycle import PAID_NOTHING, Entry, State
+from paypro_async._core.lifecycle import PAID_NOTHING, Entry, State, intent_of
 from paypro_async._core.money import total
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.regions import region_named
@@ -262,7 +262,7 @@ class LookBack:
             remark=_remark(entry),
             more=found.more,
             zone=region_named(entry.region).zone if entry else UTC,
-            pending=_intent_of(entry) if entry and entry.state in _PENDING else None,
+            pending=intent_of(entry) if entry and entry.state in _PENDING else None,
         )
 
     def _is_same_file(self, batch: BatchRecord) -> bool:
@@ -315,18 +315,3 @@ def _remark(entry: Entry | None) -> str | None:
         return None
     names = [one.wire for one in region_named(entry.region).fields if one.name == "remark"]
     return next((entry.content[name] for name in names if entry.content.get(name)), None)
-
-
-def _intent_of(entry: Entry) -> Intent:
-    """What was claimed, to take it on under its number."""
-    return Intent(
-        merchant_no=entry.merchant_no,
-        trade_no=entry.trade_no,
-        region=entry.region,
-        amount=entry.amount,
-        currency=entry.currency,
-        content=entry.content,
-        fingerprint=entry.fingerprint,
-        settle_after=entry.settle_after,
-        resend=entry.resend,
-    )
