@@ -37,7 +37,8 @@ class ShardReport(PlainData):
     Args:
         batch_id: The batch; *low* and *high*, the range: from *low* to before *high*.
         counts: Payouts that this run has worked on, by status.
-        open: How many payouts of the range are still open: not begun, to be sent once more, or to be asked about.
+        open: How many payouts of the range are still open: not begun, to be sent once more, or to be asked about. None
+            is looked at, and none counted, if the batch may not run.
         stopped: Why it ended before its end, if it did: the batch is ``paused``, ``cancelled`` or still ``importing``,
             or the name of one of :class:`~paypro_async.StopRules`.
         again_in: Seconds until it is worth while to run the shard again; None if there is nothing to be done for it, or
@@ -121,10 +122,10 @@ class ShardRun:
         watching = asyncio.create_task(self._watch(batch, rate), name="paypro-shard-watch")
         try:
             async for item in batch:
-                if isinstance(item.error, BatchStoppedError):
-                    batch.stop(await self._why_stopped())
-                else:
+                if not isinstance(item.error, BatchStoppedError):
                     self._counts[item.status] += 1
+                elif (why := await self._why_stopped()) is not None:
+                    batch.stop(why)
         finally:
             await end_task(watching, who="The look at a batch", within=1.0)
         return batch.report.stopped, batch.settles_in
@@ -155,11 +156,12 @@ class ShardRun:
             elif rate is not None and now.rate is not None:
                 rate.per_second = now.rate
 
-    async def _why_stopped(self) -> str:
-        """What the ledger says of a batch of which a payout could not be begun."""
+    async def _why_stopped(self) -> str | None:
+        """What keeps the batch from going on; None if another worker has just taken that payout alone from the plan."""
         found = await self.work.answer(self.work.ledger.shared_batch(self.work.merchant_no, self.batch_id))
-        # A payout alone is taken from a plan by another worker, which may be at it just now.
-        return "taken" if found is not None and found.may_run else (found.status.value if found else "cancelled")
+        if found is None:
+            return "cancelled"
+        return None if found.may_run else found.status.value
 
     async def _pause(self, why: str) -> None:
         paused = self.work.ledger.set_batch_status(self.work.merchant_no, self.batch_id, BatchStatus.PAUSED, why=why)
