@@ -1,17 +1,20 @@
 """The constant platform: every request gets the same reply but for the order's number, as fast as the machine can.
 
 nginx if it is there, else a small asyncio server: ``python -m benchmarks.constant_server`` prints its port and runs
-until it is told to end. With a number of seconds as its argument it answers that late, to any number of connections.
+until it is told to end. With a number of seconds as its argument it answers that late, to any number of connections;
+with a file behind it, it notes there when each request to pay came, on the machine's steady clock.
 """
 
 import asyncio
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
+from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -20,7 +23,7 @@ from attrs import frozen
 
 from benchmarks.processes import FailedError, environment, on_core
 
-__all__ = ["ConstantServer", "Kind", "constant_server", "late_server"]
+__all__ = ["ConstantServer", "Kind", "arrivals_in", "constant_server", "late_server"]
 
 Kind = Literal["nginx", "asyncio"]
 
@@ -54,10 +57,11 @@ _STARTING_SECONDS = 5.0
 
 @frozen
 class ConstantServer:
-    """Where it listens and what it is."""
+    """Where it listens, what it is, and the number of its process."""
 
     url: str
     name: str
+    process: int
 
 
 @contextmanager
@@ -83,6 +87,7 @@ def constant_server(folder: Path, *, core: int | None, kind: Kind | None = None)
         yield ConstantServer(
             url=f"http://127.0.0.1:{port}",
             name="asyncio protocol" if nginx is None or kind == "asyncio" else _version(nginx),
+            process=process.pid,
         )
     finally:
         process.terminate()
@@ -90,20 +95,34 @@ def constant_server(folder: Path, *, core: int | None, kind: Kind | None = None)
 
 
 @contextmanager
-def late_server(seconds: float, *, core: int | None) -> Iterator[ConstantServer]:
+def late_server(seconds: float, *, core: int | None, arrivals: Path | None = None) -> Iterator[ConstantServer]:
     """Run a platform that answers each request after *seconds*.
+
+    Args:
+        seconds: How late.
+        core: Where it runs.
+        arrivals: A file in which there stands, once it has ended, when each request to pay came: see ``arrivals_in``.
 
     Raises:
         FailedError: If it does not start.
     """
     with on_core(core):
-        process, port = _start_asyncio(str(seconds))
+        process, port = _start_asyncio(str(seconds), *([] if arrivals is None else [str(arrivals)]))
     try:
         _await(process, port)
-        yield ConstantServer(url=f"http://127.0.0.1:{port}", name=f"asyncio protocol, {seconds:g} s late")
+        yield ConstantServer(
+            url=f"http://127.0.0.1:{port}", name=f"asyncio protocol, {seconds:g} s late", process=process.pid
+        )
     finally:
         process.terminate()
         process.communicate()
+
+
+def arrivals_in(file: Path) -> "array[float]":
+    """When each request to pay came, in seconds of the machine's steady clock."""
+    times = array("d")
+    times.frombytes(file.read_bytes())
+    return times
 
 
 def _start_nginx(nginx: str, folder: Path) -> tuple[subprocess.Popen[str], int]:
@@ -149,9 +168,11 @@ class _Constant(asyncio.Protocol):
     _length = len(_body % 0)
     _answer = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {_length}\r\n\r\n{_body}".encode()
     _number = count(1)
+    _payout = b"POST /v1/paypro/payout "
 
-    def __init__(self, late: float) -> None:
+    def __init__(self, late: float, came: "array[float]") -> None:
         self._late = late
+        self._came = came
         self._loop = asyncio.get_running_loop()
         self._received = b""
 
@@ -165,6 +186,8 @@ class _Constant(asyncio.Protocol):
             whole = end + 4 + int(length or 0)
             if len(self._received) < whole:
                 return
+            if self._received.startswith(self._payout):
+                self._came.append(time.monotonic())
             self._received = self._received[whole:]
             if self._late:
                 self._loop.call_later(self._late, self._reply)
@@ -175,12 +198,18 @@ class _Constant(asyncio.Protocol):
         self._transport.write(self._answer % next(self._number))  # type: ignore[attr-defined]  # a socket's transport can write
 
 
-async def _serve(late: float) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: _Constant(late), "127.0.0.1", 0, backlog=4096)
+async def _serve(late: float, came: "array[float]") -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Constant(late, came), "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
-    async with server:
-        await server.serve_forever()
+    ended = asyncio.Event()
+    with suppress(NotImplementedError):  # Windows, which ends it at once
+        loop.add_signal_handler(signal.SIGTERM, ended.set)
+    await ended.wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0))
+    came = array("d")
+    asyncio.run(_serve(float(sys.argv[1]) if len(sys.argv) > 1 else 0.0, came))
+    if len(sys.argv) > 2:
+        Path(sys.argv[2]).write_bytes(came.tobytes())

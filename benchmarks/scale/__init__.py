@@ -1,0 +1,1 @@
+"""What many workers, one PostgreSQL and one merchant account carry: ``python -m benchmarks.scale --help``."""
