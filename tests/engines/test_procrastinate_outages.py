@@ -4,10 +4,12 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
 import pytest
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.sql.ledger import SqlLedger
@@ -145,3 +147,25 @@ async def test_a_worker_that_lacks_a_right_says_so_and_ends(server: Server, tmp_
         async with asyncio.timeout(20):
             assert await worker.wait() == 2
         assert "Procrastinate's tables cannot be used: " in place.logs()
+
+
+async def test_a_queue_that_is_not_reached_in_time_is_tried_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after half a minute without a server."""
+    opened, late = AsyncConnectionPool.open, [PoolTimeout("no connection after 30 s")]
+
+    async def open_late(pool: Any, *given: Any, **more: Any) -> None:
+        if late:
+            raise late.pop()
+        await opened(pool, *given, **more)
+
+    async with workplace(server, tmp_path, count=5) as place:
+        carried, stop = carrier(place), asyncio.Event()
+        await place.import_batch(carried.announce)
+        monkeypatch.setattr(AsyncConnectionPool, "open", open_late)
+        working = asyncio.create_task(carried.work(stop))
+        await place.until_done()
+        stop.set()
+        await working
+        assert late == []
