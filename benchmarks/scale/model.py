@@ -16,7 +16,7 @@ __all__ = ["Carried", "Setting", "carried", "simulated"]
 _GROUP = 64
 _WAITS = 1.5
 """Groups for which a payout waits on average: half of the one that is under way, and its own."""
-_SPARE = 1.04
+_SPARE = 1.012
 _TURNS_SECONDS = 0.1
 _SETTLED = 1e-6
 _COMMON = ("all cores", "PostgreSQL's log", "the account's rate", "the row of the rate")

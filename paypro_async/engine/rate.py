@@ -27,6 +27,13 @@ _LATE = 0.03
 """Seconds after which a turn has been missed; where there is less than one a second, that part of their distance."""
 _AHEAD = 0.1
 """Seconds of the rate that a process takes at once: what a crash wastes, and how rarely the ledger is asked."""
+_AHEAD_OF_SOME = 0.04
+"""The same where others use most of the rate: of their turns a crash here must not waste more than of one's own."""
+_MOST_OF_IT = 0.75
+"""The part of the rate from which on a process counts as the only one."""
+_COUNTED_SECONDS = 0.5
+_GROWTH, _FEWEST = 1.5, 20
+"""A process gets ready for so many times what it has lately used, and for one part in so many of the rate at least."""
 _LONGEST_LEAD = 5.0
 _SEEKERS = 4
 _FORGOTTEN = 0.05
@@ -83,6 +90,9 @@ class Rate:
         per_second: Payouts a second at most.
         runtime: Clock and sleep.
         patience: Seconds that the ledger has for handing out a turn.
+        spare: Turns are so many times further apart than the rate asks for.
+        late: Seconds after which a turn has been missed. In the busiest second are at most
+            ``per_second / spare * (1 + late)`` payouts.
 
     Raises:
         ConfigurationError: If the rate makes no sense.
@@ -95,18 +105,27 @@ class Rate:
     per_second: float
     runtime: Runtime
     patience: float = 30.0
+    spare: float = _SPARE
+    late: float = _LATE
     _due: deque[float] = field(factory=deque, init=False)
     _awaited: int = field(default=0, init=False)  # for how many of them some payout is got ready
     _count: int = field(default=1, init=False)
     _taking: asyncio.Lock = field(factory=asyncio.Lock, init=False)
-    _late: float = field(default=_LATE, init=False)
+    _late: float = field(init=False)
+    _used: int = field(default=0, init=False)  # turns since then:
+    _counted_from: float = field(default=0.0, init=False)
+    _own: float | None = field(default=None, init=False)  # turns a second that this process has lately used
+    _in_time: bool = field(default=False, init=False)  # whether the first of the last ones could be met
     _preparing: float = field(default=0.0, init=False)  # seconds that it has lately taken to sign and connect,
     _storing: float | None = field(default=None, init=False)  # to store an announcement,
     _asking: float = field(default=0.0, init=False)  # and to be given turns by the ledger
 
     def __attrs_post_init__(self) -> None:
         check_rate(self.per_second)
-        self._late = _LATE * max(1.0, 1 / self.per_second)
+
+    @_late.default
+    def _(self) -> float:
+        return self.late * max(1.0, 1 / self.per_second)
 
     @property
     def lead(self) -> float:
@@ -116,7 +135,7 @@ class Rate:
     @property
     def seekers(self) -> int:
         """How many payouts may look for their turn at one time: where the ledger is slow, few would not fill a rate."""
-        return max(_SEEKERS, 1 + int(self.per_second * self.lead))
+        return max(_SEEKERS, 1 + int(self._share * self.lead))
 
     async def turn(self, *, within: float | None = None) -> float:
         """The next turn for which no payout is got ready yet: a moment of the steady clock.
@@ -193,6 +212,7 @@ class Rate:
                     return None
                 if turn + self._late >= now + after:
                     del self._due[index]
+                    self._used += 1
                     self._awaited -= index < self._awaited
                     return turn
             if now >= until:
@@ -219,17 +239,36 @@ class Rate:
                 f"The ledger handed out no turn of the rate within {patience:.3g} s."
             ) from None
 
+    @property
+    def _share(self) -> float:
+        """Turns a second that this process may soon use, of those that all processes have."""
+        own = self._own
+        return self.per_second if own is None else min(self.per_second, max(_GROWTH * own, self.per_second / _FEWEST))
+
+    def _most(self, now: float) -> int:
+        """How many turns to take at once: what a crash wastes is in proportion to what is used here of the rate."""
+        if now - self._counted_from >= _COUNTED_SECONDS:
+            if self._counted_from > 0:
+                self._own = self._used / (now - self._counted_from)
+            self._counted_from, self._used = now, 0
+        if self._share >= _MOST_OF_IT * self.per_second:
+            return int((_AHEAD + 2 * self.lead) * self.per_second)
+        return 1 + int((_AHEAD_OF_SOME + self.lead) * self._share)
+
     async def _reserve(self, patience: float) -> None:
-        spacing = _SPARE / self.per_second
-        # Those that come soonest are missed before this process hears of them and has announced a payout.
-        least = 1 + int((self._asking + (self._storing or 0.0)) / spacing)
-        most = max(least, int((_AHEAD + 2 * self.lead) * self.per_second))
-        count, began = max(least, min(self._count, most)), self.runtime.steady()
+        spacing, began = self.spare / self.per_second, self.runtime.steady()
+        # Those that come soonest are missed before this process hears of them and has announced a payout; not where
+        # others have taken turns as far ahead.
+        delay = self._asking + (self._storing or 0.0)
+        least = 1 if self._in_time else 1 + int(delay / spacing)
+        most = max(least, self._most(began))
+        count = max(least, min(self._count, most))
         turns = await answer_within(patience, self.ledger, self.ledger.reserve(self.name, spacing=spacing, count=count))
         now = self.runtime.steady()
         self._asking = _recent(self._asking, now - began)
         if self._storing is None:
             self._storing = 2 * (now - began)  # A commit that is under way ends first.
+        self._in_time = turns.first >= self._asking + self._storing
         self._due.extend(now + turns.first + number * spacing for number in range(turns.count))
         self._count = min(2 * count, most)
 

@@ -16,6 +16,7 @@ the ledger and has no worker is enqueued again: so nothing depends on what these
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -306,7 +307,7 @@ class PayoutTasks:
     async def _defer(self, shard: Shard, *, after: float = 0.0) -> bool:
         """Enqueue one shard; whether there was no job that waits for it."""
         deferrer = self.app.configure_task(
-            _SHARD, queue=self.queue, queueing_lock=self._lock(shard), schedule_in={"seconds": round(after)}
+            _SHARD, queue=self.queue, queueing_lock=self._lock(shard), schedule_in={"seconds": math.ceil(after)}
         )
         try:
             await deferrer.defer_async(batch_id=shard.batch_id, low=shard.low, high=shard.high)

@@ -145,9 +145,7 @@ def _number(count: int) -> Cell:
 
 def _print(known: Known, zone: tzinfo, shared: SharedProgress | None) -> None:
     print_lines(f"{readable(known.name)}, batch {known.batch_id}")
-    print_lines(_told(known.batch, zone))
-    if shared is not None:
-        print_lines(told_of_workers(shared))
+    print_lines(_told(known.batch, zone) if shared is None else told_of_workers(shared))
     columns = [
         Column("status"),
         Column("rows", right=True),
