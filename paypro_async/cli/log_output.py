@@ -46,13 +46,13 @@ class _Format(logging.Formatter):
 
 
 @contextmanager
-def logging_as_asked() -> Iterator[None]:
-    """Log at the level that ``PAYPRO_LOG`` names; not at all without it.
+def logging_as_asked(usual: str = "") -> Iterator[None]:
+    """Log at the level that ``PAYPRO_LOG`` names; without it at the *usual* one, or not at all.
 
     Raises:
         UsageError: If it names none.
     """
-    asked = os.environ.get(LOG_VARIABLE, "").strip().lower()
+    asked = os.environ.get(LOG_VARIABLE, "").strip().lower() or usual
     if not asked:
         yield
         return

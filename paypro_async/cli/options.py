@@ -25,6 +25,7 @@ __all__ = [
     "ledger_url",
     "payout_options",
     "platform_options",
+    "queue_option",
     "rate_option",
 ]
 
@@ -77,6 +78,18 @@ def ledger_option(command: C) -> C:
     """Adds the option that says where payouts are remembered."""
     message = f"Where payouts are remembered: {LEDGER_EXAMPLE}.  [default: PAYPRO_LEDGER]"
     return click.option("--ledger", metavar="URL", help=message)(command)
+
+
+def queue_option(command: C) -> C:
+    """Adds the option that says by which queue workers are given a file."""
+    return click.option(
+        "--queue",
+        default="paypro",
+        show_default=True,
+        envvar="PAYPRO_QUEUE",
+        metavar="NAME",
+        help="The workers' queue; merchants that share a database have one each. PAYPRO_QUEUE says it too.",
+    )(command)
 
 
 def rate_option(message: str) -> Callable[[C], C]:

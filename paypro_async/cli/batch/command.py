@@ -76,6 +76,7 @@ _WISHES = (
     "columns",
     "sheet",
     "workers",
+    "queue",
     "detach",
     "shard_size",
 )
@@ -230,6 +231,7 @@ class Wish:
     columns: dict[str, str] = field(factory=dict)
     sheet: str | None = None
     workers: bool = False
+    queue: str = "paypro"
     detach: bool = False
     shard_size: int = 250
     batch: dict[str, Any] = field(factory=dict)
@@ -326,7 +328,7 @@ def _handing_out(wish: Wish) -> HandingOut | None:
         if wish.detach:
             raise click.UsageError("--detach leaves a file to workers; give --workers too. Nothing was sent.")
         return None
-    return HandingOut.of(wish.ledger, shard_size=wish.shard_size, detach=wish.detach)
+    return HandingOut.of(wish.ledger, queue=wish.queue, shard_size=wish.shard_size, detach=wish.detach)
 
 
 def _name(path: Path) -> str:

@@ -14,6 +14,7 @@ from paypro_async.cli.options import (
     account_options,
     ledger_option,
     payout_options,
+    queue_option,
     rate_option,
 )
 
@@ -184,6 +185,7 @@ def pay_options(command: C) -> C:
         click.option("--quiet", is_flag=True, help="Show no progress."),
         click.option("--workers", is_flag=True, help="Have it paid by 'paypro worker' processes, and follow that."),
         click.option("--detach", is_flag=True, help="With --workers: end once it is handed out."),
+        queue_option,
         click.option("--shard-size", default=250, show_default=True, type=click.IntRange(1, 10_000), help=_SHARD),
     )(command)
 

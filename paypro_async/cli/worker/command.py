@@ -3,8 +3,9 @@
 import asyncio
 import gc
 import json
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,15 @@ from attrs import fields, frozen
 
 from paypro_async.batch.shards import batch_progress, unfinished_batches
 from paypro_async.cli.exits import Exit
-from paypro_async.cli.options import NumberRange, account_options, client_settings, ledger_option, ledger_url
+from paypro_async.cli.log_output import LOG_VARIABLE, logging_as_asked
+from paypro_async.cli.options import (
+    NumberRange,
+    account_options,
+    client_settings,
+    ledger_option,
+    ledger_url,
+    queue_option,
+)
 from paypro_async.cli.output import note
 from paypro_async.cli.signals import Stop
 from paypro_async.cli.worker.telling import workers_as_data
@@ -47,7 +56,7 @@ def _address(_context: click.Context, _parameter: click.Parameter, text: str | N
     type=click.IntRange(1, 1000),
     help="Payouts under way at one time, for each shard.",
 )
-@click.option("--queue", default="paypro", show_default=True, help="The queue; each merchant account has its own.")
+@queue_option
 @click.option("--health", metavar="HOST:PORT", callback=_address, help="Serve GET /live and /ready there, as JSON.")
 @click.option(
     "--drain",
@@ -80,7 +89,9 @@ def worker(ledger: str | None, **options: Any) -> int:
     settings = client_settings(ledger=url.url, **options)
     # Each payout under way needs a connection.
     settings.setdefault("max_connections", max(100, own.shards * own.concurrency))
-    return asyncio.run(_work(url.url, settings, own))
+    # Nobody looks at a worker: what troubles it stands in its supervisor's log, unless PAYPRO_LOG says otherwise.
+    with nullcontext() if os.environ.get(LOG_VARIABLE) else logging_as_asked("warning"):
+        return asyncio.run(_work(url.url, settings, own))
 
 
 @frozen(kw_only=True)

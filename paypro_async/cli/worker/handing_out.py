@@ -36,7 +36,7 @@ class Watcher(Protocol):
     def __call__(self, progress: BatchProgress) -> None: ...
 
 
-def carrier(ledger: LedgerUrl) -> Any:
+def carrier(ledger: LedgerUrl, queue: str) -> Any:
     """What enqueues shards, by Procrastinate.
 
     Raises:
@@ -46,7 +46,7 @@ def carrier(ledger: LedgerUrl) -> Any:
         from paypro_async.integrations.procrastinate import add_payout_tasks, app_for  # noqa: PLC0415  an extra
     except ImportError as error:
         raise ConfigurationError(f"{error}. Nothing was sent.") from None
-    return add_payout_tasks(app_for(ledger.url))
+    return add_payout_tasks(app_for(ledger.url), queue=queue)
 
 
 @frozen(kw_only=True)
@@ -64,7 +64,7 @@ class HandingOut:
     detach: bool
 
     @classmethod
-    def of(cls, ledger: LedgerUrl, *, shard_size: int, detach: bool) -> Self:
+    def of(cls, ledger: LedgerUrl, *, queue: str, shard_size: int, detach: bool) -> Self:
         """By the options of the command line.
 
         Raises:
@@ -75,7 +75,7 @@ class HandingOut:
                 "Workers share a ledger in PostgreSQL, and this one is a file. Nothing was sent. Give --ledger "
                 "postgresql://user@host/database; or leave --workers out, and this process pays the file."
             )
-        return cls(carrier=carrier(ledger), shard_size=shard_size, detach=detach)
+        return cls(carrier=carrier(ledger, queue), shard_size=shard_size, detach=detach)
 
     async def pay(
         self,

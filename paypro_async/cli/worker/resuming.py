@@ -24,7 +24,7 @@ async def hand_out_again(batch_id: str, ledger: str | None, options: dict[str, A
     url = ledger_url(ledger)
     if url is None:
         raise click.UsageError(f"Where are payouts remembered? Give --ledger, or PAYPRO_LEDGER.{os.linesep}")
-    handing = HandingOut.of(url, shard_size=options["shard_size"], detach=True)
+    handing = HandingOut.of(url, queue=options["queue"], shard_size=options["shard_size"], detach=True)
     given = {name: options[name] for name in _ACCOUNT if name in options}
     async with PayProClient(**client_settings(ledger=url.url, **given)) as client:
         batch = await resume_batch(client, batch_id)
