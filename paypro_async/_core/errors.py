@@ -125,23 +125,18 @@ class InvalidFrameError(InvalidPayoutError):
 
 
 class InvalidBatchError(InvalidPayoutError):
-    """Payouts of a batch that is imported have wrong fields. Nothing of the batch was sent; mend them and import again.
+    """Payouts of a batch that is imported have wrong fields. Nothing was sent; mend them and import the whole again.
 
     Attributes:
-        problems: Every wrong field of the first payouts that have any; the message names their positions, from 0.
+        problems: Every wrong field of the first payouts that have any; the ``message`` begins with the position.
     """
 
-    def __init__(self, batch_id: str, wrong: Sequence[tuple[int, "InvalidPayoutError"]], *, more: bool = False) -> None:
-        super().__init__([problem for _, error in wrong for problem in error.problems])
-        lines = [
-            f"- position {position}: {one.field} {one.message} [{one.code}]"
-            for position, error in wrong
-            for one in error.problems
-        ]
-        first = f"Payouts of the batch {batch_id} are not valid; nothing of it was sent, and it is not ready:"
-        last = "There may be more. " if more else ""
-        lines.append(f"{last}Mend them and import the whole batch again: what is stored already is kept.")
-        self.args: tuple[Any, ...] = ("\n".join([first, *lines]),)
+    def __init__(self, problems: Sequence[Problem], *, advice: str = "", trade_no: str | None = None) -> None:
+        super().__init__(problems, trade_no=trade_no)
+        lines = [f"- {one.field} {one.message} [{one.code}]" for one in self.problems]
+        first = "Payouts of the batch are not valid; nothing of it was sent, and it is not ready:"
+        last = "Mend them and import the whole batch again: what is stored already is kept."
+        self.args: tuple[Any, ...] = ("\n".join([first, *lines, *([advice] if advice else []), last]),)
 
 
 class NotSentError(PayProError):
@@ -163,7 +158,7 @@ class ConnectionFailedError(NotSentError):
 
 
 class BatchStoppedError(NotSentError):
-    """The batch that the payout belongs to is paused or cancelled in the ledger, so it was not begun."""
+    """The batch that the payout belongs to is paused or cancelled in the ledger. Nothing was sent; resume the batch."""
 
 
 class PaidMeanwhileError(NotSentError):

@@ -13,7 +13,7 @@ from paypro_async._core.money import total
 from paypro_async._core.trade_no import derived_trade_no
 from paypro_async.batch.shared_work import SharedWork
 from paypro_async.batch.source import Items
-from paypro_async.errors import ConfigurationError, InvalidBatchError, InvalidPayoutError
+from paypro_async.errors import ConfigurationError, InvalidBatchError, InvalidPayoutError, Problem
 from paypro_async.ledger.shared import BatchStatus, Shard, SharedBatch
 
 __all__ = ["Announce", "Import"]
@@ -61,7 +61,7 @@ class Import:
             if self.on_progress is not None:
                 self.on_progress(self._read)
         if self._wrong:
-            raise InvalidBatchError(self.batch_id, self._wrong, more=len(self._wrong) >= _MOST_WRONG)
+            raise self._invalid()
         if importing:
             self._refuse_shorter(batch.imported)
             finished = work.ledger.finish_import(
@@ -92,6 +92,15 @@ class Import:
                 "another payout now. Nothing of it was sent. Give the same payouts in the same order; or cancel "
                 "the batch, and import under another batch_id."
             )
+
+    def _invalid(self) -> InvalidBatchError:
+        problems = [
+            Problem(one.field, one.code, f"of position {position}: {one.message}")
+            for position, error in self._wrong
+            for one in error.problems
+        ]
+        more = "There may be more of them." if len(self._wrong) >= _MOST_WRONG else ""
+        return InvalidBatchError(problems, advice=more)
 
     def _refuse_shorter(self, imported: int) -> None:
         if self._read < imported:
@@ -124,7 +133,7 @@ class Import:
         except InvalidPayoutError as error:
             self._wrong.append((position, error))
             if len(self._wrong) >= _MOST_WRONG:
-                raise InvalidBatchError(self.batch_id, self._wrong, more=True) from None
+                raise self._invalid() from None
             return None
         self._digest.update(f"{intent.trade_no} {intent.fingerprint}\n".encode())
         self._amount = total([self._amount, intent.amount])

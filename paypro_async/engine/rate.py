@@ -111,7 +111,7 @@ class Rate:
     _awaited: int = field(default=0, init=False)  # for how many of them some payout is got ready
     _count: int = field(default=1, init=False)
     _taking: asyncio.Lock = field(factory=asyncio.Lock, init=False)
-    _late: float = field(init=False)
+    _late: float = field(default=0.0, init=False)
     _used: int = field(default=0, init=False)  # turns since then:
     _counted_from: float = field(default=0.0, init=False)
     _own: float | None = field(default=None, init=False)  # turns a second that this process has lately used
@@ -122,10 +122,7 @@ class Rate:
 
     def __attrs_post_init__(self) -> None:
         check_rate(self.per_second)
-
-    @_late.default
-    def _(self) -> float:
-        return self.late * max(1.0, 1 / self.per_second)
+        self._late = self.late * max(1.0, 1 / self.per_second)
 
     @property
     def lead(self) -> float:

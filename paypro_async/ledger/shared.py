@@ -16,13 +16,14 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import Entry
+from paypro_async._core.plain_data import PlainData
 from paypro_async.errors import ConfigurationError
 
 __all__ = ["BatchStatus", "OpenRows", "Shard", "SharedBatch", "SharedLedger", "SharedProgress", "shared_ledger"]
@@ -42,7 +43,7 @@ class BatchStatus(StrEnum):
 
 
 @frozen(order=True)
-class Shard:
+class Shard(PlainData):
     """A range of a batch: the positions from *low* to before *high*."""
 
     batch_id: str
@@ -56,7 +57,7 @@ class Shard:
 
 
 @frozen(kw_only=True)
-class SharedBatch:
+class SharedBatch(PlainData):
     """A batch that many workers pay, as its row in the ledger says.
 
     Args:
@@ -108,7 +109,7 @@ class OpenRows:
 
 
 @frozen(kw_only=True)
-class SharedProgress:
+class SharedProgress(PlainData):
     """How far a batch is that many workers pay, from the ledger.
 
     Args:
@@ -131,6 +132,7 @@ class SharedProgress:
     shards: int
     open_shards: int
     working: int
+    also_told: ClassVar[tuple[str, ...]] = ("total", "begun", "done")
 
     @property
     def total(self) -> int:

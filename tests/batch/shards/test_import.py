@@ -100,8 +100,8 @@ async def test_every_wrong_payout_is_named_by_its_position(new_client: NewClient
     async with new_client() as client:
         with pytest.raises(InvalidBatchError) as caught:
             await import_batch(client, wrong, batch_id="july")
-        assert "position 1: mobile" in str(caught.value)
-        assert "position 3: bank_code" in str(caught.value)
+        assert "mobile of position 1: " in str(caught.value)
+        assert "bank_code of position 3: " in str(caught.value)
         assert {one.field for one in caught.value.problems} == {"mobile", "bank_code", "email"}
         assert await open_shards(client, "july") == []
         assert (await import_batch(client, payouts(4), batch_id="july")).total == 4
