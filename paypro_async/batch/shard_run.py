@@ -18,12 +18,12 @@ from paypro_async.ledger.shared import BatchStatus, OpenRows
 from paypro_async.log import logger
 from paypro_async.runtime import end_task
 
-__all__ = ["ShardReport", "ShardRun"]
+__all__ = ["FOR_A_PERSON", "ShardReport", "ShardRun"]
 
 _LOOK_SECONDS = 1.5
 """So often a worker looks whether it may go on, and says that it is still there."""
 _AT_WORK = 5.0
-_FOR_A_PERSON = ("bad_credentials", "same_refusal_in_a_row", "insufficient_funds", "wrong_setting")
+FOR_A_PERSON = ("bad_credentials", "same_refusal_in_a_row", "insufficient_funds", "wrong_setting")
 """Why a batch is paused for all workers: each of them would fare alike until somebody has mended it."""
 _OUTAGE_SECONDS = 30.0
 _LEDGER_SECONDS = 5.0
@@ -94,7 +94,7 @@ class ShardRun:
         stopped, again_in = None, 0.0
         if rows.planned or rows.unsettled:
             stopped, again_in = await self._pay(rows)
-        if stopped in _FOR_A_PERSON:
+        if stopped in FOR_A_PERSON:
             await self._pause(stopped)
         left = await self.work.answer(self.work.ledger.leave_shard(*self._range))
         return self._report(stopped=stopped, left=left, again_in=_again_in(left, stopped, again_in))
@@ -168,7 +168,7 @@ class ShardRun:
         await self.work.answer(paused)
         logger.error(
             "Batch %s is paused for all workers: %s. What is under way is recorded. Mend the cause, then let it go on: "
-            "'paypro batch resume %s'.",
+            "'paypro resume %s'.",
             *(self.batch_id, why, self.batch_id),
         )
 
@@ -197,7 +197,7 @@ def no_such_batch(batch_id: str) -> ConfigurationError:
 
 
 def _again_in(left: int, stopped: str | None, settles_in: float) -> float | None:
-    if left == 0 or stopped in _NOT_RUN or stopped in _FOR_A_PERSON:
+    if left == 0 or stopped in _NOT_RUN or stopped in FOR_A_PERSON:
         return None
     if stopped == "rate":
         return 0.0

@@ -33,6 +33,7 @@ from paypro_async.errors import ConfigurationError, PayProError
 from paypro_async.ledger import BatchRecord, Ledger
 from paypro_async.ledger.file import real_path
 from paypro_async.ledger.patience import answer_within
+from paypro_async.ledger.shared import refuse_without_workers
 from paypro_async.report.base import Origin
 from paypro_async.report.batch_report import BatchProgress, BatchReport
 from paypro_async.report.row_store import RowStore
@@ -117,11 +118,11 @@ class Disbursement:
         self.path: Path | None = Path(source) if isinstance(source, str | os.PathLike) else None
         self._patience: float = client._timing.timeout  # noqa: SLF001  the ledger has it for each page
         self._left_out: Mapping[int, Repeat] = {}
-        # A name that is not UTF-8, as any file may have, could be neither stored nor printed.
         self.run: str | None = run
         self.complete: bool = complete
         self.columns: Mapping[str, str] = dict(columns or {})
         self.sheet: str | None = sheet
+        # A name that is not UTF-8, as any file may have, could be neither stored nor printed.
         self.name: str = (name or name_of(self.path or source)).encode("utf-8", "backslashreplace").decode()
         defaults = _shared(self._intake)
         with ExitStack() as held:
@@ -227,8 +228,7 @@ class Disbursement:
     ) -> Batch:
         """The batch that pays what is not paid yet: await it, iterate over it, or close it early.
 
-        Each item's ``position`` is its row, counted from 0 without those that are left out; its ``payout`` holds the
-        row's fields, and the number under which it is paid.
+        Each item's ``position`` is its row, from 0 without those that are left out; its ``payout``, what is paid.
 
         Args:
             before: What :meth:`look_back` found. A payment of the same to the same that is stored later, by another
@@ -236,7 +236,7 @@ class Disbursement:
             pay_again: As :meth:`pay` takes it; and so are *skip_paid* and *settings*.
 
         Raises:
-            PayoutFileError: As :meth:`pay` raises it.
+            PayoutFileError: As :meth:`pay` raises it. ConfigurationError: If workers pay the file.
         """
         payouts = self.payouts(before, pay_again=pay_again, skip_paid=skip_paid)
         batch = self.client.batch_payout(payouts, batch_id=self.plan.batch_id, **settings)
@@ -244,8 +244,9 @@ class Disbursement:
         if not rows and before.accepted.sources:
             return batch  # The name under which it was paid stays: this run only looks at it.
         # So that `paypro ledger show` can name the file.
-        record = BatchRecord(merchant_no=self._intake.merchant_no, batch_id=self.plan.batch_id, source=self.name)
-        ledger = self._ledger()
+        merchant_no, ledger = self._intake.merchant_no, self._ledger()
+        await answer_within(self._patience, ledger, refuse_without_workers(ledger, merchant_no, self.plan.batch_id))
+        record = BatchRecord(merchant_no=merchant_no, batch_id=self.plan.batch_id, source=self.name)
         await answer_within(self._patience, ledger, ledger.record_batch(record))
         return batch
 
@@ -284,8 +285,7 @@ class Disbursement:
         """
         repeats = [*self._left_out.values(), *(before.repeats if before else ())]
         left_out = {one.row: one.trade_no for one in repeats}
-        merchant_no, patience = self._intake.merchant_no, self._patience
-        known = ledger or self._ledger()
+        merchant_no, patience, known = self._intake.merchant_no, self._patience, ledger or self._ledger()
         return row_outcomes(self._rows(), known, merchant_no, left_out=left_out, patience=patience)
 
     async def report(self, path: ResultTarget | None = None) -> FileReport:

@@ -26,7 +26,16 @@ from paypro_async._core.lifecycle import Entry
 from paypro_async._core.plain_data import PlainData
 from paypro_async.errors import ConfigurationError
 
-__all__ = ["BatchStatus", "OpenRows", "Shard", "SharedBatch", "SharedLedger", "SharedProgress", "shared_ledger"]
+__all__ = [
+    "BatchStatus",
+    "OpenRows",
+    "Shard",
+    "SharedBatch",
+    "SharedLedger",
+    "SharedProgress",
+    "refuse_without_workers",
+    "shared_ledger",
+]
 
 
 class BatchStatus(StrEnum):
@@ -244,3 +253,24 @@ def shared_ledger(ledger: object) -> SharedLedger:
             "file ('payouts.db') for the processes of one."
         )
     return ledger
+
+
+async def refuse_without_workers(ledger: object, merchant_no: str, batch_id: str) -> None:
+    """See that no workers pay the batch: by itself a process would heed neither a pause nor a cancellation.
+
+    Raises:
+        ConfigurationError: If they do, or did until it was cancelled.
+    """
+    found = await ledger.shared_batch(merchant_no, batch_id) if isinstance(ledger, SharedLedger) else None
+    if found is None or (found.ended and found.may_run):
+        return
+    if found.status is BatchStatus.CANCELLED:
+        raise ConfigurationError(
+            f"The batch {batch_id} was cancelled, so nothing more of it is ever sent. Nothing was sent now. 'paypro "
+            f"status {batch_id}' shows what was begun before."
+        )
+    raise ConfigurationError(
+        f"The batch {batch_id} was given to workers ({found.status}) and has not ended, so nothing is sent without "
+        f"them. Nothing was sent now. Follow them with 'paypro batch FILE --workers'; 'paypro resume {batch_id}' lets "
+        "them go on, and 'paypro worker' starts one."
+    )

@@ -116,6 +116,12 @@ class Workplace:
         with psycopg.connect(self.ledger) as connection:
             return [name for (name,) in connection.execute("SELECT batch_id FROM batch ORDER BY created_at").fetchall()]
 
+    def stored(self) -> int:
+        """How many payouts are planned."""
+        with psycopg.connect(self.ledger) as connection, suppress(psycopg.errors.UndefinedTable):
+            return int((connection.execute(_PLANNED).fetchone() or (0,))[0])
+        return 0
+
     def states(self) -> Counter[str]:
         with psycopg.connect(self.ledger) as connection:
             planned = connection.execute(_PLANNED).fetchone()

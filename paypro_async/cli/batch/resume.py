@@ -16,12 +16,12 @@ from paypro_async.cli.batch.known import Reading, batch_meant, known_of_file
 from paypro_async.cli.batch.options import file_options, ledger_look_options, pay_options, platform_file_options
 from paypro_async.cli.batch.plans import planned_file
 from paypro_async.cli.batch.refusal import refuse
-from paypro_async.cli.batch.status_command import has_ended
 from paypro_async.cli.exits import Exit
 from paypro_async.cli.ledger.options import open_to, the_merchant
 from paypro_async.cli.output import note, readable, say
 from paypro_async.cli.worker.resuming import hand_out_again
 from paypro_async.ledger.admin import records
+from paypro_async.ledger.admin.records import BatchState
 from paypro_async.ledger.sql.ledger import SqlLedger
 
 __all__ = ["resume"]
@@ -95,32 +95,31 @@ async def _begun(what: str | None, url: str | None, merchant: str | None, readin
         merchant_no = await the_merchant(ledger, merchant or os.environ.get("PAYPRO_MERCHANT_NO"))
         if what is None:
             return await _only_one(ledger, merchant_no)
-        if await ledger.shared_batch(merchant_no, what) is not None:
-            return _Begun(batch_id=what, path=Path(), shared=True)
+        named = await records.batches(ledger, merchant_no, batch_id=what)
+        if named and named[0].status is not None:
+            return _of_ledger(named[0])
         path = Path(what)
         if not path.is_file():  # noqa: ASYNC240  nobody else waits in the event loop of a command
             batch_id = await batch_meant(ledger, merchant_no, what)
             (batch,) = await records.batches(ledger, merchant_no, batch_id=batch_id)
-            return _Begun(batch_id=batch_id, path=Path(batch.source or ""))
+            return _of_ledger(batch)
         planned = plan_at(path)
         if planned is not None:
             found = _Begun(batch_id=planned.batch_id, path=planned_file(planned, path), planned=planned)
         else:
             found = _Begun(batch_id=(await known_of_file(ledger, merchant_no, path, reading)).batch_id, path=path)
-        if not await records.batches(ledger, merchant_no, batch_id=found.batch_id):
+        begun = await records.batches(ledger, merchant_no, batch_id=found.batch_id)
+        if not begun:
             raise click.UsageError(
                 f"The ledger {ledger.name} knows no run of {readable(what)} with this content: it was not begun, or "
                 "was changed since, or is read otherwise (--run, --map, --sheet). Nothing was sent. 'paypro batch' "
                 "pays it, and looks up first what was paid before."
             )
-        shared = await ledger.shared_batch(merchant_no, found.batch_id) is not None
-        return evolve(found, shared=shared)
+        return evolve(found, shared=begun[0].status is not None)
 
 
 async def _only_one(ledger: SqlLedger, merchant_no: str) -> _Begun | None:
-    found = [
-        one for one in await records.batches(ledger, merchant_no, limit=1000) if one.claimed and not has_ended(one)
-    ]
+    found = [one for one in await records.batches(ledger, merchant_no, limit=1000) if one.goes_on]
     if not found:
         return None
     if len(found) > 1:
@@ -129,4 +128,8 @@ async def _only_one(ledger: SqlLedger, merchant_no: str) -> _Begun | None:
             about = f"  # {readable(one.source)}, {one.claimed:,} rows in the ledger" if one.source else ""
             note(f"  paypro resume {shlex.quote(one.batch_id)}{about}")
         raise click.UsageError("Which of them? Nothing was sent.")
-    return _Begun(batch_id=found[0].batch_id, path=Path(found[0].source or ""))
+    return _of_ledger(found[0])
+
+
+def _of_ledger(batch: BatchState) -> _Begun:
+    return _Begun(batch_id=batch.batch_id, path=Path(batch.source or ""), shared=batch.status is not None)

@@ -22,10 +22,12 @@ from paypro_async.cli.tabular import Cell, Column, amount_cell, print_lines, pri
 from paypro_async.cli.worker.telling import told_of_workers, workers_as_data
 from paypro_async.ledger.admin import records
 from paypro_async.ledger.admin.records import BatchState
-from paypro_async.ledger.shared import SharedProgress
+from paypro_async.ledger.shared import BatchStatus, SharedProgress
 from paypro_async.ledger.sql.ledger import SqlLedger
 
-__all__ = ["code_of_known", "has_ended", "status"]
+__all__ = ["code_of_known", "status"]
+
+_RUN = {one.value: one.value for one in BatchStatus} | {BatchStatus.READY.value: "workers"}
 
 
 @click.command(short_help="Show how far a file, a plan or a batch has come.")
@@ -88,11 +90,6 @@ def code_of_known(known: Known) -> Exit:
     return Exit.OK if all(one.accepted for one in counted) else Exit.SOME_FAILED
 
 
-def has_ended(batch: BatchState) -> bool:
-    """Whether a run of a batch came to its end, and was not cut off or stopped."""
-    return batch.ended_at is not None and batch.total is not None
-
-
 async def _latest(ledger: SqlLedger, merchant_no: str, zone: tzinfo, *, limit: int, as_json: bool) -> None:
     found = [
         (one, await known_of_batch(ledger, merchant_no, one.batch_id))
@@ -105,7 +102,7 @@ async def _latest(ledger: SqlLedger, merchant_no: str, zone: tzinfo, *, limit: i
         print_lines(f"The ledger {ledger.name} holds no batch of merchant {merchant_no or '(none)'}.")
         return
     print_table(_COLUMNS, [_row(batch, known, zone) for batch, known in found])
-    if any(not has_ended(batch) for batch, _ in found):
+    if any(batch.goes_on for batch, _ in found):
         note("What was cut off goes on with 'paypro resume', or with the same command again.")
 
 
@@ -134,9 +131,15 @@ def _row(batch: BatchState, known: Known, zone: tzinfo) -> list[Any]:
         amount_cell(known.tally.total, known.currency),
         known.currency,
         *map(_number, numbers),
-        "ended" if has_ended(batch) else "not ended",
+        _run(batch),
         batch.batch_id,
     ]
+
+
+def _run(batch: BatchState) -> str:
+    if batch.has_ended and batch.status != BatchStatus.CANCELLED:
+        return "ended"
+    return _RUN.get(batch.status or "", "not ended")
 
 
 def _number(count: int) -> Cell:
@@ -188,7 +191,7 @@ def _told(batch: BatchState | None, zone: tzinfo) -> str:
     if batch is None:
         return "The ledger knows no run of it: it was never begun with this content, or under another --run."
     begun = time_cell(batch.created_at, zone).shown
-    if has_ended(batch):
+    if batch.has_ended:
         return f"Begun {begun}, ended {time_cell(batch.ended_at, zone).shown}."
     return f"Begun {begun}, and not ended: it runs, was stopped or was cut off. 'paypro resume' goes on."
 
@@ -200,7 +203,7 @@ def _as_data(known: Known) -> dict[str, Any]:
         "batch_id": known.batch_id,
         "begun_at": batch.created_at if batch else None,
         "ended_at": batch.ended_at if batch else None,
-        "ended": has_ended(batch) if batch else None,
+        "ended": batch.has_ended if batch else None,
         "rows": known.tally.counts.total() + known.left_out.counts.total(),
         "total_rows": batch.total if batch else None,
         "amount": str(known.tally.total),

@@ -14,6 +14,7 @@ from paypro_async.cli.tabular import Cell, Column, amount_cell, print_lines, pri
 from paypro_async.ledger import KeptCallback
 from paypro_async.ledger.admin.records import COLUMNS, Attention, BatchState, Record, Totals, shown_state
 from paypro_async.ledger.outbox import Parked
+from paypro_async.ledger.shared import BatchStatus
 
 __all__ = [
     "masked",
@@ -32,6 +33,12 @@ __all__ = [
 _STATES = frozenset(State)
 _ORDER = list(ItemStatus)
 _LABEL = 16
+_RUN = {
+    BatchStatus.IMPORTING.value: "is imported for workers",
+    BatchStatus.READY.value: "workers pay it",
+    BatchStatus.PAUSED.value: "its workers are paused",
+    BatchStatus.CANCELLED.value: "was cancelled",
+}
 _TOLD = {
     "amount": "amount",
     "name": "name",
@@ -243,7 +250,7 @@ def print_batches(batches: Sequence[BatchState], *, zone: tzinfo) -> None:
             one.claimed,
             one.final,
             time_cell(one.created_at, zone),
-            time_cell(one.ended_at, zone) if one.ended_at else "runs, or was cut off",
+            time_cell(one.ended_at, zone) if one.ended_at else _RUN.get(one.status or "", "runs, or was cut off"),
         )
         for one in batches
     ]

@@ -2,20 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol, Self
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol, Self, TypeVar
 
 import click
 from attrs import frozen
 
 from paypro_async._core.items import ItemStatus
-from paypro_async.batch.shards import batch_progress
+from paypro_async.batch.shard_run import FOR_A_PERSON
+from paypro_async.batch.shards import batch_progress, set_batch_rate
 from paypro_async.bulk import BatchSettings, Before, Disbursement, import_file
 from paypro_async.cli.output import note, note_command, pasted
 from paypro_async.cli.signals import Stop
+from paypro_async.client import PayProClient
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError
 from paypro_async.ledger.opening import LedgerUrl
-from paypro_async.ledger.shared import BatchStatus, SharedProgress
+from paypro_async.ledger.shared import BatchStatus, SharedBatch, SharedProgress
 from paypro_async.report.batch_report import BatchProgress, BatchReport
 
 __all__ = ["HandingOut", "carrier"]
@@ -25,7 +27,11 @@ _SPARING = 20.0
 """A look takes at most one part in so many of the ledger's time."""
 _NOBODY_SECONDS = 15.0
 _WAIT_SECONDS = 3600.0
+_STORED_SECONDS = 5.0
 _NOBODY = "no worker is at the batch; start one with 'paypro worker', on any machine that has the ledger"
+
+
+T = TypeVar("T")
 
 
 class Watcher(Protocol):
@@ -90,7 +96,7 @@ class HandingOut:
     ) -> BatchReport:
         """Import, enqueue, and follow until workers have nothing more to do, or *stop*."""
         began, batch_id = time.monotonic(), disbursement.plan.batch_id
-        batch = await import_file(
+        importing = import_file(
             disbursement,
             before,
             announce=self.carrier.announce,
@@ -98,7 +104,12 @@ class HandingOut:
             shard_size=self.shard_size,
             pay_again=pay_again,
             skip_paid=skip_paid,
+            on_progress=_Stored(disbursement.plan.rows),
         )
+        batch = await _unless(stop, importing)
+        if batch is None:
+            return await _cut_off(disbursement, began)
+        await _keep_rate(disbursement.client, batch, settings.get("rate"))
         if batch.status is BatchStatus.PAUSED:
             note(f"The batch is paused{f' ({batch.why})' if batch.why else ''}. Workers begin nothing of it.")
             note_command("Let it go on with:", f"paypro resume {pasted(batch_id)}")
@@ -137,6 +148,8 @@ class _Follow:
             progress = await self._look(progress)
             pause = max(_LOOK_SECONDS, _SPARING * (time.monotonic() - looked))
             await _until(self.stop, pause)
+        if progress.batch.status is BatchStatus.PAUSED and progress.batch.why:
+            note(f"The batch was paused: {progress.batch.why}.")
         if self.stop:
             note("The workers go on. The same command follows them again; 'paypro pause' would stop them.")
         return progress
@@ -155,6 +168,49 @@ class _Follow:
         return not (self.waits and open_yet) or time.monotonic() > self.until
 
 
+class _Stored:
+    """Says now and then how many rows are stored."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows, self._said = rows, time.monotonic()
+
+    def __call__(self, stored: int) -> None:
+        if time.monotonic() - self._said > _STORED_SECONDS:
+            self._said = time.monotonic()
+            note(f"{stored:,} of {self._rows:,} rows are stored for workers; nothing is sent before all are.")
+
+
+async def _unless(stop: Stop, work: Coroutine[Any, Any, T]) -> T | None:
+    """What *work* comes to; None if it was cut off by a signal."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait({working})
+    return None if working.cancelled() else working.result()
+
+
+async def _cut_off(disbursement: Disbursement, began: float) -> BatchReport:
+    """Tell what an import that a signal has cut off leaves behind."""
+    try:
+        progress = await batch_progress(disbursement.client, disbursement.plan.batch_id)
+    except ConfigurationError:
+        note("Stopped before a row was stored for workers. Nothing was sent.")
+        return BatchReport(counts={}, amounts={}, codes={}, failures=(), elapsed=0.0, stopped="cancelled")
+    if progress.batch.status is BatchStatus.IMPORTING:
+        note("Stopped while the rows were stored for workers. Nothing was sent, and nothing is until all are stored.")
+    else:
+        note("All rows were stored, so workers pay them. 'paypro pause' would stop them.")
+    return _report(progress, began, stopped="cancelled", waits=False)
+
+
+async def _keep_rate(client: PayProClient, batch: SharedBatch, rate: float | None) -> None:
+    """Let the rate that is given hold for a batch that was handed out before, too."""
+    if rate is not None and batch.rate != rate and batch.may_run:
+        await set_batch_rate(client, batch.batch_id, rate)
+
+
 def _for(since: float | None) -> float:
     return 0.0 if since is None else time.monotonic() - since
 
@@ -168,7 +224,8 @@ async def _until(stop: Stop, seconds: float) -> None:
 def _stopped(progress: SharedProgress, stop: Stop) -> str | None:
     batch = progress.batch
     if batch.status is BatchStatus.PAUSED:
-        return batch.why or "paused"
+        # What a person says of it is no word for programs.
+        return batch.why if batch.why in FOR_A_PERSON else "paused"
     if batch.status is BatchStatus.CANCELLED:
         return "cancelled_for_good"
     return "cancelled" if stop else None

@@ -18,6 +18,7 @@ from paypro_async._core.lifecycle import FINAL, Reply, State
 from paypro_async._core.money import parse_amount
 from paypro_async._core.tally import Tally
 from paypro_async.ledger.base import PAGE
+from paypro_async.ledger.shared import BatchStatus
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.schema import IS_OPEN, batch, clock, event, payout
@@ -170,6 +171,7 @@ class BatchState:
         claimed: How many of them the ledger holds.
         final: How many of those are final.
         created_at: When it first ran, and *ended_at* when its last run came to its end: ISO 8601, UTC.
+        status: What its workers may do, if it was imported for workers: a :class:`BatchStatus`.
     """
 
     batch_id: str
@@ -179,6 +181,18 @@ class BatchState:
     final: int
     created_at: str
     ended_at: str | None
+    status: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether a run of it came to its end, and was not cut off or stopped."""
+        return self.ended_at is not None and self.total is not None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is something to go on with: it was begun, or given to workers, and has not ended."""
+        begun = self.claimed > 0 or self.status is not None
+        return begun and not self.has_ended and self.status != BatchStatus.CANCELLED
 
 
 def shown_state(row: Any) -> str:
@@ -358,6 +372,7 @@ def _batch(row: Any, claimed: int, final: int) -> BatchState:
         final=final,
         created_at=iso(row.created_at),
         ended_at=None if row.ended_at is None else iso(row.ended_at),
+        status=row.status,
     )
 
 

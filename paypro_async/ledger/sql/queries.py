@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, Table, bindparam, func, select, text
+from sqlalchemy import ColumnElement, Connection, Select, String, Table, bindparam, case, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import TextClause
 
@@ -287,14 +287,15 @@ def record_batch(connection: Connection, record: BatchRecord) -> None:
         "created_at": now,
         "ended_at": now if record.ended else None,
     }
-    insert = _INSERT[connection.dialect.name](batch).values(values)
+    insert, shared = _INSERT[connection.dialect.name](batch).values(values), batch.c.status.is_not(None)
     connection.execute(
         insert.on_conflict_do_update(
             index_elements=["merchant_no", "batch_id"],
             set_={
                 "source": func.coalesce(insert.excluded.source, batch.c.source),
-                "total": func.coalesce(insert.excluded.total, batch.c.total),
-                "ended_at": insert.excluded.ended_at,
+                # Of one that workers pay these are theirs.
+                "total": case((shared, batch.c.total), else_=func.coalesce(insert.excluded.total, batch.c.total)),
+                "ended_at": case((shared, batch.c.ended_at), else_=insert.excluded.ended_at),
             },
         )
     )

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,15 @@ pytest.importorskip("procrastinate", reason="comes with the extra 'procrastinate
 ROWS = 120
 
 
-def write_file(folder: Path, *, amount: str = "300", rows: int = ROWS) -> Path:
+def write_file(folder: Path, *, amount: str = "300", rows: int = ROWS, number: str = "T{}") -> Path:
     """A file of payouts."""
+    folder.mkdir(exist_ok=True)
     path = folder / "july.csv"
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(fields("T0")))
         writer.writeheader()
-        for number in range(rows):
-            writer.writerow(fields(f"T{number}", amount=amount))
+        for position in range(rows):
+            writer.writerow(fields(number.format(position), amount=amount))
     return path
 
 
@@ -89,7 +91,8 @@ async def test_it_is_paused_slowed_resumed_and_looked_at(server: Server, tmp_pat
         paused = progress_in(said)
         assert (code, paused["status"], paused["why"]) == (0, "paused", "a look first")
         code, said = await paypro(place, "batch", path, "--workers", "--yes", "--json")
-        assert (code, progress_in(said)["stopped"]) == (4, "a look first"), said
+        assert (code, progress_in(said)["stopped"]) == (4, "paused"), said
+        assert "a look first" in said
         code, said = await paypro(place, "status", name)
         assert "Paused" in said, said
         assert "a look first" in said
@@ -143,3 +146,81 @@ async def test_what_cannot_be_handed_out_is_said_before_anything_is_stored(serve
             code, said = await paypro(place, *arguments)
             assert (code, words in said) == (2, True), said
         assert not (tmp_path / "own.db").exists()
+
+
+async def test_without_workers_nothing_of_it_is_sent_until_they_have_ended(server: Server, tmp_path: Path) -> None:
+    """A process by itself would heed neither a pause nor a cancellation."""
+    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+        path = write_file(tmp_path)
+        await paypro(place, "batch", path, "--workers", "--detach", "--yes")
+        name = place.batch_ids()[0]
+        for change, words in ((None, "given to workers"), ("pause", "given to workers"), ("cancel", "was cancelled")):
+            if change is not None:
+                assert (await paypro(place, change, name, *(["--yes"] if change == "cancel" else [])))[0] == 0
+            code, said = await paypro(place, "batch", path, "--yes")
+            assert (code, words in said) == (2, True), said
+        assert not place.sandbox.books.bookings
+
+    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+        await place.start("-m", "paypro_async", "worker")
+        assert (await paypro(place, "batch", path, "--workers", "--yes", "--replace-result"))[0] == 0
+        code, said = await paypro(place, "batch", path, "--yes", "--wait")
+        assert code == 0, said
+        place.check()
+
+
+@pytest.mark.parametrize("what", [(), ("july.csv",)])
+async def test_resume_gives_it_to_its_workers_however_it_is_named(
+    what: tuple[str, ...], server: Server, tmp_path: Path
+) -> None:
+    """Also as the only batch that has not ended, of which nothing was begun."""
+    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+        path = write_file(tmp_path)
+        await paypro(place, "batch", path, "--workers", "--detach", "--yes")
+        await paypro(place, "pause", place.batch_ids()[0])
+        assert "paused" in (await paypro(place, "status"))[1]
+        assert "its workers are paused" in (await paypro(place, "ledger", "show"))[1]
+        code, said = await paypro(place, "resume", *what)
+        assert (code, "1 open shards are with the workers" in said) == (0, True), said
+        assert not place.sandbox.books.bookings
+
+
+async def test_what_was_left_out_may_change_from_one_command_to_the_next(server: Server, tmp_path: Path) -> None:
+    """Rows that were paid before are left out; one that is to be paid after all is not dropped without a word."""
+    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+        path = write_file(tmp_path)
+        before = write_file(tmp_path / "june", number="U{}", rows=3)
+        assert (await paypro(place, "batch", before, "--yes"))[0] == 0
+        hand_out = ("batch", path, "--workers", "--detach", "--yes", "--json")
+        code, said = await paypro(place, *hand_out, "--skip-paid")
+        assert (code, progress_in(said)["left_out"]["rows"]) == (4, 3), said
+        code, said = await paypro(place, *hand_out, "--pay-again")
+        assert (code, "with 117 of its rows, and 120 are to be paid" in said) == (2, True), said
+        await place.start("-m", "paypro_async", "worker")
+        code, said = await paypro(place, "batch", path, "--workers", "--yes", "--skip-paid")
+        assert code == 0, said
+        code, said = await paypro(place, "batch", path, "--yes", "--pay-again")
+        assert (code, "3 rows were sent now" in said) == (0, True), said
+        assert place.sandbox.books.booked_once([*place.trade_nos, "U0", "U1", "U2"]).exact
+
+
+async def test_a_signal_while_rows_are_stored_leaves_nothing_with_workers(server: Server, tmp_path: Path) -> None:
+    """The same command goes on; a new rate that it says holds from then on."""
+    rows = 10_000
+    async with workplace(server, tmp_path, count=rows, faults=0) as place:
+        path = write_file(tmp_path, rows=rows)
+        process = await place.start("-m", "paypro_async", "batch", path, "--workers", "--yes", "--rate", "50")
+        async with asyncio.timeout(30):
+            while not place.stored():  # noqa: ASYNC110  another process stores them
+                await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(30):
+            assert await process.wait() == 130
+        log = (tmp_path / "worker-0.log").read_text()
+        assert "Stopped while the rows were stored" in log, log
+        assert 0 < place.stored() < rows
+        await paypro(place, "batch", path, "--workers", "--detach", "--yes")
+        code, said = await paypro(place, "batch", path, "--workers", "--detach", "--yes", "--rate", "70")
+        assert code == 4, said
+        assert place.stored() == rows
+        assert "70 a second at most" in (await paypro(place, "status", place.batch_ids()[0]))[1]

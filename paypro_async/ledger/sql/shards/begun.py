@@ -75,7 +75,7 @@ def withdrawn(intent: Intent) -> BatchStoppedError:
     """Why a planned payout is not claimed that could not be taken from its plan."""
     return BatchStoppedError(
         f"The batch {intent.batch_id} is paused or cancelled, or payout {intent.trade_no} was taken from its plan. "
-        "Nothing was sent for it by this call. 'paypro batch progress' says how the batch stands.",
+        "Nothing was sent for it by this call. 'paypro status' says how the batch stands.",
         trade_no=intent.trade_no,
     )
 
