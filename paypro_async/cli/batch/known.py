@@ -1,15 +1,16 @@
 """Which batch of a ledger is meant by a file, a plan or a name, and how far it has come: from the ledger alone."""
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import click
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.money import parse_amount
-from paypro_async._core.regions import REGIONS
+from paypro_async._core.regions import REGIONS, RegionSpec
 from paypro_async._core.tally import Tally
 from paypro_async.bulk import PayoutFileError
 from paypro_async.bulk.file_plan import make_plan, planned
@@ -153,7 +154,17 @@ async def known_of_batch(ledger: SqlLedger, merchant_no: str, batch_id: str) -> 
             retry = since.get(one.trade_no)
             rows.add(one.trade_no, status_in(one), parse_amount(one.amount) or Decimal(0), one.code, retry)
             currency = currency or one.currency
-    return await rows.known(ledger, merchant_no, batch_id, name="", currency=currency)
+    known = await rows.known(ledger, merchant_no, batch_id, name="", currency=currency)
+    shared = await ledger.shared_progress(merchant_no, batch_id)
+    if shared is None:
+        return known
+    # What its workers have not begun is in the ledger too, and is read with the others in one moment.
+    tally = Tally(counts=Counter(shared.counts), amounts=dict(shared.amounts))
+    return evolve(known, tally=tally, currency=currency or (await _spec(ledger, merchant_no)).currency)
+
+
+async def _spec(ledger: SqlLedger, merchant_no: str) -> RegionSpec:
+    return REGIONS.get(await records.region_of(ledger, merchant_no) or "") or next(iter(REGIONS.values()))
 
 
 async def _pages(found: AsyncIterator[Record]) -> AsyncIterator[list[Record]]:
@@ -173,7 +184,7 @@ async def known_of_file(ledger: SqlLedger, merchant_no: str, path: Path, reading
         PayoutFileError: If the file is not valid, so that nothing was ever paid of it as it stands.
         OSError: If it cannot be read.
     """
-    spec = REGIONS.get(await records.region_of(ledger, merchant_no) or "") or next(iter(REGIONS.values()))
+    spec = await _spec(ledger, merchant_no)
     every = {one.name: _STAND_INS.get(one.name, "") for one in spec.fields if one.default_by_client}
     intake = Intake(spec=spec, merchant_no=merchant_no, defaults=every, runtime=SystemRuntime())
     rows = _Rows()

@@ -99,6 +99,8 @@ def print_overview(
     elif about["suspicion"]:
         print_lines(f"It looks like a restored backup: {about['suspicion']}. Who pays from it will ask first.")
     print_totals(totals)
+    if about["planned"]:
+        print_lines(f"{about['planned']:,} more are planned for workers, and not begun.")
     if totals.unreadable:
         print_lines(f"{totals.unreadable:,} amounts cannot be read and are in no sum; run 'paypro ledger check'.")
     if attention.count:

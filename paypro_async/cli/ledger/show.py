@@ -174,6 +174,7 @@ async def _show_all(ledger: SqlLedger, merchant_no: str, *, settle_after: float,
         ],
         "asks_first_since": since.isoformat(timespec="seconds") if since else None,
         "suspicion": ledger.suspicion,
+        "planned": await records.planned_count(ledger, merchant_no),
     }
     totals = await records.totals(ledger, records.Which(merchant_no=merchant_no))
     attention = await records.attention(ledger, merchant_no, settle_after=settle_after)

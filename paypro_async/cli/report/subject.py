@@ -16,8 +16,9 @@ from paypro_async._core.money import parse_amount
 from paypro_async._core.regions import REGIONS, RegionSpec
 from paypro_async.bulk import Disbursement, PlanFile, ReadingOptions
 from paypro_async.client import PayProClient
-from paypro_async.ledger.admin.batch_rows import batch_records
-from paypro_async.ledger.admin.records import BatchState, Record, shown_state
+from paypro_async.ledger.admin.batch_rows import PlannedRow, batch_records, planned_rows
+from paypro_async.ledger.admin.records import BatchState, Record, find, shown_state
+from paypro_async.ledger.shared import BatchStatus
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.report.html import About
 from paypro_async.report.rows import ReportRow
@@ -25,6 +26,10 @@ from paypro_async.report.rows import ReportRow
 __all__ = ["Subject", "of_batch", "of_file", "region_of"]
 
 _STATES = frozenset(State)
+_ASIDE = {
+    "paid_meanwhile": "Not sent, since another run paid the same amount to the same account meanwhile.",
+    "conflict": "Not sent, since another payout has this number.",
+}
 _UNSAFE = re.compile(r"[^\w.-]+")
 _PLAIN_ENDS = frozenset({".csv", ".xlsx", ".jsonl", ".ndjson"})
 
@@ -94,11 +99,19 @@ def of_file(
 
 
 def of_batch(ledger: SqlLedger, batch: BatchState, *, about: About) -> Subject:
-    """The payouts that a batch has claimed. What it did not come to is in no ledger."""
+    """The payouts that a batch has claimed, and those that are planned for workers.
+
+    What a batch without workers did not come to is in no ledger.
+    """
     source = batch.source or batch.batch_id
     name = _UNSAFE.sub("-", source.replace("\\", "/").rpartition("/")[2]).strip("-.") or "batch"
     notes = about.notes
-    if batch.total is None:
+    if batch.status is not None:
+        if batch.status == BatchStatus.CANCELLED:
+            notes += ("This batch was cancelled: what was not sent of it never will be.",)
+        elif not batch.has_ended:
+            notes += ("This batch has not ended: its workers go on with what was not sent, unless they are paused.",)
+    elif batch.total is None:
         notes += ("This batch runs, or was cut off: only what it has begun so far is in this report.",)
     elif batch.total > batch.claimed:
         notes += (f"{batch.total - batch.claimed:,} of {batch.total:,} are not in the ledger, so they are not here.",)
@@ -118,9 +131,35 @@ def of_batch(ledger: SqlLedger, batch: BatchState, *, about: About) -> Subject:
 
 async def _of_records(ledger: SqlLedger, merchant_no: str, batch_id: str) -> AsyncIterator[ReportRow]:
     number = 0
+    waiting = planned_rows(ledger, merchant_no, batch_id)
+    new = await anext(waiting, None)
     async for record in batch_records(ledger, merchant_no, batch_id):
         number = number + 1 if record.position is None else record.position + 1
+        while new is not None and new.position < number:
+            if new.trade_no != record.trade_no:
+                yield await _not_begun(ledger, merchant_no, new)
+            new = await anext(waiting, None)
         yield _row(record, number)
+    while new is not None:
+        yield await _not_begun(ledger, merchant_no, new)
+        new = await anext(waiting, None)
+
+
+async def _not_begun(ledger: SqlLedger, merchant_no: str, new: PlannedRow) -> ReportRow:
+    """A payout that is planned; of one that another batch has, what became of it there."""
+    if new.aside == "elsewhere" and (found := await find(ledger, merchant_no, [new.trade_no])):
+        return _row(found[0], new.position + 1)
+    beneficiary = beneficiary_of(new.region, new.content, unmasked=True)
+    return ReportRow(
+        row=new.position + 1,
+        trade_no=new.trade_no,
+        status=ItemStatus.CONFLICT if new.aside == "conflict" else ItemStatus.NOT_SENT,
+        amount=parse_amount(new.amount),
+        currency=new.currency,
+        name=beneficiary.get("name"),
+        bank_number=beneficiary.get("bank_number"),
+        message=_ASIDE.get(new.aside or ""),
+    )
 
 
 async def _of_outcomes(disbursement: Disbursement, ledger: SqlLedger) -> AsyncIterator[ReportRow]:

@@ -1,15 +1,18 @@
 """The payouts of one batch, in the order of its source."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from attrs import field, frozen
+from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
 
-from paypro_async.ledger.admin.records import BatchState, Record, batches, select_records
+from paypro_async.ledger.admin.records import BatchState, Record, batches, content_of, select_records
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.sql.ledger import SqlLedger
-from paypro_async.ledger.sql.schema import payout
+from paypro_async.ledger.sql.schema import payout, planned
 
-__all__ = ["batch_records", "find_batch"]
+__all__ = ["PlannedRow", "batch_records", "find_batch", "planned_rows"]
 
 _LOOKED_AT = 1000
 
@@ -36,6 +39,47 @@ async def batch_records(ledger: SqlLedger, merchant_no: str, batch_id: str) -> A
         for record in found:
             yield record
         trade_no = found[-1].trade_no
+
+
+@frozen(kw_only=True)
+class PlannedRow:
+    """A payout that was imported for workers, and that none of them has begun.
+
+    Args:
+        position: Its place in the source, from 0.
+        amount: As it is stored, in major units of *currency*.
+        content: What would be sent; nothing once it was erased.
+        aside: Why it never will be begun, or None.
+    """
+
+    position: int
+    trade_no: str
+    region: str
+    amount: str
+    currency: str
+    content: Mapping[str, str] = field(repr=False)
+    aside: str | None
+
+
+async def planned_rows(ledger: SqlLedger, merchant_no: str, batch_id: str) -> AsyncIterator[PlannedRow]:
+    """Every payout of the batch that nobody has begun, by its number there; each number of the batch once."""
+    names = ("position", "trade_no", "region", "amount", "currency", "content", "aside")
+    mine = (planned.c.merchant_no == merchant_no, planned.c.batch_id == batch_id)
+    once = or_(planned.c.aside.is_(None), planned.c.aside != "repeated")
+    query = select(*(planned.c[name] for name in names)).where(*mine, once).order_by(planned.c.position).limit(PAGE)
+    position = -1
+    while True:
+        page = query.where(planned.c.position > position)
+        rows = await ledger.read(partial(_rows, page=page))
+        for row in rows:
+            yield PlannedRow(**{**row._asdict(), "content": content_of(row.content)})
+        if not rows:
+            return
+        position = rows[-1].position
+
+
+def _rows(connection: Connection, page: Select[Any]) -> Sequence[Row[Any]]:
+    return connection.execute(page).all()
 
 
 async def find_batch(ledger: SqlLedger, merchant_no: str, name: str | None = None) -> BatchState | None:

@@ -21,7 +21,7 @@ from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.shared import BatchStatus
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.migrations import schema_version
-from paypro_async.ledger.sql.schema import IS_OPEN, batch, clock, event, payout
+from paypro_async.ledger.sql.schema import IS_OPEN, batch, clock, event, payout, planned
 
 __all__ = [
     "COLUMNS",
@@ -32,11 +32,13 @@ __all__ = [
     "Which",
     "attention",
     "batches",
+    "content_of",
     "find",
     "history",
     "is_refused_under",
     "iso",
     "page",
+    "planned_count",
     "raw",
     "records",
     "region_of",
@@ -58,7 +60,8 @@ def iso(seconds: Any) -> str:
     return str(seconds)
 
 
-def _content(text: Any) -> Mapping[str, str]:
+def content_of(text: Any) -> Mapping[str, str]:
+    """The fields of a payout, from the text that is stored; nothing if that is damaged or was erased."""
     try:
         found = json.loads(text)
     except (TypeError, ValueError, RecursionError):
@@ -93,7 +96,7 @@ class Record:
     created_at: str = field(converter=iso)
     sent_at: str = field(converter=iso)
     updated_at: str = field(converter=iso)
-    content: Mapping[str, str] = field(converter=_content, repr=False)
+    content: Mapping[str, str] = field(converter=content_of, repr=False)
 
 
 _NAMES = tuple(one.name for one in fields(Record))
@@ -285,6 +288,12 @@ async def totals(ledger: SqlLedger, which: Which) -> Totals:
         # Small steps, so that neither a lock nor a snapshot of the database is held for long.
         after = await ledger.read(_count_page(found, which, after))
     return found
+
+
+async def planned_count(ledger: SqlLedger, merchant_no: str) -> int:
+    """How many payouts are stored for workers, and not begun."""
+    query = select(func.count()).select_from(planned).where(planned.c.merchant_no == merchant_no)
+    return await ledger.read(lambda connection: connection.execute(query).scalar_one())
 
 
 async def attention(
