@@ -275,6 +275,8 @@ async def pay(run: Run) -> int:
         note(f"{run.disbursement.name} has grown since it was read. What was added to it is not paid.")
     if summary.interrupted:
         note_command("Interrupted. Continue with:", same_command())
+    if run.handing_out is not None and run.handing_out.detach and summary.report.stopped is None:
+        return Exit.OK  # Nothing more was asked for.
     # What is known of the money comes first: a file that is missing must not hide that some of it is unknown.
     return Exit.UNEXPECTED if not written and summary.exit_code is Exit.OK else summary.exit_code
 
