@@ -32,7 +32,7 @@ _AHEAD_OF_SOME = 0.04
 _MOST_OF_IT = 0.75
 """The part of the rate from which on a process counts as the only one."""
 _COUNTED_SECONDS = 0.5
-_GROWTH, _FEWEST = 1.5, 20
+_GROWTH, _FEWEST = 1.5, 4
 """A process gets ready for so many times what it has lately used, and for one part in so many of the rate at least."""
 _LONGEST_LEAD = 5.0
 _SEEKERS = 4

@@ -79,6 +79,11 @@ class Run:
         return self.confirmation.ask
 
     @property
+    def only_hands_out(self) -> bool:
+        """Whether nothing more is wanted than that workers have it."""
+        return self.handing_out is not None and self.handing_out.detach
+
+    @property
     def leaves_out(self) -> bool:
         """Whether rows are left out that were paid before under other numbers."""
         return self.skip_paid and not self.pay_again
@@ -275,8 +280,12 @@ async def pay(run: Run) -> int:
         note(f"{run.disbursement.name} has grown since it was read. What was added to it is not paid.")
     if summary.interrupted:
         note_command("Interrupted. Continue with:", same_command())
-    if run.handing_out is not None and run.handing_out.detach and summary.report.stopped is None:
-        return Exit.OK  # Nothing more was asked for.
+    return _code(run, summary, written=written)
+
+
+def _code(run: Run, summary: Summary, *, written: bool) -> int:
+    if run.only_hands_out and summary.report.stopped is None:
+        return Exit.OK
     # What is known of the money comes first: a file that is missing must not hide that some of it is unknown.
     return Exit.UNEXPECTED if not written and summary.exit_code is Exit.OK else summary.exit_code
 
