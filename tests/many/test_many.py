@@ -15,6 +15,9 @@ from tests.support.postgres import Server
 _RUNNER = "tests.many.worker"
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:amount has decimals")  # of which some are paid here
+
+
 @pytest.mark.trial
 @pytest.mark.parametrize("engine", ["none", "procrastinate"])
 async def test_workers_are_killed_and_the_server_is_restarted(engine: str, capsys: pytest.CaptureFixture[str]) -> None:
