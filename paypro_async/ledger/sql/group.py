@@ -43,7 +43,7 @@ from paypro_async.ledger.sql.rows import (
 )
 from paypro_async.ledger.sql.schema import CLOCK, clock, payout
 from paypro_async.ledger.sql.shards.begun import Begun, withdrawn
-from paypro_async.ledger.sql.statements import Insert, Statement, Update
+from paypro_async.ledger.sql.statements import ONCE, Insert, Statement, Update
 
 __all__ = ["Answer", "Claim", "Group", "Key", "Known", "Learn", "Move", "Work", "find"]
 
@@ -134,8 +134,7 @@ _KEYS = {
 _SELECT_KEYS = Statement(_KEYS)
 _LOCK_KEYS = Statement({name: one.order_by(payout.c.trade_no).with_for_update() for name, one in _KEYS.items()})
 _NOW = Statement.everywhere(select(clock()))
-_ONCE = "WHERE true ON CONFLICT DO NOTHING"
-_INSERT_PAYOUT = Insert((*FIXED, *MUTABLE), {"sqlite": _ONCE, "postgresql": _ONCE})
+_INSERT_PAYOUT = Insert((*FIXED, *MUTABLE), ONCE)
 _INSERT_EVENT = Insert(EVENT, {"postgresql": f"RETURNING id, {CLOCK['postgresql']}"})
 # The database refuses what is no longer so: another process may be writing.
 _UPDATE_PAYOUT = Update(MUTABLE, (payout.c.merchant_no, payout.c.trade_no, *SEEN))

@@ -30,7 +30,7 @@ from sqlalchemy import (
     text,
     union_all,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import postgresql
 
 from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.known import PayoutChange, change_of, statuses_of
@@ -38,12 +38,12 @@ from paypro_async.ledger.outbox import Cursor, Lent, Parked
 from paypro_async.ledger.sql.group import find
 from paypro_async.ledger.sql.rows import event_of_row
 from paypro_async.ledger.sql.schema import clock, consumer, delivery, event
+from paypro_async.ledger.sql.statements import insert_into
 
 __all__ = ["SqlOutbox"]
 
 T = TypeVar("T")
 
-_INSERT: Mapping[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 # So many steps of history are looked at in one transaction, in which nobody can pay from an SQLite file.
 _STEPS = 500
 # A new consumer looks back so far for numbers that are not there yet: no more transactions are under way at one time.
@@ -178,7 +178,7 @@ def _position(connection: Connection, merchant_no: str, name: str) -> int | None
 def _register(connection: Connection, merchant_no: str, name: str) -> None:
     end = _end(connection)
     values = {"merchant_no": merchant_no, "name": name, "position": end.position, "gaps": _gaps_text(end.gaps)}
-    insert = _INSERT[connection.dialect.name](consumer)
+    insert = insert_into(connection, consumer)
     connection.execute(insert.values(**values, created_at=clock()).on_conflict_do_nothing())
 
 
@@ -283,7 +283,7 @@ def _advance(connection: Connection, merchant_no: str, name: str) -> None:
         if one.merchant_no == merchant_no and _is_change(one)
     ]
     if notes:
-        connection.execute(_INSERT[connection.dialect.name](delivery).on_conflict_do_nothing(), notes)
+        connection.execute(insert_into(connection, delivery).on_conflict_do_nothing(), notes)
     if (after.position, after.gaps) != (row.position, before.gaps):
         connection.execute(consumer.update().where(*mine).values(position=after.position, gaps=_gaps_text(after.gaps)))
 

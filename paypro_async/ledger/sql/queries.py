@@ -2,13 +2,11 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, Table, bindparam, case, func, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Select, String, bindparam, case, func, select, text
 from sqlalchemy.sql.expression import TextClause
 
 from paypro_async._core.bounds import LONGEST, cut
@@ -26,7 +24,7 @@ from paypro_async.ledger.base import (
 )
 from paypro_async.ledger.sql.rows import SELECT_ENTRY, entry_of
 from paypro_async.ledger.sql.schema import IS_OPEN, account, batch, callback, clock, pace, payout
-from paypro_async.ledger.sql.statements import Statement
+from paypro_async.ledger.sql.statements import Statement, insert_into
 
 __all__ = [
     "Payments",
@@ -49,9 +47,6 @@ __all__ = [
     "same_payments",
 ]
 
-_INSERT: Mapping[str, Callable[[Table], Any]] = MappingProxyType(
-    {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-)
 _Key = tuple[str, str | None]
 """A merchant number and a payment key."""
 
@@ -85,9 +80,8 @@ _IS_DECIDED = text(f"state = '{State.FAILED.value}' AND reply = '{Reply.DECIDED.
 
 def bind(connection: Connection, given: Account) -> Exception | None:
     """Bind a merchant to its environment; the answer to a caller whose environment is another."""
-    insert = _INSERT[connection.dialect.name]
     values = {"merchant_no": given.merchant_no, "environment": given.environment}
-    connection.execute(insert(account).values(values).on_conflict_do_nothing())
+    connection.execute(insert_into(connection, account).values(values).on_conflict_do_nothing())
     known = connection.execute(
         select(account.c.environment).where(account.c.merchant_no == given.merchant_no)
     ).scalar_one()
@@ -134,7 +128,7 @@ def keep_callback(connection: Connection, merchant_no: str, trade_no: str, kept:
     mine = callback.c.merchant_no == merchant_no
     now: float = connection.execute(select(clock())).scalar_one()
     values = {"merchant_no": merchant_no, "trade_no": trade_no, **kept, "first_at": now, "last_at": now, "count": 1}
-    insert = _INSERT[connection.dialect.name](callback).values(values)
+    insert = insert_into(connection, callback).values(values)
     newest = {name: insert.excluded[name] for name in ("status", "amount", "platform_trade_no", "last_at")}
     connection.execute(
         insert.on_conflict_do_update(
@@ -287,7 +281,7 @@ def record_batch(connection: Connection, record: BatchRecord) -> None:
         "created_at": now,
         "ended_at": now if record.ended else None,
     }
-    insert, shared = _INSERT[connection.dialect.name](batch).values(values), batch.c.status.is_not(None)
+    insert, shared = insert_into(connection, batch).values(values), batch.c.status.is_not(None)
     connection.execute(
         insert.on_conflict_do_update(
             index_elements=["merchant_no", "batch_id"],
@@ -303,7 +297,7 @@ def record_batch(connection: Connection, record: BatchRecord) -> None:
 
 def reserve(connection: Connection, name: str, *, spacing: float, count: int) -> float:
     """Take the next *count* turns of a rate, *spacing* seconds apart (a one-row GCRA); seconds until the first."""
-    insert = _INSERT[connection.dialect.name](pace).values(name=name, free_at=0.0).on_conflict_do_nothing()
+    insert = insert_into(connection, pace).values(name=name, free_at=0.0).on_conflict_do_nothing()
     connection.execute(insert)
     # The row is locked before the clock is read, so that a process that waited for it does not go by an old time.
     free_at: float = connection.execute(

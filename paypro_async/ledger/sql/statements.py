@@ -10,14 +10,14 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from attrs import frozen
-from sqlalchemy import Column, Connection, CursorResult, Dialect, exc
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Column, Connection, CursorResult, Dialect, Table, exc
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import ClauseElement
 
-__all__ = ["Insert", "Statement", "Update", "driven"]
+__all__ = ["ONCE", "Insert", "Statement", "Update", "driven", "insert_into", "wrapped"]
 
 _POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 # An older SQLite takes no rows for an UPDATE.
@@ -31,17 +31,29 @@ def driven(connection: Connection, text: str, values: Any = None, *, many: bool 
         sqlalchemy.exc.DBAPIError: Whatever the driver raises.
     """
     driver: Any = connection.connection.dbapi_connection
-    errors = connection.dialect.loaded_dbapi.Error
     try:
         if not many:
             return driver.execute(text) if values is None else driver.execute(text, values)
         (cursor := driver.cursor()).executemany(text, values)
-    except errors as error:
-        lost = connection.dialect.is_disconnect(error, driver, None)
-        raise exc.DBAPIError.instance(
-            text, None, error, errors, hide_parameters=True, connection_invalidated=lost, dialect=connection.dialect
-        ) from error
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise wrapped(connection, error, text) from error
     return cursor
+
+
+def wrapped(connection: Connection, error: Exception, text: str | None = None) -> exc.DBAPIError:
+    """What the driver has raised at *text*, as SQLAlchemy raises it; it says whether the connection is lost."""
+    dialect = connection.dialect
+    lost = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]
+    errors = dialect.loaded_dbapi.Error
+    found = exc.DBAPIError.instance(
+        text, None, error, errors, hide_parameters=True, connection_invalidated=lost, dialect=dialect
+    )
+    return cast("exc.DBAPIError", found)  # which it is for an error of the driver
+
+
+def insert_into(connection: Connection, table: Table) -> Any:
+    """SQLAlchemy's INSERT of this database, which can say ON CONFLICT."""
+    return (sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert)(table)
 
 
 @frozen(eq=False)
@@ -77,6 +89,11 @@ def _compiled(statement: Statement, dialect: Dialect) -> tuple[str, tuple[str, .
     compiled = statement.clauses[dialect.name].compile(dialect=dialect)
     # SQLite counts its values, PostgreSQL names them.
     return str(compiled), tuple(getattr(compiled, "positiontup", None) or ())
+
+
+_ONCE = "WHERE true ON CONFLICT DO NOTHING"
+ONCE = MappingProxyType({"sqlite": _ONCE, "postgresql": _ONCE})
+"""An end of :class:`Insert`: a row that is there stays as it is."""
 
 
 @frozen(eq=False)

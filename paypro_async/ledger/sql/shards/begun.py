@@ -17,19 +17,19 @@ from paypro_async._core.money import amount_text
 from paypro_async.errors import BatchStoppedError, PaidMeanwhileError
 from paypro_async.ledger.base import Written
 from paypro_async.ledger.sql.schema import planned
-from paypro_async.ledger.sql.statements import Insert, driven
+from paypro_async.ledger.sql.statements import ONCE, Insert, driven
 
-__all__ = ["PLANNED", "Begun", "planned_row", "withdrawn"]
+__all__ = ["INSERT_PLANNED", "PLANNED", "Begun", "planned_row", "withdrawn"]
 
 PLANNED = tuple(planned.c)
 """The columns of a planned payout, as :func:`planned_row` has them."""
+INSERT_PLANNED = Insert(PLANNED, ONCE)
+"""Rows of :func:`planned_row`; one that is there stays as it is."""
 
 _MINE = "merchant_no = %s AND batch_id = %s AND position = ANY(%s) AND aside IS NULL"
 _READY = "EXISTS (SELECT 1 FROM batch WHERE merchant_no = %s AND batch_id = %s AND status = 'ready')"
 _FIND = f"SELECT position FROM planned WHERE {_MINE} AND {_READY}"  # noqa: S608  nothing but what stands here
 _TAKE = f"DELETE FROM planned WHERE {_MINE}"  # noqa: S608  as above
-_ONCE = {"sqlite": "WHERE true ON CONFLICT DO NOTHING", "postgresql": "WHERE true ON CONFLICT DO NOTHING"}
-_PUT_BACK = Insert(PLANNED, _ONCE)
 
 
 class Begun:
@@ -68,7 +68,7 @@ class Begun:
             if intent.planned and self.has(intent) and (why := _why_aside(intent, answer)) is not None
         ]
         if aside:
-            _PUT_BACK.run(self._connection, aside)
+            INSERT_PLANNED.run(self._connection, aside)
 
 
 def withdrawn(intent: Intent) -> BatchStoppedError:

@@ -1,12 +1,10 @@
 """Storing the payouts of a batch as planned, page by page, and cutting it into shards."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Table, exc, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, select
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.money import amount_text, total
@@ -14,16 +12,11 @@ from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.shared import BatchStatus, Shard, SharedBatch
 from paypro_async.ledger.sql.schema import batch, clock, planned, shard
 from paypro_async.ledger.sql.shards import control
-from paypro_async.ledger.sql.shards.begun import PLANNED, planned_row
-from paypro_async.ledger.sql.statements import Insert
+from paypro_async.ledger.sql.shards.begun import INSERT_PLANNED, PLANNED, planned_row
+from paypro_async.ledger.sql.statements import insert_into, wrapped
 
 __all__ = ["all_shards", "begin", "finish", "store"]
 
-_INSERT: Mapping[str, Callable[[Table], Any]] = MappingProxyType(
-    {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-)
-_ONCE = "WHERE true ON CONFLICT DO NOTHING"
-_INSERT_PLANNED = Insert(PLANNED, {"sqlite": _ONCE, "postgresql": _ONCE})
 _COPY = f"COPY planned ({', '.join(column.name for column in PLANNED)}) FROM STDIN"
 _SHOWN = 5
 
@@ -43,7 +36,7 @@ def begin(
         "rate": rate,
     }
     new = ("status", "imported", "shard_size", "rate")
-    insert = _INSERT[connection.dialect.name](batch).values(values)
+    insert = insert_into(connection, batch).values(values)
     connection.execute(
         insert.on_conflict_do_update(
             index_elements=["merchant_no", "batch_id"],
@@ -127,7 +120,7 @@ def _add(connection: Connection, intents: Sequence[Intent]) -> Exception | None:
     if connection.dialect.name != "sqlite" and _copied(connection, rows):
         return None
     with connection.begin_nested() as apart:
-        if _INSERT_PLANNED.run(connection, rows).rowcount == len(rows):
+        if INSERT_PLANNED.run(connection, rows).rowcount == len(rows):
             return None
         repeats = _not_stored(connection, intents)
         firsts = [_first(connection, one) for one in repeats]
@@ -139,7 +132,7 @@ def _add(connection: Connection, intents: Sequence[Intent]) -> Exception | None:
         if differing:
             apart.rollback()
             return _one_number_for_two(differing)
-        _INSERT_PLANNED.run(connection, [planned_row(one, aside="repeated") for one in repeats])
+        INSERT_PLANNED.run(connection, [planned_row(one, aside="repeated") for one in repeats])
     return None
 
 
@@ -154,10 +147,7 @@ def _copied(connection: Connection, rows: Sequence[Sequence[Any]]) -> bool:
     except errors.IntegrityError:
         return False
     except errors.Error as error:
-        lost = connection.dialect.is_disconnect(error, driver, None)
-        raise exc.DBAPIError.instance(
-            _COPY, None, error, errors.Error, hide_parameters=True, connection_invalidated=lost
-        ) from error
+        raise wrapped(connection, error, _COPY) from error
     return True
 
 

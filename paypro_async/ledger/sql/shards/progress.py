@@ -31,6 +31,7 @@ from paypro_async._core.tally import Tally
 from paypro_async.ledger.shared import SharedProgress
 from paypro_async.ledger.sql.schema import clock, payout, planned, shard
 from paypro_async.ledger.sql.shards import control
+from paypro_async.ledger.sql.shards.ranges import UNSETTLED
 
 __all__ = ["progress"]
 
@@ -38,7 +39,6 @@ _PLACES = 6
 _AT_WORK = 10.0
 _NOTHING = Decimal(0)
 _ASIDE = {"paid_meanwhile": ItemStatus.NOT_SENT, "conflict": ItemStatus.CONFLICT}
-_UNSETTLED = (State.NEW, State.SENDING)
 
 _Names = tuple[str, str]
 _Adds = Callable[[Any], ColumnElement[Any]]
@@ -90,7 +90,7 @@ def _add_named(tally: Tally[ItemStatus], rows: Sequence[Row[Any]]) -> tuple[tupl
         if row.part == "repeated":
             repeated, repeated_amount = repeated + count, total([repeated_amount, amount])
             continue
-        under_way += count if row.part == "unpaid" and State(row.name) in _UNSETTLED else 0
+        under_way += count if row.part == "unpaid" and row.name in UNSETTLED else 0
         _add(tally, _ASIDE.get(row.part) or ItemStatus.of(State(row.name)), count, amount)
     return (repeated, repeated_amount), under_way
 
@@ -109,7 +109,7 @@ def _part(part: Any, name: Any, count: Any, amount: Any) -> Select[Any]:
 
 
 def _ranges(named: _Names, add: _Adds) -> Iterator[Select[Any]]:
-    """All ranges, with how many payouts they have and what these come to; how many are open, and worked at."""
+    """All payouts and what they come to; how many ranges there are, how many are open, and worked at."""
     mine, is_open = _mine(shard, *named), shard.c.ended_at.is_(None)
     yield _part("whole", None, func.sum(shard.c.high - shard.c.low), add(shard.c.amount)).where(*mine)
     for name, which in (
@@ -117,7 +117,7 @@ def _ranges(named: _Names, add: _Adds) -> Iterator[Select[Any]]:
         ("open", is_open),
         ("working", is_open & (shard.c.worked_at > clock() - _AT_WORK)),
     ):
-        yield _part(name, None, func.count(), add(shard.c.amount)).where(*mine, which)
+        yield _part(name, None, func.count(), null()).where(*mine, which)
 
 
 def _planned(named: _Names, add: _Adds, shard_size: int) -> Iterator[Select[Any]]:

@@ -18,9 +18,9 @@ from paypro_async.ledger.sql.rows import SELECT_ENTRY, entry_of
 from paypro_async.ledger.sql.schema import clock, payout, planned, shard
 from paypro_async.ledger.sql.shards import control
 
-__all__ = ["end_batch", "leave", "open_ranges", "open_shards", "rows", "touch"]
+__all__ = ["UNSETTLED", "end_batch", "leave", "open_ranges", "open_shards", "rows", "touch"]
 
-_UNSETTLED = (State.NEW.value, State.SENDING.value)
+UNSETTLED = (State.NEW.value, State.SENDING.value)
 _PAGE = 2000
 _Condition = ColumnElement[bool]
 
@@ -131,7 +131,7 @@ def _is_open(low: Any, high: Any) -> _Condition:
     of_payouts = and_(payout.c.merchant_no == shard.c.merchant_no, payout.c.batch_id == shard.c.batch_id)
     return or_(
         exists().where(of_plan, planned.c.position >= low, planned.c.position < high, planned.c.aside.is_(None)),
-        exists().where(of_payouts, payout.c.position >= low, payout.c.position < high, payout.c.state.in_(_UNSETTLED)),
+        exists().where(of_payouts, payout.c.position >= low, payout.c.position < high, payout.c.state.in_(UNSETTLED)),
     )
 
 
@@ -143,7 +143,7 @@ def _planned(merchant_no: str, batch_id: str, low: int, high: int) -> tuple[_Con
 def _unsettled(merchant_no: str, batch_id: str, low: int, high: int) -> tuple[_Condition, ...]:
     mine = (payout.c.merchant_no == merchant_no, payout.c.batch_id == batch_id, payout.c.batch_id.is_not(None))
     # The first condition on the state is there for the index, which the second alone would not use.
-    states = (payout.c.state != State.SUCCEEDED.value, payout.c.state.in_(_UNSETTLED))
+    states = (payout.c.state != State.SUCCEEDED.value, payout.c.state.in_(UNSETTLED))
     return (*mine, payout.c.position >= low, payout.c.position < high, *states)
 
 

@@ -11,6 +11,7 @@ from paypro_async._core.intent import Intent
 from paypro_async.ledger.shared import BatchStatus, OpenRows, Shard, SharedBatch, SharedProgress
 from paypro_async.ledger.sql.shards import control, imports, ranges
 from paypro_async.ledger.sql.shards.progress import progress
+from paypro_async.ledger.sql.statements import wrapped
 
 __all__ = ["SqlSharing"]
 
@@ -163,10 +164,8 @@ def _of_its_own(work: Callable[[Connection], T | Exception]) -> Callable[[Connec
             return error
         except errors as error:
             # Of the driver itself, by which an engine's own statements go.
-            if connection.dialect.is_disconnect(error, connection.connection.dbapi_connection, None):
-                raise exc.DBAPIError.instance(
-                    None, None, error, errors, hide_parameters=True, connection_invalidated=True
-                ) from error
+            if (found := wrapped(connection, error)).connection_invalidated:
+                raise found from error
             return error
         except Exception as error:  # noqa: BLE001  it is the answer to this caller, not a failure of the group
             return error
