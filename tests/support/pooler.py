@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -84,9 +85,14 @@ class Pooler:
             self.close()
             raise
 
+    def _listens(self) -> bool:
+        # The file is there a moment before anybody listens at it.
+        with socket.socket(socket.AF_UNIX) as caller:
+            return caller.connect_ex(str(self._socket)) == 0
+
     def _wait(self) -> None:
         until = time.monotonic() + _STARTS_WITHIN
-        while not self._socket.exists():
+        while not self._listens():
             assert self._process.poll() is None, (self._folder / "log").read_text()
             assert time.monotonic() < until, "PgBouncer does not start"
             time.sleep(0.005)
