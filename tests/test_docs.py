@@ -1,12 +1,14 @@
 """What README and docs show is run, and what they say of the code is compared with it."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import click
 import pytest
+
+from tests.support.fork_server import ForkServer
+from tests.support.programs.python import PROGRAM
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -23,14 +25,12 @@ def blocks(language: str) -> list[pytest.param]:
 
 
 @pytest.mark.parametrize("example", blocks("python"))
-def test_each_python_example_runs_as_it_stands(example: str, tmp_path: Path) -> None:
+async def test_each_python_example_runs_as_it_stands(example: str, fork_server: ForkServer, tmp_path: Path) -> None:
     """An example is a program: copied into a file, it runs and ends well."""
     script = tmp_path / "example.py"
     script.write_text(example, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-W", "error", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50
-    )
-    assert done.returncode == 0, done.stderr
+    child = fork_server.start(PROGRAM, "-W", "error", str(script), folder=tmp_path)
+    assert await child.ended(within=50) == 0, child.errors
 
 
 @pytest.mark.parametrize("shown", blocks("console"))

@@ -8,6 +8,7 @@ import pytest
 from paypro_async import batch_progress, import_batch, open_shards, pause_batch, resume_batch
 from paypro_async.errors import ConfigurationError
 from tests.engines.workplace import BATCH, Workplace, terminated, workplace
+from tests.support.fork_server import ForkServer
 from tests.support.merchant import payouts
 from tests.support.postgres import Server
 
@@ -44,9 +45,11 @@ def jobs(place: Workplace, status: str) -> list[tuple[str, dict[str, object]]]:
         return connection.execute(_JOBS, [status]).fetchall()
 
 
-async def test_a_worker_that_is_killed_leaves_its_shards_to_the_living(server: Server, tmp_path: Path) -> None:
+async def test_a_worker_that_is_killed_leaves_its_shards_to_the_living(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """Two workers, one killed and not replaced: the other one takes over, and nobody is paid twice."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         await place.import_batch(carrier(place).announce)
         doomed, _ = await place.start(WORKER), await place.start(WORKER)
         await place.until(place.count // 4)
@@ -55,9 +58,11 @@ async def test_a_worker_that_is_killed_leaves_its_shards_to_the_living(server: S
         place.check()
 
 
-async def test_all_workers_are_killed_and_a_new_one_goes_on(server: Server, tmp_path: Path) -> None:
+async def test_all_workers_are_killed_and_a_new_one_goes_on(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """What they were at is noticed by how long nobody was at it."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         await place.import_batch(carrier(place).announce)
         doomed = [await place.start(WORKER), await place.start(WORKER)]
         await place.until(place.count // 4)
@@ -68,9 +73,9 @@ async def test_all_workers_are_killed_and_a_new_one_goes_on(server: Server, tmp_
         place.check()
 
 
-async def test_the_engines_own_command_is_a_worker_too(server: Server, tmp_path: Path) -> None:
+async def test_the_engines_own_command_is_a_worker_too(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """It ends at SIGTERM in the time of one exchange, and its jobs go back into the queue."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         await place.import_batch(carrier(place).announce, rate=100)
         worker = await place.start(*OWN_COMMAND)
         await place.until(50)
@@ -83,9 +88,11 @@ async def test_the_engines_own_command_is_a_worker_too(server: Server, tmp_path:
         place.check()
 
 
-async def test_told_to_end_a_worker_gives_its_shards_back(server: Server, tmp_path: Path) -> None:
+async def test_told_to_end_a_worker_gives_its_shards_back(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """Nothing waits for its death to be noticed."""
-    async with workplace(server, tmp_path, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, faults=0) as place:
         await place.import_batch(carrier(place).announce, rate=50)
         worker = await place.start(WORKER)
         await place.until(50)
@@ -99,9 +106,11 @@ async def test_told_to_end_a_worker_gives_its_shards_back(server: Server, tmp_pa
         place.check()
 
 
-async def test_every_shard_delivered_twice_at_the_same_time_pays_once(server: Server, tmp_path: Path) -> None:
+async def test_every_shard_delivered_twice_at_the_same_time_pays_once(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """As an engine does that takes a living worker for dead."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         await place.import_batch(carrier(place).announce)
         with psycopg.connect(place.ledger) as connection:
             connection.execute(
@@ -114,9 +123,9 @@ async def test_every_shard_delivered_twice_at_the_same_time_pays_once(server: Se
         place.check()
 
 
-async def test_its_tables_are_dropped_in_the_middle(server: Server, tmp_path: Path) -> None:
+async def test_its_tables_are_dropped_in_the_middle(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """The workers make them anew by themselves, and enqueue what is open."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         await place.import_batch(carrier(place).announce, rate=100)
         await place.start(WORKER)
         await place.start(WORKER)
@@ -127,10 +136,10 @@ async def test_its_tables_are_dropped_in_the_middle(server: Server, tmp_path: Pa
         place.check()
 
 
-async def test_the_server_is_restarted_while_workers_pay(tmp_path: Path) -> None:
+async def test_the_server_is_restarted_while_workers_pay(fork_server: ForkServer, tmp_path: Path) -> None:
     """They wait for it and go on, each in its own process."""
     with Server() as server:
-        async with workplace(server, tmp_path) as place:
+        async with workplace(server, tmp_path, fork_server=fork_server) as place:
             await place.import_batch(carrier(place).announce, rate=100)
             workers = [await place.start(WORKER), await place.start(WORKER)]
             for begun in (80, 200):
@@ -141,9 +150,11 @@ async def test_the_server_is_restarted_while_workers_pay(tmp_path: Path) -> None
             place.check()
 
 
-async def test_a_paused_batch_goes_on_once_it_is_resumed(server: Server, tmp_path: Path) -> None:
+async def test_a_paused_batch_goes_on_once_it_is_resumed(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """Its jobs have ended meanwhile; what repairs a loss brings them back."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         await place.import_batch(carrier(place).announce, rate=100)
         await place.start(WORKER)
         await place.until(20)
@@ -158,9 +169,11 @@ async def test_a_paused_batch_goes_on_once_it_is_resumed(server: Server, tmp_pat
         place.check()
 
 
-async def test_jobs_stand_or_fall_with_the_import_and_hold_no_payout(server: Server, tmp_path: Path) -> None:
+async def test_jobs_stand_or_fall_with_the_import_and_hold_no_payout(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """A job carries a name and a range; an import that fails leaves none."""
-    async with workplace(server, tmp_path, count=120) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=120) as place:
         announce: Callable[..., object] = carrier(place).announce
 
         def fail(*given: object) -> None:
@@ -177,9 +190,11 @@ async def test_jobs_stand_or_fall_with_the_import_and_hold_no_payout(server: Ser
         assert {name for _, args in jobs(place, "todo") for name in args} == {"batch_id", "low", "high"}
 
 
-async def test_what_is_open_is_enqueued_through_its_own_connector(server: Server, tmp_path: Path) -> None:
+async def test_what_is_open_is_enqueued_through_its_own_connector(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """As for an engine in another database; a shard whose job waits gets no second one."""
-    async with workplace(server, tmp_path, count=120) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=120) as place:
         carried = carrier(place)
         async with place.client() as client:
             await import_batch(client, payouts(120), batch_id=BATCH, shard_size=50, announce=carried.announce)

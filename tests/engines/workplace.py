@@ -17,9 +17,12 @@ from attrs import define, field
 from paypro_async import PayProClient, SharedProgress, batch_progress, import_batch
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.sandbox import FaultPlan, Sandbox
+from tests.support.fork_server import Child, ForkServer
 from tests.support.merchant import MERCHANT_NO, SIGNER, fields
 from tests.support.postgres import Server
+from tests.support.programs.python import PROGRAM
 
+Process = asyncio.subprocess.Process | Child
 ROOT = Path(__file__).parents[2]
 BATCH = "july"
 SETTLE_AFTER = 2.5
@@ -44,7 +47,8 @@ class Workplace:
     environment: dict[str, str]
     count: int
     folder: Path
-    processes: list[asyncio.subprocess.Process] = field(factory=list)
+    fork_server: ForkServer | None = None
+    processes: list[Process] = field(factory=list)
     kills: int = 0
 
     @property
@@ -67,21 +71,31 @@ class Workplace:
             rows = (fields(number) for number in self.trade_nos)
             await import_batch(client, rows, batch_id=BATCH, shard_size=50, announce=announce, rate=rate)
 
-    async def start(self, *arguments: Any, **more: str) -> asyncio.subprocess.Process:
-        """Start Python in a group of its own; what it prints is kept in a file of the test's folder."""
-        with (self.folder / f"worker-{len(self.processes)}.log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, *map(str, arguments)),
-                cwd=ROOT,
-                env={**os.environ, **self.environment, **more},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+    async def start(self, *arguments: Any, **more: str) -> Process:
+        """Start Python in a group of its own; what it prints is kept in a file of the test's folder.
+
+        With a fork server it is forked from one that has imported the package, in a fifth of the time.
+        """
+        words, environment = list(map(str, arguments)), {**os.environ, **self.environment, **more}
+        path = self.folder / f"worker-{len(self.processes)}.log"
+        process: Process
+        if self.fork_server is not None:
+            streams = {"out": str(path), "err": str(path)}
+            process = self.fork_server.start(PROGRAM, *words, environment=environment, streams=streams, apart=True)
+        else:
+            with path.open("wb") as log:
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, *words),
+                    cwd=ROOT,
+                    env=environment,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
         self.processes.append(process)
         return process
 
-    async def kill(self, process: asyncio.subprocess.Process) -> None:
+    async def kill(self, process: Process) -> None:
         assert process.returncode is None, self.logs()
         os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
@@ -146,7 +160,13 @@ class Workplace:
 
 @asynccontextmanager
 async def workplace(
-    server: Server, folder: Path, *, count: int = 400, faults: float = 0.1, database: str | None = None
+    server: Server,
+    folder: Path,
+    *,
+    count: int = 400,
+    faults: float = 0.1,
+    database: str | None = None,
+    fork_server: ForkServer | None = None,
 ) -> AsyncIterator[Workplace]:
     url = database or await server.ledger()
     plan = FaultPlan(rate=faults, seed=14)
@@ -161,14 +181,14 @@ async def workplace(
             "PAYPRO_SETTLE_AFTER": str(SETTLE_AFTER),
             "DATABASE_URL": url,
         }
-        place = Workplace(sandbox, url, environment, count, folder)
+        place = Workplace(sandbox, url, environment, count, folder, fork_server)
         try:
             yield place
         finally:
             await place.end()
 
 
-async def terminated(process: asyncio.subprocess.Process, *, within: float) -> int:
+async def terminated(process: Process, *, within: float) -> int:
     """Tell it to end, and wait until it has; its exit code."""
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(within):

@@ -10,6 +10,7 @@ import pytest
 from paypro_async import ItemStatus
 from tests.engines.workplace import BATCH, ROOT, Workplace, workplace
 from tests.many.gate import Gate
+from tests.support.fork_server import ForkServer
 from tests.support.pooler import Pooler, needs_pgbouncer
 from tests.support.postgres import Server
 
@@ -51,9 +52,11 @@ async def paypro(place: Workplace, *arguments: str) -> str:
     return said
 
 
-async def test_all_workers_and_the_queues_tables_are_gone(server: Server, tmp_path: Path) -> None:
+async def test_all_workers_and_the_queues_tables_are_gone(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """A worker that is started makes the tables, and finishes what stands in the ledger as open."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         await planned(place)
         doomed = await place.start(*WORKER)
         await place.until(100)
@@ -66,9 +69,12 @@ async def test_all_workers_and_the_queues_tables_are_gone(server: Server, tmp_pa
         place.check()
 
 
-async def test_the_platform_is_away(server: Server, tmp_path: Path) -> None:
+async def test_the_platform_is_away(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """Nothing is sent meanwhile; when it is back the workers go on by themselves within half a minute."""
-    async with workplace(server, tmp_path, faults=0) as place, Gate(place.sandbox.base_url) as gate:
+    async with (
+        workplace(server, tmp_path, fork_server=fork_server, faults=0) as place,
+        Gate(place.sandbox.base_url) as gate,
+    ):
         place.environment["PAYPRO_BASE_URL"] = gate.url
         await planned(place)
         await place.start(*WORKER)
@@ -83,9 +89,9 @@ async def test_the_platform_is_away(server: Server, tmp_path: Path) -> None:
         place.check()
 
 
-async def test_credentials_are_refused(server: Server, tmp_path: Path) -> None:
+async def test_credentials_are_refused(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """The batch is paused for all workers, says why, and goes on when it is told to."""
-    async with workplace(server, tmp_path, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, faults=0) as place:
         await planned(place)
         place.environment["PAYPRO_SECRET"] = "the old secret"
         wrong = await place.start(*WORKER)
@@ -103,9 +109,9 @@ async def test_credentials_are_refused(server: Server, tmp_path: Path) -> None:
         assert len(compared.missing) == place.states()["failed"]
 
 
-async def test_the_rate_is_wrong(server: Server, tmp_path: Path) -> None:
+async def test_the_rate_is_wrong(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """It is changed while workers pay."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         await planned(place, rate=2)
         await place.start(*WORKER)
         await place.until(4)
@@ -114,9 +120,9 @@ async def test_the_rate_is_wrong(server: Server, tmp_path: Path) -> None:
         place.check()
 
 
-async def test_a_batch_is_paused_and_cancelled(server: Server, tmp_path: Path) -> None:
+async def test_a_batch_is_paused_and_cancelled(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """What was not begun never is; what was begun is booked once."""
-    async with workplace(server, tmp_path, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, faults=0) as place:
         await planned(place, rate=40)
         await place.start(*WORKER)
         await place.until(40)
@@ -131,9 +137,9 @@ async def test_a_batch_is_paused_and_cancelled(server: Server, tmp_path: Path) -
         assert (await place.progress()).counts[ItemStatus.NOT_SENT] == place.count - len(paid)
 
 
-async def test_the_servers_disk_is_full(server: Server, tmp_path: Path) -> None:
+async def test_the_servers_disk_is_full(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """Nothing is begun that cannot be written down; with room again the workers go on by themselves."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         place.environment["PAYPRO_LOG"] = "warning"
         await planned(place)
         worker = await place.start(*WORKER)
@@ -155,9 +161,11 @@ async def test_the_servers_disk_is_full(server: Server, tmp_path: Path) -> None:
 
 
 @needs_pgbouncer
-async def test_a_pooler_in_transaction_mode_stands_in_the_way(server: Server, tmp_path: Path) -> None:
+async def test_a_pooler_in_transaction_mode_stands_in_the_way(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """Workers pay behind it, and look for jobs each second."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         await planned(place)
         with Pooler(server, pool_mode="transaction") as pooler:
             place.environment["PAYPRO_LEDGER"] = pooler.url(place.ledger)
@@ -167,9 +175,11 @@ async def test_a_pooler_in_transaction_mode_stands_in_the_way(server: Server, tm
             await place.end()
 
 
-async def test_a_backup_from_the_middle_of_a_batch_is_put_back(server: Server, tmp_path: Path) -> None:
+async def test_a_backup_from_the_middle_of_a_batch_is_put_back(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """Of what it has forgotten the platform is asked first, and nobody is paid twice."""
-    async with workplace(server, tmp_path, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, faults=0) as place:
         await planned(place)
         worker = await place.start(*WORKER)
         await place.until(100)

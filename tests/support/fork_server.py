@@ -27,6 +27,7 @@ import paypro_async
 
 ROOT = Path(__file__).parents[2]
 _PARENT_DIED = 1  # PR_SET_PDEATHSIG
+_WRITING = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 
 
 class Child:
@@ -48,6 +49,23 @@ class Child:
         if self.code is None:
             self.code = self._fork_server.ask({"poll": self.pid})
         return self.code
+
+    @property
+    def returncode(self) -> int | None:
+        """As :class:`asyncio.subprocess.Process` has it."""
+        return self.poll()
+
+    async def wait(self) -> int:
+        """Wait for its end, however long it takes."""
+        while (code := self.poll()) is None:  # noqa: ASYNC110 - the fork server sends no events
+            await asyncio.sleep(0.005)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        self.signal(number)
+
+    def terminate(self) -> None:
+        self.signal(signal.SIGTERM)
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it is still there."""
@@ -111,6 +129,7 @@ class ForkServer:
         environment: Mapping[str, str] | None = None,
         typed: str = "",
         streams: Mapping[str, str] | None = None,
+        apart: bool = False,
     ) -> Child:
         """Run ``main(*arguments)`` of a module in a process of its own; the arguments go as JSON.
 
@@ -119,6 +138,7 @@ class ForkServer:
             environment: All of its variables; those of the fork server if not given.
             typed: What it finds on its standard input.
             streams: Other files for its ``in``, ``out`` and ``err``; an empty name closes one.
+            apart: In a group of processes of its own.
         """
         self._count += 1
         files = {name: str(Path(self._folder.name, f"{self._count}.{name}")) for name in ("in", "out", "err")}
@@ -126,6 +146,7 @@ class ForkServer:
             Path(file).touch()  # so that a test may look before the child has opened it
         Path(files["in"]).write_text(typed, encoding="utf-8")
         order = {"run": module, "arguments": arguments, "files": files | dict(streams or {}), "folder": str(folder)}
+        order["apart"] = apart
         pid = self.ask(order | {"environment": environment and dict(environment)})
         return Child(self, pid, Path(files["out"]), Path(files["err"]))
 
@@ -158,7 +179,9 @@ def _serve() -> None:
 
 def _live(order: dict[str, Any]) -> NoReturn:
     ctypes.CDLL(None).prctl(_PARENT_DIED, signal.SIGKILL)
-    modes = {"in": os.O_RDONLY, "out": os.O_WRONLY | os.O_CREAT, "err": os.O_WRONLY | os.O_CREAT}
+    if order["apart"]:
+        os.setsid()
+    modes = {"in": os.O_RDONLY, "out": _WRITING, "err": _WRITING}
     # The server has read ahead in its own input.
     sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
     for number, (name, mode) in enumerate(modes.items()):

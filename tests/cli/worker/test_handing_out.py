@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.engines.workplace import Workplace, workplace
+from tests.support.fork_server import ForkServer
 from tests.support.merchant import fields
 from tests.support.postgres import Server
 
@@ -46,9 +47,11 @@ def progress_in(text: str) -> dict[str, Any]:
     return found
 
 
-async def test_a_file_is_handed_out_and_followed_to_its_end(server: Server, tmp_path: Path) -> None:
+async def test_a_file_is_handed_out_and_followed_to_its_end(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """The same questions, result file and exit code as without workers; once more pays nothing twice."""
-    async with workplace(server, tmp_path, count=ROWS, faults=0.05) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0.05) as place:
         path = write_file(tmp_path)
         await place.start("-m", "paypro_async", "worker")
         refused, said = await paypro(place, "batch", path, "--workers")
@@ -65,9 +68,11 @@ async def test_a_file_is_handed_out_and_followed_to_its_end(server: Server, tmp_
         place.check()
 
 
-async def test_a_command_that_is_killed_goes_on_where_it_was(server: Server, tmp_path: Path) -> None:
+async def test_a_command_that_is_killed_goes_on_where_it_was(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """At whatever moment: while it imports, or while it follows."""
-    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         path = write_file(tmp_path)
         for pause in (0.9, 1.2, 1.6, 2.5):
             process = await place.start("-m", "paypro_async", "batch", path, "--workers", "--yes")
@@ -79,9 +84,11 @@ async def test_a_command_that_is_killed_goes_on_where_it_was(server: Server, tmp
         place.check()
 
 
-async def test_it_is_paused_slowed_resumed_and_looked_at(server: Server, tmp_path: Path) -> None:
+async def test_it_is_paused_slowed_resumed_and_looked_at(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """Each by a command that goes to the ledger alone."""
-    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         path = write_file(tmp_path)
         code, said = await paypro(place, "batch", path, "--workers", "--detach", "--yes", "--rate", "20", "--json")
         assert code == 0, said
@@ -104,9 +111,11 @@ async def test_it_is_paused_slowed_resumed_and_looked_at(server: Server, tmp_pat
         place.check()
 
 
-async def test_one_command_goes_on_after_the_queue_has_lost_everything(server: Server, tmp_path: Path) -> None:
+async def test_one_command_goes_on_after_the_queue_has_lost_everything(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """Also where no worker ran that would have noticed."""
-    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         path = write_file(tmp_path)
         await paypro(place, "batch", path, "--workers", "--detach", "--yes")
         with psycopg.connect(place.ledger) as connection:
@@ -119,9 +128,9 @@ async def test_one_command_goes_on_after_the_queue_has_lost_everything(server: S
         place.check()
 
 
-async def test_what_is_cancelled_is_told_as_not_sent(server: Server, tmp_path: Path) -> None:
+async def test_what_is_cancelled_is_told_as_not_sent(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """In the result file too, and nothing of it is ever begun."""
-    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         path = write_file(tmp_path)
         await paypro(place, "batch", path, "--workers", "--detach", "--yes")
         name = place.batch_ids()[0]
@@ -133,9 +142,11 @@ async def test_what_is_cancelled_is_told_as_not_sent(server: Server, tmp_path: P
         assert not place.sandbox.books.bookings
 
 
-async def test_what_cannot_be_handed_out_is_said_before_anything_is_stored(server: Server, tmp_path: Path) -> None:
+async def test_what_cannot_be_handed_out_is_said_before_anything_is_stored(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """A ledger that is a file; --detach alone; a batch that is not there."""
-    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         path = write_file(tmp_path)
         for arguments, words in (
             (["batch", path, "--workers", "--yes", "--ledger", tmp_path / "own.db"], "PostgreSQL"),
@@ -148,9 +159,11 @@ async def test_what_cannot_be_handed_out_is_said_before_anything_is_stored(serve
         assert not (tmp_path / "own.db").exists()
 
 
-async def test_without_workers_nothing_of_it_is_sent_until_they_have_ended(server: Server, tmp_path: Path) -> None:
+async def test_without_workers_nothing_of_it_is_sent_until_they_have_ended(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """A process by itself would heed neither a pause nor a cancellation."""
-    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         path = write_file(tmp_path)
         await paypro(place, "batch", path, "--workers", "--detach", "--yes")
         name = place.batch_ids()[0]
@@ -161,7 +174,7 @@ async def test_without_workers_nothing_of_it_is_sent_until_they_have_ended(serve
             assert (code, words in said) == (2, True), said
         assert not place.sandbox.books.bookings
 
-    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         await place.start("-m", "paypro_async", "worker")
         assert (await paypro(place, "batch", path, "--workers", "--yes", "--replace-result"))[0] == 0
         code, said = await paypro(place, "batch", path, "--yes", "--wait")
@@ -171,10 +184,10 @@ async def test_without_workers_nothing_of_it_is_sent_until_they_have_ended(serve
 
 @pytest.mark.parametrize("what", [(), ("july.csv",)])
 async def test_resume_gives_it_to_its_workers_however_it_is_named(
-    what: tuple[str, ...], server: Server, tmp_path: Path
+    what: tuple[str, ...], server: Server, fork_server: ForkServer, tmp_path: Path
 ) -> None:
     """Also as the only batch that has not ended, of which nothing was begun."""
-    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         path = write_file(tmp_path)
         await paypro(place, "batch", path, "--workers", "--detach", "--yes")
         await paypro(place, "pause", place.batch_ids()[0])
@@ -185,9 +198,11 @@ async def test_resume_gives_it_to_its_workers_however_it_is_named(
         assert not place.sandbox.books.bookings
 
 
-async def test_what_was_left_out_may_change_from_one_command_to_the_next(server: Server, tmp_path: Path) -> None:
+async def test_what_was_left_out_may_change_from_one_command_to_the_next(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """Rows that were paid before are left out; one that is to be paid after all is not dropped without a word."""
-    async with workplace(server, tmp_path, count=ROWS, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         path = write_file(tmp_path)
         before = write_file(tmp_path / "june", number="U{}", rows=3)
         assert (await paypro(place, "batch", before, "--yes"))[0] == 0
@@ -204,10 +219,12 @@ async def test_what_was_left_out_may_change_from_one_command_to_the_next(server:
         assert place.sandbox.books.booked_once([*place.trade_nos, "U0", "U1", "U2"]).exact
 
 
-async def test_a_signal_while_rows_are_stored_leaves_nothing_with_workers(server: Server, tmp_path: Path) -> None:
+async def test_a_signal_while_rows_are_stored_leaves_nothing_with_workers(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """The same command goes on; a new rate that it says holds from then on."""
     rows = 10_000
-    async with workplace(server, tmp_path, count=rows, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=rows, faults=0) as place:
         path = write_file(tmp_path, rows=rows)
         process = await place.start("-m", "paypro_async", "batch", path, "--workers", "--yes", "--rate", "50")
         async with asyncio.timeout(30):

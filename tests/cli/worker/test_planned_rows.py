@@ -5,12 +5,15 @@ from pathlib import Path
 from paypro_async import cancel_batch, run_shard
 from tests.cli.worker.test_handing_out import paypro, progress_in
 from tests.engines.workplace import BATCH, workplace
+from tests.support.fork_server import ForkServer
 from tests.support.postgres import Server
 
 
-async def test_rows_that_nobody_has_begun_are_counted_and_reported(server: Server, tmp_path: Path) -> None:
+async def test_rows_that_nobody_has_begun_are_counted_and_reported(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
     """By its status, in the ledger at a glance, and in a report, in the order of the source."""
-    async with workplace(server, tmp_path, count=100, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=100, faults=0) as place:
         await place.import_batch()
         async with place.client() as client:
             assert (await run_shard(client, BATCH, 50, 70)).done

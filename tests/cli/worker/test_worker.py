@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.engines.workplace import Workplace, terminated, workplace
+from tests.support.fork_server import ForkServer
 from tests.support.postgres import Server
 
 pytest.importorskip("procrastinate", reason="comes with the extra 'procrastinate'")
@@ -26,9 +27,9 @@ async def said(place: Workplace, pattern: str, *, within: float = 20) -> re.Matc
     return found
 
 
-async def test_it_pays_and_tells_how_far_it_is(server: Server, tmp_path: Path) -> None:
+async def test_it_pays_and_tells_how_far_it_is(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """A line of JSON for each unfinished batch, with counts and sums that add up; and it ends as it said it would."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
         await place.import_batch(add_payout_tasks(app_for(place.ledger), place.client).announce, rate=150)
         worker = await place.start(*WORKER, "--progress", "0.3")
         await place.until_done()
@@ -40,9 +41,9 @@ async def test_it_pays_and_tells_how_far_it_is(server: Server, tmp_path: Path) -
         assert "The worker has ended" in place.logs()
 
 
-async def test_its_health_says_whether_it_can_work(server: Server, tmp_path: Path) -> None:
+async def test_its_health_says_whether_it_can_work(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """Alive at all times; ready while it takes jobs and its ledger answers, and not once it was told to end."""
-    async with workplace(server, tmp_path, faults=0) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, faults=0) as place:
         await place.import_batch(add_payout_tasks(app_for(place.ledger), place.client).announce, rate=20)
         worker = await place.start(*WORKER, "--health", "127.0.0.1:0", "--drain", "3")
         port = (await said(place, r"on port (\d+)"))[1]
@@ -61,10 +62,10 @@ async def test_its_health_says_whether_it_can_work(server: Server, tmp_path: Pat
             assert await worker.wait() == 0
 
 
-async def test_it_is_not_ready_while_its_server_is_away(tmp_path: Path) -> None:
+async def test_it_is_not_ready_while_its_server_is_away(fork_server: ForkServer, tmp_path: Path) -> None:
     """It stays alive, says why, and is ready again by itself."""
     with Server() as server:
-        async with workplace(server, tmp_path, faults=0) as place:
+        async with workplace(server, tmp_path, fork_server=fork_server, faults=0) as place:
             await place.import_batch(add_payout_tasks(app_for(place.ledger), place.client).announce, rate=50)
             await place.start(*WORKER, "--health", "127.0.0.1:0")
             port = (await said(place, r"on port (\d+)"))[1]
@@ -79,9 +80,9 @@ async def test_it_is_not_ready_while_its_server_is_away(tmp_path: Path) -> None:
             place.check()
 
 
-async def test_what_it_lacks_is_said_before_it_begins(tmp_path: Path, server: Server) -> None:
+async def test_what_it_lacks_is_said_before_it_begins(server: Server, fork_server: ForkServer, tmp_path: Path) -> None:
     """A ledger that is a file, none at all, a port that is taken: each with what to do."""
-    async with workplace(server, tmp_path, count=1) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=1) as place:
         for arguments, words in (
             (["--ledger", str(tmp_path / "ledger.db")], "postgresql://"),
             (["--health", "nonsense"], "HOST:PORT"),
