@@ -50,14 +50,14 @@ __all__ = ["PayoutTasks", "add_payout_tasks", "app_for", "connector_for"]
 _SHARD, _REPAIR, _RECONCILE = "paypro:shard", "paypro:repair", "paypro:reconcile"
 _FIRST_OF_ALL = 100
 """The priority of the repair, which must not wait behind ten thousand shards."""
-_WAITING = "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s)"
+_WAITING = "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%(locks)s)"
 _LONGEST_PAUSE = 30.0
 _RESTART_SECONDS = 0.5
 _POLL_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 3.0
 _DEAD_AFTER = 10.0
 """Seconds without a heartbeat after which a worker's jobs are thrown away."""
-_IDLE_SECONDS = 8.0
+_IDLE_SECONDS = 6.0
 """Seconds without a worker after which an open shard is enqueued again: a worker says each 1.5 s that it is there."""
 
 
@@ -97,7 +97,7 @@ def add_payout_tasks(
     *,
     queue: str = "paypro",
     concurrency: int = 20,
-    repair_every: int = 5,
+    repair_every: int = 3,
     reconcile_every: int = 300,
 ) -> "PayoutTasks":
     """Register the task that pays a shard, and what repairs and reconciles now and then; once for an app.
@@ -166,7 +166,7 @@ class PayoutTasks:
             )
         driver = connection.connection.dbapi_connection
         make_tables(driver, SchemaManager.get_schema())
-        waiting = {lock for (lock,) in driver.execute(_WAITING, ([self._lock(shard) for shard in shards],))}
+        waiting = {lock for (lock,) in driver.execute(_WAITING, {"locks": [self._lock(shard) for shard in shards]})}
         jobs = [self._job(shard) for shard in shards if self._lock(shard) not in waiting]
         if jobs:
             # Of a connector that is never opened: it only speaks through the connection that it is given.
@@ -177,10 +177,19 @@ class PayoutTasks:
 
         For an app in another database than the ledger's, and for what repairs the loss of that database.
         """
-        count = 0
-        for shard in await open_shards(client, batch_id, idle_for=idle_for):
-            count += await self._defer(shard)
-        return count
+        shards = await open_shards(client, batch_id, idle_for=idle_for)
+        # All at one time: of a large batch thousands wait, and their jobs with them.
+        locks = [self._lock(shard) for shard in shards]
+        waiting = {
+            row["queueing_lock"] for row in await self.app.connector.execute_query_all_async(_WAITING, locks=locks)
+        }
+        missing = [shard for shard in shards if self._lock(shard) not in waiting]
+        if not missing:
+            return 0
+        try:
+            return len(await self.app.job_manager.batch_defer_jobs_async([self._job(shard) for shard in missing]))
+        except AlreadyEnqueued:  # one of them, by somebody else just now
+            return sum([await self._defer(shard) for shard in missing])
 
     async def repair(self, client: PayProClient) -> int:
         """Throw away the jobs of dead workers, and enqueue what is open and has no worker; how many shards that were.

@@ -1,6 +1,8 @@
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -210,3 +212,37 @@ def test_a_ledger_in_a_file_is_refused(tmp_path: Path) -> None:
     """It says what to use."""
     with pytest.raises(ConfigurationError, match="postgresql://"):
         connector_for(f"sqlite:///{tmp_path / 'ledger.db'}")
+
+
+async def test_a_repair_asks_once_for_the_jobs_of_all_shards(
+    server: Server, fork_server: ForkServer, tmp_path: Path
+) -> None:
+    """Of thousands of shards it looks for all jobs at one time, and adds what is missing at one time."""
+    async with workplace(server, tmp_path, fork_server=fork_server) as place:
+        payouts = carrier(place)
+        await place.import_batch(payouts.announce)
+        before = jobs(place, "todo")
+        assert len(before) == 8
+        async with payouts.app.open_async(), place.client() as client:
+            asked = Counter[str]()
+            for name in ("execute_query_all_async", "execute_query_one_async"):
+                counted(payouts.app.connector, name, asked)
+            assert await payouts.repair(client) == 0
+            assert jobs(place, "todo") == before
+            with psycopg.connect(place.ledger) as connection:
+                connection.execute("DELETE FROM procrastinate_jobs WHERE id % 2 = 0")
+            assert await payouts.repair(client) == 4
+            assert sorted(jobs(place, "todo")) == sorted(before)
+            # For dead workers, for what waits, and for what is added.
+            assert sum(asked.values()) <= 5, asked
+
+
+def counted(connector: Any, name: str, asked: Counter[str]) -> None:
+    """Count the calls of one of its methods."""
+    method = getattr(connector, name)
+
+    async def call(*arguments: Any, **named: Any) -> Any:
+        asked[name] += 1
+        return await method(*arguments, **named)
+
+    setattr(connector, name, call)
