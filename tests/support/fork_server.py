@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 import paypro_async
+from paypro_async._core.codec import _converter
 
 ROOT = Path(__file__).parents[2]
 _PARENT_DIED = 1  # PR_SET_PDEATHSIG
@@ -226,12 +227,17 @@ def _import_all() -> None:
             if not module.name.startswith("paypro_async.integrations."):
                 raise  # An engine or a framework need not be there.
     for name in (
+        "anyio._backends._asyncio",
+        "cattrs",
+        "encodings.idna",
+        "encodings.utf_8_sig",
         "httpcore",
         "psycopg",
         "sqlalchemy.dialects.postgresql.psycopg",
         "sqlalchemy.dialects.sqlite.pysqlite",
     ):
         importlib.import_module(name)
+    _converter()
     gc.collect()
     gc.freeze()  # the collector of a child would copy every page that it looks at
 
