@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from attrs import frozen
 
 from paypro_async._core.regions import region_named
 from paypro_async.bulk.payout_file import PayoutFile
@@ -31,17 +32,28 @@ def payouts() -> list[dict[str, str]]:
     return [one | {"email": "asha@example.com"} for one in made]
 
 
-async def convert(file: Path, kind: str, folder: Path) -> Path:
-    """The file as LibreOffice saves it in another kind."""
-    folder.mkdir(exist_ok=True)  # noqa: ASYNC240  nobody else waits in the event loop of a test
-    home = f"-env:UserInstallation=file://{folder.parent}/office"
-    command = [str(SOFFICE), home, "--headless", "--convert-to", kind, "--outdir", str(folder), str(file)]
-    environment = os.environ | {"HOME": str(folder)}
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=environment)
-    said, _ = await asyncio.wait_for(process.communicate(), 120)
-    made = folder / f"{file.stem}.{kind}"
-    assert made.exists(), said.decode()
-    return made
+@frozen
+class Office:
+    """LibreOffice with a home that the tests of one process share: to make one takes it seconds."""
+
+    home: Path
+
+    async def convert(self, file: Path, kind: str, folder: Path) -> Path:
+        """The file as it saves it in another kind."""
+        folder.mkdir(exist_ok=True)  # noqa: ASYNC240  nobody else waits in the event loop of a test
+        home = f"-env:UserInstallation=file://{self.home}"
+        command = [str(SOFFICE), home, "--headless", "--convert-to", kind, "--outdir", str(folder), str(file)]
+        environment = os.environ | {"HOME": str(self.home)}
+        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT, env=environment)
+        said, _ = await asyncio.wait_for(process.communicate(), 120)
+        made = folder / f"{file.stem}.{kind}"
+        assert made.exists(), said.decode()
+        return made
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    return Office(tmp_path_factory.mktemp("office"))
 
 
 def values(path: Path) -> list[dict[str, str]]:
@@ -65,7 +77,7 @@ TRIPS = {
 
 @pytest.mark.parametrize(("kind", "trip"), TRIPS.values(), ids=TRIPS)
 async def test_what_comes_back_is_what_was_written(
-    terminal: Terminal, sandbox: Sandbox, kind: str, trip: Sequence[str]
+    office: Office, terminal: Terminal, sandbox: Sandbox, kind: str, trip: Sequence[str]
 ):
     """Every trade number, account, code and remark; and nothing of it is paid twice."""
     write_file(terminal.folder / "payouts.csv", payouts())
@@ -75,20 +87,20 @@ async def test_what_comes_back_is_what_was_written(
     booked = len(sandbox.books.bookings)
     file = terminal.folder / f"payouts.result.{kind}"
     for step, to in enumerate(trip):
-        file = await convert(file, to, terminal.folder / f"step{step}")
+        file = await office.convert(file, to, terminal.folder / f"step{step}")
     assert values(file) == before
     again = await terminal.run("batch", str(file), "--yes", "--file-complete")
     assert again.code == 4, again.err
     assert len(sandbox.books.bookings) == booked
 
 
-async def test_what_a_spreadsheet_has_damaged_is_refused(terminal: Terminal, sandbox: Sandbox):
+async def test_what_a_spreadsheet_has_damaged_is_refused(office: Office, terminal: Terminal, sandbox: Sandbox):
     """A workbook saved as CSV says of no cell that it is text, so opened once more its numbers lose their zeros."""
     write_file(terminal.folder / "payouts.csv", payouts())
     await terminal.run("batch", "payouts.csv", "--yes", "--result", "payouts.result.xlsx")
     booked = len(sandbox.books.bookings)
-    file = await convert(terminal.folder / "payouts.result.xlsx", "csv", terminal.folder / "first")
-    file = await convert(file, "xlsx", terminal.folder / "second")
+    file = await office.convert(terminal.folder / "payouts.result.xlsx", "csv", terminal.folder / "first")
+    file = await office.convert(file, "xlsx", terminal.folder / "second")
     done = await terminal.run("batch", str(file), "--yes")
     assert (done.code, "is a number, not text" in done.err, "Nothing was sent" in done.err) == (3, True, True)
     assert len(sandbox.books.bookings) == booked
