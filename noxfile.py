@@ -106,10 +106,17 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def trials(session: nox.Session) -> None:
-    """Run what takes long: trials, and every property again with four times the examples; arguments as for tests."""
+    """Run what takes long, arguments as for tests; some of it looks for rare things longer than `tests` does."""
     _install_for_tests(session)
-    # Half as many as otherwise: these look at rates and seconds of real time.
-    _pytest(session, "-n", "3", "--dist", "worksteal", "-m", "trial or hypothesis", "--hypothesis-profile=trials")
+    # Fewer than otherwise: these look at rates and seconds of real time.
+    _pytest(session, "-n", "4", "--dist", "worksteal", "-m", "trial", "--hypothesis-profile=trials")
+
+
+@nox.session
+def properties(session: nox.Session) -> None:
+    """Try every property with ten times the examples that `tests` takes; arguments as for tests."""
+    _install_for_tests(session)
+    _pytest(session, *SIDE_BY_SIDE, "-m", "hypothesis", "--hypothesis-profile=properties")
 
 
 @nox.session

@@ -37,6 +37,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("trials", settings.get_profile("ci"), max_examples=120)
+settings.register_profile("properties", settings.get_profile("ci"), max_examples=300)
 settings.load_profile("ci")
 
 _PROXY_AND_TLS = {
