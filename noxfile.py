@@ -68,12 +68,10 @@ MEET_DEPENDENCIES = [
     "tests/bulk/writers",
     "tests/core/test_codec.py",
     "tests/core/test_errors.py",
-    "tests/core/test_plain_data.py",
     "tests/integrations",
     "tests/transport",
-    "tests/sandbox",
+    "tests/sandbox/test_payouts.py",
     "tests/ledger/test_move.py",
-    "tests/cli/batch/test_paid_before.py",
     "tests/test_public_api.py",
 ]
 

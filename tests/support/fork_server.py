@@ -59,7 +59,7 @@ class Child:
     async def wait(self) -> int:
         """Wait for its end, however long it takes."""
         while (code := self.poll()) is None:  # noqa: ASYNC110 - the fork server sends no events
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
         return code
 
     def send_signal(self, number: int) -> None:
@@ -80,7 +80,7 @@ class Child:
             if time.monotonic() > until:
                 self.signal(signal.SIGKILL)
                 raise TimeoutError(f"a program did not end within {within} s: {self.output}{self.errors}")
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.02)
         return code
 
     async def stopped(self, *, within: float = 10.0) -> None:
