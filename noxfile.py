@@ -78,8 +78,8 @@ MEET_DEPENDENCIES = [
 # Where it meets data frames, which the other sessions do not have.
 MEET_FRAMES = ["tests/batch/test_frames.py", "tests/report/test_frames.py", "tests/report/test_progress_bar.py"]
 
-# Three processes for each of two cores: much of what the tests take is waiting. Who is done takes tests of the others.
-SIDE_BY_SIDE = ("-n", "6", "--dist", "worksteal")
+# More processes than cores: much of what the tests take is waiting. Who is done takes tests of the others.
+SIDE_BY_SIDE = ("-n", "5", "--dist", "worksteal")
 
 # As pip does it: else each of many processes would compile what it imports.
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")

@@ -116,7 +116,7 @@ async def test_the_rate_is_wrong(server: Server, fork_server: ForkServer, tmp_pa
         await place.start(*WORKER)
         await place.until(4)
         await paypro(place, "rate", BATCH, "200")
-        await place.until_done(within=30)
+        await place.until_done(within=90)
         place.check()
 
 

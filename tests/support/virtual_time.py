@@ -13,7 +13,7 @@ from typing import Any
 from paypro_async.runtime import SystemRuntime
 
 _BYTES_ARRIVE_WITHIN = 0.002
-_DEADLOCK_AFTER = 5.0
+_DEADLOCK_AFTER = 20.0
 
 
 class _Selector(selectors.DefaultSelector):

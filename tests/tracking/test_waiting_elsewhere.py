@@ -60,7 +60,7 @@ async def test_a_thousand_at_once(database_url: str, paid_after: float | None):
         numbers = [f"T{number}" for number in range(COUNT)]
         await client.batch_payout([fields(one) for one in numbers], concurrency=50)
         asked = queries(sandbox)
-        waiting = [asyncio.ensure_future(client.wait_until_final(one, timeout=60)) for one in numbers]
+        waiting = [asyncio.ensure_future(client.wait_until_final(one, timeout=180)) for one in numbers]
         if paid_after is None:
             for trade_no in random.Random(7).sample(numbers, COUNT):
                 await asyncio.sleep(0.005)
