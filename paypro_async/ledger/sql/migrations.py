@@ -125,7 +125,7 @@ def _shards(connection: Connection) -> None:
     _add_columns(connection, batch, ("status", "why", "imported", "amount", "shard_size", "digest", "rate"))
     for table in (planned, shard):
         table.create(connection)
-    connection.exec_driver_sql("DROP INDEX IF EXISTS payout_payment")  # which had the merchant first
+    connection.exec_driver_sql("DROP INDEX IF EXISTS payout_payment")  # which had the merchant too
     for index in payout.indexes:
         index.create(connection, checkfirst=True)
 

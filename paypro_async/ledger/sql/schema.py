@@ -17,6 +17,8 @@ from sqlalchemy import (
     Table,
     Text,
     TextClause,
+    func,
+    literal_column,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -27,6 +29,7 @@ from paypro_async._core.lifecycle import FINAL, Reply, State
 __all__ = [
     "CLOCK",
     "IS_OPEN",
+    "NOT_ASIDE",
     "account",
     "approval",
     "batch",
@@ -98,6 +101,9 @@ planned: Table = Table(
     Column("aside", String),
     PrimaryKeyConstraint("merchant_no", "batch_id", "position"),
 )
+NOT_ASIDE = func.coalesce(planned.c.aside, literal_column("''")) == literal_column("''")
+"""As ``aside IS NULL``, for which a server that has not counted the table yet would take ``planned_number``: that has
+no position, and all that is planned of the batch would be read for each shard and each claim."""
 _is_aside = planned.c.aside.is_not(None)
 Index(
     "planned_aside",
@@ -181,8 +187,8 @@ _is_refusal = (payout.c.state == State.FAILED.value) & (payout.c.reply == Reply.
 Index("payout_refused", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_refusal, postgresql_where=_is_refusal)
 _is_decided = (payout.c.state == State.FAILED.value) & (payout.c.reply == Reply.DECIDED.value)
 Index("payout_decided", payout.c.merchant_no, payout.c.trade_no, sqlite_where=_is_decided, postgresql_where=_is_decided)
-# The key first, or a server that knows nothing yet of a new table looks for one payout among all of its merchant.
-Index("payout_payment", payout.c.payment_key, payout.c.merchant_no)
+# Without the merchant: a server that counted the table while it was empty would look for one payout in all of it.
+Index("payout_payment", payout.c.payment_key)
 # One order of the platform belongs to one payout: a number that comes back for a second one came with another's reply.
 # Rows of older releases are left out, for which nothing made sure of that.
 _has_number = payout.c.platform_trade_no.is_not(None) & payout.c.settle_after.is_not(None)

@@ -34,6 +34,9 @@ _UNHURRIED = "10min"
 # the rest without an end. From version 17 on a server can end that too.
 _TRANSACTION_SECONDS = "10s"
 _HAS_TRANSACTION_TIMEOUT = 170_000
+# All that a payment looks for has an index. A plan that was made while a table was small reads all of it, and goes on
+# while the table grows, until the server has counted it again: a batch would be the slower the longer it is.
+_WHOLE_TABLES = "enable_seqscan"
 _DURABLE = "synchronous_commit"
 # A crash could undo such a commit, on the server itself or where a standby takes over: a payout would be sent twice.
 _NOT_DURABLE = ("off", "local", "remote_write")
@@ -66,8 +69,10 @@ class Settings:
         ours = dict(_OURS)
         if not pays:
             ours["statement_timeout"] = _UNHURRIED
-        elif server_version >= _HAS_TRANSACTION_TIMEOUT:
-            ours["transaction_timeout"] = _TRANSACTION_SECONDS
+        else:
+            ours[_WHOLE_TABLES] = "off"
+            if server_version >= _HAS_TRANSACTION_TIMEOUT:
+                ours["transaction_timeout"] = _TRANSACTION_SECONDS
         return cls(
             values={**ours, **given},
             ours=tuple(ours.keys() - given.keys()),

@@ -16,7 +16,7 @@ from paypro_async._core.lifecycle import Entry
 from paypro_async._core.money import amount_text
 from paypro_async.errors import BatchStoppedError, PaidMeanwhileError
 from paypro_async.ledger.base import Written
-from paypro_async.ledger.sql.schema import planned
+from paypro_async.ledger.sql.schema import NOT_ASIDE, planned
 from paypro_async.ledger.sql.statements import ONCE, Insert, driven
 
 __all__ = ["INSERT_PLANNED", "PLANNED", "Begun", "planned_row", "withdrawn"]
@@ -26,7 +26,7 @@ PLANNED = tuple(planned.c)
 INSERT_PLANNED = Insert(PLANNED, ONCE)
 """Rows of :func:`planned_row`; one that is there stays as it is."""
 
-_MINE = "merchant_no = %s AND batch_id = %s AND position = ANY(%s) AND aside IS NULL"
+_MINE = f"merchant_no = %s AND batch_id = %s AND position = ANY(%s) AND {NOT_ASIDE.compile()}"
 _READY = "EXISTS (SELECT 1 FROM batch WHERE merchant_no = %s AND batch_id = %s AND status = 'ready')"
 _FIND = f"SELECT position FROM planned WHERE {_MINE} AND {_READY}"  # noqa: S608  nothing but what stands here
 _TAKE = f"DELETE FROM planned WHERE {_MINE}"  # noqa: S608  as above

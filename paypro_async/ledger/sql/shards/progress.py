@@ -29,7 +29,7 @@ from paypro_async._core.lifecycle import Reply, State
 from paypro_async._core.money import amount_text, total
 from paypro_async._core.tally import Tally
 from paypro_async.ledger.shared import SharedProgress
-from paypro_async.ledger.sql.schema import clock, payout, planned, shard
+from paypro_async.ledger.sql.schema import NOT_ASIDE, clock, payout, planned, shard
 from paypro_async.ledger.sql.shards import control
 from paypro_async.ledger.sql.shards.ranges import UNSETTLED
 
@@ -129,7 +129,7 @@ def _planned(named: _Names, add: _Adds, shard_size: int) -> Iterator[Select[Any]
     there = _part("aside there", None, func.count(), add(planned.c.amount)).select_from(planned)
     yield there.join(shard, and_(*its_range)).where(*mine, *_mine(planned, *named), untouched, is_aside)
     # Range by range: as a join, a server looks through all of a large plan for the few ranges that are worked at.
-    inside = (*_mine(planned, *named), planned.c.position >= shard.c.low, planned.c.position < shard.c.high, ~is_aside)
+    inside = (*_mine(planned, *named), planned.c.position >= shard.c.low, planned.c.position < shard.c.high, NOT_ASIDE)
     count = select(func.count()).select_from(planned).where(*inside).scalar_subquery()
     amount = select(add(planned.c.amount)).where(*inside).scalar_subquery()
     open_ones = (*mine, ~untouched, shard.c.ended_at.is_(None))

@@ -15,7 +15,7 @@ from paypro_async._core.money import parse_amount
 from paypro_async._core.secret import HiddenFields
 from paypro_async.ledger.shared import OpenRows, Shard, SharedBatch
 from paypro_async.ledger.sql.rows import SELECT_ENTRY, entry_of
-from paypro_async.ledger.sql.schema import clock, payout, planned, shard
+from paypro_async.ledger.sql.schema import NOT_ASIDE, clock, payout, planned, shard
 from paypro_async.ledger.sql.shards import control
 
 __all__ = ["UNSETTLED", "end_batch", "leave", "open_ranges", "open_shards", "rows", "touch"]
@@ -130,14 +130,14 @@ def _is_open(low: Any, high: Any) -> _Condition:
     of_plan = and_(planned.c.merchant_no == shard.c.merchant_no, planned.c.batch_id == shard.c.batch_id)
     of_payouts = and_(payout.c.merchant_no == shard.c.merchant_no, payout.c.batch_id == shard.c.batch_id)
     return or_(
-        exists().where(of_plan, planned.c.position >= low, planned.c.position < high, planned.c.aside.is_(None)),
+        exists().where(of_plan, planned.c.position >= low, planned.c.position < high, NOT_ASIDE),
         exists().where(of_payouts, payout.c.position >= low, payout.c.position < high, payout.c.state.in_(UNSETTLED)),
     )
 
 
 def _planned(merchant_no: str, batch_id: str, low: int, high: int) -> tuple[_Condition, ...]:
     mine = (planned.c.merchant_no == merchant_no, planned.c.batch_id == batch_id)
-    return (*mine, planned.c.position >= low, planned.c.position < high, planned.c.aside.is_(None))
+    return (*mine, planned.c.position >= low, planned.c.position < high, NOT_ASIDE)
 
 
 def _unsettled(merchant_no: str, batch_id: str, low: int, high: int) -> tuple[_Condition, ...]:
