@@ -166,8 +166,9 @@ class PayoutTasks:
             )
         driver = connection.connection.dbapi_connection
         make_tables(driver, SchemaManager.get_schema())
-        waiting = {lock for (lock,) in driver.execute(_WAITING, {"locks": [self._lock(shard) for shard in shards]})}
-        jobs = [self._job(shard) for shard in shards if self._lock(shard) not in waiting]
+        by_lock = self._by_lock(shards)
+        waiting = {lock for (lock,) in driver.execute(_WAITING, {"locks": [*by_lock]})}
+        jobs = [self._job(shard) for lock, shard in by_lock.items() if lock not in waiting]
         if jobs:
             # Of a connector that is never opened: it only speaks through the connection that it is given.
             JobManager(SyncPsycopgConnector()).batch_defer_jobs(jobs, connection=driver)
@@ -177,13 +178,11 @@ class PayoutTasks:
 
         For an app in another database than the ledger's, and for what repairs the loss of that database.
         """
-        shards = await open_shards(client, batch_id, idle_for=idle_for)
+        by_lock = self._by_lock(await open_shards(client, batch_id, idle_for=idle_for))
         # All at one time: of a large batch thousands wait, and their jobs with them.
-        locks = [self._lock(shard) for shard in shards]
-        waiting = {
-            row["queueing_lock"] for row in await self.app.connector.execute_query_all_async(_WAITING, locks=locks)
-        }
-        missing = [shard for shard in shards if self._lock(shard) not in waiting]
+        rows = await self.app.connector.execute_query_all_async(_WAITING, locks=[*by_lock])
+        waiting = {row["queueing_lock"] for row in rows}
+        missing = [shard for lock, shard in by_lock.items() if lock not in waiting]
         if not missing:
             return 0
         try:
@@ -323,6 +322,9 @@ class PayoutTasks:
         except AlreadyEnqueued:
             return False
         return True
+
+    def _by_lock(self, shards: Sequence[Shard]) -> dict[str, Shard]:
+        return {self._lock(shard): shard for shard in shards}
 
     def _lock(self, shard: Shard) -> str:
         return f"{self.queue}:{shard.key}"

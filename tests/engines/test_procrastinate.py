@@ -171,11 +171,9 @@ async def test_a_paused_batch_goes_on_once_it_is_resumed(
         place.check()
 
 
-async def test_jobs_stand_or_fall_with_the_import_and_hold_no_payout(
-    server: Server, fork_server: ForkServer, tmp_path: Path
-) -> None:
+async def test_jobs_stand_or_fall_with_the_import_and_hold_no_payout(server: Server, tmp_path: Path) -> None:
     """A job carries a name and a range; an import that fails leaves none."""
-    async with workplace(server, tmp_path, fork_server=fork_server, count=120) as place:
+    async with workplace(server, tmp_path, count=120) as place:
         announce: Callable[..., object] = carrier(place).announce
 
         def fail(*given: object) -> None:
@@ -192,11 +190,9 @@ async def test_jobs_stand_or_fall_with_the_import_and_hold_no_payout(
         assert {name for _, args in jobs(place, "todo") for name in args} == {"batch_id", "low", "high"}
 
 
-async def test_what_is_open_is_enqueued_through_its_own_connector(
-    server: Server, fork_server: ForkServer, tmp_path: Path
-) -> None:
+async def test_what_is_open_is_enqueued_through_its_own_connector(server: Server, tmp_path: Path) -> None:
     """As for an engine in another database; a shard whose job waits gets no second one."""
-    async with workplace(server, tmp_path, fork_server=fork_server, count=120) as place:
+    async with workplace(server, tmp_path, count=120) as place:
         carried = carrier(place)
         async with place.client() as client:
             await import_batch(client, payouts(120), batch_id=BATCH, shard_size=50, announce=carried.announce)
@@ -214,11 +210,9 @@ def test_a_ledger_in_a_file_is_refused(tmp_path: Path) -> None:
         connector_for(f"sqlite:///{tmp_path / 'ledger.db'}")
 
 
-async def test_a_repair_asks_once_for_the_jobs_of_all_shards(
-    server: Server, fork_server: ForkServer, tmp_path: Path
-) -> None:
+async def test_a_repair_asks_once_for_the_jobs_of_all_shards(server: Server, tmp_path: Path) -> None:
     """Of thousands of shards it looks for all jobs at one time, and adds what is missing at one time."""
-    async with workplace(server, tmp_path, fork_server=fork_server) as place:
+    async with workplace(server, tmp_path) as place:
         payouts = carrier(place)
         await place.import_batch(payouts.announce)
         before = jobs(place, "todo")

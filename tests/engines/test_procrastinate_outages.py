@@ -157,7 +157,7 @@ async def test_a_worker_that_lacks_a_right_says_so_and_ends(
 
 
 async def test_a_queue_that_is_not_reached_in_time_is_tried_again(
-    server: Server, fork_server: ForkServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after half a minute without a server."""
     opened, late = AsyncConnectionPool.open, [PoolTimeout("no connection after 30 s")]
@@ -167,7 +167,7 @@ async def test_a_queue_that_is_not_reached_in_time_is_tried_again(
             raise late.pop()
         await opened(pool, *given, **more)
 
-    async with workplace(server, tmp_path, fork_server=fork_server, count=5) as place:
+    async with workplace(server, tmp_path, count=5) as place:
         carried, stop = carrier(place), asyncio.Event()
         await place.import_batch(carried.announce)
         monkeypatch.setattr(AsyncConnectionPool, "open", open_late)

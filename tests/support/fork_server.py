@@ -10,6 +10,7 @@ import importlib
 import inspect
 import io
 import json
+import math
 import os
 import pkgutil
 import signal
@@ -58,9 +59,7 @@ class Child:
 
     async def wait(self) -> int:
         """Wait for its end, however long it takes."""
-        while (code := self.poll()) is None:  # noqa: ASYNC110 - the fork server sends no events
-            await asyncio.sleep(0.02)
-        return code
+        return await self.ended(within=math.inf)
 
     def send_signal(self, number: int) -> None:
         self.signal(number)
@@ -147,8 +146,7 @@ class ForkServer:
             Path(file).touch()  # so that a test may look before the child has opened it
         Path(files["in"]).write_text(typed, encoding="utf-8")
         order = {"run": module, "arguments": arguments, "files": files | dict(streams or {}), "folder": str(folder)}
-        order["apart"] = apart
-        pid = self.ask(order | {"environment": environment and dict(environment)})
+        pid = self.ask(order | {"environment": environment and dict(environment), "apart": apart})
         return Child(self, pid, Path(files["out"]), Path(files["err"]))
 
     def ask(self, order: dict[str, Any]) -> Any:
