@@ -211,3 +211,20 @@ def test_the_typed_arguments_are_those_of_the_code():
     assert {name: told[name] for name in fields} == {name: one.type for name, one in fields.items()}
     settings = inspect.signature(PayProClient).parameters
     assert get_type_hints(ClientSettings) == {name: get_type_hints(PayProClient.__init__)[name] for name in settings}
+
+
+def test_no_import_warns():
+    """Of any module; an extra that is not installed is named by its error. The examples of the pages would hide it."""
+    code = """
+import warnings
+warnings.simplefilter("error")
+import importlib, pkgutil, paypro_async
+for module in pkgutil.walk_packages(paypro_async.__path__, "paypro_async."):
+    if not module.name.endswith("__main__"):
+        try:
+            importlib.import_module(module.name)
+        except ImportError as error:
+            assert "pip install 'paypro-async[" in str(error), error
+print("imported")
+"""
+    assert child(code) == "imported"
