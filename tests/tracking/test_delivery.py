@@ -54,7 +54,6 @@ def make(sandbox: Sandbox) -> Make:
             merchant_no="0000000001",
             signer=Md5Signer("sandbox-secret"),
             ledger=ledger,
-            settle_after=2,
             **settings,
         )
 
