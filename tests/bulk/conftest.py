@@ -5,7 +5,7 @@ import pytest
 
 from paypro_async import PayProClient
 from paypro_async.sandbox import Sandbox
-from tests.support.merchant import SIGNER
+from tests.support.merchant import QUICK, SIGNER
 from tests.support.payout_files import MERCHANT_NO, SHARED, csv_text, rows
 
 
@@ -22,8 +22,8 @@ async def client(sandbox: Sandbox, tmp_path: Path) -> AsyncIterator[PayProClient
         merchant_no=MERCHANT_NO,
         signer=SIGNER,
         ledger=str(tmp_path / "payouts.db"),
-        settle_after=1.5,
         environment="sandbox",
+        **QUICK,
         **SHARED,
     ) as client:
         yield client

@@ -25,7 +25,7 @@ from paypro_async import (
 )
 from paypro_async.bulk import BalanceTooLowError, BatchSettings, Disbursement, PayoutFileError
 from paypro_async.sandbox import Sandbox
-from tests.support.merchant import SIGNER, bookings, scripted_client
+from tests.support.merchant import QUICK, SIGNER, bookings, scripted_client
 from tests.support.payout_files import HEADER, MERCHANT_NO, SHARED, csv_text, row, rows
 from tests.support.scripted import LOST, Scripted, page, refusal, reply
 from tests.support.virtual_time import virtual_time
@@ -39,7 +39,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 def client_of(sandbox: Sandbox | None, **settings: object) -> PayProClient:
     base_url = sandbox.base_url if sandbox else "http://127.0.0.1:9"
-    given = {"ledger": "memory", "settle_after": 1.5} | SHARED | settings
+    given = {"ledger": "memory"} | QUICK | SHARED | settings
     return PayProClient(base_url=base_url, merchant_no=MERCHANT_NO, signer=SIGNER, **given)
 
 

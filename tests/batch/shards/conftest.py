@@ -8,7 +8,7 @@ import pytest
 from paypro_async import PayProClient
 from paypro_async.runtime import SystemRuntime
 from paypro_async.sandbox import Sandbox
-from tests.support.merchant import client_of
+from tests.support.merchant import QUICK, client_of
 
 NewClient = Callable[..., PayProClient]
 
@@ -25,7 +25,7 @@ def new_client(sandbox: Sandbox, database_url: str) -> NewClient:
     """Makes clients on the ledger, each as a process of its own would have it."""
 
     def make(**settings: Any) -> PayProClient:
-        usual = {"ledger": database_url, "runtime": SystemRuntime(), "settle_after": 1.5, "environment": "sandbox"}
+        usual = {"ledger": database_url, "runtime": SystemRuntime(), "environment": "sandbox"} | QUICK
         return client_of(sandbox, **(usual | settings))
 
     return make

@@ -12,7 +12,7 @@ from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.runtime import SystemRuntime
 from paypro_async.sandbox import Sandbox
 from tests.batch.shards.conftest import NewClient
-from tests.support.merchant import PERSONAL, client_of, payouts
+from tests.support.merchant import PERSONAL, QUICK, client_of, payouts
 
 NUMBERS = [f"T{number}" for number in range(20)]
 
@@ -38,7 +38,7 @@ async def test_a_backup_in_which_payouts_are_still_planned_pays_none_of_them_aga
     sandbox: Sandbox, path: Path
 ) -> None:
     """They were begun since; the platform is asked before anything is sent, as of every payout of such a ledger."""
-    settings = {"ledger": f"sqlite:///{path}", "environment": "sandbox", "settle_after": 1.5}
+    settings = {"ledger": f"sqlite:///{path}", "environment": "sandbox"} | QUICK
     async with client_of(sandbox, runtime=SystemRuntime(), **settings) as client:
         await import_batch(client, payouts(20), batch_id="july")
     backup = path.read_bytes()  # noqa: ASYNC240  nobody else is in this event loop
