@@ -8,6 +8,7 @@ order, since each change locks its row; so a gap is read by the same statement a
 Whatever is locked here is passed over where another process has locked it: none waits for another.
 """
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -53,6 +54,9 @@ _MOST_GAPS = 10_000
 # Seconds. What is due later than that was lent or put off before the clock was set back.
 _FARTHEST = 1800.0
 _NEVER = 1e15
+# Seconds between looks at what another process has locked. One that looked for changes while they were lent locks them
+# until its transaction ends, though it takes none of them; one that stands still there keeps them, and so gets them.
+_PAUSES = (0.01, 0.05, 0.2, 1.0)
 
 
 class SqlOutbox(ABC):
@@ -110,10 +114,19 @@ class SqlOutbox(ABC):
     ) -> None:
         """Carry out *change* on those of these numbers that *owner* holds."""
 
-        def work(connection: Connection) -> None:
-            if held := _held(connection, merchant_no, consumer, numbers, owner):
-                connection.execute(change.where(_of(merchant_no, consumer), delivery.c.event_id.in_(held)))
+        def work(connection: Connection) -> bool:
+            free = _held(connection, merchant_no, consumer, numbers, owner, unlocked=True)
+            if free:
+                connection.execute(change.where(_of(merchant_no, consumer), delivery.c.event_id.in_(free)))
+            if len(free) == len(set(numbers)):
+                return True
+            held = _held(connection, merchant_no, consumer, numbers, owner, unlocked=False)
+            return set(held) <= set(free)
 
+        for pause in _PAUSES:
+            if await self.write(work):
+                return
+            await asyncio.sleep(pause)
         await self.write(work)
 
     async def parked(self, merchant_no: str, *, limit: int = 100) -> list[Parked]:
@@ -151,12 +164,14 @@ def _of(merchant_no: str, name: str) -> ColumnElement[bool]:
     return and_(delivery.c.merchant_no == merchant_no, delivery.c.consumer == name)
 
 
-def _held(connection: Connection, merchant_no: str, name: str, numbers: Sequence[int], owner: str) -> Sequence[int]:
-    """Those of these numbers that *owner* holds, but for what another process has locked since its time was over."""
+def _held(
+    connection: Connection, merchant_no: str, name: str, numbers: Sequence[int], owner: str, *, unlocked: bool
+) -> Sequence[int]:
+    """Those of these numbers that *owner* holds; if *unlocked*, but for what another process has locked just now."""
     query = select(delivery.c.event_id).where(
         _of(merchant_no, name), delivery.c.event_id.in_(list(numbers)), delivery.c.owner == owner
     )
-    if connection.dialect.name != "sqlite":
+    if unlocked and connection.dialect.name != "sqlite":
         # In a statement of its own: inside another one PostgreSQL looks and locks anew for each row.
         query = query.with_for_update(skip_locked=True)
     return connection.execute(query).scalars().all()

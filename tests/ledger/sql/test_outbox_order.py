@@ -191,6 +191,46 @@ async def test_processes_that_take_at_one_time_share_and_wait_for_none(make: Mak
     assert len(told) == len(set(told)) == 80
 
 
+@pytest.mark.parametrize("answer", ["told", "put off", "kept"])
+async def test_what_another_process_locks_for_a_moment_is_still_answered(
+    ledger: SqlLedger, writer: Writer, answer: str
+):
+    """PostgreSQL locks what a look finds lent meanwhile, until the transaction of that look ends."""
+    await ledger.register(MERCHANT, NAME)
+    await ledger.claim(intent("T2"))
+    [lent] = await ledger.take(MERCHANT, NAME, owner="one", limit=10, seconds=60)
+    writer.connection.execute("SELECT * FROM delivery FOR UPDATE")
+    answers = {
+        "told": lambda: ledger.told(MERCHANT, NAME, [lent.number], owner="one"),
+        "put off": lambda: ledger.put_off(MERCHANT, NAME, lent.number, owner="one", seconds=0.0, error="down"),
+        "kept": lambda: ledger.keep(MERCHANT, NAME, [lent.number], owner="one", seconds=600),
+    }
+    answering = asyncio.ensure_future(answers[answer]())
+    await asyncio.sleep(0.05)
+    assert not answering.done()
+    writer.connection.commit()
+    await asyncio.wait_for(answering, 20)
+    query = "SELECT tries, due_at > extract(epoch from now()) + 300 FROM delivery"
+    rows = await ledger.read(lambda connection: connection.exec_driver_sql(query).all())
+    assert rows == {"told": [], "put off": [(1, False)], "kept": [(0, True)]}[answer]
+
+
+async def test_what_a_process_locks_that_stands_still_is_left_to_it(
+    ledger: SqlLedger, writer: Writer, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody waits for it for long; the change is told once more when its time is over."""
+    monkeypatch.setattr(outbox, "_PAUSES", (0.01, 0.01))
+    await ledger.register(MERCHANT, NAME)
+    await ledger.claim(intent("T2"))
+    [lent] = await ledger.take(MERCHANT, NAME, owner="one", limit=10, seconds=60)
+    writer.connection.execute("SELECT * FROM delivery FOR UPDATE")
+    await asyncio.wait_for(ledger.told(MERCHANT, NAME, [lent.number], owner="one"), 20)
+    writer.connection.rollback()
+    query = "SELECT event_id, owner FROM delivery"
+    rows = await ledger.read(lambda connection: connection.exec_driver_sql(query).all())
+    assert rows == [(lent.number, "one")]
+
+
 async def test_the_indexes_serve(ledger: SqlLedger):
     """However long the history is: a look reads what is behind the position, and what is due."""
     await ledger.register(MERCHANT, NAME)
