@@ -16,6 +16,7 @@ from paypro_async._core.lifecycle import Entry
 from paypro_async._core.stopping import Watch
 from paypro_async.batch.final_rows import FinalRows
 from paypro_async.batch.job import Job, Worker
+from paypro_async.batch.notes import BatchNotes
 from paypro_async.batch.numbers import Numbers
 from paypro_async.batch.options import BatchOptions
 from paypro_async.batch.scheduler import Scheduler
@@ -23,8 +24,6 @@ from paypro_async.batch.source import Items
 from paypro_async.engine.limits import RECORDING_SECONDS
 from paypro_async.engine.payout import Engine
 from paypro_async.errors import ClientStateError, LedgerUnavailableError
-from paypro_async.ledger import BatchRecord
-from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 from paypro_async.report.base import Origin
 from paypro_async.report.batch_report import BatchProgress, BatchReport, BatchTally
@@ -67,8 +66,10 @@ class Batch:
     ) -> None:
         self._session = engine.session
         self._origin = _origin_of(engine, options.batch_id)
-        self._ledger = engine.recording.ledger
         self._options = options
+        self._notes = BatchNotes(
+            merchant_no=engine.session.platform.merchant_no, ledger=engine.recording.ledger, options=options
+        )
         self._running = running
         self._check = check
         self._tally = BatchTally()
@@ -210,9 +211,10 @@ class Batch:
 
     async def _run(self) -> None:
         source = self._scheduler.source
-        # Beside the payouts: none depends on it, and a ledger that does not answer keeps none waiting.
-        beginning = asyncio.create_task(self._record(within=self._options.limits.timeout), name="paypro-batch-record")
         try:
+            await self._notes.refuse_without_workers()
+            # Beside the payouts: none depends on it, and a ledger that does not answer keeps none waiting.
+            beginning = asyncio.create_task(self._notes.begin(), name="paypro-batch-record")
             await self._scheduler.run(self._work)
             for job in self._scheduler.left_waiting():
                 self.settles_in = max(self.settles_in, self._worker.settles_in(job))
@@ -236,7 +238,8 @@ class Batch:
         if self._scheduler.cancelled and not beginning.done():
             beginning.cancel()  # The ledger does not answer, and nobody waits for it.
         elif await beginning and not self._tell_not_noted():
-            await self._record(within=RECORDING_SECONDS, ended=True, whole=source.failure is None)
+            whole = source.failure is None and not self._scheduler.stopped
+            await self._notes.end(total=self._tally.counts.total() if whole else None)
 
     async def _wait_for(self, final: FinalRows) -> None:
         if self._scheduler.cancelled:
@@ -263,27 +266,6 @@ class Batch:
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise self._failure
-
-    async def _record(self, *, within: float, ended: bool = False, whole: bool = False) -> bool:
-        """Note in the ledger that the batch runs, or has ended with its *whole* source; whether that was stored."""
-        if not self._options.noted:
-            return not ended
-        whole = whole and not self._scheduler.stopped
-        record = BatchRecord(
-            merchant_no=self._session.platform.merchant_no,
-            batch_id=self._options.batch_id,
-            total=self._tally.counts.total() if whole else None,
-            ended=ended,
-        )
-        try:
-            await answer_within(within, self._ledger, self._ledger.record_batch(record))
-        except LedgerUnavailableError as error:
-            logger.warning("Batch %s could not be noted in the ledger: %s", record.batch_id, error)
-        except Exception:
-            logger.exception("Batch %s could not be noted in the ledger", record.batch_id)
-        else:
-            return True
-        return False
 
     async def _work(self, job: Job) -> None:
         item: BatchItem | None = None

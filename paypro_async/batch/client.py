@@ -82,7 +82,7 @@ class BatchClient(TrackingClient):
             on_progress: Called after each item with a :class:`~paypro_async.BatchProgress`. *progress* shows it (tqdm).
 
         Raises:
-            ConfigurationError: If a number makes no sense.
+            ConfigurationError: If a number makes no sense; when the batch is awaited, if workers pay one of that name.
             InvalidFrameError: If a column of a data frame is wrong; for wrong cells, when the batch is awaited.
         """
         engine = self._paying()
@@ -96,6 +96,7 @@ class BatchClient(TrackingClient):
             progress=progress,
             wait=wait,
             wait_timeout=wait_timeout,
+            named=batch_id is not None,
         )
         return Batch(
             items_of(payouts, self._intake),

@@ -17,6 +17,7 @@ class BatchOptions:
     """How a batch runs; see ``PayProClient.batch_payout``.
 
     Args:
+        named: Whether the caller chose the *batch_id*, so that the ledger may know a batch of that name already.
         noted: Whether the ledger notes that it runs and ends; a part of a batch does not.
         may_leave: Whether it ends once all that is left is unknown and will be for a while.
     """
@@ -29,6 +30,7 @@ class BatchOptions:
     progress: bool = False
     wait: bool = False
     wait_timeout: float | None = None
+    named: bool = False
     noted: bool = True
     may_leave: bool = False
     _bar: ProgressBar | None = field(init=False)

@@ -160,6 +160,7 @@ async def test_ledger_that_cannot_be_reached(more: str):
         payer = client(Scripted(), ledger=ledger)
         assert found(held_by(payer), NOWHERE[4:]) == []
         shown = await failing(payer.open())
+        await ledger.aclose()
     assert "127.0.0.1" in shown
     assert found(shown + said.getvalue()) == []
 

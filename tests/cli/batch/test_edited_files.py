@@ -102,7 +102,7 @@ def paid(sandbox: Sandbox) -> Counter[str]:
 async def killed_half_way(terminal: Terminal, sandbox: Sandbox, rows: Rows) -> int:
     """Pay a file and kill the run in the middle; how many rows it had claimed."""
     save(terminal.folder / "payouts.csv", text_of(rows))
-    run = terminal.begin("batch", "payouts.csv", "--rate", "5", "--concurrency", "3")
+    run = terminal.begin("batch", "payouts.csv", "--rate", "2", "--concurrency", "3")
     await until(sandbox, 2)
     run.signal(signal.SIGKILL)
     await run.ended()
