@@ -47,6 +47,7 @@ async def test_a_worker_that_is_killed_leaves_its_shards_to_the_living(server: S
         place.check()
 
 
+@pytest.mark.trial
 async def test_all_workers_are_killed_and_a_new_one_goes_on(server: Server, tmp_path: Path) -> None:
     """The new one has another name, by which DBOS itself would leave all of it where it is."""
     async with workplace(server, tmp_path) as place:
@@ -75,6 +76,7 @@ async def test_every_shard_delivered_twice_at_the_same_time_pays_once(server: Se
         place.check()
 
 
+@pytest.mark.trial
 async def test_told_to_end_a_worker_gives_its_shards_back(server: Server, tmp_path: Path) -> None:
     """Nothing waits for its death to be noticed: what is open stands in the queue when the process is gone."""
     async with workplace(server, tmp_path) as place:
@@ -93,6 +95,7 @@ async def test_told_to_end_a_worker_gives_its_shards_back(server: Server, tmp_pa
         place.check()
 
 
+@pytest.mark.trial
 async def test_the_tables_of_dbos_are_dropped_while_it_works(server: Server, tmp_path: Path) -> None:
     """The workers themselves make them anew and enqueue what is open."""
     async with workplace(server, tmp_path) as place:

@@ -16,7 +16,7 @@ from paypro_async import Md5Signer, PayProClient
 from paypro_async.cli.app import paypro
 from paypro_async.settings import KNOWN
 
-yaml = pytest.importorskip("yaml", reason="comes with the tools of 'nox -s many'")
+yaml = pytest.importorskip("yaml", reason="comes with the tools of 'nox -s manifests'")
 
 FOLDER = Path(__file__).parents[2] / "examples" / "many_machines"
 KUBERNETES = sorted(FOLDER.glob("kubernetes/*.yaml"))

@@ -16,7 +16,7 @@ from tests.simulation.runner import replay, run_range
 from tests.simulation.seeds import FOUND_AT
 
 ROOT = Path(__file__).parents[2]
-SEEDS = 1000
+SEEDS = 600
 SEARCHED = 3000
 QUICK = 250
 _PARTS = 4
