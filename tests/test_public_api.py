@@ -110,6 +110,12 @@ def test_importing_the_package_loads_nothing_optional():
     assert not set(ast.literal_eval(loaded)) & set(NOT_AT_IMPORT)
 
 
+def test_what_pays_loads_nothing_that_only_a_page_needs():
+    """Each process that pays loads it; the page of a report and the metadata of the package take a tenth more."""
+    loaded = child("import sys, paypro_async; print(sorted(sys.modules))")
+    assert not set(ast.literal_eval(loaded)) & {"importlib.metadata", "paypro_async.report.html"}
+
+
 def test_making_a_client_loads_no_network_and_no_database():
     """A client with a ledger in memory costs neither before it is opened."""
     loaded = child(

@@ -5,7 +5,6 @@ import io
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
-from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
 
@@ -83,7 +82,7 @@ class _InOrder(click.Group):
     commands=_Commands(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.version_option(version("paypro-async"), prog_name="paypro")
+@click.version_option(package_name="paypro-async", prog_name="paypro")
 @click.pass_context
 def paypro(context: click.Context) -> None:
     """Pay out through PayPro: each payout at most once, and none ever lost.

@@ -18,10 +18,10 @@ from paypro_async._core.tally import Tally
 from paypro_async.errors import RowsNotKeptError
 from paypro_async.report import frames
 from paypro_async.report.csv import write_csv
-from paypro_async.report.html.texts import counted, html, money
 from paypro_async.report.notebook import bar, cell, rows_table, statuses_table, words
 from paypro_async.report.row_store import RowStore
 from paypro_async.report.rows import ReportRow
+from paypro_async.report.texts import counted, html, money
 from paypro_async.report.whole_file import put_whole
 
 __all__ = ["Origin", "Report"]

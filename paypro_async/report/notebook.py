@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.money import amount_for_people
-from paypro_async.report.html.texts import html
 from paypro_async.report.rows import ReportRow
+from paypro_async.report.texts import html
 
 __all__ = ["bar", "cell", "rows_table", "statuses_table", "table", "words"]
 

@@ -14,8 +14,8 @@ from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import Entry, Reply, State
 from paypro_async._core.plain_data import PlainData
 from paypro_async.errors import ConfigurationError
-from paypro_async.report.html.texts import counted, html
 from paypro_async.report.notebook import cell, table, words
+from paypro_async.report.texts import counted, html
 
 __all__ = ["Counts", "OpenPayout", "ReconcileReport", "seconds_of"]
 

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
-from importlib.metadata import version
 from platform import python_version
 
 from attrs import field, frozen
@@ -15,6 +14,8 @@ def _now() -> datetime:
 
 
 def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415  reading the metadata takes long, and only a page shows it
+
     return version("paypro-async")
 
 

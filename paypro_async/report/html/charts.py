@@ -7,8 +7,8 @@ from itertools import count
 
 from paypro_async._core.items import ItemStatus
 from paypro_async.report.html.statistics import Latency, Statistics, Timeline
-from paypro_async.report.html.texts import counted, html, moment, seconds
 from paypro_async.report.html.verdict import sums_text
+from paypro_async.report.texts import counted, html, moment, seconds
 
 __all__ = ["latency_chart", "share_bars", "timeline_chart"]
 

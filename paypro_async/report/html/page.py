@@ -25,9 +25,9 @@ from paypro_async.report.html.sections import (
 )
 from paypro_async.report.html.statistics import Statistics, Timeline
 from paypro_async.report.html.table import RowData, row_html, without_names
-from paypro_async.report.html.texts import html, json_in_html
 from paypro_async.report.html.verdict import headline
 from paypro_async.report.rows import ReportRow
+from paypro_async.report.texts import html, json_in_html
 
 __all__ = ["HtmlReport", "report_html", "write_report"]
 

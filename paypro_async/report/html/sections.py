@@ -8,7 +8,6 @@ from paypro_async.report.html.about import About
 from paypro_async.report.html.charts import latency_chart, share_bars, timeline_chart
 from paypro_async.report.html.statistics import Statistics
 from paypro_async.report.html.table import COLUMNS, badge
-from paypro_async.report.html.texts import counted, html, moment, money, seconds
 from paypro_async.report.html.verdict import (
     cause_advice,
     code_meaning,
@@ -16,6 +15,7 @@ from paypro_async.report.html.verdict import (
     mood,
     sums_text,
 )
+from paypro_async.report.texts import counted, html, moment, money, seconds
 
 __all__ = ["about_section", "causes_section", "charts_section", "signs", "statuses_section", "table_section", "top"]
 

@@ -10,8 +10,8 @@ from attrs import define, field
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.masking import mask_account, mask_name
 from paypro_async._core.money import amount_for_people, amount_text
-from paypro_async.report.html.texts import html, moment, visible
 from paypro_async.report.rows import ReportRow
+from paypro_async.report.texts import html, moment, visible
 
 __all__ = ["COLUMNS", "RowData", "Words", "badge", "row_html", "without_names"]
 

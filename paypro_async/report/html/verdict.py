@@ -7,7 +7,7 @@ from types import MappingProxyType
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.platform_codes import codes_of
 from paypro_async.report.html.statistics import Cause, Statistics
-from paypro_async.report.html.texts import counted, money
+from paypro_async.report.texts import counted, money
 
 __all__ = ["all_paid", "cause_advice", "code_meaning", "headline", "known_meaning", "mood", "sums_text"]
 
