@@ -17,7 +17,14 @@ from tests.support.postgres import Server
 
 pytest.importorskip("procrastinate", reason="comes with the extra 'procrastinate'")
 
-ROWS = 120
+ROWS = 40
+PAGE = 1000  # so many rows are stored at once
+# Whoever stores the second page waits for who holds this lock.
+HOLD = f"""
+    CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
+    CREATE TRIGGER held BEFORE INSERT ON planned FOR EACH ROW WHEN (NEW.position = {PAGE}) EXECUTE FUNCTION wait();
+"""
 
 
 def write_file(folder: Path, *, amount: str = "300", rows: int = ROWS, number: str = "T{}") -> Path:
@@ -51,12 +58,12 @@ async def test_a_file_is_handed_out_and_followed_to_its_end(
     server: Server, fork_server: ForkServer, tmp_path: Path
 ) -> None:
     """The same questions, result file and exit code as without workers; once more pays nothing twice."""
-    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0.05) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0.1) as place:
         path = write_file(tmp_path)
         await place.start("-m", "paypro_async", "worker")
         refused, said = await paypro(place, "batch", path, "--workers")
         assert refused == 2, said
-        code, said = await paypro(place, "batch", path, "--workers", "--yes", "--shard-size", "20", "--json")
+        code, said = await paypro(place, "batch", path, "--workers", "--yes", "--shard-size", "10", "--json")
         assert code == 0, said
         place.check()
         assert progress_in(said)["rows"] == ROWS
@@ -74,7 +81,7 @@ async def test_a_command_that_is_killed_goes_on_where_it_was(
     """At whatever moment: while it imports, or while it follows."""
     async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         path = write_file(tmp_path)
-        for pause in (0.9, 1.2, 1.6, 2.5):
+        for pause in (0.1, 0.2, 0.4, 1.5):
             process = await place.start("-m", "paypro_async", "batch", path, "--workers", "--yes")
             await asyncio.sleep(pause)
             await place.kill(process)
@@ -90,7 +97,7 @@ async def test_it_is_paused_slowed_resumed_and_looked_at(
     """Each by a command that goes to the ledger alone."""
     async with workplace(server, tmp_path, fork_server=fork_server, count=ROWS, faults=0) as place:
         path = write_file(tmp_path)
-        code, said = await paypro(place, "batch", path, "--workers", "--detach", "--yes", "--rate", "20", "--json")
+        code, said = await paypro(place, "batch", path, "--workers", "--detach", "--yes", "--rate", "5", "--json")
         assert code == 0, said
         name = place.batch_ids()[0]
         await place.start("-m", "paypro_async", "worker")
@@ -210,7 +217,7 @@ async def test_what_was_left_out_may_change_from_one_command_to_the_next(
         code, said = await paypro(place, *hand_out, "--skip-paid")
         assert (code, progress_in(said)["left_out"]["rows"]) == (0, 3), said
         code, said = await paypro(place, *hand_out, "--pay-again")
-        assert (code, "with 117 of its rows, and 120 are to be paid" in said) == (2, True), said
+        assert (code, "with 37 of its rows, and 40 are to be paid" in said) == (2, True), said
         await place.start("-m", "paypro_async", "worker")
         code, said = await paypro(place, "batch", path, "--workers", "--yes", "--skip-paid")
         assert code == 0, said
@@ -223,14 +230,20 @@ async def test_a_signal_while_rows_are_stored_leaves_nothing_with_workers(
     server: Server, fork_server: ForkServer, tmp_path: Path
 ) -> None:
     """The same command goes on; a new rate that it says holds from then on."""
-    rows = 10_000
+    rows = 2 * PAGE + 1
     async with workplace(server, tmp_path, fork_server=fork_server, count=rows, faults=0) as place:
         path = write_file(tmp_path, rows=rows)
-        process = await place.start("-m", "paypro_async", "batch", path, "--workers", "--yes", "--rate", "50")
-        async with asyncio.timeout(30):
-            while not place.stored():  # noqa: ASYNC110  another process stores them
-                await asyncio.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        async with place.client():  # it makes the tables
+            pass
+        with psycopg.connect(place.ledger) as held:
+            held.execute(HOLD)
+            held.commit()
+            held.execute("SELECT pg_advisory_xact_lock(1)")
+            process = await place.start("-m", "paypro_async", "batch", path, "--workers", "--yes", "--rate", "50")
+            async with asyncio.timeout(30):
+                while not place.stored():  # noqa: ASYNC110  another process stores them
+                    await asyncio.sleep(0.02)
+            process.send_signal(signal.SIGINT)
         async with asyncio.timeout(30):
             assert await process.wait() == 130
         log = (tmp_path / "worker-0.log").read_text()
