@@ -2,22 +2,21 @@
 
 import signal
 
-import pytest
-
 from paypro_async.sandbox import Sandbox
 from tests.support.terminal import Terminal, payout, until, write_file
 
+ROWS = 12
 FAILS = {"remark": "sandbox:fail:00029"}
 
 
-async def cut_off(terminal: Terminal, sandbox: Sandbox, name: str, count: int = 40) -> None:
+async def cut_off(terminal: Terminal, sandbox: Sandbox, name: str, first: int = 0) -> None:
     """Begin a file, and kill its run when a few of it were booked."""
-    terminal.file(count, name)
+    write_file(terminal.folder / name, [payout(first + at) for at in range(ROWS)])
     booked = len(sandbox.books.bookings)
-    process = await terminal.start("batch", name, "--yes", "--rate", "20", "--quiet")
+    process = terminal.begin("batch", name, "--yes", "--rate", "5", "--quiet")
     await until(sandbox, booked + 3)
-    process.send_signal(signal.SIGKILL)
-    await process.communicate()
+    process.signal(signal.SIGKILL)
+    await process.ended()
 
 
 async def test_the_latest_batches(terminal: Terminal):
@@ -35,24 +34,24 @@ async def test_the_latest_batches(terminal: Terminal):
     assert max(map(len, screen.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("named", ["file", "batch", "plan", "name of a file that is gone"])
-async def test_one_of_them(terminal: Terminal, named: str):
+async def test_one_of_them(terminal: Terminal):
     """By its file, its plan or its name, with what each status means and what to do; the exit code is that of batch."""
     file = write_file(terminal.folder / "nov.csv", [payout(at, **(FAILS if at == 1 else {})) for at in range(3)])
     await terminal.run("plan", "nov.csv")
     await terminal.run("batch", "nov.csv", "--yes")
     (batch,) = (await terminal.run("status", "--json")).summary["batches"]
-    what = {"file": "nov.csv", "batch": batch["batch_id"], "plan": "nov.csv.plan.json"}.get(named, "nov.csv")
-    if named.startswith("name"):
-        file.unlink()
-    done = await terminal.run("status", what, "--json")
-    assert done.code == 4
-    assert done.summary["batch_id"] == batch["batch_id"]
-    assert done.summary["statuses"]["failed"]["what_to_do"].startswith("Mend the cause")
-    assert [one["code"] for one in done.summary["attention"]] == ["00029"]
-    screen = await terminal.run_on_screen("status", what, whole=True)
-    assert max(map(len, screen.err.splitlines())) <= 80
-    assert done.summary["attention"][0]["trade_no"] in screen.err
+    for named in ("file", "batch", "plan", "name of a file that is gone"):
+        what = {"batch": batch["batch_id"], "plan": "nov.csv.plan.json"}.get(named, "nov.csv")
+        if named.startswith("name"):
+            file.unlink()
+        done = await terminal.run("status", what, "--json")
+        assert done.code == 4, (named, done.err)
+        assert done.summary["batch_id"] == batch["batch_id"]
+        assert done.summary["statuses"]["failed"]["what_to_do"].startswith("Mend the cause")
+        assert [one["code"] for one in done.summary["attention"]] == ["00029"]
+        screen = await terminal.run_on_screen("status", what, whole=True)
+        assert max(map(len, screen.err.splitlines())) <= 80
+        assert done.summary["attention"][0]["trade_no"] in screen.err
 
 
 async def test_a_file_that_was_never_begun(terminal: Terminal):
@@ -76,8 +75,8 @@ async def test_what_was_cut_off_goes_on(terminal: Terminal, sandbox: Sandbox):
     assert batch["ended"] is False
     done = await terminal.run("resume", "--json")
     assert done.code == 0, done.err
-    assert done.summary["rows"] == 40
-    assert len(sandbox.books.bookings) == len({one.trade_no for one in sandbox.books.bookings}) == 40
+    assert done.summary["rows"] == ROWS
+    assert len(sandbox.books.bookings) == len({one.trade_no for one in sandbox.books.bookings}) == ROWS
     assert "Every batch has ended" in (await terminal.run("resume")).out
     again = await terminal.run("resume", "payouts.csv", "--json")
     assert (again.code, again.summary["sent_now"]) == (0, 0)
@@ -87,7 +86,7 @@ async def test_what_is_not_what_was_begun_is_refused(terminal: Terminal, sandbox
     """Changed, gone, or never begun: nothing is sent, and it says what to do."""
     await cut_off(terminal, sandbox, "payouts.csv")
     booked = len(sandbox.books.bookings)
-    terminal.file(41)
+    terminal.file(ROWS + 1)
     for words, said in (((), "is not what it was"), (("payouts.csv",), "knows no run of payouts.csv")):
         done = await terminal.run("resume", *words)
         assert (done.code, said in done.err, "Nothing was sent" in done.err) == (2, True, True), done.err
@@ -99,20 +98,15 @@ async def test_what_is_not_what_was_begun_is_refused(terminal: Terminal, sandbox
 
 async def test_of_several_one_has_to_be_named(terminal: Terminal, sandbox: Sandbox):
     """Each is listed with the command that goes on with it."""
-    for name, count in (("a.csv", 40), ("b.csv", 50)):
-        write_file(terminal.folder / name, [payout(1000 * count + at) for at in range(count)])
-        booked = len(sandbox.books.bookings)
-        process = await terminal.start("batch", name, "--yes", "--rate", "20", "--quiet")
-        await until(sandbox, booked + 3)
-        process.send_signal(signal.SIGKILL)
-        await process.communicate()
+    await cut_off(terminal, sandbox, "a.csv")
+    await cut_off(terminal, sandbox, "b.csv", first=1000)
     done = await terminal.run("resume")
     assert done.code == 2
     commands = [line.split("#")[0].split()[2] for line in done.err.splitlines() if "paypro resume file-" in line]
     assert len(commands) == 2
     for name in commands:
         assert (await terminal.run("resume", name)).code == 0
-    assert len(sandbox.books.bookings) == 90
+    assert len(sandbox.books.bookings) == 2 * ROWS
 
 
 async def test_rows_that_were_left_out(terminal: Terminal):
