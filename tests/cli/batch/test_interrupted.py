@@ -39,14 +39,13 @@ async def test_killed_again_and_again_and_run_to_its_end(tmp_path, fork_server: 
 async def test_a_signal_stops_in_order(terminal: Terminal, sandbox: Sandbox, number: signal.Signals) -> None:
     """What is in flight is recorded, the result file is written, exit code 130; then the same command continues."""
     terminal.file(40)
-    process = await terminal.start("batch", "payouts.csv", "--rate", "100", "--concurrency", "4")
+    process = terminal.begin("batch", "payouts.csv", "--rate", "100", "--concurrency", "4")
     await until(sandbox, 5)
-    process.send_signal(number)
-    out, err = await process.communicate()
+    process.signal(number)
 
-    assert process.returncode == 130, err
-    assert b"Interrupted. Continue with: paypro batch payouts.csv" in err
-    assert b"not_sent" in out
+    assert await process.ended() == 130, process.errors
+    assert "Interrupted. Continue with: paypro batch payouts.csv" in process.errors
+    assert "not_sent" in process.output
     results = terminal.result()
     assert len(results) == 40
     booked = {one["paypro_trade_no"] for one in results if one["paypro_status"] == "processing"}
@@ -63,19 +62,19 @@ async def test_a_second_signal_ends_at_once(terminal: Terminal, sandbox: Sandbox
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         deaf.setblocking(False)
         nowhere = f"http://127.0.0.1:{deaf.getsockname()[1]}"
-        process = await terminal.start(
+        process = terminal.begin(
             "batch", "payouts.csv", "--base-url", nowhere, "--settle-after", "6", "--ignore-balance", "--json"
         )
         connection, _ = await asyncio.get_running_loop().sock_accept(deaf)
         with connection:
-            process.send_signal(signal.SIGINT)
-            while b"Once more" not in await process.stderr.readline():
-                assert process.returncode is None
-            process.send_signal(signal.SIGINT)
-            out, _ = await asyncio.wait_for(process.communicate(), 5)
+            process.signal(signal.SIGINT)
+            while "Once more" not in process.errors:
+                assert process.poll() is None
+                await asyncio.sleep(0.01)
+            process.signal(signal.SIGINT)
+            assert await process.ended(within=5) == 130
 
-    assert process.returncode == 130
-    assert json.loads(out)["kind"] == "interrupted"
+    assert json.loads(process.output)["kind"] == "interrupted"
     assert not (terminal.folder / "payouts.result.csv").exists()
     assert (await terminal.run("batch", "payouts.csv", "--yes")).code == 0
     assert booked_exactly(sandbox, terminal.result())
