@@ -14,6 +14,7 @@ from paypro_async._core.secret import Secret
 from paypro_async.bulk import Approval, ApprovalMissingError, PlanFile, approve, approved_by, read_approvers
 from paypro_async.sandbox import Sandbox
 from tests.bulk.test_plan_file import PLAN as SAMPLE
+from tests.support.plans import planned as planned_before
 from tests.support.terminal import Done, Terminal
 
 PLAN = "payouts.csv.plan.json"
@@ -27,7 +28,7 @@ async def planned(terminal: Terminal) -> Terminal:
     (terminal.folder / "approvers").write_text(f"# who may approve\nAsha: {ASHA}\n\nBo : {BO}\n")
     terminal.environment["PAYPRO_APPROVERS_FILE"] = "approvers"
     terminal.file(3)
-    assert (await terminal.run("plan", "payouts.csv")).code == 0
+    await planned_before(terminal)
     return terminal
 
 

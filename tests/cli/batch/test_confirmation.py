@@ -6,13 +6,14 @@ import pytest
 
 from paypro_async.sandbox import Sandbox
 from tests.support.fork_server import ForkServer
+from tests.support.plans import planned
 from tests.support.terminal import SECRET, Terminal, payout, write_file
 
 COMMANDS = (["batch", "payouts.csv"], ["apply", "payouts.csv.plan.json"])
 
 
 async def started(terminal: Terminal, words: Sequence[str], *options: str, stdin: str | None = None):
-    """Run a command as it stands, without a yes, and without a terminal; None is a closed standard input."""
+    """Run a command as it stands, without a yes, and without a terminal; *stdin* is an empty file if not given."""
     streams = {} if stdin is None else {"in": stdin}
     child = terminal.begin(*words, *options, ask=True, streams=streams)
     code = await child.ended(within=60)
@@ -24,15 +25,19 @@ async def file(terminal: Terminal) -> Terminal:
     """Rows of 23,000.00 and 200.00 rupees, and their plan."""
     amounts = ("23000", "200")
     write_file(terminal.folder / "payouts.csv", [payout(n, amount=one) for n, one in enumerate(amounts)])
-    assert (await terminal.run("plan", "payouts.csv")).code == 0
+    await planned(terminal)
     return terminal
 
 
 @pytest.mark.parametrize("words", COMMANDS)
+async def test_the_sum_is_typed(file: Terminal, sandbox: Sandbox, words: list[str]) -> None:
+    """And it is the yes."""
+    await agreed_by(file, sandbox, words, "23200")
+
+
 @pytest.mark.parametrize(
     "typed",
     [
-        "23200",
         "23,200.00",
         "23200.00 INR",
         "₹23,200",
@@ -44,8 +49,13 @@ async def file(terminal: Terminal) -> Terminal:
         "23,200/-",
     ],
 )
-async def test_the_sum_as_people_type_it(file: Terminal, sandbox: Sandbox, words: list[str], typed: str) -> None:
-    """With commas, decimals, sign and currency, or without."""
+async def test_the_sum_as_people_type_it(file: Terminal, sandbox: Sandbox, typed: str) -> None:
+    """With commas, decimals, sign and currency, or without; what was typed is read alike for a plan."""
+    await agreed_by(file, sandbox, COMMANDS[0], typed)
+
+
+async def agreed_by(file: Terminal, sandbox: Sandbox, words: list[str], typed: str) -> None:
+    """It is asked for the sum, and what is typed pays the file."""
     done = await file.run_on_screen(*words, answers=[f"{typed}\n"])
     assert "Pay 2 rows, 23,200.00 INR, largest 23,000.00, balance 1,00,00,00,000.00?" in " ".join(done.err.split())
     assert done.code == 0, done.err
@@ -100,7 +110,6 @@ async def test_only_what_is_left_is_asked_for(file: Terminal, sandbox: Sandbox) 
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-@pytest.mark.parametrize("stdin", [None, "/dev/null"])
 @pytest.mark.parametrize(
     ("options", "code"),
     [
@@ -126,9 +135,25 @@ async def test_only_what_is_left_is_asked_for(file: Terminal, sandbox: Sandbox) 
     ],
 )
 async def test_where_nobody_can_be_asked(
-    file: Terminal, sandbox: Sandbox, words: list[str], stdin: str | None, options: list[str], code: int
+    file: Terminal, sandbox: Sandbox, words: list[str], options: list[str], code: int
 ) -> None:
     """A yes, or sum and rows together; what is refused sends nothing and says so."""
+    await nobody_asked(file, sandbox, words, options, code, stdin="/dev/null")
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+@pytest.mark.parametrize("stdin", [None, ""], ids=["an empty file", "closed"])
+@pytest.mark.parametrize(("options", "code"), [([], 2), (["--expect-total", "23200", "--expect-rows", "2"], 0)])
+async def test_whatever_standard_input_is(
+    file: Terminal, sandbox: Sandbox, words: list[str], stdin: str | None, options: list[str], code: int
+) -> None:
+    """Where it is no terminal nobody is asked."""
+    await nobody_asked(file, sandbox, words, options, code, stdin=stdin)
+
+
+async def nobody_asked(
+    file: Terminal, sandbox: Sandbox, words: list[str], options: list[str], code: int, *, stdin: str | None
+) -> None:
     ended, out, err = await started(file, words, *options, stdin=stdin)
     assert ended == code, err
     assert len(sandbox.books.bookings) == (0 if code else 2)
@@ -168,7 +193,7 @@ async def test_limits_of_a_whole_machine(file: Terminal, sandbox: Sandbox, name:
 async def doubtful(terminal: Terminal) -> Terminal:
     """A row whose name is none."""
     write_file(terminal.folder / "payouts.csv", [payout(0), payout(1, name="TRUE")])
-    assert (await terminal.run("plan", "payouts.csv")).code == 0
+    await planned(terminal)
     return terminal
 
 
