@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,11 +21,21 @@ from paypro_async.cli.app import run
 from paypro_async.cli.exits import explain
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.sandbox import Sandbox
-from tests.support.fork_server import ForkServer
+from tests.support.fork_server import Child, ForkServer
+from tests.support.programs import python
 from tests.support.programs.command import PROGRAM
 from tests.support.terminal import MERCHANT_NO, SECRET, Terminal, payout, write_file
 
 ROOT = Path(__file__).parents[2]
+
+
+def exported_by(process: Child) -> dict[str, str]:
+    """The variables that a sandbox prints, as soon as it has printed them all."""
+    while not re.search("^export PAYPRO_SETTLE_AFTER=.*\n", process.output, re.MULTILINE):
+        assert process.poll() is None, process.errors
+        time.sleep(0.005)
+    lines = [line for line in process.output.splitlines() if line.startswith("export ")]
+    return dict(line.removeprefix("export ").split("=", 1) for line in lines)
 
 
 @pytest.fixture
@@ -32,11 +43,7 @@ def local(tmp_path, monkeypatch: pytest.MonkeyPatch, fork_server: ForkServer) ->
     """A sandbox in a process of its own, and this process set up to use it; its address."""
     monkeypatch.chdir(tmp_path)
     process = fork_server.start(PROGRAM, "sandbox", "--port", "0", "--fault-rate", "0", folder=tmp_path)
-    while "export PAYPRO_SETTLE_AFTER" not in process.output:
-        assert process.poll() is None, process.errors
-        time.sleep(0.005)
-    exported = [line for line in process.output.splitlines() if line.startswith("export ")]
-    for name, value in (line.removeprefix("export ").split("=", 1) for line in exported):
+    for name, value in exported_by(process).items():
         monkeypatch.setenv(name, value)
     yield os.environ["PAYPRO_BASE_URL"]
     process.signal(signal.SIGKILL)
@@ -155,11 +162,8 @@ def test_a_failure_of_the_system_is_said_in_its_words() -> None:
 
 async def test_the_sandbox_says_how_to_use_it_and_that_works(terminal: Terminal) -> None:
     """The lines that it prints are all the environment that a batch needs; Ctrl-C ends it with 0."""
-    process = await terminal.start("sandbox", "--port", "0", "--fault-rate", "0", env={"PAYPRO_SECRET": None})
-    said: list[str] = []
-    while not said or not said[-1].startswith("export PAYPRO_SETTLE_AFTER"):
-        said.append((await process.stdout.readline()).decode().rstrip())
-    exported = dict(line.removeprefix("export ").split("=", 1) for line in said if line.startswith("export "))
+    process = terminal.begin("sandbox", "--port", "0", "--fault-rate", "0", env={"PAYPRO_SECRET": None})
+    exported = exported_by(process)
     terminal.file(2)
 
     done = await terminal.run("batch", "payouts.csv", "--yes", env=exported)
@@ -167,24 +171,22 @@ async def test_the_sandbox_says_how_to_use_it_and_that_works(terminal: Terminal)
     assert (terminal.folder / "sandbox.db").exists()
     assert exported["PAYPRO_SETTLE_AFTER"] == "2"
     assert exported["PAYPRO_SECRET"] == "sandbox-secret"
-    assert any("/sandbox/books" in line for line in said)
-    process.send_signal(signal.SIGINT)
-    await process.communicate()
-    assert process.returncode == 0
+    assert "/sandbox/books" in process.output
+    process.signal(signal.SIGINT)
+    assert await process.ended() == 0
 
 
 async def test_the_sandbox_pays_after_a_while(terminal: Terminal) -> None:
     """So that one can see a payout become paid; its settle window covers the lag that was asked for."""
     arguments = ("--port", "0", "--fault-rate", "0", "--paid-after", "0.1", "--booking-lag", "2")
-    process = await terminal.start("sandbox", *arguments)
-    said = [(await process.stdout.readline()).decode().rstrip() for _ in range(12)]
-    exported = dict(line.removeprefix("export ").split("=", 1) for line in said if line.startswith("export "))
+    process = terminal.begin("sandbox", *arguments)
+    exported = exported_by(process)
     terminal.file(1)
     assert (await terminal.run("batch", "payouts.csv", "--yes", env=exported)).code == 0
     await asyncio.sleep(0.15)  # a quick machine runs both commands before it is paid
     done = await terminal.run("batch", "payouts.csv", "--yes", "--refresh", "--json", env=exported)
     process.terminate()
-    await process.communicate()
+    await process.ended()
 
     assert exported["PAYPRO_SETTLE_AFTER"] == "5"
     assert list(done.summary["statuses"]) == ["succeeded"]
@@ -192,12 +194,11 @@ async def test_the_sandbox_pays_after_a_while(terminal: Terminal) -> None:
 
 async def test_the_sandbox_answers_unknown_orders_as_it_is_told(terminal: Terminal) -> None:
     """In any of its ways, or under a code that is given; another word is wrong usage."""
-    process = await terminal.start("sandbox", "--port", "0", "--unknown-order", "7001:no record")
-    said = [(await process.stdout.readline()).decode().rstrip() for _ in range(12)]
-    exported = dict(line.removeprefix("export ").split("=", 1) for line in said if line.startswith("export "))
+    process = terminal.begin("sandbox", "--port", "0", "--unknown-order", "7001:no record")
+    exported = exported_by(process)
     done = await terminal.run("query", "T0", env=exported | {"PAYPRO_NO_SUCH_ORDER_CODES": "7001"})
     process.terminate()
-    await process.communicate()
+    await process.ended()
     assert "knows no such order" in done.out
 
     wrong = await terminal.run("sandbox", "--unknown-order", "nothing")
@@ -207,12 +208,11 @@ async def test_the_sandbox_answers_unknown_orders_as_it_is_told(terminal: Termin
 
 async def test_the_sandbox_keeps_a_secret_of_ones_own_to_itself(terminal: Terminal, sandbox: Sandbox) -> None:
     """It is not printed; and a port that is taken is said in a sentence."""
-    process = await terminal.start("sandbox", "--port", "0")
-    said = [await process.stdout.readline() for _ in range(9)]
+    process = terminal.begin("sandbox", "--port", "0")
+    exported_by(process)
     process.terminate()
-    await process.communicate()
-    assert process.returncode == 0
-    assert SECRET.encode() not in b"".join(said)
+    assert await process.ended() == 0
+    assert SECRET not in process.output + process.errors
 
     port = sandbox.base_url.rpartition(":")[2]
     taken = await terminal.run("sandbox", "--port", port)
@@ -313,21 +313,14 @@ def test_without_the_extra_the_command_line_says_what_to_install(tmp_path, missi
 
 
 @pytest.mark.parametrize("name", ["single_payout.py", "batch.py", "pay_file.py"])
-async def test_the_examples_run(terminal: Terminal, name: str) -> None:
+async def test_the_examples_run(terminal: Terminal, fork_server: ForkServer, name: str) -> None:
     """As they stand, from any folder, without settings."""
     clean = {key: value for key, value in terminal.environment.items() if not key.startswith("PAYPRO_")}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(ROOT / "examples" / name),
-        cwd=terminal.folder,
-        env=clean,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, err = await process.communicate()
+    example = str(ROOT / "examples" / name)
+    process = fork_server.start(python.PROGRAM, example, folder=terminal.folder, environment=clean)
 
-    assert (process.returncode, err) == (0, b"")
-    assert b"processing" in out
+    assert (await process.ended(), process.errors) == (0, "")
+    assert "processing" in process.output
 
 
 async def test_from_the_environment_alone(terminal: Terminal, sandbox: Sandbox) -> None:
