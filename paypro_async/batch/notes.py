@@ -31,7 +31,7 @@ class BatchNotes:
         Raises:
             ConfigurationError: If they do, or did until it was cancelled.
         """
-        if not (self.options.named and self.options.noted):
+        if not self.options.named:
             return
         batch_id = self.options.batch_id
         looking = refuse_without_workers(self.ledger, self.merchant_no, batch_id)
@@ -45,9 +45,9 @@ class BatchNotes:
         """The batch runs; whether that was stored."""
         return await self._record(within=self.options.limits.timeout)
 
-    async def end(self, *, total: int | None) -> bool:
-        """The batch has ended with so many payouts, None if it did not come to its end; whether that was stored."""
-        return await self._record(within=RECORDING_SECONDS, ended=True, total=total)
+    async def end(self, *, total: int | None) -> None:
+        """The batch has ended with so many payouts, None if it did not come to its end."""
+        await self._record(within=RECORDING_SECONDS, ended=True, total=total)
 
     async def _record(self, *, within: float, ended: bool = False, total: int | None = None) -> bool:
         if not self.options.noted:

@@ -176,9 +176,9 @@ async def test_every_call_ends_in_its_time(transport: str, faults: list[tuple[st
     """Two seconds and a half on a quiet machine; where something was learned, five more for storing it."""
     few = asyncio.Semaphore(8)  # more at one time would wait for each other, and not for a fault
 
-    async def late(name: str, platform: str, does: str, time: int) -> str | None:
+    async def late(name: str, platform: str, does: str, turn: int) -> str | None:
         async with few:
-            folder = tmp_path / f"{name}-{platform}-{does}-{time}"
+            folder = tmp_path / f"{name}-{platform}-{does}-{turn}"
             return await _too_long(name, urls[platform], does, transport, folder)
 
     async with AsyncExitStack() as stack:
@@ -188,8 +188,8 @@ async def test_every_call_ends_in_its_time(transport: str, faults: list[tuple[st
         found = await asyncio.gather(*(late(*one, 1) for one in trials))
         # What is late is so each time, and by itself too; what a busy machine has held up is not.
         again = [one for one, was_late in zip(trials, found, strict=True) if was_late]
-        still = [[await late(*one, time) for time in (2, 3, 4)] for one in again]
-    assert [times for times in still if all(times)] == []
+        still = [[await late(*one, turn) for turn in (2, 3, 4)] for one in again]
+    assert [turns for turns in still if all(turns)] == []
 
 
 async def test_opening_a_locked_ledger_ends_in_its_time(tmp_path: Path):

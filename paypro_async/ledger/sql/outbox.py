@@ -5,7 +5,8 @@ seen already. A number that is not there when it is passed is a *gap*: it is loo
 has ended that had begun when it was missed. What is visible does not wait for that. Of one payout the numbers come in
 order, since each change locks its row; so a gap is read by the same statement as what is new.
 
-Whatever is locked here is passed over where another process has locked it: none waits for another.
+Whatever is locked here is passed over where another process has locked it: none waits for another. What was handled is
+looked for again a moment later, and given up soon.
 """
 
 import asyncio
