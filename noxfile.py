@@ -44,7 +44,7 @@ NOTEBOOK_LIBRARIES = [
     "tqdm>=4.66",
 ]
 
-# Large, or of no other use: what carries shards to workers. Redis and NATS come from the system (see .ci/run).
+# Large, or of no other use: what carries shards to workers. Redis and NATS come from the system (see .ci/more).
 ENGINES = [
     "celery[redis]>=5.5,<6",
     "distributed>=2026.3",
@@ -110,7 +110,7 @@ def trials(session: nox.Session) -> None:
     """Run what takes long, arguments as for tests; some of it looks for rare things longer than `tests` does."""
     _install_for_tests(session)
     # Fewer than otherwise: these look at rates and seconds of real time.
-    _pytest(session, "-n", "4", "--dist", "worksteal", "-m", "trial", "--hypothesis-profile=trials")
+    _pytest(session, "-n", "4", "--dist", "worksteal", "-m", "trial", "--hypothesis-profile=trials", *_with_trials())
 
 
 @nox.session
@@ -156,6 +156,11 @@ def _pytest(session: nox.Session, *usual: str) -> None:
     # Where this is set, each of the many processes that the tests start would compile the package for itself.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
     session.run("pytest", *(session.posargs or usual))
+
+
+def _with_trials() -> list[str]:
+    """The files that have trials: to look through all tests would take each process half a minute."""
+    return [str(one) for one in sorted(Path("tests").rglob("test_*.py")) if "mark.trial" in one.read_text()]
 
 
 @nox.session

@@ -83,7 +83,7 @@ async def test_told_to_end_a_worker_gives_its_shards_back(server: Server, tmp_pa
         await place.import_batch(await announcing(place), rate=100)
         worker = await place.start(WORKER)
         await place.until(40)
-        assert await terminated(worker, within=20) == 0, place.logs()
+        assert await terminated(worker, within=60) == 0, place.logs()
         assert rows(place, "PENDING") == []
         async with place.client() as client:
             still_open = await open_shards(client, BATCH)
@@ -105,7 +105,7 @@ async def test_the_tables_of_dbos_are_dropped_while_it_works(server: Server, tmp
         await place.until(100)
         with psycopg.connect(place.ledger) as connection:
             connection.execute("DROP SCHEMA dbos CASCADE")
-        await place.until_done(within=120)
+        await place.until_done()
         place.check()
 
 
@@ -136,7 +136,7 @@ async def test_kills_and_crashes_of_the_database_pay_each_row_once(tmp_path: Pat
             workers = [await place.start(WORKER) for _ in range(4)]
             storm = asyncio.create_task(kill_and_crash(place, server, workers))
             try:
-                await place.until_done(within=120)
+                await place.until_done()
             finally:
                 storm.cancel()
             assert place.kills >= 4

@@ -47,7 +47,7 @@ async def test_a_worker_that_stands_still_is_taken_for_dead_and_goes_on_later(
         os.killpg(still.pid, signal.SIGCONT)
         await place.until_done()
         place.check()
-        assert await terminated(still, within=15) == 0, place.logs()
+        assert await terminated(still, within=60) == 0, place.logs()
 
 
 @needs_pgbouncer
@@ -78,7 +78,7 @@ async def test_the_server_is_away_for_long(fork_server: ForkServer, tmp_path: Pa
             await asyncio.to_thread(server.stop, "fast")
             await asyncio.sleep(33)
             await asyncio.to_thread(server.start)
-            await place.until_done(within=90)
+            await place.until_done()
             assert [worker.returncode for worker in workers] == [None, None], place.logs()
             place.check()
 
@@ -111,7 +111,7 @@ async def test_a_second_signal_ends_a_worker_at_once(server: Server, fork_server
         worker.terminate()
         await asyncio.sleep(1)
         assert worker.returncode is None
-        assert await terminated(worker, within=2) == 130
+        assert await terminated(worker, within=10) == 130
         await place.start(*WORKER)
         await place.until_done()
         place.check()
@@ -127,7 +127,7 @@ async def test_tables_that_others_use_are_left_alone(server: Server, fork_server
         with pytest.raises(ConfigurationError, match="jobs of other tasks"):
             await place.import_batch(carrier(place).announce)
         worker = await place.start(*WORKER)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await worker.wait() == 2
         assert "apply Procrastinate's migrations" in place.logs()
         with psycopg.connect(place.ledger) as connection:
@@ -151,7 +151,7 @@ async def test_a_worker_that_lacks_a_right_says_so_and_ends(
         ):
             server.run(statement, url=place.ledger)
         worker = await place.start(*WORKER, PAYPRO_LEDGER=place.ledger.replace("postgres@", f"{role}@"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await worker.wait() == 2
         assert "Procrastinate's tables cannot be used: " in place.logs()
 

@@ -129,7 +129,7 @@ async def test_what_forgets_all_is_run_again(library: str, server: Server, tmp_p
         await place.kill(driver)
         again = await place.start(*command)
         await place.until_done()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await again.wait() == 0, place.logs()
         place.check()
 

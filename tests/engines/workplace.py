@@ -108,11 +108,11 @@ class Workplace:
         async with self.client() as client:
             return await batch_progress(client, BATCH)
 
-    async def until(self, begun: int, *, within: float = 60) -> None:
+    async def until(self, begun: int, *, within: float = 150) -> None:
         """Until so many payouts were begun."""
         await self._until(lambda progress: progress.begun >= begun, within=within)
 
-    async def until_done(self, *, within: float = 120, batch: str = BATCH) -> None:
+    async def until_done(self, *, within: float = 240, batch: str = BATCH) -> None:
         await self._until(lambda progress: progress.done, within=within, batch=batch)
 
     async def _until(self, reached: Callable[[SharedProgress], bool], *, within: float, batch: str = BATCH) -> None:

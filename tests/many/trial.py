@@ -43,6 +43,7 @@ class Trial:
         options: As ``tests.many.__main__`` reads them.
         environment: The variables of each worker.
         disturbed: Whether workers are killed and PostgreSQL is restarted.
+        stands: How many payouts were begun, and how many are under way.
         say: Told what happens, in words.
     """
 
@@ -57,6 +58,7 @@ class Trial:
     workers: list[Process] = field(factory=list)
     logs: dict[int, Path] = field(factory=dict)
     died: list[str] = field(factory=list)
+    stands: tuple[int, int] = (0, 0)
     kills: int = 0
     restarts: int = 0
     dice: Random = field(factory=lambda: Random(14))
@@ -114,6 +116,7 @@ class Trial:
                 while True:
                     with suppress(LedgerUnavailableError):
                         progress = await batch_progress(client, BATCH)
+                        self.stands = (progress.begun, progress.under_way)
                         if progress.done:
                             return
                         if time.monotonic() > told + 5:
@@ -129,8 +132,13 @@ class Trial:
                 await asyncio.wait([disturbing])
 
     async def _kill(self) -> None:
+        """Not before something has happened since the last time: on a busy machine no worker would ever stand."""
+        stood = self.stands
         while True:
             await asyncio.sleep(self.options.kill_every)
+            if self.stands == stood:
+                continue
+            stood = self.stands
             victim = self.dice.choice(self.workers)
             if victim.returncode is None:
                 self.workers.remove(victim)

@@ -39,7 +39,7 @@ def write_file(folder: Path, *, amount: str = "300", rows: int = ROWS, number: s
     return path
 
 
-async def paypro(place: Workplace, *arguments: Any, within: float = 60) -> tuple[int, str]:
+async def paypro(place: Workplace, *arguments: Any, within: float = 200) -> tuple[int, str]:
     """Run one command to its end; its exit code, and what it said."""
     process = await place.start("-m", "paypro_async", *arguments)
     log = place.folder / f"worker-{len(place.processes) - 1}.log"
@@ -240,11 +240,11 @@ async def test_a_signal_while_rows_are_stored_leaves_nothing_with_workers(
             held.commit()
             held.execute("SELECT pg_advisory_xact_lock(1)")
             process = await place.start("-m", "paypro_async", "batch", path, "--workers", "--yes", "--rate", "50")
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not place.stored():  # noqa: ASYNC110  another process stores them
                     await asyncio.sleep(0.02)
             process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             assert await process.wait() == 130
         log = (tmp_path / "worker-0.log").read_text()
         assert "Stopped while the rows were stored" in log, log
