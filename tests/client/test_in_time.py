@@ -150,6 +150,7 @@ async def _too_long(name: str, base_url: str, ledger_does: str, transport: str, 
         before = PayProClient(base_url=unused_url(path=""), ledger=f"sqlite:///{path}", **settings)
         async with before:
             await before.ledger.claim(before._intake.intent(None, fields("OLD")))  # type: ignore[union-attr]
+        await ledger.open(client._account)  # without a bound, which a busy machine may need more than
         await client.open()
         stack.push_async_callback(client.aclose)
         await stack.enter_async_context(LEDGERS[ledger_does](ledger, path))
