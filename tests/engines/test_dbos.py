@@ -38,7 +38,7 @@ def rows(place: Workplace, status: str) -> list[tuple[str, ...]]:
 
 async def test_a_worker_that_is_killed_leaves_its_shards_to_the_living(server: Server, tmp_path: Path) -> None:
     """Two workers, one killed and not replaced: the other one takes over within seconds, and nobody is paid twice."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, count=400) as place:
         await place.import_batch(await announcing(place))
         doomed, _ = await place.start(WORKER), await place.start(WORKER)
         await place.until(place.count // 4)
@@ -50,7 +50,7 @@ async def test_a_worker_that_is_killed_leaves_its_shards_to_the_living(server: S
 @pytest.mark.trial
 async def test_all_workers_are_killed_and_a_new_one_goes_on(server: Server, tmp_path: Path) -> None:
     """The new one has another name, by which DBOS itself would leave all of it where it is."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, count=400) as place:
         await place.import_batch(await announcing(place))
         doomed = [await place.start(WORKER), await place.start(WORKER)]
         await place.until(place.count // 4)
@@ -62,7 +62,7 @@ async def test_all_workers_are_killed_and_a_new_one_goes_on(server: Server, tmp_
 
 
 async def test_every_shard_delivered_twice_at_the_same_time_pays_once(server: Server, tmp_path: Path) -> None:
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, count=400) as place:
         announce = await announcing(place)
         await place.import_batch(announce)
         with psycopg.connect(place.ledger) as connection:

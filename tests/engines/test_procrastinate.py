@@ -51,7 +51,7 @@ async def test_a_worker_that_is_killed_leaves_its_shards_to_the_living(
     server: Server, fork_server: ForkServer, tmp_path: Path
 ) -> None:
     """Two workers, one killed and not replaced: the other one takes over, and nobody is paid twice."""
-    async with workplace(server, tmp_path, fork_server=fork_server) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=400) as place:
         await place.import_batch(carrier(place).announce)
         doomed, _ = await place.start(WORKER), await place.start(WORKER)
         await place.until(place.count // 4)
@@ -64,7 +64,7 @@ async def test_all_workers_are_killed_and_a_new_one_goes_on(
     server: Server, fork_server: ForkServer, tmp_path: Path
 ) -> None:
     """What they were at is noticed by how long nobody was at it."""
-    async with workplace(server, tmp_path, fork_server=fork_server) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=400) as place:
         await place.import_batch(carrier(place).announce)
         doomed = [await place.start(WORKER), await place.start(WORKER)]
         await place.until(place.count // 4)
@@ -112,7 +112,7 @@ async def test_every_shard_delivered_twice_at_the_same_time_pays_once(
     server: Server, fork_server: ForkServer, tmp_path: Path
 ) -> None:
     """As an engine does that takes a living worker for dead."""
-    async with workplace(server, tmp_path, fork_server=fork_server) as place:
+    async with workplace(server, tmp_path, fork_server=fork_server, count=400) as place:
         await place.import_batch(carrier(place).announce)
         with psycopg.connect(place.ledger) as connection:
             connection.execute(
@@ -144,7 +144,7 @@ async def test_the_server_is_restarted_while_workers_pay(fork_server: ForkServer
         async with workplace(server, tmp_path, fork_server=fork_server) as place:
             await place.import_batch(carrier(place).announce, rate=100)
             workers = [await place.start(WORKER), await place.start(WORKER)]
-            for begun in (80, 200):
+            for begun in (60, 130):
                 await place.until(begun)
                 await asyncio.to_thread(server.restart, pause=0.5)
             await place.until_done()
@@ -212,7 +212,7 @@ def test_a_ledger_in_a_file_is_refused(tmp_path: Path) -> None:
 
 async def test_a_repair_asks_once_for_the_jobs_of_all_shards(server: Server, tmp_path: Path) -> None:
     """Of thousands of shards it looks for all jobs at one time, and adds what is missing at one time."""
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, count=400) as place:
         payouts = carrier(place)
         await place.import_batch(payouts.announce)
         before = jobs(place, "todo")

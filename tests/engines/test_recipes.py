@@ -70,7 +70,7 @@ async def _repair(module: ModuleType) -> None:
 
 async def test_pgqueuer(server: Server, tmp_path: Path) -> None:
     module = recipe("pgqueuer_worker", "pgqueuer")
-    async with workplace(server, tmp_path) as place:
+    async with workplace(server, tmp_path, count=400) as place:
         with variables(place):
             async with await module.AsyncConnection.connect(place.ledger, autocommit=True) as connection:
                 await module.Queries(module.PsycopgDriver(connection)).install()
@@ -80,21 +80,21 @@ async def test_pgqueuer(server: Server, tmp_path: Path) -> None:
 async def test_nats(server: Server, tmp_path: Path) -> None:
     module = recipe("nats_worker", "nats")
     with services.nats(tmp_path) as url:
-        async with workplace(server, tmp_path) as place:
+        async with workplace(server, tmp_path, count=400) as place:
             with variables(place, NATS_URL=url):
                 await carry(place, module, f"{_FOLDER}/nats_worker.py")
 
 
 async def test_taskiq(server: Server, tmp_path: Path) -> None:
     with services.redis(tmp_path) as url:
-        async with workplace(server, tmp_path) as place:
+        async with workplace(server, tmp_path, count=400) as place:
             with variables(place, REDIS_URL=url):
                 await carry(place, recipe("taskiq_worker", "taskiq_redis"), *_TASKIQ, repaired=True)
 
 
 async def test_celery(server: Server, tmp_path: Path) -> None:
     with services.redis(tmp_path) as url:
-        async with workplace(server, tmp_path) as place:
+        async with workplace(server, tmp_path, count=400) as place:
             with variables(place, REDIS_URL=url):
                 await carry(place, recipe("celery_worker", "celery"), *_CELERY, repaired=True)
 

@@ -163,7 +163,7 @@ async def workplace(
     server: Server,
     folder: Path,
     *,
-    count: int = 400,
+    count: int = 200,
     faults: float = 0.1,
     database: str | None = None,
     fork_server: ForkServer | None = None,

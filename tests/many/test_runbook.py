@@ -185,9 +185,9 @@ async def test_a_backup_from_the_middle_of_a_batch_is_put_back(
     async with workplace(server, tmp_path, fork_server=fork_server, faults=0) as place:
         await planned(place)
         worker = await place.start(*WORKER)
-        await place.until(100)
+        await place.until(50)
         dump = await asyncio.to_thread(server.dump, place.ledger)
-        await place.until(300)
+        await place.until(150)
         await place.kill(worker)
         place.ledger = await asyncio.to_thread(server.database)
         await asyncio.to_thread(server.restore, place.ledger, dump)

@@ -181,11 +181,14 @@ _CURRENCY_NAMES = frozenset(
 _FILLING = frozenset({"in", "the"})
 _WORD = re.compile(r"[^\W\d_]+|\d+|[^\w\s]")
 _ABBREVIATED = re.compile(r"\ba\s*/\s*c\b|\ba\.\s*c\.")
+_DROPPED = {at: None for at in range(128) if unicodedata.category(chr(at))[0] in "PZC"}
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def key(name: str) -> str:
     """``bank_number``, ``Bank Number``, ``bank-number``, ``Bank Number*`` and the platform's ``bankNumber`` are one."""
+    if name.isascii():
+        return name.casefold().translate(_DROPPED)
     text = unicodedata.normalize("NFKC", without_invisible(name)).casefold()
     return "".join(one for one in text if unicodedata.category(one)[0] not in "PZC")
 

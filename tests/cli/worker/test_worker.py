@@ -37,7 +37,7 @@ async def test_it_pays_and_tells_how_far_it_is(server: Server, fork_server: Fork
         assert await terminated(worker, within=30) == 0, place.logs()
         lines = [json.loads(line) for line in place.logs().splitlines() if line.startswith("{")]
         assert {line["batch_id"] for line in lines} == {"july"}
-        assert all(sum(line["counts"].values()) == line["total"] == 400 for line in lines)
+        assert all(sum(line["counts"].values()) == line["total"] == place.count for line in lines)
         assert "The worker has ended" in place.logs()
 
 
