@@ -84,6 +84,9 @@ MEET_FRAMES = ["tests/batch/test_frames.py", "tests/report/test_frames.py", "tes
 # More processes than cores: much of what the tests take is waiting. Who is done takes tests of the others.
 SIDE_BY_SIDE = ("-n", "5", "--dist", "worksteal")
 
+# Fewer than otherwise: these look at rates and seconds of real time.
+_TRIALS = ("-n", "4", "--dist", "worksteal", "--hypothesis-profile=trials")
+
 # As pip does it: else each of many processes would compile what it imports.
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
@@ -109,8 +112,14 @@ def tests(session: nox.Session) -> None:
 def trials(session: nox.Session) -> None:
     """Run what takes long, arguments as for tests; some of it looks for rare things longer than `tests` does."""
     _install_for_tests(session)
-    # Fewer than otherwise: these look at rates and seconds of real time.
-    _pytest(session, "-n", "4", "--dist", "worksteal", "-m", "trial", "--hypothesis-profile=trials", *_with_trials())
+    _pytest(session, *_TRIALS, "-m", "trial and not long", *_with_trials())
+
+
+@nox.session
+def long_trials(session: nox.Session) -> None:
+    """Run the trials of what few changes touch, among them what shows that other trials see a defect."""
+    _install_for_tests(session)
+    _pytest(session, *_TRIALS, "-m", "trial and long", *_with_trials())
 
 
 @nox.session

@@ -36,7 +36,7 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("trials", settings.get_profile("ci"), max_examples=120)
+settings.register_profile("trials", settings.get_profile("ci"), max_examples=60)
 settings.register_profile("properties", settings.get_profile("ci"), max_examples=300)
 settings.load_profile("ci")
 

@@ -27,6 +27,7 @@ SMALL = {
 
 @NEEDS_PROC
 @pytest.mark.trial
+@pytest.mark.long
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_prints_what_it_found(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, *SMALL[command]]) == 0

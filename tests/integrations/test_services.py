@@ -255,7 +255,7 @@ async def both_are_up(port: int) -> set[int]:
 
 
 @pytest.mark.trial
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [SERVICES[0], pytest.param(SERVICES[1], marks=pytest.mark.long)])
 async def test_two_workers_share_one_ledger_and_a_stop_in_the_middle_of_callbacks_loses_none(service, tmp_path):
     """Whoever pays, whoever receives: each answers the same; and the platform repeats what a stop has cut."""
     numbers = [f"T{number}" for number in range(100)]

@@ -81,6 +81,7 @@ def test_each_defect_is_found(name: str):
 
 
 @pytest.mark.trial
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in MUTATIONS if FOUND_AT.get(name, 0) < 100])
 def test_each_defect_is_found_by_a_search(name: str):
     """The first finding of a search that knows nothing is one of those that the defect leads to. The searches for the

@@ -18,6 +18,7 @@ async def test_a_service_that_is_killed_loses_nothing(database_url: str, tmp_pat
     assert found.answered == found.callbacks
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("defect", "what"), [("tells first", "untold"), ("answers first", "lost")])
 async def test_a_defect_is_seen(tmp_path: Path, defect: str, what: str):
     """Or the trial could not fail."""

@@ -49,7 +49,7 @@ async def _whole(batch):
 
 
 @pytest.mark.trial
-@pytest.mark.parametrize("paid_after", [None, 8.0])
+@pytest.mark.parametrize("paid_after", [None, pytest.param(8.0, marks=pytest.mark.long)])
 async def test_a_thousand_at_once(database_url: str, paid_after: float | None):
     """Their ends come by another process within ten seconds, or never, so that only queries tell: none is lost."""
     async with (

@@ -49,7 +49,9 @@ async def test_what_is_refused_for_a_wrong_secret_is_refused(kind: str):
 
 @pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize(("cancel", "good"), [(30, 60), pytest.param(100, 1000, marks=pytest.mark.trial)])
-@pytest.mark.parametrize("fault", [None, Fault.SILENCE], ids=["answered", "silent"])
+@pytest.mark.parametrize(
+    "fault", [None, pytest.param(Fault.SILENCE, marks=pytest.mark.long)], ids=["answered", "silent"]
+)
 async def test_many_payouts_are_cancelled_and_then_many_are_made(
     kind: str, fault: Fault | None, cancel: int, good: int
 ):

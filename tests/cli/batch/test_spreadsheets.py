@@ -21,6 +21,8 @@ SOFFICE = shutil.which("soffice")
 pytestmark = [
     pytest.mark.skipif(SOFFICE is None, reason="LibreOffice (soffice) is not installed"),
     pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.trial,
+    pytest.mark.long,
 ]
 
 NUMBERS = ["50100000000017", "0015", "1E5", "000123", "20261126180000123456789012345678", "1-2", "TRUE", "-7", "DEC1"]
