@@ -168,7 +168,7 @@ def _pytest(session: nox.Session, *usual: str) -> None:
 
 
 def _with_trials() -> list[str]:
-    """The files that have trials: to look through all tests would take each process half a minute."""
+    """The files that have trials: to collect all tests takes each process ten seconds of CPU instead of three."""
     return [str(one) for one in sorted(Path("tests").rglob("test_*.py")) if "mark.trial" in one.read_text()]
 
 

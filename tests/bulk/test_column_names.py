@@ -4,8 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from paypro_async.bulk.header.column_names import TRADE_NAMES, ColumnNames
+from paypro_async.bulk.header.column_names import TRADE_NAMES, ColumnNames, key
 from tests.support.payout_files import INDIA
 
 DOCS = Path(__file__).parents[2] / "docs" / "bulk.md"
@@ -84,3 +86,10 @@ def test_another_unit_is_no_amount(name: str) -> None:
     """Whoever wrote it meant a hundredth, or a hundred thousand times as much."""
     assert NAMES.field_of(name) is None
     assert NAMES.wrong_unit(name)
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+@example("".join(map(chr, range(128))))
+def test_a_plain_name_is_read_as_beside_a_letter_that_is_not_plain(name: str) -> None:
+    """The short way for ASCII says what the long one says."""
+    assert "é" + key(name) == key("é" + name)
