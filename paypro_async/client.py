@@ -20,12 +20,13 @@ from paypro_async.engine.intake import Intake
 from paypro_async.engine.lifetime import Lifetime
 from paypro_async.engine.limits import Timing, check_count
 from paypro_async.engine.payout import Engine
-from paypro_async.engine.platform import Platform
 from paypro_async.engine.queries import Queries
 from paypro_async.engine.recording import Recording
 from paypro_async.engine.session import Session
 from paypro_async.engine.single_flight import SingleFlight
 from paypro_async.errors import ConfigurationError
+from paypro_async.hooks.no_hooks import NoHooks
+from paypro_async.hooks.opening import AnyHook, check_hooks, open_hooks
 from paypro_async.ledger import Account, Ledger, open_ledger, warn_of_no_name
 from paypro_async.ledger.patience import answer_within
 from paypro_async.runtime import Runtime, SystemRuntime
@@ -83,6 +84,8 @@ class PayProClient(BatchClient):
         on_change: An ``async def`` function that is awaited with a :class:`~paypro_async.PayoutChange` for every change
             of a payout's status, whoever learned it: once at least, in order per payout, across crashes.
         consumer: The name under which the ledger remembers what was told; processes with the same one share the work.
+        hooks: Functions that are called with each event of this client, in a thread of their own, for metrics and
+            traces (see :mod:`paypro_async.events`). None can hold up a payment, and none is told for certain.
         runtime: The clocks and dice, for tests.
 
     Raises:
@@ -121,6 +124,7 @@ class PayProClient(BatchClient):
         unknown_callbacks: UnknownCallbacks = "accept",
         on_change: OnChange | None = None,
         consumer: str = "default",
+        hooks: Sequence[AnyHook] = (),
         runtime: Runtime | None = None,
     ) -> None:
         base_url, ledger, proxy = hidden(base_url), hidden(ledger), hidden(proxy)  # A traceback may show them.
@@ -163,6 +167,7 @@ class PayProClient(BatchClient):
         self._flights = SingleFlight(self._lifetime.closing)
         self._callback_rules = CallbackRules.of(signer, callback_signers, callback_reading, unknown_callbacks)
         self._listener = Listener.of(on_change, consumer, self._ledger)
+        self._hooks = check_hooks(hooks)
 
     @classmethod
     def from_env(cls, **settings: Unpack[ClientSettings]) -> Self:
@@ -191,27 +196,33 @@ class PayProClient(BatchClient):
         """
         self._lifetime.refuse_again()
         async with AsyncExitStack() as opened:
+            hooks = open_hooks(self._hooks, self._runtime)
+            if self._hooks:
+                opened.push_async_callback(self._lifetime.close_part, "A hook", hooks.aclose)
             if self._ledger is not None and self._owns_ledger:
                 opened.push_async_callback(self._lifetime.close_part, "The ledger", self._ledger.aclose)
             transport = await open_transport(self._chosen_transport, self._endpoint.base_url, self._transport_settings)
             if isinstance(self._chosen_transport, str):
                 opened.push_async_callback(self._lifetime.close_part, "The transport", transport.aclose)
-            session = self._new_session(transport)
+            session = self._new_session(transport, hooks)
             if self._ledger is not None:
                 await answer_within(self._timing.timeout, self._ledger, self._ledger.open(self._account))
                 recording = Recording(ledger=self._ledger, session=session)
-                self._engine = Engine(session=session, recording=recording)
+                self._engine = hooks.engine(session, recording)
                 self._receiver = Receiver(recording=recording, rules=self._callback_rules)
             delivery = await Delivery.prepare(self._listener, self._ledger, session)
             if delivery is not None:
                 opened.push_async_callback(self._lifetime.close_part, "The handler of changes", delivery.aclose)
+            if self._hooks:
+                hooks.begin(session)
+                opened.push_async_callback(self._lifetime.close_part, "The last look for hooks", hooks.end)
             self._resources = opened.pop_all()
         self._lifetime.begin(session)
         if delivery is not None:
             delivery.start()
 
-    def _new_session(self, transport: Transport) -> Session:
-        platform = Platform(
+    def _new_session(self, transport: Transport, hooks: NoHooks) -> Session:
+        platform = hooks.platform(
             spec=self._spec,
             base_url=self._endpoint.base_url,
             merchant_no=self._merchant_no,
@@ -221,8 +232,14 @@ class PayProClient(BatchClient):
             codes=self._codes,
             check_echo=self._check_echo,
         )
-        closing = self._lifetime.closing
-        return Session.of(platform, ledger=self._ledger, policy=self._policy, times=self._timing, closing=closing)
+        return Session.of(
+            platform,
+            ledger=self._ledger,
+            policy=self._policy,
+            times=self._timing,
+            closing=self._lifetime.closing,
+            watcher=hooks.watcher,
+        )
 
     async def aclose(self) -> None:
         """End what is under way, in the time of one exchange and five seconds more; then close what the client opened.

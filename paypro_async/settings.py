@@ -6,7 +6,7 @@ import re
 import select
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from ssl import SSLContext
 from typing import Any, Literal, TypedDict
@@ -68,6 +68,7 @@ class ClientSettings(TypedDict, total=False):
     unknown_callbacks: Literal["accept", "refuse"]
     on_change: OnChange | None
     consumer: str
+    hooks: Sequence[Callable[[Any], object]]
     runtime: Runtime | None
 
 

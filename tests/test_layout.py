@@ -34,8 +34,8 @@ def test_no_two_files_differ_by_one_letter() -> None:
 
 
 def test_no_room_is_crowded() -> None:
-    """A folder of the package holds at most 18 files, the root at most 8; only the core is one subject with more."""
+    """A folder of the package holds at most 18 files, the root at most 9; only the core is one subject with more."""
     counts = {folder: len(list(folder.glob("*.py"))) for folder in {path.parent for path in MODULES}}
-    assert counts.pop(PACKAGE) <= 8
+    assert counts.pop(PACKAGE) <= 9
     counts.pop(PACKAGE / "_core")
     assert {str(folder.relative_to(PACKAGE)): count for folder, count in counts.items() if count > 18} == {}

@@ -15,7 +15,7 @@ from paypro_async._core.errors import (
     PayProError,
     ReviewRequiredError,
 )
-from paypro_async._core.lifecycle import Entry, State
+from paypro_async._core.lifecycle import Entry, Reply, State
 from paypro_async._core.models import PayoutResult, PayoutStatus
 from paypro_async._core.plain_data import PlainData
 
@@ -51,6 +51,12 @@ class ItemStatus(StrEnum):
     def of_entry(cls, entry: Entry) -> Self:
         """The status of a payout in the ledger: one that was only believed not to have arrived is unknown."""
         return cls.of(State.SENDING if entry.state is State.NEW and entry.uncertain else entry.state)
+
+    @classmethod
+    def of_open(cls, state: State, *, doubt: bool, reply: str | None) -> Self:
+        """The same, of what an entry in *state* holds beside it."""
+        believed_absent = state is State.NEW and doubt and reply != Reply.CALLER.value
+        return cls.of(State.SENDING if believed_absent else state)
 
     @property
     def state(self) -> State | None:

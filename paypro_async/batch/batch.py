@@ -210,7 +210,9 @@ class Batch:
         return self._runner
 
     async def _run(self) -> None:
-        source = self._scheduler.source
+        source, watcher, number = self._scheduler.source, self._session.news.watcher, 0
+        if watcher is not None:
+            number = watcher.batch_started(self._options.batch_id, self._count)
         try:
             await self._notes.refuse_without_workers()
             # Beside the payouts: none depends on it, and a ledger that does not answer keeps none waiting.
@@ -234,6 +236,8 @@ class Batch:
                 # Everything that it had given is done and recorded by now.
                 self._failure = self._failure or _of_source(source.failure)
                 self._scheduler.stopped = self._scheduler.stopped or "source_failed"
+            if watcher is not None:
+                watcher.batch_ended(number, self._options.batch_id, self.report)
         self._tell_end()
         if self._scheduler.cancelled and not beginning.done():
             beginning.cancel()  # The ledger does not answer, and nobody waits for it.

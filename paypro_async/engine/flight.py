@@ -40,6 +40,7 @@ class Flight:
         silence: Why the last query got no answer, if it got none.
         unclear: The code with which the last query was refused, if no page lists it.
         on_reply: Called when an attempt has its answer, or none, and nothing is left but to store that.
+        call: What hooks are told of it by, until they are told of its end; None without hooks.
     """
 
     entry: Entry
@@ -63,6 +64,7 @@ class Flight:
     silence: Fault | None = None
     unclear: str | None = None
     on_reply: Callable[[], object] | None = None
+    call: object = None
 
     @property
     def refresh(self) -> bool:

@@ -263,7 +263,7 @@ class Engine:
         if announced_at >= flight.deadline:
             return None
         change = next_attempt(flight.entry, settle_after=self.session.policy.settle_after)
-        written = await self.recording.announce(change, timeout=flight.deadline - announced_at)
+        written = await self.recording.announce(flight.entry, change, timeout=flight.deadline - announced_at)
         flight.see(written.entry, steady())
         rate.stored(flight.seen_at - announced_at)
         if not written.done:

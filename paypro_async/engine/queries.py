@@ -148,7 +148,8 @@ class Queries:
     async def _merge(self, ledger: Ledger, entry: Entry, outcome: Outcome) -> Entry | None:
         try:
             adopt = self.session.policy.adopt_duplicates
-            merging = merge(ledger, entry, outcome, cause=Cause.QUERY, adopt_duplicates=adopt)
+            told = self.session.news.on_written
+            merging = merge(ledger, entry, outcome, cause=Cause.QUERY, adopt_duplicates=adopt, on_written=told)
             merged = await answer_within(RECORDING_SECONDS, ledger, merging)
         except LedgerUnavailableError as error:
             logger.warning("The answer about payout %s could not be stored: %s", entry.trade_no, error)

@@ -76,11 +76,16 @@ class Recording:
                 "by this call. Use a new trade_no for a new payout, or the first content to ask after the first one.",
                 trade_no=intent.trade_no,
             )
+        if written.done and (watcher := self.session.news.watcher) is not None:
+            watcher.written(None, written.entry, None)
         return written
 
-    async def announce(self, change: Change, *, timeout: float) -> Written:
+    async def announce(self, entry: Entry, change: Change, *, timeout: float) -> Written:
         """Store that an attempt is about to leave, within *timeout* seconds: tried once, since nothing is out yet."""
-        return await answer_within(timeout, self.ledger, self.ledger.move(change), self._deadlines)
+        written = await answer_within(timeout, self.ledger, self.ledger.move(change), self._deadlines)
+        if written.done and (watcher := self.session.news.watcher) is not None:
+            watcher.written(entry, written.entry, change)
+        return written
 
     async def reload(self, entry: Entry, *, timeout: float) -> Entry:
         """The entry as it stands now, within *timeout* seconds."""
@@ -100,11 +105,11 @@ class Recording:
         soon = self.session.runtime.steady() + RECORDING_SECONDS
         give_up = max(flight.deadline, soon)
         try:
-            await apply(partial(self._write, flight, give_up), flight.entry, decide)
+            await apply(partial(self._write, flight, give_up), flight.entry, decide, self.session.news.on_written)
         except asyncio.CancelledError:
             # Again, in a task that the cancellation does not reach. A change is conditional, so twice is once.
             soon = self.session.runtime.steady() + RECORDING_SECONDS
-            again = apply(partial(self._write, flight, soon), flight.entry, decide)
+            again = apply(partial(self._write, flight, soon), flight.entry, decide, self.session.news.on_written)
             self.session.closing.enter()
             writing = asyncio.ensure_future(again)
             self.writing.add(writing)  # A loop holds its tasks weakly, and the caller may be cancelled once more.
@@ -124,8 +129,11 @@ class Recording:
         Raises:
             OutcomeNotRecordedError: If the ledger could not store it in time.
         """
-        soon = self.session.runtime.steady() + RECORDING_SECONDS
-        return await self._write(flight, max(flight.deadline, soon), change)
+        soon, before = self.session.runtime.steady() + RECORDING_SECONDS, flight.entry
+        written = await self._write(flight, max(flight.deadline, soon), change)
+        if written.done and (watcher := self.session.news.watcher) is not None:
+            watcher.written(before, written.entry, change)
+        return written
 
     def age(self, entry: Entry, seen_at: float, now: float) -> float:
         """Seconds since the last attempt of *entry* was announced, as far as this process can be sure."""

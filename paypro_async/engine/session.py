@@ -3,14 +3,14 @@
 import math
 from typing import Self
 
-from attrs import field, frozen
+from attrs import frozen
 
 from paypro_async._core.retry import RetryBudget, RetryPolicy
 from paypro_async.engine.admission import Admission
 from paypro_async.engine.closing import Closing
 from paypro_async.engine.control import Control
 from paypro_async.engine.limits import Timing
-from paypro_async.engine.news import News
+from paypro_async.engine.news import News, Watcher
 from paypro_async.engine.platform import Platform
 from paypro_async.ledger import Ledger
 from paypro_async.runtime import Runtime
@@ -32,7 +32,7 @@ class Session:
         runtime: Clocks, sleep and dice.
         times: The client's times, in seconds.
         closing: Whether the client is being closed.
-        news: What is written about payouts through this client.
+        news: What is written about payouts through this client, and whom its hooks are told by.
     """
 
     platform: Platform
@@ -44,11 +44,18 @@ class Session:
     runtime: Runtime
     times: Timing
     closing: Closing
-    news: News = field(factory=News, init=False)
+    news: News
 
     @classmethod
     def of(
-        cls, platform: Platform, *, ledger: Ledger | None, policy: RetryPolicy, times: Timing, closing: Closing
+        cls,
+        platform: Platform,
+        *,
+        ledger: Ledger | None,
+        policy: RetryPolicy,
+        times: Timing,
+        closing: Closing,
+        watcher: Watcher | None = None,
     ) -> Self:
         """A session that begins now."""
         return cls(
@@ -66,6 +73,7 @@ class Session:
             runtime=platform.runtime,
             times=times,
             closing=closing,
+            news=News(watcher=watcher),
         )
 
     async def may_try_again(self, *, after: float = 0.0, deadline: float = math.inf) -> bool:

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+from attrs import define, field
+
 from paypro_async._core.field_checks import TEXT
 from paypro_async._core.lifecycle import USUAL_SETTLE_AFTER, Cause, Change, Entry
 from paypro_async._core.models import QueryResult
@@ -11,7 +13,10 @@ from paypro_async.errors import DecisionRefusedError
 from paypro_async.ledger.base import Ledger, OrderNumberTakenError, Written
 from paypro_async.log import logger
 
-__all__ = ["apply", "decide", "learn", "merge"]
+__all__ = ["OnWritten", "apply", "decide", "learn", "merge"]
+
+OnWritten = Callable[[Entry, Entry, Change], object]
+"""Is told what an entry was, what it is now, and the change that this call has written."""
 
 _TOO_YOUNG = frozenset({Decision.NOT_PAID, Decision.PAY_AGAIN})
 """Decisions that are wrong if the last attempt is still on its way."""
@@ -148,7 +153,13 @@ def _refuse(entry: Entry, decision: Decision, settle_after: float | None) -> Non
 
 
 async def merge(
-    ledger: Ledger, entry: Entry, outcome: Outcome, *, cause: Cause, adopt_duplicates: bool = False
+    ledger: Ledger,
+    entry: Entry,
+    outcome: Outcome,
+    *,
+    cause: Cause,
+    adopt_duplicates: bool = False,
+    on_written: OnWritten | None = None,
 ) -> Entry:
     """Write what the platform said, decided from the newest entry: another process may write about the same payout.
 
@@ -158,6 +169,7 @@ async def merge(
         outcome: What the platform said.
         cause: How it was learned.
         adopt_duplicates: Take an order for this payout's although its only attempt was refused as a duplicate.
+        on_written: Is told what this call has written, if it has.
 
     Returns:
         The entry as it stands then, written by this call or by another; as it was, if what was said is about another
@@ -171,14 +183,18 @@ async def merge(
         return after_query(newest, outcome, cause=cause, asked=entry, adopt_duplicates=adopt_duplicates)
 
     try:
-        return await apply(ledger.move, entry, learned)
+        return await apply(ledger.move, entry, learned, on_written)
     except OrderNumberTakenError as error:
         logger.warning("Nothing was stored: %s", error)
         return entry
 
 
 async def learn(
-    ledger: Ledger, merchant_no: str, trade_no: str, decide: Callable[[Entry], Change | None]
+    ledger: Ledger,
+    merchant_no: str,
+    trade_no: str,
+    decide: Callable[[Entry], Change | None],
+    on_written: OnWritten | None = None,
 ) -> Written | None:
     """Write what *decide* makes of the entry that the ledger holds, whatever it is.
 
@@ -187,6 +203,7 @@ async def learn(
         merchant_no: Whose payout it is.
         trade_no: Its order number.
         decide: What there is to change of an entry, or None. It may be called again, and must not wait.
+        on_written: Is told what this call has written, if it has.
 
     Returns:
         The entry as it stands then, and whether this call changed it; None if there is no such payout.
@@ -197,7 +214,11 @@ async def learn(
     """
     at_once = getattr(ledger, "learn", None)
     if at_once is not None:
-        found: Written | None = await at_once(merchant_no, trade_no, decide)
+        decided = _Last(decide)
+        found: Written | None = await at_once(merchant_no, trade_no, decide if on_written is None else decided)
+        if on_written is not None and found is not None and found.done and decided.kept is not None:
+            before, written_change = decided.kept
+            on_written(before, found.entry, written_change)
         return found
     entry = await ledger.get(merchant_no, trade_no)
     if entry is None:
@@ -205,13 +226,18 @@ async def learn(
     while (change := decide(entry)) is not None:
         written = await ledger.move(change)
         if written.done:
+            if on_written is not None:
+                on_written(entry, written.entry, change)
             return written
         entry = written.entry
     return Written(entry, done=False)
 
 
 async def apply(
-    move: Callable[[Change], Awaitable[Written]], entry: Entry, decide: Callable[[Entry], Change | None]
+    move: Callable[[Change], Awaitable[Written]],
+    entry: Entry,
+    decide: Callable[[Entry], Change | None],
+    on_written: OnWritten | None = None,
 ) -> Entry:
     """Write what *decide* makes of the newest entry; where another writer was faster, decide anew from what it wrote.
 
@@ -219,13 +245,29 @@ async def apply(
         move: Writes a change if the entry is still as its writer saw it: a ledger's ``move``, or one with patience.
         entry: As last seen.
         decide: What there is to change of an entry, or None.
+        on_written: Is told what this call has written, if it has.
 
     Returns:
         The entry as it stands then, written by this call or by another.
     """
     while (change := decide(entry)) is not None:
         written = await move(change)
-        entry = written.entry
+        before, entry = entry, written.entry
         if written.done:
+            if on_written is not None:
+                on_written(before, entry, change)
             break
     return entry
+
+
+@define(eq=False)
+class _Last:
+    """Decides, and keeps the last entry of which it was asked and what it decided: that is what was written."""
+
+    decide: Callable[[Entry], Change | None]
+    kept: tuple[Entry, Change] | None = field(default=None, init=False)
+
+    def __call__(self, entry: Entry) -> Change | None:
+        change = self.decide(entry)
+        self.kept = None if change is None else (entry, change)
+        return change

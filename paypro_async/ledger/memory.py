@@ -1,5 +1,6 @@
 """A ledger in memory: for tests, and for programs that say in so many words that they want to forget."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -7,6 +8,7 @@ from attrs import define, evolve
 
 from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.known import PayoutChange
 from paypro_async._core.lifecycle import (
     FINAL,
@@ -234,6 +236,11 @@ class MemoryLedger:
         """Callbacks that were kept apart, the latest first."""
         mine = [kept for key, kept in reversed(self._kept.items()) if key[0] == merchant_no]
         return mine[:limit]
+
+    async def count_open(self, merchant_no: str) -> dict[ItemStatus, int]:
+        """The payouts that are not final, by status."""
+        mine = (record.entry for key, record in self._entries.items() if key[0] == merchant_no)
+        return dict(Counter(ItemStatus.of_entry(entry) for entry in mine if entry.state not in FINAL))
 
     async def history(self, merchant_no: str, trade_no: str) -> list[Event]:
         """Everything that happened to a payout, oldest first."""

@@ -136,16 +136,21 @@ class Receiver:
     async def receive(self, body: CallbackBody) -> CallbackReply:
         """Answer one callback, within ten seconds."""
         session = self.recording.session
-        deadline = session.runtime.steady() + ANSWER_SECONDS
+        began, callback = session.runtime.steady(), None
+        deadline = began + ANSWER_SECONDS
         with session.closing:
             try:
                 callback = await self._verified(read_body(body, self.rules.reading), deadline)
             except CallbackError as error:
                 logger.warning("%s", error)
-                return TOO_LONG if isinstance(error, CallbackTooLongError) else REFUSED
-            if callback is None:
-                return LATER
-            return await self._to_the_end(self._settle(callback, deadline))
+                reply = TOO_LONG if isinstance(error, CallbackTooLongError) else REFUSED
+            else:
+                reply = LATER
+                if callback is not None:
+                    reply = await self._to_the_end(self._settle(callback, deadline))
+            if (watcher := session.news.watcher) is not None:
+                watcher.callback_answered(reply.status, callback, session.runtime.steady() - began)
+            return reply
 
     async def _verified(self, received: CallbackSigned, deadline: float) -> PayoutCallback | None:
         """The callback, or None if a signer has failed that may have made its signature."""
@@ -250,8 +255,9 @@ class Receiver:
     def _learning(
         self, callback: PayoutCallback, decide: Callable[[Entry], Change | None]
     ) -> Awaitable[Written | None]:
-        merchant_no = self.recording.session.platform.merchant_no
-        return learn(self.recording.ledger, merchant_no, callback.trade_no, decide)
+        session = self.recording.session
+        merchant_no, told = session.platform.merchant_no, session.news.on_written
+        return learn(self.recording.ledger, merchant_no, callback.trade_no, decide, told)
 
     async def _ask(self, callback: PayoutCallback, entry: Entry, doubt: Doubt | None, deadline: float) -> CallbackReply:
         """Ask the platform for a payout about which a callback is not believed, and store what it says."""

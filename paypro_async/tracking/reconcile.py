@@ -33,7 +33,7 @@ from paypro_async.ledger.changes import apply
 from paypro_async.ledger.patience import answer_within
 from paypro_async.log import logger
 from paypro_async.tracking.question_rate import QuestionRate
-from paypro_async.tracking.reconcile_case import Case, is_younger
+from paypro_async.tracking.reconcile_case import Case, first_of, is_younger
 from paypro_async.tracking.reconcile_report import Counts, ReconcileReport
 
 __all__ = ["Reconciliation"]
@@ -108,6 +108,8 @@ class Reconciliation:
         )
         for why, count in report.reasons.items():
             logger.warning("%d payout(s) could not be asked about, and stay what they are: %s", count, why)
+        if (watcher := self.recording.session.news.watcher) is not None:
+            watcher.reconciled(report)
         return report
 
     async def _all_lists(self) -> None:
@@ -235,7 +237,7 @@ class Reconciliation:
                     group.create_task(work())
         except BaseExceptionGroup as errors:
             # One is enough to end it, and callers catch the ledger's error and no group.
-            raise _first(errors) from None
+            raise first_of(errors) from None
 
     async def _ask(self, case: Case) -> bool:
         """Ask about one payout and store what is said; whether to ask again."""
@@ -308,11 +310,12 @@ class Reconciliation:
     async def _learn(self, case: Case, outcome: Outcome) -> None:
         """Store what was said, decided from what is stored then."""
         session, ledger = self.recording.session, self.recording.ledger
+        told = session.news.on_written
         if is_refusal(case.entry):
-            learning = apply(ledger.move, case.entry, lambda newest: after_second_look(newest, outcome))
+            learning = apply(ledger.move, case.entry, lambda newest: after_second_look(newest, outcome), told)
         else:
-            adopt = session.policy.adopt_duplicates
-            learning = merge(ledger, case.entry, outcome, cause=Cause.RECONCILE, adopt_duplicates=adopt)
+            adopt, cause = session.policy.adopt_duplicates, Cause.RECONCILE
+            learning = merge(ledger, case.entry, outcome, cause=cause, adopt_duplicates=adopt, on_written=told)
         case.see(await self._answer(learning), session.runtime.steady())
         session.news.tell(case.entry)
 
@@ -342,6 +345,8 @@ class Reconciliation:
         change = after_absence(case.entry, resend=resend, exhausted=True, cause=Cause.RECONCILE)
         if change is not None:
             written = await self._answer(self.recording.ledger.move(change))
+            if written.done and (watcher := session.news.watcher) is not None:
+                watcher.written(case.entry, written.entry, change)
             case.see(written.entry, session.runtime.steady())
 
     def _left(self) -> float:
@@ -383,15 +388,3 @@ class Reconciliation:
             if is_younger(entry, self.older_than):
                 self._counts.pass_over(entry)
         return place
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, LedgerUnavailableError):
-        return LedgerUnavailableError(
-            f"{error} The reconciliation ended there. It sends nothing, and what it had learned until then is stored; "
-            "mend the ledger and run it again."
-        )
-    return error

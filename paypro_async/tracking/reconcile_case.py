@@ -3,8 +3,9 @@
 from attrs import define
 
 from paypro_async._core.lifecycle import Entry, State, is_another_attempt
+from paypro_async.errors import LedgerUnavailableError
 
-__all__ = ["Case", "is_younger"]
+__all__ = ["Case", "first_of", "is_younger"]
 
 
 @define(kw_only=True, eq=False)
@@ -60,3 +61,16 @@ def is_younger(entry: Entry, seconds: float) -> bool:
     """Whether the last attempt of *entry* was announced less than so many seconds ago; never if that is none."""
     # A ledger's clock that was set back makes a negative age of it.
     return max(0.0, entry.age) < seconds
+
+
+def first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The error that ended a reconciliation: callers catch the ledger's error and no group."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, LedgerUnavailableError):
+        return LedgerUnavailableError(
+            f"{error} The reconciliation ended there. It sends nothing, and what it had learned until then is stored; "
+            "mend the ledger and run it again."
+        )
+    return error

@@ -119,6 +119,11 @@ class ConnectionPool(ABC, Generic[C]):
         """How many requests there are at one time; the others wait."""
         return self._settings.max_connections
 
+    @property
+    def connections_in_use(self) -> int:
+        """How many of them have a request now, or are held for one that comes soon."""
+        return min(self.max_connections, self.max_connections - self._slots.free)
+
     async def prepare(self, url: str) -> None:
         """Make ready for *url*, without connecting, so that wrong settings show before anything is stored.
 

@@ -6,6 +6,7 @@ with the disk. The thread is a daemon: a script that fails must end, and an unfi
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import copy
@@ -16,7 +17,7 @@ from attrs import frozen
 from paypro_async.errors import PayProError
 from paypro_async.ledger.base import LedgerClosedError
 
-__all__ = ["GroupCommit", "Request"]
+__all__ = ["GroupCommit", "OnGroup", "Request"]
 
 T = TypeVar("T")
 
@@ -31,6 +32,8 @@ class Request(Generic[T]):
     """Something to do in the thread, whose answer is a *T*."""
 
 
+OnGroup = Callable[[int, float, bool], object]
+"""Is told how many requests a group had, the seconds that they took, and whether all have failed."""
 _Job = tuple[Request[Any], "asyncio.Future[Any]"]
 """What is to be done, and who waits for it."""
 
@@ -58,6 +61,8 @@ class GroupCommit:
         self._enough = enough
         self._at_end = at_end
         self._failure: Exception | None = None  # of the end
+        self.on_group: OnGroup | None = None
+        """Called in the thread after each group, if somebody wants to know."""
         self._jobs: list[_Job] = []
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -136,13 +141,18 @@ class GroupCommit:
 
     def _take_jobs(self) -> None:
         while group := self._gather():
+            on_group, failed = self.on_group, False
+            began = time.monotonic() if on_group is not None else 0.0
             try:
                 results = self._work([request for request, _ in group])
             except Exception as error:  # noqa: BLE001  whatever it is, each caller must hear of it and the thread go on
                 # Ours can be copied, and a traceback belongs to one task.
                 results = [copy(error) if isinstance(error, PayProError) else error for _ in group]
+                failed = True
             _wake(group, results)
             self._group = ()
+            if on_group is not None:
+                on_group(len(group), time.monotonic() - began, failed)
 
     def _gather(self) -> list[_Job]:
         """What waits, as soon as that is enough; nothing once all is done and there will be no more."""

@@ -28,7 +28,7 @@ from paypro_async.ledger.base import (
 from paypro_async.ledger.sql import queries
 from paypro_async.ledger.sql.database import Database, Purpose, StaleError
 from paypro_async.ledger.sql.group import Answer, Claim, Group, Key, Known, Learn, Move, Work, find
-from paypro_async.ledger.sql.group_commit import GroupCommit, Request
+from paypro_async.ledger.sql.group_commit import GroupCommit, OnGroup, Request
 from paypro_async.ledger.sql.identity import announcement_name
 from paypro_async.ledger.sql.in_flight import InFlight
 from paypro_async.ledger.sql.outbox import SqlOutbox
@@ -95,6 +95,11 @@ class SqlLedger(SqlRecords, SqlOutbox, SqlSharing):
         self._start(Purpose.PAY)
         await self._submit(Work(lambda connection: queries.bind(connection, account), writes=True))
         self._tell()
+
+    def watch_commits(self, on_group: OnGroup | None) -> None:
+        """Have *on_group* called after each group, in the writer's thread: how many requests, seconds, all failed."""
+        if self._writer is not None:
+            self._writer.on_group = on_group
 
     async def open_to_read(self) -> None:
         """Make ready for looking into a ledger that is there, while others pay from it. Nothing is written to it.

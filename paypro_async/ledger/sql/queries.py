@@ -1,7 +1,7 @@
 """What a ledger holds beside payouts and their history: accounts, batches, rates; and the look at equal payments."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.sql.expression import TextClause
 
 from paypro_async._core.bounds import LONGEST, cut
 from paypro_async._core.intent import Intent
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import PAID_NOTHING, Entry, Reply, State
 from paypro_async._core.payment_key import payment_key
 from paypro_async.ledger.base import (
@@ -32,6 +33,7 @@ __all__ = [
     "batches",
     "bind",
     "control_answer",
+    "count_open",
     "decided_failures",
     "holds_payouts",
     "keep_callback",
@@ -71,6 +73,7 @@ _COUNT = Statement(
         "postgresql": _OF_MERCHANT.where(text("payment_key = ANY(:keys)")),
     }
 )
+_MOST_COUNTED = 100_000
 # Seconds: a turn that is farther ahead was not taken by this clock.
 _FARTHEST = 60.0
 _DAY = 86_400.0
@@ -162,6 +165,21 @@ def kept_callbacks(connection: Connection, merchant_no: str, limit: int) -> list
 def open_entries(connection: Connection, merchant_no: str, *, after: str, limit: int) -> list[Entry]:
     """A page of the entries that are not final, by trade number."""
     return _page(connection, merchant_no, after, limit, IS_OPEN)
+
+
+def count_open(connection: Connection, merchant_no: str) -> dict[ItemStatus, int]:
+    """The payouts that are not final, by status; of more than 100,000 as many."""
+    some = (
+        select(payout.c.state, payout.c.doubt, payout.c.reply)
+        .where(payout.c.merchant_no == merchant_no, IS_OPEN)
+        .limit(_MOST_COUNTED)
+        .subquery()
+    )
+    counts: Counter[ItemStatus] = Counter()
+    query: Select[Any] = select(some.c.state, some.c.doubt, some.c.reply, func.count()).group_by(*some.c)
+    for state, doubt, reply, count in connection.execute(query):
+        counts[ItemStatus.of_open(State(state), doubt=doubt, reply=reply)] += count
+    return dict(counts)
 
 
 def recent_refusals(connection: Connection, merchant_no: str, *, after: str, limit: int) -> list[Entry]:

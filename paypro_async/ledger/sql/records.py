@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, select
 
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.lifecycle import Entry, Event
 from paypro_async.ledger.base import (
     PAGE,
@@ -54,6 +55,10 @@ class SqlRecords(ABC):
         return await self.read(
             lambda connection: queries.decided_failures(connection, merchant_no, after=after, limit=limit)
         )
+
+    async def count_open(self, merchant_no: str) -> dict[ItemStatus, int]:
+        """The payouts that are not final, by status; of more than 100,000 as many, as it must not take long."""
+        return await self.read(lambda connection: queries.count_open(connection, merchant_no))
 
     async def reconciled_to(self, merchant_no: str) -> str:
         """Where the last reconciliation stopped that had not the time for all (list, number); else empty."""

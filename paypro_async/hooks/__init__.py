@@ -1,0 +1,1 @@
+"""What a client with hooks has beside the others."""
