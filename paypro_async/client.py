@@ -157,8 +157,7 @@ class PayProClient(BatchClient):
         self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
         self._owns_ledger = isinstance(ledger, str)
         warn_of_no_name(self._endpoint, self._ledger, given=environment, stacklevel=3)
-        self._chosen_transport = transport
-        self._resources = AsyncExitStack()
+        self._chosen_transport, self._resources = transport, AsyncExitStack()
         self._transport_settings = TransportSettings(
             max_connections=max_connections, proxy=proxy, ssl_context=ssl_context, runtime=self._runtime
         )
@@ -166,8 +165,7 @@ class PayProClient(BatchClient):
         self._lifetime = Lifetime(self._runtime, self._timing)
         self._flights = SingleFlight(self._lifetime.closing)
         self._callback_rules = CallbackRules.of(signer, callback_signers, callback_reading, unknown_callbacks)
-        self._listener = Listener.of(on_change, consumer, self._ledger)
-        self._hooks = check_hooks(hooks)
+        self._listener, self._hooks = Listener.of(on_change, consumer, self._ledger), check_hooks(hooks)
 
     @classmethod
     def from_env(cls, **settings: Unpack[ClientSettings]) -> Self:
