@@ -169,6 +169,29 @@ async def test_the_functions_that_a_payout_calls_are_as_few_as_they_were(kind: s
     at_most(f"calls of all Python functions, {kind}", calls["all"] / count)
 
 
+@pytest.mark.parametrize("hooks", [[], [lambda _: None]], ids=["nobody listens", "one listens"])
+async def test_what_is_told_costs_nothing_where_nobody_listens(hooks: list[Any]) -> None:
+    """Not one function of hooks is called for a payout, in whatever way it is made; with a hook, some are."""
+    called: Counter[str] = Counter()
+
+    def count(frame: types.FrameType, what: str, _: object) -> None:
+        if what == "call":
+            called[frame.f_code.co_filename.removeprefix(PACKAGE)] += 1
+
+    async with client(hooks=hooks) as payer:
+        await pay_each(payer, "first", 3)
+        sys.setprofile(count)
+        try:
+            await pay_each(payer, "second", 20)
+            await payer.batch_payout(items("third", 20))
+        finally:
+            sys.setprofile(None)
+        threads = [one.name for one in threading.enumerate() if one.name == "paypro-hooks"]
+    told = sum(number for file, number in called.items() if file.startswith("/hooks/") or file == "/_core/events.py")
+    assert called["/engine/payout.py"] > 40
+    assert bool(told) is bool(threads) is bool(hooks)
+
+
 def test_a_payout_is_checked_and_its_reply_read_by_as_few_functions_as_they_were() -> None:
     """A payout that is right is seen to be so at one look, and of a reply only what it holds is looked at."""
     intake = Intake(spec=region_named("india"), merchant_no=MERCHANT_NO, defaults={}, runtime=SystemRuntime())

@@ -44,14 +44,15 @@ class News:
 
     Args:
         watcher: Of the client's hooks; None for a client without.
+        on_written: Who is told what this client writes; None if nobody is.
     """
 
     watcher: Watcher | None = None
+    on_written: OnWritten | None = field(init=False)
     _listeners: dict[Listener, None] = field(factory=dict, init=False)
 
-    @property
-    def on_written(self) -> OnWritten | None:
-        """Who is told what this client writes; None if nobody is."""
+    @on_written.default
+    def _(self) -> OnWritten | None:
         return self.watcher.written if self.watcher is not None else None
 
     def tell(self, entry: Entry) -> None:
