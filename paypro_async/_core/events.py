@@ -10,8 +10,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from attrs import field
-
 from paypro_async._core.items import ItemStatus
 from paypro_async._core.plain_data import PlainData
 from paypro_async._core.states import Cause
@@ -272,13 +270,14 @@ class ClientMeasured(ClientEvent):
         connections: Connections that have a request now; None for a transport that does not say.
         max_connections: How many there are at most; None likewise.
         open_payouts: The payouts of this merchant in the ledger that are not final, by status, whichever process made
-            them: ``unknown`` are those whose outcome nobody knows. Empty for a ledger that does not count them.
+            them: ``unknown`` are those whose outcome nobody knows. None where they were not counted: the ledger
+            did not answer, or counts none.
         dropped: Events that hooks were too slow for, since the client was opened. They were told nothing of these.
     """
 
     connections: int | None = None
     max_connections: int | None = None
-    open_payouts: Mapping[ItemStatus, int] = field(factory=dict)
+    open_payouts: Mapping[ItemStatus, int] | None = None
     dropped: int = 0
 
 

@@ -94,15 +94,16 @@ class Watching(NoHooks):
             )
         )
 
-    async def _open_payouts(self, session: Session, within: float) -> Mapping[ItemStatus, int]:
+    async def _open_payouts(self, session: Session, within: float) -> Mapping[ItemStatus, int] | None:
         count = getattr(session.ledger, "count_open", None)
         if count is None or session.ledger is None:
-            return {}
+            return None
         try:
             found: Mapping[ItemStatus, int] = await answer_within(
                 within, session.ledger, count(session.platform.merchant_no)
             )
         except Exception as error:  # noqa: BLE001  whatever an own ledger raises, it is only a number
             logger.info("The open payouts were not counted for hooks (%s).", type(error).__name__)
-            return {}
+            # Not "none are open", which would end an alert about those whose outcome nobody knows.
+            return None
         return found

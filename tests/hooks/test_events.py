@@ -259,3 +259,16 @@ async def test_events_happen_in_the_context_of_their_caller() -> None:
     async with Sandbox() as sandbox, client_of(sandbox, runtime=None, ledger="memory", hooks=[hook]) as client:
         await asyncio.gather(pay("A", client), pay("B", client))
     assert sorted(seen) == [("A", "A"), ("B", "B")]
+
+
+async def test_a_ledger_that_cannot_count_says_not_that_nothing_is_open():
+    """Else an alert about unknown outcomes would end just when the ledger is away."""
+
+    class Uncounted(MemoryLedger):
+        async def count_open(self, merchant_no: str) -> dict[ItemStatus, int]:
+            raise RuntimeError("The disk is away.")
+
+    heard = Heard()
+    async with virtual_sandbox() as sandbox, client_of(sandbox, hooks=[heard], ledger=Uncounted()) as client:
+        await client.payout(fields())
+    assert heard.of(ClientMeasured)[-1].open_payouts is None
