@@ -110,6 +110,7 @@ KNOWN: frozenset[str] = frozenset(
         "PAYPRO_CALLBACK_SECRET_FILE",
         "PAYPRO_LEDGER_MARK",
         "PAYPRO_LOG",
+        "PAYPRO_OPENTELEMETRY",
         "PAYPRO_MAX_AMOUNT",
         "PAYPRO_MAX_TOTAL",
         "PAYPRO_REQUIRE_APPROVAL",

@@ -90,7 +90,7 @@ def paypro(context: click.Context) -> None:
     Settings come from the environment: PAYPRO_BASE_URL, PAYPRO_MERCHANT_NO, PAYPRO_SECRET or PAYPRO_SECRET_FILE,
     PAYPRO_LEDGER, and for payouts PAYPRO_IP_ADDRESS and PAYPRO_NOTIFY_URL. An option beats its variable. The secret has
     no option, since other users of a machine can read those. PAYPRO_LOG=debug (or info, warning) tells on standard
-    error what is done, one line each, and no personal value.
+    error what is done, one line each, and no personal value. PAYPRO_OPENTELEMETRY=yes makes traces and metrics of it.
 
     New here? Run `paypro demo`. Before the first payout, run `paypro doctor`.
     """

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from paypro_async._core.events import Hook
+from paypro_async.cli.output import note
 from paypro_async.engine.rate import check_rate
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.opening import LedgerUrl, open_ledger
@@ -20,6 +22,7 @@ __all__ = [
     "account_options",
     "client_settings",
     "files_of_ledger",
+    "hooks_asked_for",
     "ledger_files",
     "ledger_option",
     "ledger_url",
@@ -29,6 +32,7 @@ __all__ = [
     "rate_option",
 ]
 
+OPENTELEMETRY_VARIABLE = "PAYPRO_OPENTELEMETRY"
 LEDGER_EXAMPLE = "sqlite:///payouts.db (or just payouts.db), or postgresql://user@host/database"
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -122,7 +126,36 @@ def client_settings(**given: Any) -> dict[str, Any]:
         missing.append("PAYPRO_SECRET (or PAYPRO_SECRET_FILE)")
     if missing:
         raise ConfigurationError(f"Not set: {', '.join(missing)}. Nothing was sent.{slips(os.environ)}")
-    return settings_from_environment(arguments)
+    settings = settings_from_environment(arguments)
+    if hooks := hooks_asked_for():
+        settings["hooks"] = hooks
+    return settings
+
+
+def hooks_asked_for() -> list[Hook]:
+    """What ``PAYPRO_OPENTELEMETRY`` asks for: ``yes``, or what spans shall hold beside, as in ``trade_no,amount``.
+
+    Raises:
+        ConfigurationError: If it says neither, or OpenTelemetry is not installed.
+    """
+    asked = os.environ.get(OPENTELEMETRY_VARIABLE, "").strip()
+    if asked.lower() in ("", "no", "false", "0"):
+        return []
+    try:
+        from paypro_async.integrations.opentelemetry import OpenTelemetryHook  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise ConfigurationError(f"{error}. Nothing was sent.") from None
+    names = () if asked.lower() in ("yes", "true", "1") else tuple(one.strip() for one in asked.split(","))
+    try:
+        hook = OpenTelemetryHook(attributes=names)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{OPENTELEMETRY_VARIABLE} is neither yes nor no nor such a list: {error}") from None
+    if not hook.is_heard():
+        note(
+            f"{OPENTELEMETRY_VARIABLE} is set, and OpenTelemetry's SDK is not set up: nothing is exported. Begin the "
+            "command with opentelemetry-instrument, as in: opentelemetry-instrument paypro worker"
+        )
+    return [hook]
 
 
 def ledger_url(given: str | None) -> LedgerUrl | None:

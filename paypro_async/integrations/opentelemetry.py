@@ -52,7 +52,7 @@ from paypro_async.integrations.telemetry_values import (
 
 try:
     from opentelemetry.context import Context
-    from opentelemetry.metrics import Meter, MeterProvider, get_meter
+    from opentelemetry.metrics import Meter, MeterProvider, get_meter, get_meter_provider
     from opentelemetry.trace import (
         Link,
         Span,
@@ -61,6 +61,7 @@ try:
         StatusCode,
         TracerProvider,
         get_tracer,
+        get_tracer_provider,
         set_span_in_context,
     )
 except ImportError as _error:
@@ -121,7 +122,7 @@ class OpenTelemetryHook:
         labels: Mapping[str, str] | None = None,
     ) -> None:
         self._asked, self._labels = checked_attributes(attributes), checked_labels(labels or {})
-        release = version("paypro-async")
+        self._providers, release = (tracer_provider, meter_provider), version("paypro-async")
         self._tracer = get_tracer(_SCOPE, release, tracer_provider, SCHEMA_URL)
         meter = get_meter(_SCOPE, release, meter_provider, SCHEMA_URL)
         self._instruments: dict[str, Any] = {one.name: _MAKERS[one.kind](meter, one) for one in METRICS}
@@ -150,6 +151,12 @@ class OpenTelemetryHook:
         handle = self._handlers.get(type(event))
         if handle is not None:
             handle(event)
+
+    def is_heard(self) -> bool:
+        """Whether an SDK is set up by now. Until it is, nothing of what this tells goes anywhere."""
+        providers = (self._providers[0] or get_tracer_provider(), self._providers[1] or get_meter_provider())
+        # Both stand in for what is set later; the one of metrics has no public name.
+        return not all(type(one).__name__.strip("_").startswith(("Proxy", "NoOp")) for one in providers)
 
     # --- payouts and their requests
 
