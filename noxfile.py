@@ -26,6 +26,7 @@ TEST_TOOLS = [
     "pytest-cov>=7,<8",
     "pytest-timeout>=2.4,<3",
     "pytest-xdist>=3.8,<4",
+    "pyyaml>=6,<7",
     "respx>=0.23.1,<1",
     "socksio>=1,<2",  # what httpx[socks] brings
     "trustme>=1.2,<2",

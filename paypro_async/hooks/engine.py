@@ -12,7 +12,7 @@ from paypro_async._core.lifecycle import Entry
 from paypro_async._core.models import Balance, PayoutResult
 from paypro_async._core.outcome import Outcome
 from paypro_async._core.retry import Action
-from paypro_async._core.wire import Exchange, Phase, WireRequest
+from paypro_async._core.wire import Exchange, WireRequest
 from paypro_async.engine.flight import Flight
 from paypro_async.engine.limits import Limits
 from paypro_async.engine.payout import Engine
@@ -140,6 +140,5 @@ class WatchedPlatform(Platform):
             asked.broke_off(error)
             raise
         outcome = outcome_of(answer)
-        status = outcome.http_status
-        asked.ended(outcome, phase=None if status is None else Phase.ANSWERED, status=status)
+        asked.ended(outcome, phase=outcome.phase, status=outcome.http_status)
         return answer

@@ -52,6 +52,12 @@ class Metric:
     attributes: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
 
+    @property
+    def prometheus_name(self) -> str:
+        """As Prometheus knows it; of a histogram, what stands before ``_bucket``, ``_sum`` and ``_count``."""
+        name = self.name.replace(".", "_") + ("_seconds" if self.unit == "s" else "")
+        return f"{name}_total" if self.kind is Kind.COUNTER else name
+
 
 @frozen(kw_only=True)
 class Attribute:
