@@ -1,6 +1,8 @@
 """Sphinx builds the documentation with `nox -s docs`."""
 
+import sys
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 from docutils.nodes import Element
 from sphinx.addnodes import pending_xref
@@ -10,19 +12,25 @@ from sphinx.environment import BuildEnvironment
 import paypro_async
 import paypro_async.bulk
 
+sys.path.insert(0, str(Path(__file__).with_name("_extensions")))
+
 project = "paypro-async"
 author = "the paypro-async authors"
 project_copyright = author
 release = version = installed_version("paypro-async")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon", "shown_names"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["reference.css"]
 html_title = f"{project} {release}"
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
 
+add_module_names = False
+autosummary_generate = False
 autodoc_member_order = "bysource"
 autodoc_mock_imports = ["dbos", "procrastinate"]  # their names lead nowhere
 autodoc_typehints = "signature"
@@ -38,6 +46,8 @@ nitpick_ignore_regex = [
     (r"py:class", r"paypro_async\.(batch\.options\.BatchOptions|batch\.source\.DataFrame)"),
     (r"py:class", r"paypro_async\.report\.row_store\.RowStore"),
     (r"py:class", r"paypro_async\.tracking\.(waiting\.Waiting|client\.TrackingClient)"),
+    # A type that stands for whatever the caller gives.
+    (r"py:class", r"paypro_async\.integrations\.portal\.T"),
     # Private names may show in a signature, but have no page.
     (r"py:.*", r"paypro_async\.(.*\.)?_.*"),
 ]
