@@ -14,14 +14,17 @@ def metrics() -> str:
     lines = ["| metric | what it says |", "| --- | --- |"]
     for one in METRICS:
         apart = f" By {_names(one.attributes)}." if one.attributes else ""
-        lines.append(f"| `{one.name}`, {one.kind.value}, `{one.unit}` | {one.description}{apart} |")
+        kind = f"{one.kind.value.capitalize()}, `{one.unit}`."
+        lines.append(f"| `{one.name}` | {kind} {one.description}{apart} |")
     return "\n".join(lines) + "\n"
 
 
 def spans() -> str:
     """Each kind of span with what it covers and the attributes that it may have."""
-    lines = ["| span | what it covers | attributes |", "| --- | --- | --- |"]
-    lines += [f"| `{one.name}`, {one.kind} | {one.description} | {_names(one.attributes)} |" for one in SPANS]
+    lines = ["| span | what it covers |", "| --- | --- |"]
+    lines += [
+        f"| `{one.name}` | {one.description} Kind {one.kind}. Attributes: {_names(one.attributes)}. |" for one in SPANS
+    ]
     return "\n".join(lines) + "\n"
 
 
