@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
@@ -16,14 +17,15 @@ from paypro_async.errors import ConfigurationError
 from tests.support.merchant import MERCHANT_NO
 from tests.support.terminal import SECRET, Terminal, account, payout, write_file
 from tests.support.valid import PAYEE
+from tests.support.web import exchange, request
 
 BIN = Path(sys.executable).parent
 PERSONAL = [PAYEE["name"], PAYEE["mobile"], PAYEE["email"], account(0), account(1), account(2), SECRET]
 
 
-async def instrumented(folder: Path, base_url: str, *words: str, **more: str) -> tuple[int, str, str]:
-    """``opentelemetry-instrument paypro …``, which prints what it exports to standard output."""
-    environ = {
+def environment(folder: Path, base_url: str, **more: str) -> dict[str, str]:
+    """What prints all that is exported to standard output."""
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PAYPRO_"))},
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "OTEL_TRACES_EXPORTER": "console",
@@ -42,8 +44,17 @@ async def instrumented(folder: Path, base_url: str, *words: str, **more: str) ->
         "PAYPRO_OPENTELEMETRY": "yes",
         **more,
     }
+
+
+async def started(folder: Path, environ: dict[str, str], *words: str) -> asyncio.subprocess.Process:
+    """``opentelemetry-instrument paypro …``."""
     command = [str(BIN / "opentelemetry-instrument"), str(BIN / "paypro"), *words]
-    process = await asyncio.create_subprocess_exec(*command, cwd=folder, env=environ, stdout=PIPE, stderr=PIPE)
+    return await asyncio.create_subprocess_exec(*command, cwd=folder, env=environ, stdout=PIPE, stderr=PIPE)
+
+
+async def instrumented(folder: Path, base_url: str, *words: str, **more: str) -> tuple[int, str, str]:
+    """Its exit code and what it has printed."""
+    process = await started(folder, environment(folder, base_url, **more), *words)
     async with asyncio.timeout(120):
         out, err = await process.communicate()
     assert process.returncode is not None
@@ -89,6 +100,47 @@ async def test_a_file_that_is_paid_leaves_its_traces_and_metrics_when_it_ends(tm
     questions = [one for one in spans if one["name"] == "POST /v1/paypro/queryPayOutResult"]
     assert len({one["attributes"]["paypro.trade_no"] for one in questions}) == 3
     assert "paypro.reconcile.duration" in metrics
+
+
+async def test_a_worker_shows_its_numbers_to_prometheus_and_leaves_its_traces_when_it_is_told_to_end(
+    tmp_path, sandbox, server
+):
+    """Each of its shards is a batch, to which its payouts are linked."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environ = environment(
+        tmp_path,
+        sandbox.base_url,
+        PAYPRO_LEDGER=await server.ledger(),
+        OTEL_METRICS_EXPORTER="prometheus",
+        OTEL_EXPORTER_PROMETHEUS_HOST="127.0.0.1",
+        OTEL_EXPORTER_PROMETHEUS_PORT=str(port),
+    )
+    write_file(tmp_path / "payouts.csv", [payout(number) for number in range(9)])
+    worker = await started(tmp_path, environ, "worker")
+    try:
+        words = ("batch", "payouts.csv", "--yes", "--quiet", "--workers", "--shard-size", "3")
+        handing_out = await started(tmp_path, environ | {"PAYPRO_OPENTELEMETRY": "no"}, *words)
+        async with asyncio.timeout(120):
+            _, err = await handing_out.communicate()
+        assert handing_out.returncode == 0, err.decode()
+        _, _, page = await exchange(port, request("/metrics", b"", method="GET", length=False))
+        worker.terminate()
+        async with asyncio.timeout(120):
+            out, err = await worker.communicate()
+    finally:
+        if worker.returncode is None:
+            worker.kill()
+            await worker.communicate()
+    text = page.decode()
+    assert re.search(r'paypro_payouts_total\{.*paypro_status="processing"\} 9', text)
+    assert re.search(r"paypro_payouts_in_flight\{[^}]*\} 0", text)
+    spans, _ = exported(out.decode())
+    shards = {one["context"]["span_id"] for one in spans if one["name"] == "paypro.batch"}
+    payments = [one for one in spans if one["name"] == "paypro.payout"]
+    assert (len(shards), len(payments)) == (3, 9)
+    assert {link["context"]["span_id"] for one in payments for link in one["links"]} == shards
+    assert not [value for value in PERSONAL if value in text + out.decode() + err.decode()]
 
 
 async def test_a_command_whose_sdk_nobody_has_set_up_says_so(terminal: Terminal):
