@@ -244,11 +244,11 @@ def many(session: nox.Session) -> None:
 
 @nox.session
 def manifests(session: nox.Session) -> None:
-    """Check the files of examples/many_machines by the schemas of Kubernetes and of Compose."""
+    """Check the files of examples/many_machines and examples/deployment by the schemas of Kubernetes and of Compose."""
     session.install("-e", ".[cli,procrastinate]", *TEST_TOOLS, *MANIFEST_TOOLS)
     # Where one of these is missing the tests would pass it over.
     session.run("python", "-c", "import yaml, kubernetes_validate")
-    _pytest(session, "tests/many/test_manifests.py")
+    _pytest(session, "tests/many/test_manifests.py", "tests/test_deployment.py")
 
 
 @nox.session
