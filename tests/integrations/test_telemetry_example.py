@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+import shutil
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from tests.support.valid import PAYEE
 from tests.support.web import exchange, request, under_uvicorn
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "telemetry"
+REHEARSAL = Path(__file__).parents[1] / "vectors" / "alerts_test.yml"
 SUFFIXES = {Kind.HISTOGRAM: ("_bucket", "_sum", "_count")}
 OF_PROMETHEUS = {"job", "instance"}
 
@@ -199,3 +202,17 @@ async def test_the_service_shows_what_it_has_paid(tmp_path, monkeypatch):
         value for value in [PAYEE["name"], PAYEE["mobile"], PAYEE["bank_number"], "sandbox-secret"] if value in text
     ]
     assert {one.asked_for for one in ATTRIBUTES.values()} - {None} == {"trade_no", "amount", "batch_id"}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed: apt-get install prometheus")
+def test_the_alerts_are_rehearsed():
+    """By Prometheus's own tool: which numbers wake somebody, after how long, in which words, and which do not."""
+    for words in (["check", "config", EXAMPLE / "prometheus.yml"], ["test", "rules", REHEARSAL]):
+        done = subprocess.run(["promtool", *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_alert_is_rehearsed():
+    """As far as its name goes; what it does is the tool's to say."""
+    rehearsed = REHEARSAL.read_text()
+    assert [rule["alert"] for rule in RULES if rule["alert"] not in rehearsed] == []
