@@ -19,6 +19,7 @@ from paypro_async._core.platform_codes import Codes
 from paypro_async._core.regions import Region
 from paypro_async._core.secret import HiddenFields, HiddenText
 from paypro_async._core.signing import Md5Signer, Signer
+from paypro_async._core.variables import ALL
 from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.ledger import Ledger
 from paypro_async.runtime import Runtime
@@ -72,22 +73,7 @@ class ClientSettings(TypedDict, total=False):
     runtime: Runtime | None
 
 
-VARIABLES: Mapping[str, str] = {
-    "PAYPRO_BASE_URL": "base_url",
-    "PAYPRO_MERCHANT_NO": "merchant_no",
-    "PAYPRO_REGION": "region",
-    "PAYPRO_LEDGER": "ledger",
-    "PAYPRO_IP_ADDRESS": "ip_address",
-    "PAYPRO_NOTIFY_URL": "notify_url",
-    "PAYPRO_ENVIRONMENT": "environment",
-    "PAYPRO_TIMEOUT": "timeout",
-    "PAYPRO_SETTLE_AFTER": "settle_after",
-    "PAYPRO_REQUEST_TIMEOUT": "request_timeout",
-    "PAYPRO_PROXY": "proxy",
-    "PAYPRO_TRANSPORT": "transport",
-    "PAYPRO_CHECK_ECHO": "check_echo",
-    "PAYPRO_UNKNOWN_CALLBACKS": "unknown_callbacks",
-}
+VARIABLES: Mapping[str, str] = {one.name: one.argument for one in ALL if one.argument and one.reads}
 """Each variable and the argument of ``PayProClient`` that it stands for.
 
 Beside these, ``PAYPRO_SECRET`` or ``PAYPRO_SECRET_FILE`` (a path), and ``PAYPRO_SECRET_POSITION``, make the signer;
@@ -99,26 +85,7 @@ CODE_VARIABLES: Mapping[str, str] = {
 }
 """Each variable that adds codes, separated by commas, to a set of :class:`~paypro_async.Codes`."""
 
-KNOWN: frozenset[str] = frozenset(
-    {
-        *VARIABLES,
-        *CODE_VARIABLES,
-        "PAYPRO_SECRET",
-        "PAYPRO_SECRET_FILE",
-        "PAYPRO_SECRET_POSITION",
-        "PAYPRO_CALLBACK_SECRET",
-        "PAYPRO_CALLBACK_SECRET_FILE",
-        "PAYPRO_LEDGER_MARK",
-        "PAYPRO_LOG",
-        "PAYPRO_OPENTELEMETRY",
-        "PAYPRO_MAX_AMOUNT",
-        "PAYPRO_MAX_TOTAL",
-        "PAYPRO_REQUIRE_APPROVAL",
-        "PAYPRO_APPROVERS_FILE",
-        "PAYPRO_APPROVAL_SECRET",
-        "PAYPRO_APPROVAL_SECRET_FILE",
-    }
-)
+KNOWN: frozenset[str] = frozenset(one.name for one in ALL)
 """Every variable of this package that has a meaning."""
 
 _PREFIX = "PAYPRO_"

@@ -250,7 +250,7 @@ def _signature(
     if inspect.isclass(thing):
         if not is_made_by_users(thing):
             return "", None
-    elif not callable(thing):
+    elif not inspect.isroutine(thing):
         return None
     function = inspect.unwrap(thing)
     if typing.get_overloads(function):
@@ -283,7 +283,7 @@ def _made_table(thing: Any, told: Mapping[str, str]) -> list[str] | None:
             return table(fields, told, defaults=False, title="field") if fields else None
         values = _values(thing) if _is_value(thing) else []
         return table(values, told, defaults=False, title="field") if values else None
-    if not callable(thing):
+    if not (inspect.isclass(thing) or inspect.isroutine(thing)):
         return None
     try:
         rows = _expanded(thing)
