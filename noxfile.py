@@ -64,7 +64,7 @@ TYPED_RECIPES = ("dbos_worker", "nats_worker", "pgqueuer_worker", "repair", "tas
 MANIFEST_TOOLS = ["check-jsonschema>=0.34,<1", "kubernetes-validate>=1.34,<2"]
 
 # All of them, but for the engines, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
-EXTRAS = ".[cli,fastapi,httpx2,opentelemetry,procrastinate,xlsx]"
+EXTRAS = ".[cli,encryption,fastapi,httpx2,opentelemetry,procrastinate,xlsx]"
 
 # Where the package touches its dependencies: the HTTP libraries, the databases, the converters, the terminal.
 MEET_DEPENDENCIES = [

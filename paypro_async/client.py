@@ -28,6 +28,7 @@ from paypro_async.errors import ConfigurationError
 from paypro_async.hooks.no_hooks import NoHooks
 from paypro_async.hooks.opening import AnyHook, check_hooks, open_hooks
 from paypro_async.ledger import Account, Ledger, open_ledger, warn_of_no_name
+from paypro_async.ledger.opening import AnyKey
 from paypro_async.ledger.patience import answer_within
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from_environment
@@ -58,6 +59,9 @@ class PayProClient(BatchClient):
         ledger: Where payouts are remembered: ``"sqlite:///payouts.db"``, ``"postgresql://…"`` for many machines, a
             :class:`~paypro_async.Ledger`, or ``"memory"`` to forget them. There is no default, since a forgotten payout
             may be paid twice. A client without one can only ask.
+        ledger_key: What personal values in the ledger are encrypted with: a key from ``paypro ledger key``, several of
+            which the first one writes, or a function that asks a vault for them once, when the ledger is opened. By
+            default ``PAYPRO_LEDGER_KEY`` or ``PAYPRO_LEDGER_KEY_FILE``; without any, nothing is encrypted.
         ip_address: The payer's IP address, and *notify_url* the callback URL, for payouts that have none of their own.
         timeout: Seconds that one call may take in all; *max_attempts*, how often it may send its payout.
         settle_after: Seconds after an attempt within which "no such order" proves nothing. It must be longer than
@@ -102,6 +106,7 @@ class PayProClient(BatchClient):
         signer: Signer,
         region: Region = "india",
         ledger: str | Ledger | None = None,
+        ledger_key: AnyKey | None = None,
         ip_address: str | None = None,
         notify_url: str | None = None,
         timeout: float = 30.0,
@@ -128,6 +133,7 @@ class PayProClient(BatchClient):
         runtime: Runtime | None = None,
     ) -> None:
         base_url, ledger, proxy = hidden(base_url), hidden(ledger), hidden(proxy)  # A traceback may show them.
+        ledger_key = hidden(ledger_key)
         check_merchant_no(merchant_no)
         check_signer(signer)
         check_count("max_connections", max_connections)
@@ -154,7 +160,7 @@ class PayProClient(BatchClient):
             settle_after=settle_after,
             resend=self._policy.resend,
         )
-        self._ledger = None if ledger is None else open_ledger(ledger, runtime=self._runtime)
+        self._ledger = open_ledger(ledger, runtime=self._runtime, key=ledger_key) if ledger is not None else None
         self._owns_ledger = isinstance(ledger, str)
         warn_of_no_name(self._endpoint, self._ledger, given=environment, stacklevel=3)
         self._chosen_transport, self._resources = transport, AsyncExitStack()

@@ -47,6 +47,7 @@ class ClientSettings(TypedDict, total=False):
     signer: Signer
     region: Region
     ledger: str | Ledger | None
+    ledger_key: str | Sequence[str] | Callable[[], str | Sequence[str]] | None
     ip_address: str | None
     notify_url: str | None
     timeout: float

@@ -128,6 +128,19 @@ ALL: Sequence[Variable] = (
         None,
         "beside the ledger",
     ),
+    _made(
+        Use.LEDGER,
+        "PAYPRO_LEDGER_KEY",
+        "What [personal values in the ledger are encrypted](../encryption.md) with: a key from `paypro ledger key`; of "
+        "several, with commas between them, the first one writes.",
+        "ledger_key",
+    ),
+    _made(
+        Use.LEDGER,
+        "PAYPRO_LEDGER_KEY_FILE",
+        "In its place: the path of a file with the key, or with several, one in each line.",
+        "ledger_key",
+    ),
     _seconds("PAYPRO_TIMEOUT", "For one call in all.", "timeout", "30"),
     _seconds(
         "PAYPRO_SETTLE_AFTER",

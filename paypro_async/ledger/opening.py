@@ -19,6 +19,7 @@ shell has filled in, and blanks at an end. In a URL ``%20`` is a blank, in a pat
 import os
 import re
 import warnings
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
@@ -34,8 +35,10 @@ from paypro_async.ledger.file import BESIDE, files_of
 from paypro_async.ledger.memory import MemoryLedger
 from paypro_async.runtime import Runtime
 
-__all__ = ["LedgerUrl", "open_ledger", "warn_of_no_name"]
+__all__ = ["AnyKey", "LedgerUrl", "open_ledger", "warn_of_no_name"]
 
+AnyKey = str | Sequence[str] | Callable[[], str | Sequence[str]]
+"""A key of a ledger as text, several of which the first one writes, or a function that gives them."""
 _MEMORY = "memory"
 _SQLITE = "sqlite:///"
 _POSTGRES = "postgresql://"
@@ -108,21 +111,28 @@ class LedgerUrl:
         return self.url == _MEMORY
 
 
-def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledger:
+def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None, key: AnyKey | None = None) -> Ledger:
     """The ledger itself, or the one that a URL names: ``sqlite:///payouts.db``, ``postgresql://…`` or ``memory``.
 
     Nothing is opened or made yet: that is what the ledger's own ``open`` does.
+
+    Args:
+        ledger: A URL, a path, or a ledger.
+        runtime: The clocks of a ledger in memory.
+        key: What a ledger in a database encrypts personal values with; by default the environment says it.
 
     Raises:
         ConfigurationError: If it is neither, or if the package for PostgreSQL is not installed.
     """
     if not isinstance(ledger, str):
         if hasattr(ledger, "claim"):
+            _refuse_key(key, "a Ledger object has keys of its own")
             return ledger
         raise ConfigurationError(f"The ledger is neither a text nor a Ledger object. {_HOW}")
     ledger = HiddenText(ledger)
     read = LedgerUrl.read(ledger)
     if read.in_memory:
+        _refuse_key(key, "a ledger in memory is written nowhere")
         return MemoryLedger(runtime=runtime)
     if read.file is None and find_spec("psycopg") is None:
         raise ConfigurationError(
@@ -132,7 +142,12 @@ def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None) -> Ledg
     # SQLAlchemy costs a third of a second to import; a client that keeps no file does not pay for it.
     from paypro_async.ledger.sql.ledger import SqlLedger  # noqa: PLC0415
 
-    return SqlLedger(read.url)
+    return SqlLedger(read.url, key=key)
+
+
+def _refuse_key(key: AnyKey | None, why: str) -> None:
+    if key is not None:
+        raise ConfigurationError(f"ledger_key is for a ledger in a file or on a server: {why}. Nothing was sent.")
 
 
 def warn_of_no_name(endpoint: Endpoint, ledger: Ledger | None, *, given: str | None, stacklevel: int) -> None:

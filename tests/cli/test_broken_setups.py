@@ -11,7 +11,7 @@ import pytest
 
 from paypro_async import LedgerUnavailableError, PayProClient
 from paypro_async.cli.app import run
-from paypro_async.ledger.sql.held import is_held
+from paypro_async.ledger.held import is_held
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.servers import Peer, Server, replies, unused_url
 
@@ -239,7 +239,7 @@ async def test_a_ledger_that_is_held_is_not_ready(
     """A line, and the exit code, say so."""
     async with client(str(path)):
         pass
-    monkeypatch.setattr("paypro_async.ledger.sql.held.is_held", lambda path, seconds: True)
+    monkeypatch.setattr("paypro_async.ledger.held.is_held", lambda path, seconds: True)
     code, said = await asyncio.to_thread(command, "doctor", "--json", PAYPRO_LEDGER=str(path))
     found = next(check for check in json.loads(said)["checks"] if check["name"] == "database")
     assert (code, found["level"]) == (1, "problem")

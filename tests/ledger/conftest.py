@@ -5,13 +5,15 @@ from typing import Any
 import pytest
 
 from paypro_async.ledger import Ledger, open_ledger
+from paypro_async.ledger.sql.encryption.keys import new_key
 from paypro_async.ledger.sql.ledger import SqlLedger
 from tests.support.disk import Disk
 from tests.support.intents import ACCOUNT
 from tests.support.machine_faults import Make
 from tests.support.vfs import disk_under
 
-STORES = ["memory", "sqlite", "postgresql"]
+STORES = ["memory", "sqlite", "encrypted", "postgresql"]
+KEY = new_key()
 
 
 @pytest.fixture
@@ -24,8 +26,10 @@ def disk(path: Path) -> Iterator[Disk]:
 @pytest.fixture(params=STORES)
 async def ledger(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[Ledger]:
     """Each store in turn: what holds for one holds for all."""
-    url = {"memory": "memory", "sqlite": f"sqlite:///{path}"}.get(request.param)
-    ledger = open_ledger(url or await request.getfixturevalue("server").ledger())
+    file = f"sqlite:///{path}"
+    url = {"memory": "memory", "sqlite": file, "encrypted": file}.get(request.param)
+    key = KEY if request.param == "encrypted" else None
+    ledger = open_ledger(url or await request.getfixturevalue("server").ledger(), key=key)
     await ledger.open(ACCOUNT)
     yield ledger
     await ledger.aclose()

@@ -170,7 +170,7 @@ async def test_a_kill_in_the_middle_of_a_migration(
 
         store = SqlLedger(url)
         assert await left_by(store) == (State.SENDING, 1)
-        assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("6",)]
+        assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("7",)]
         await pay_after(sandbox, store, url, attempts=2)
         await agree(sandbox, store, ["T1"])
         old = await store.get(MERCHANT, "OLD")

@@ -4,6 +4,7 @@ import click
 
 from paypro_async.cli.ledger.check import check
 from paypro_async.cli.ledger.decide import decide, hold
+from paypro_async.cli.ledger.encrypt import encrypt_ledger, key
 from paypro_async.cli.ledger.export import export
 from paypro_async.cli.ledger.listeners import consumers, release
 from paypro_async.cli.ledger.maintain import backup, migrate, prune, restored
@@ -20,5 +21,7 @@ def ledger() -> None:
     """
 
 
-for _command in (show, history, check, export, migrate, prune, decide, hold, consumers, release, restored, backup):
+_LOOKING = (show, history, check, export)
+_KEEPING = (migrate, prune, key, encrypt_ledger, decide, hold, consumers, release, restored, backup)
+for _command in (*_LOOKING, *_KEEPING):
     ledger.add_command(_command)

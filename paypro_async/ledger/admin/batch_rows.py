@@ -5,10 +5,11 @@ from functools import partial
 from typing import Any
 
 from attrs import field, frozen
-from sqlalchemy import ColumnElement, Connection, Row, Select, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, or_, select
 
 from paypro_async.ledger.admin.records import BatchState, Record, batches, content_of, select_records
 from paypro_async.ledger.base import PAGE
+from paypro_async.ledger.sql.encryption.values import cipher_of, shown
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.schema import payout, planned
 
@@ -70,16 +71,25 @@ async def planned_rows(ledger: SqlLedger, merchant_no: str, batch_id: str) -> As
     position = -1
     while True:
         page = query.where(planned.c.position > position)
-        rows = await ledger.read(partial(_rows, page=page))
+        rows = await ledger.read(partial(_rows, page=page, merchant_no=merchant_no))
         for row in rows:
-            yield PlannedRow(**{**row._asdict(), "content": content_of(row.content)})
+            yield row
         if not rows:
             return
         position = rows[-1].position
 
 
-def _rows(connection: Connection, page: Select[Any]) -> Sequence[Row[Any]]:
-    return connection.execute(page).all()
+def _rows(connection: Connection, page: Select[Any], merchant_no: str) -> Sequence[PlannedRow]:
+    cipher = cipher_of(connection)
+    return [
+        PlannedRow(
+            **{
+                **row._asdict(),
+                "content": content_of(shown(cipher, row.content, "planned.content", merchant_no, row.trade_no)),
+            }
+        )
+        for row in connection.execute(page)
+    ]
 
 
 async def find_batch(ledger: SqlLedger, merchant_no: str, name: str | None = None) -> BatchState | None:

@@ -11,6 +11,7 @@ from paypro_async._core.audit import audit
 from paypro_async.errors import LedgerUnavailableError
 from paypro_async.ledger.admin.records import raw
 from paypro_async.ledger.base import PAGE
+from paypro_async.ledger.sql.encryption.values import ERASED, SEALED, UnreadableError, cipher_of
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.schema import account, clock, delivery, event, payout, planned, shard
 from paypro_async.ledger.sql.triggers import missing_triggers
@@ -66,6 +67,8 @@ async def findings(ledger: SqlLedger) -> AsyncIterator[Finding]:
             yield _finding(merchant_no, trade_no, _STILL_PLANNED)
         for merchant_no, trade_no in await ledger.read(_in_no_shard):
             yield _finding(merchant_no, trade_no, _NO_SHARD)
+        for merchant_no, trade_no, why in await ledger.read(_unreadable_plans):
+            yield _finding(merchant_no, trade_no, ("UNREADABLE_VALUE", f"what was planned cannot be read: {why}"))
     except LedgerUnavailableError as error:
         yield Finding(code="UNREADABLE", message=str(error))
 
@@ -121,6 +124,21 @@ def _in_no_shard(connection: Connection) -> list[tuple[str, str]]:
     return _keys(connection, select(planned.c.merchant_no, planned.c.trade_no).where(~inside.exists()))
 
 
+def _unreadable_plans(connection: Connection) -> list[tuple[str, str, str]]:
+    """Planned payouts whose values cannot be read; a page of them is enough to know."""
+    cipher, found = cipher_of(connection), list[tuple[str, str, str]]()
+    query = select(planned.c.merchant_no, planned.c.trade_no, planned.c.content, planned.c.fingerprint)
+    for row in connection.execute(query.execution_options(yield_per=PAGE)):
+        try:
+            for name, stored in (("content", row.content), ("fingerprint", row.fingerprint)):
+                cipher.decrypt(stored, f"planned.{name}", row.merchant_no, row.trade_no)
+        except UnreadableError as error:
+            found.append((row.merchant_no, row.trade_no, str(error)))
+            if len(found) == PAGE:
+                break
+    return found
+
+
 def _keys(connection: Connection, query: Select[Any]) -> list[tuple[str, str]]:
     rows = connection.execute(query.order_by(*query.selected_columns).limit(PAGE))
     return [(merchant_no, trade_no) for merchant_no, trade_no in rows]
@@ -147,12 +165,29 @@ def _page(merchant_no: str, after: str) -> Callable[[Connection], tuple[list[Fin
             if row is None:
                 wrong.append(_finding(merchant_no, trade_no, _DELETED))
             else:
-                wrong += [_finding(merchant_no, trade_no, one) for one in audit(row, steps, now=now)]
+                wrong += [_finding(merchant_no, trade_no, one) for one in _audit(connection, row, steps, now)]
         for trade_no, row in found.items():
-            wrong += [_finding(merchant_no, trade_no, one) for one in audit(row, [], now=now)]
+            wrong += [_finding(merchant_no, trade_no, one) for one in _audit(connection, row, [], now)]
         return wrong, last
 
     return read
+
+
+def _audit(connection: Connection, row: dict[str, Any], steps: list[Any], now: float) -> Iterator[tuple[str, str]]:
+    """What is wrong with a payout, its personal values read as far as they can be."""
+    cipher, key = cipher_of(connection), (row["merchant_no"], row["trade_no"])
+    readable = True
+    try:
+        for name in ("content", "fingerprint"):
+            if isinstance(row[name], str) and row[name].startswith(SEALED):
+                row[name] = cipher.decrypt(row[name], f"payout.{name}", *key)
+                readable = readable and row[name] != ""
+            elif cipher.key_id is not None and row[name] != ERASED:
+                yield "IN_THE_CLEAR", f"its {name} stands in the clear in an encrypted ledger"
+    except UnreadableError as error:
+        readable = False
+        yield "UNREADABLE_VALUE", f"its personal values cannot be read: {error}"
+    yield from audit(row, steps, now=now, readable=readable)
 
 
 def _histories(

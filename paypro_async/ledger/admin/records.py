@@ -12,13 +12,14 @@ from operator import attrgetter
 from typing import Any
 
 from attrs import define, field, fields, frozen
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, column, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, case, column, func, or_, select
 
 from paypro_async._core.lifecycle import FINAL, Reply, State
 from paypro_async._core.money import parse_amount
 from paypro_async._core.tally import Tally
 from paypro_async.ledger.base import PAGE
 from paypro_async.ledger.shared import BatchStatus
+from paypro_async.ledger.sql.encryption.values import cipher_of, shown
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.migrations import schema_version
 from paypro_async.ledger.sql.schema import IS_OPEN, batch, clock, event, payout, planned
@@ -231,7 +232,7 @@ async def select_records(
 ) -> list[Record]:
     """The first payouts for which that is so, in that order."""
     query = select(*raw(payout)).select_from(payout).where(*where).order_by(*order).limit(limit)
-    return await ledger.read(lambda connection: [_record(row) for row in connection.execute(query)])
+    return await ledger.read(lambda connection: _records(connection, query))
 
 
 async def records(ledger: SqlLedger, which: Which) -> AsyncIterator[Record]:
@@ -250,7 +251,7 @@ async def find(ledger: SqlLedger, merchant_no: str, trade_nos: Sequence[str]) ->
         .select_from(payout)
         .where(payout.c.merchant_no == merchant_no, payout.c.trade_no.in_(list(trade_nos)))
     )
-    rows = await ledger.read(lambda connection: [_record(row) for row in connection.execute(query)])
+    rows = await ledger.read(lambda connection: _records(connection, query))
     by_number = {record.trade_no: record for record in rows}
     return [by_number[one] for one in dict.fromkeys(trade_nos) if one in by_number]
 
@@ -315,8 +316,7 @@ async def attention(
     count = select(func.count()).select_from(payout).where(*where)
 
     def read(connection: Connection) -> Attention:
-        shown = [_record(row) for row in connection.execute(first)]
-        return Attention(count=connection.execute(count).scalar_one(), first=shown)
+        return Attention(count=connection.execute(count).scalar_one(), first=_records(connection, first))
 
     return await ledger.read(read)
 
@@ -385,5 +385,12 @@ def _batch(row: Any, claimed: int, final: int) -> BatchState:
     )
 
 
-def _record(row: Any) -> Record:
-    return Record(**dict(zip(_NAMES, _values(row), strict=True)))
+def _records(connection: Connection, query: Select[Any]) -> list[Record]:
+    cipher = cipher_of(connection)
+    found = []
+    for row in connection.execute(query):
+        values = dict(zip(_NAMES, _values(row), strict=True))
+        if isinstance(row.content, str):
+            values["content"] = shown(cipher, row.content, "payout.content", row.merchant_no, row.trade_no)
+        found.append(Record(**values))
+    return found

@@ -1,11 +1,12 @@
 """The connection of the ledger's writer thread: opened when first needed, thrown away after any failure.
 
-What a kind of database does at its moments are the hooks of :class:`Hooks`, in this order::
+What a kind of database does at its moments are the hooks of :class:`~.moments.Hooks`, in this order::
 
     transaction ┬ no connection ─ _before_connecting    the file is there, or is made
                 │                 _make_engine
                 │      ┌ reading  schema_version
                 │      ├ writing  _migrate              only where opening does that
+                │      ├ reading  _unlock               with the keys that were given
                 │      │          _before_looking_back  the watermark is read
                 │      ├ reading  _suspicion            may it be a restored backup?
                 │      └ writing  _identity_noted       only if so
@@ -27,24 +28,28 @@ commit of each group of payouts comes ``committed``.
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, Engine, exc, func, select
 
 from paypro_async.errors import ConfigurationError, LedgerUnavailableError, PayProError
+from paypro_async.ledger.sql.encryption.unlocking import Unlocking
+from paypro_async.ledger.sql.encryption.values import use
 from paypro_async.ledger.sql.migrations import SCHEMA_VERSION, make_triggers, migrate, schema_version
+from paypro_async.ledger.sql.moments import Hooks, Purpose, StaleError
 from paypro_async.ledger.sql.provenance.restored import Restored
-from paypro_async.ledger.sql.provenance.watermark import NOWHERE, Watermark, mark_elsewhere
+from paypro_async.ledger.sql.provenance.watermark import Watermark, mark_elsewhere
 from paypro_async.ledger.sql.schema import event, meta
 from paypro_async.ledger.sql.triggers import missing_triggers
 from paypro_async.log import logger
 
-__all__ = ["QUIET", "Database", "Purpose", "StaleError", "last_event_of"]
+__all__ = ["QUIET", "Database", "last_event_of"]
+
+T = TypeVar("T")
 
 QUIET: Mapping[str, Any] = MappingProxyType({"hide_parameters": True, "logging_name": "paypro_async"})
 """How every engine is made, so that neither SQLAlchemy's errors nor its log print what is paid to whom."""
@@ -54,69 +59,6 @@ logging.getLogger(f"sqlalchemy.engine.Engine.{QUIET['logging_name']}").setLevel(
 
 # How often a ledger is looked at before a transaction that may not change meanwhile.
 _LOOKS = 3
-
-
-class Purpose(Enum):
-    """What a ledger is opened for."""
-
-    PAY = "pay"
-    """A file is made if it is not there, and an older one is brought up to date."""
-    MAINTAIN = "maintain"
-    """It is changed as it is, and not made."""
-    READ = "read"
-    """Nothing is written, not even that it looks like a restored backup."""
-
-
-class StaleError(Exception):
-    """An entry is not what this process knew of it; nothing that hangs on that was written."""
-
-
-class Hooks:
-    """What a kind of database does at certain moments: nothing, unless it says so."""
-
-    @property
-    def place(self) -> str:
-        """Where the ledger's file lies, if it is one."""
-        return NOWHERE
-
-    @property
-    def open_to_others(self) -> str | None:
-        """That others may read the ledger, for people; None if they may not, or a server decides it."""
-        return None
-
-    def describe(self, _connection: Connection, /) -> dict[str, str]:
-        """What the database says of itself, by the names that it has for that."""
-        return {}
-
-    def _before_connecting(self) -> None:
-        """Make sure that there is something to connect to."""
-
-    def _lock_schema(self, connection: Connection) -> None:
-        """Make others that would change the schema wait until this transaction ends. A file has one lock for all."""
-
-    def _before_looking_back(self) -> None:
-        """Note what must be older than the reading of the ledger to be compared with it."""
-
-    def _suspicion(self, _connection: Connection, /) -> str | None:
-        """Why this ledger may be older than what was last written to it; None if nothing says so."""
-        return None
-
-    def _forgotten(self) -> str | None:
-        """Why there was a ledger in the place of the one that is made just now; None if nothing says so."""
-        return None
-
-    def _identity_noted(self, connection: Connection) -> None:
-        """What this ledger is known by is noted in this transaction; after its commit it raises no suspicion."""
-
-    def _is_noted_otherwise(self) -> bool:
-        """Whether what the ledger is known by has to be noted anew, although nothing is suspicious."""
-        return False
-
-    def _check(self) -> None:
-        """Raise if what is connected is no longer what other processes open."""
-
-    def _replaced(self) -> None:
-        """There is another connection in place of the one that failed."""
 
 
 class Database(Hooks, ABC):
@@ -134,6 +76,7 @@ class Database(Hooks, ABC):
         self.patience = patience
         self.purpose = Purpose.PAY
         self.restored: Restored = Restored(name)
+        self.unlocking: Unlocking = Unlocking(name)
         self.ledger_id: str = ""
         self.began: float = 0.0
         """The database's clock, as it was read at the beginning of a transaction that may write."""
@@ -199,10 +142,19 @@ class Database(Hooks, ABC):
                 self._refuse_version(before)
             elif missing_triggers(connection):
                 make_triggers(connection)
+            if self.unlocking.look(connection, pays=before is None, reads_only=False):
+                self.unlocking.write(connection)
+                make_triggers(connection)
         if self._marks_wait:
             with self._bare_connection() as connection:
                 self._write_marks(connection)
         return before
+
+    def alone(self, work: Callable[[Connection], T]) -> T:
+        """What *work* comes to in a transaction of its own, in which nobody else may write."""
+        with self._bare_connection() as connection, connection.begin():
+            self._lock_schema(connection)
+            return work(connection)
 
     @abstractmethod
     def copy_to(self, target: Path) -> None:
@@ -252,6 +204,7 @@ class Database(Hooks, ABC):
             connection = self._connection = self._connect()
             try:
                 self._prepare(connection)
+                self._unlock(connection)
                 self._look_back(connection)
             except BaseException:
                 self._disconnect()
@@ -295,6 +248,20 @@ class Database(Hooks, ABC):
                     version = SCHEMA_VERSION
         if version != SCHEMA_VERSION:
             self._refuse_version(version)
+
+    def _unlock(self, connection: Connection) -> None:
+        """Have what is read and written encrypted as the ledger is, with the keys that were given."""
+        pays, reads_only = self.purpose is Purpose.PAY, self.purpose is Purpose.READ
+        with connection.execution_options(paypro_write=False).begin():
+            writes = self.unlocking.look(connection, pays=pays, reads_only=reads_only)
+        if writes:
+            with connection.execution_options(paypro_write=True).begin():
+                self._lock_schema(connection)
+                # Another process may have begun meanwhile, or have stored a payout.
+                if self.unlocking.look(connection, pays=pays, reads_only=reads_only):
+                    self.unlocking.write(connection)
+                    make_triggers(connection)
+        use(connection, self.unlocking.cipher)
 
     def _look_back(self, connection: Connection) -> None:
         """Notice a ledger that has forgotten what was written to it: a restored backup, a standby that lagged."""

@@ -23,8 +23,9 @@ from sqlalchemy import Connection, String, bindparam, exc, select, text
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry, applies, changed, claim_of, event_of, first_entry
 from paypro_async.ledger.base import OrderNumberTakenError, Written, paid_meanwhile
-from paypro_async.ledger.sql.database import StaleError
+from paypro_async.ledger.sql.encryption.values import cipher_of
 from paypro_async.ledger.sql.group_commit import Request
+from paypro_async.ledger.sql.moments import StaleError
 from paypro_async.ledger.sql.queries import Payments
 from paypro_async.ledger.sql.rows import (
     EVENT,
@@ -153,9 +154,11 @@ def _find(connection: Connection, keys: Iterable[Key], *, lock: bool) -> dict[Ke
     for merchant_no, trade_no in sorted(keys):
         by_merchant.setdefault(merchant_no, []).append(trade_no)
     query = _LOCK_KEYS if lock else _SELECT_KEYS
-    as_text = connection.dialect.name == "sqlite"
+    as_text, cipher = connection.dialect.name == "sqlite", cipher_of(connection)
     return {
-        (row.merchant_no, row.trade_no): Known(entry_of(row), (row.owner, row.sent_boot, row.sent_steady), seen_of(row))
+        (row.merchant_no, row.trade_no): Known(
+            entry_of(row, cipher), (row.owner, row.sent_boot, row.sent_steady), seen_of(row)
+        )
         for merchant_no, numbers in by_merchant.items()
         for row in query.run(connection, merchant=merchant_no, numbers=json.dumps(numbers) if as_text else numbers)
     }
@@ -330,7 +333,7 @@ class Group:
         stamp = announced(owner, shared=self._shared) if entry.attempt else (owner, None, None)
         values = mutable(entry, stamp)
         self.rows[key] = Known(entry, stamp, values[: len(SEEN)])
-        self._inserts[key] = (*fixed(entry), *values)
+        self._inserts[key] = (*fixed(entry, cipher_of(self._connection)), *values)
         self._events.append((key, event_row(entry, claim_of(entry))))
         return Written(entry, done=entry.attempt > 0)
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, exc
 
 from paypro_async._core.intent import Intent
 from paypro_async._core.lifecycle import Change, Entry
-from paypro_async._core.secret import HiddenText
+from paypro_async._core.secret import HiddenText, hidden
 from paypro_async.errors import PayProWarning
 from paypro_async.ledger.base import (
     PAGE,
@@ -26,11 +26,14 @@ from paypro_async.ledger.base import (
     Written,
 )
 from paypro_async.ledger.sql import queries
-from paypro_async.ledger.sql.database import Database, Purpose, StaleError
+from paypro_async.ledger.sql.database import Database
+from paypro_async.ledger.sql.encryption.keys import KeySource
+from paypro_async.ledger.sql.encryption.unlocking import Unlocking
 from paypro_async.ledger.sql.group import Answer, Claim, Group, Key, Known, Learn, Move, Work, find
 from paypro_async.ledger.sql.group_commit import GroupCommit, OnGroup, Request
 from paypro_async.ledger.sql.identity import announcement_name
 from paypro_async.ledger.sql.in_flight import InFlight
+from paypro_async.ledger.sql.moments import Purpose, StaleError
 from paypro_async.ledger.sql.outbox import SqlOutbox
 from paypro_async.ledger.sql.postgres import PostgresDatabase
 from paypro_async.ledger.sql.records import SqlRecords
@@ -63,12 +66,21 @@ class SqlLedger(SqlRecords, SqlOutbox, SqlSharing):
         mark: A folder, or the path of a file, where it is noted how far the ledger has come, on another disk than the
             ledger's: so a ledger that was rolled back as a whole is noticed. By default the environment's
             ``PAYPRO_LEDGER_MARK``, so that every process that writes to a ledger keeps it up.
+        key: What personal values are encrypted with: a key as ``paypro ledger key`` makes it, several of which the
+            first one writes, or a function that gives them, called in the ledger's thread when it is opened. By default
+            the environment's ``PAYPRO_LEDGER_KEY`` or ``PAYPRO_LEDGER_KEY_FILE``; without any, nothing is encrypted.
     """
 
     def __init__(
-        self, url: str, *, busy_timeout: float = 10.0, patience: float = 15.0, mark: str | Path | None = None
+        self,
+        url: str,
+        *,
+        busy_timeout: float = 10.0,
+        patience: float = 15.0,
+        mark: str | Path | None = None,
+        key: KeySource | None = None,
     ) -> None:
-        url = HiddenText(url)  # A traceback may show the variables of this frame.
+        url, key = HiddenText(url), hidden(key)  # A traceback may show the variables of this frame.
         given = mark or os.environ.get("PAYPRO_LEDGER_MARK")
         where = Path(given).expanduser().absolute() if given else None
         self._database: Database = (
@@ -76,6 +88,7 @@ class SqlLedger(SqlRecords, SqlOutbox, SqlSharing):
             if url.startswith("sqlite:")
             else PostgresDatabase(url, patience=patience, mark=where)
         )
+        self._database.unlocking = Unlocking(self._database.name, key)
         self._writer: GroupCommit | None = None
         # A caller waits for the writer's thread, and may leave at any time; of what is made of this class, who knows.
         self.ends_when_cancelled: bool = type(self) is SqlLedger
@@ -128,6 +141,15 @@ class SqlLedger(SqlRecords, SqlOutbox, SqlSharing):
         before = await self._alone(Purpose.PAY, self._database.migrate)
         self._database.restored.tell()
         return before
+
+    @property
+    def unlocking(self) -> Unlocking:
+        """The keys that it is opened with."""
+        return self._database.unlocking
+
+    async def alone(self, work: Callable[[Connection], T]) -> T:
+        """What *work* comes to in a transaction of its own in which nobody else writes; not while this is open."""
+        return await self._alone(Purpose.MAINTAIN, lambda: self._database.alone(work))
 
     async def copy_to(self, target: Path) -> None:
         """Copy a ledger file consistently into the empty file *target*, while others write; not while this is open.

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, bindparam, inspect, select
 from sqlalchemy.schema import CreateColumn
 
 from paypro_async._core.payment_key import payment_key
+from paypro_async.ledger.sql.encryption.stored import is_encrypted
 from paypro_async.ledger.sql.schema import (
     account,
     approval,
@@ -32,7 +33,7 @@ from paypro_async.ledger.sql.triggers import triggers
 
 __all__ = ["SCHEMA_VERSION", "make_triggers", "migrate", "schema_version"]
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 _PAGE = 1000
 
 
@@ -60,7 +61,7 @@ def migrate(connection: Connection) -> None:
 
 def make_triggers(connection: Connection) -> None:
     """Make the triggers, replacing those that are there."""
-    for statement in triggers(connection.dialect.name):
+    for statement in triggers(connection.dialect.name, encrypted=is_encrypted(connection)):
         connection.exec_driver_sql(statement)
 
 
@@ -130,6 +131,10 @@ def _shards(connection: Connection) -> None:
         index.create(connection, checkfirst=True)
 
 
+def _encryption(_connection: Connection) -> None:
+    """Version 6 to 7: what is written may be encrypted, which older releases would take for damaged."""
+
+
 def _fill_payment_keys(connection: Connection, after: tuple[str, str]) -> tuple[str, str] | None:
     """Write the keys of a page of payouts behind *after*; where to go on, or None at the end."""
     merchant_no, trade_no = payout.c.merchant_no, payout.c.trade_no
@@ -163,5 +168,12 @@ def _content(text: str) -> Mapping[str, str]:
 
 
 _STEPS: Mapping[int, Callable[[Connection], None]] = MappingProxyType(
-    {1: _batches_phases_and_pace, 2: _payments_and_windows, 3: _consumers_and_callbacks, 4: _approvals, 5: _shards}
+    {
+        1: _batches_phases_and_pace,
+        2: _payments_and_windows,
+        3: _consumers_and_callbacks,
+        4: _approvals,
+        5: _shards,
+        6: _encryption,
+    }
 )

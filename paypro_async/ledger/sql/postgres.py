@@ -12,8 +12,9 @@ from sqlalchemy.pool import NullPool
 
 from paypro_async._core.secret import HiddenText
 from paypro_async.errors import ConfigurationError
-from paypro_async.ledger.sql.database import QUIET, Database, Purpose
+from paypro_async.ledger.sql.database import QUIET, Database
 from paypro_async.ledger.sql.migrations import schema_version
+from paypro_async.ledger.sql.moments import Purpose
 from paypro_async.ledger.sql.provenance.origin import Origin
 from paypro_async.ledger.sql.schema import meta
 from paypro_async.ledger.sql.server.address import ServerAddress, settings_in

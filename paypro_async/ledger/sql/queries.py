@@ -23,6 +23,7 @@ from paypro_async.ledger.base import (
     Payment,
     refuse_other_environment,
 )
+from paypro_async.ledger.sql.encryption.values import cipher_of, opened
 from paypro_async.ledger.sql.rows import SELECT_ENTRY, entry_of
 from paypro_async.ledger.sql.schema import IS_OPEN, account, batch, callback, clock, pace, payout
 from paypro_async.ledger.sql.statements import Statement, insert_into
@@ -209,23 +210,26 @@ def _page(
     connection: Connection, merchant_no: str, after: str, limit: int, *which: ColumnElement[bool] | TextClause
 ) -> list[Entry]:
     query = SELECT_ENTRY.where(payout.c.merchant_no == merchant_no, payout.c.trade_no > after, *which)
-    return [entry_of(row) for row in connection.execute(query.order_by(payout.c.trade_no).limit(limit))]
+    rows, cipher = connection.execute(query.order_by(payout.c.trade_no).limit(limit)), cipher_of(connection)
+    return [entry_of(row, cipher) for row in rows]
 
 
 def same_payments(connection: Connection, merchant_no: str, keys: Sequence[str]) -> dict[str, list[Payment]]:
     """The payouts that pay the same amount to the same account, by their payment key, oldest first."""
+    cipher = cipher_of(connection)
+    hashes = {cipher.keyed_hash(key): key for key in keys}
     columns = (payout.c.trade_no, payout.c.fingerprint, payout.c.state, payout.c.created_at, payout.c.batch_id)
     query = (
         select(payout.c.payment_key, clock().label("clock"), *columns)
-        .where(payout.c.merchant_no == merchant_no, payout.c.payment_key.in_(list(keys)))
+        .where(payout.c.merchant_no == merchant_no, payout.c.payment_key.in_(list(hashes)))
         .order_by(payout.c.created_at, payout.c.trade_no)
     )
     found: dict[str, list[Payment]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.payment_key, []).append(
+        found.setdefault(hashes[row.payment_key], []).append(
             Payment(
                 trade_no=row.trade_no,
-                fingerprint=row.fingerprint,
+                fingerprint=opened(cipher, row.fingerprint, "payout.fingerprint", merchant_no, row.trade_no),
                 state=State(row.state),
                 created_at=datetime.fromtimestamp(row.created_at, UTC),
                 age=row.clock - row.created_at,
@@ -250,7 +254,8 @@ class Payments:
 
     def __init__(self, connection: Connection, intents: Sequence[Intent]) -> None:
         self._batches: dict[_Key, dict[str | None, tuple[int, str]]] = defaultdict(dict)
-        keys = {_key(one) for one in intents}
+        self._cipher = cipher_of(connection)
+        keys = {self._key(one) for one in intents}
         if connection.dialect.name != "sqlite":
             _lock(connection, keys)
         for merchant_no in sorted({merchant_no for merchant_no, _ in keys}):
@@ -261,7 +266,7 @@ class Payments:
 
     def one_too_many(self, intent: Intent) -> str | None:
         """The number of another payment, if there are more of them than *intent* says; of its own batch none counts."""
-        key = _key(intent)
+        key = self._key(intent)
         if intent.others is None or key[1] is None:
             return None
         others = [found for batch, found in self._batches[key].items() if batch != intent.batch_id]
@@ -269,8 +274,11 @@ class Payments:
 
     def add(self, intent: Intent) -> None:
         """Count what the group claims."""
-        batches = self._batches[_key(intent)]
+        batches = self._batches[self._key(intent)]
         batches[intent.batch_id] = batches.get(intent.batch_id, (0, ""))[0] + 1, intent.trade_no
+
+    def _key(self, intent: Intent) -> _Key:
+        return intent.merchant_no, self._cipher.keyed_hash(payment_key(intent.region, intent.content))
 
 
 def batches(connection: Connection, merchant_no: str, batch_ids: Sequence[str]) -> dict[str, BatchRecord]:
@@ -327,10 +335,6 @@ def reserve(connection: Connection, name: str, *, spacing: float, count: int) ->
     first = max(now, free_at)
     connection.execute(pace.update().where(pace.c.name == name).values(free_at=first + count * spacing))
     return first - now
-
-
-def _key(intent: Intent) -> _Key:
-    return intent.merchant_no, payment_key(intent.region, intent.content)
 
 
 def _lock(connection: Connection, keys: Iterable[_Key]) -> None:

@@ -19,6 +19,7 @@ from paypro_async._core.money import amount_text
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.secret import HiddenFields
 from paypro_async._core.wire import Phase
+from paypro_async.ledger.sql.encryption.values import ERASED, Cipher, opened
 from paypro_async.ledger.sql.identity import boot_id, steady
 from paypro_async.ledger.sql.schema import clock, event, payout
 
@@ -74,16 +75,22 @@ seen_of: Callable[[Row[Any]], tuple[Any, ...]] = attrgetter(*(column.name for co
 """The values of ``SEEN`` in a row of ``payout``."""
 
 
-def entry_of(row: Row[Any]) -> Entry:
-    """The entry of a row of ``payout``, read together with the database's clock as ``clock``."""
+def entry_of(row: Row[Any], cipher: Cipher) -> Entry:
+    """The entry of a row of ``payout``, read together with the database's clock as ``clock``.
+
+    Raises:
+        LedgerUnavailableError: If it is encrypted and cannot be read.
+    """
+    merchant_no, trade_no = row.merchant_no, row.trade_no
+    content = opened(cipher, row.content, "payout.content", merchant_no, trade_no)
     return Entry(
-        merchant_no=row.merchant_no,
-        trade_no=row.trade_no,
+        merchant_no=merchant_no,
+        trade_no=trade_no,
         region=row.region,
-        fingerprint=row.fingerprint,
+        fingerprint=opened(cipher, row.fingerprint, "payout.fingerprint", merchant_no, trade_no),
         amount=Decimal(row.amount),
         currency=row.currency,
-        content=HiddenFields(json.loads(row.content)),
+        content=HiddenFields(json.loads(content or ERASED)),
         state=State(row.state),
         attempt=row.attempt,
         sent_at=_utc(row.sent_at),
@@ -113,19 +120,20 @@ def age_of(stamp: Stamp, sent_at: float, clock: float) -> float:
     return clock - sent_at
 
 
-def fixed(entry: Entry) -> tuple[Any, ...]:
+def fixed(entry: Entry, cipher: Cipher) -> tuple[Any, ...]:
     """The values of ``FIXED``."""
+    merchant_no, trade_no = entry.merchant_no, entry.trade_no
     return (
-        entry.merchant_no,
-        entry.trade_no,
+        merchant_no,
+        trade_no,
         entry.region,
-        entry.fingerprint,
+        cipher.encrypt(entry.fingerprint, "payout.fingerprint", merchant_no, trade_no),
         amount_text(entry.amount),
         entry.currency,
-        json_bytes(dict(entry.content)).decode(),
+        cipher.encrypt(json_bytes(dict(entry.content)).decode(), "payout.content", merchant_no, trade_no),
         entry.batch_id,
         entry.position,
-        payment_key(entry.region, entry.content),
+        cipher.keyed_hash(payment_key(entry.region, entry.content)),
         entry.resend,
         entry.created_at.timestamp(),
     )

@@ -25,9 +25,10 @@ from paypro_async.ledger.file import (
     second_name,
     writable_by_all,
 )
-from paypro_async.ledger.sql.database import QUIET, Database, Purpose, last_event_of
-from paypro_async.ledger.sql.held import told
+from paypro_async.ledger.held import told
+from paypro_async.ledger.sql.database import QUIET, Database, last_event_of
 from paypro_async.ledger.sql.migrations import schema_version
+from paypro_async.ledger.sql.moments import Purpose
 from paypro_async.ledger.sql.provenance.backup import backup_made_at, copy_file, forget_backup, merge_log, rewrite_file
 from paypro_async.ledger.sql.provenance.watermark import NOWHERE, Watermark, mark_beside
 from paypro_async.ledger.sql.statements import driven

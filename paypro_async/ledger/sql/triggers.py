@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from paypro_async._core.lifecycle import FINAL, LEGAL, State
+from paypro_async.ledger.sql.encryption.stored import is_encrypted
+from paypro_async.ledger.sql.encryption.values import ERASED, SEALED
 
 __all__ = ["ERASED", "missing_triggers", "triggers"]
 
-ERASED = "{}"
-"""The content of a payout whose personal values were erased."""
+
+def _in_the_clear(name: str) -> str:
+    # Not LIKE: drivers take its sign for a place of theirs.
+    return f"substr(NEW.{name}, 1, {len(SEALED)}) <> '{SEALED}'"
+
 
 _STATES = ", ".join(f"'{state.value}'" for state in State)
 _FINAL = ", ".join(sorted(f"'{state.value}'" for state in FINAL))
@@ -22,7 +27,9 @@ _SENDABLE = f"'{State.NEW.value}', '{State.SENDING.value}'"
 _WAYS = ", ".join(f"'{before.value}>{to.value}'" for before, to in LEGAL)
 _FIXED = ("merchant_no", "trade_no", "region", "fingerprint", "amount", "currency")
 
-_UNERASABLE = f"(NEW.content <> '{ERASED}' OR OLD.state NOT IN ({_FINAL}))"
+# What is encrypted may be encrypted anew; that it is the same is shown by who reads it.
+_UNERASABLE = f"(NEW.content <> '{ERASED}' OR OLD.state NOT IN ({_FINAL})) AND {_in_the_clear('content')}"
+_PLAIN = f"({_in_the_clear('content')} AND NEW.content <> '{ERASED}') OR {_in_the_clear('fingerprint')}"
 _SENT_EMPTY = f"NEW.content = '{ERASED}' AND NEW.state IN ({_SENDABLE})"
 
 _NO_WAY = "this payout has no way to that state"
@@ -31,16 +38,25 @@ _CONTENT = "the content of a payout never changes, and is erased only when the p
 _NEVER_AGAIN = "the content of this payout was erased, so it is never sent again"
 _KEPT = "a payout is never deleted: its number must not be paid again"
 _ADDED_TO = "the history is only added to"
+_ENCRYPTED = "this ledger is encrypted, and takes no payout in the clear: give its key"
 
 
-def triggers(dialect: str) -> Iterator[str]:
-    """The statements that make the triggers, replacing older ones."""
-    return _sqlite() if dialect == "sqlite" else _postgresql()
+def triggers(dialect: str, *, encrypted: bool = False) -> Iterator[str]:
+    """The statements that make the triggers, replacing older ones; of an *encrypted* ledger, which takes no plain text.
+
+    So no program without its key, and no older release, adds a payout in the clear.
+    """
+    make = _sqlite_one if dialect == "sqlite" else _postgresql_one
+    yield from _sqlite() if dialect == "sqlite" else _postgresql()
+    for table in ("payout", "planned"):
+        for name, moment in (("encrypted", "INSERT"), ("encrypted_kept", "UPDATE OF content, fingerprint")):
+            yield from make(f"{table}_{name}", moment, table, _PLAIN, _ENCRYPTED) if encrypted else ()
 
 
 def missing_triggers(connection: Connection) -> list[str]:
     """The names of the triggers that are not there, are switched off, or are not those of this release."""
-    made = [one for one in triggers(connection.dialect.name) if one.startswith("CREATE TRIGGER")]
+    encrypted = is_encrypted(connection)
+    made = [one for one in triggers(connection.dialect.name, encrypted=encrypted) if one.startswith("CREATE TRIGGER")]
     if connection.dialect.name == "sqlite":
         found = {text for (text,) in connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'trigger'")}
         return [_name(one) for one in made if one not in found]
@@ -55,12 +71,12 @@ def _name(statement: str) -> str:
 # Those that are switched off, or on only for a replica, refuse nothing.
 _TRIGGERS = (
     "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') "
-    "AND tgrelid IN ('payout'::regclass, 'event'::regclass)"
+    "AND tgrelid IN ('payout'::regclass, 'event'::regclass, 'planned'::regclass)"
 )
 
 
 def _sqlite() -> Iterator[str]:
-    fixed = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in _FIXED)
+    fixed = " OR ".join(_changes(name, "IS NOT") for name in _FIXED)
     columns = f"{', '.join(_FIXED)}, attempt"
     for name, moment, when, message in (
         ("payout_state", "UPDATE OF state ON payout", f"OLD.state || '>' || NEW.state NOT IN ({_WAYS})", _NO_WAY),
@@ -77,12 +93,22 @@ def _sqlite() -> Iterator[str]:
         ("event_kept", "UPDATE ON event", "1", _ADDED_TO),
         ("event_kept_whole", "DELETE ON event", "1", _ADDED_TO),
     ):
-        yield f"DROP TRIGGER IF EXISTS {name}"
-        yield f"CREATE TRIGGER {name} BEFORE {moment} WHEN {when} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        event, _, table = moment.rpartition(" ON ")
+        yield from _sqlite_one(name, event, table, when, message)
+
+
+def _sqlite_one(name: str, moment: str, table: str, when: str, message: str) -> Iterator[str]:
+    yield f"DROP TRIGGER IF EXISTS {name}"
+    yield f"CREATE TRIGGER {name} BEFORE {moment} ON {table} WHEN {when} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+
+
+def _changes(name: str, unlike: str) -> str:
+    changes = f"NEW.{name} {unlike} OLD.{name}"
+    return f"({changes} AND {_in_the_clear(name)})" if name == "fingerprint" else changes
 
 
 def _postgresql() -> Iterator[str]:
-    fixed = " OR ".join(f"NEW.{name} IS DISTINCT FROM OLD.{name}" for name in _FIXED)
+    fixed = " OR ".join(_changes(name, "IS DISTINCT FROM") for name in _FIXED)
     content = f"NEW.content IS DISTINCT FROM OLD.content AND {_UNERASABLE}"
     for name, events, table, when, message in (
         ("payout_state", "UPDATE OF state", "payout", f"OLD.state || '>' || NEW.state NOT IN ({_WAYS})", _NO_WAY),
@@ -93,12 +119,15 @@ def _postgresql() -> Iterator[str]:
         ("payout_kept", "DELETE", "payout", "true", _KEPT),
         ("event_kept", "UPDATE OR DELETE", "event", "true", _ADDED_TO),
     ):
-        yield (
-            f"CREATE OR REPLACE FUNCTION paypro_{name}() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$"
-        )
-        yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
-        yield (
-            f"CREATE TRIGGER {name} BEFORE {events} ON {table} FOR EACH ROW WHEN ({when}) "
-            f"EXECUTE FUNCTION paypro_{name}()"
-        )
+        yield from _postgresql_one(name, events, table, when, message)
+
+
+def _postgresql_one(name: str, events: str, table: str, when: str, message: str) -> Iterator[str]:
+    yield (
+        f"CREATE OR REPLACE FUNCTION paypro_{name}() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{message}'; END $$"
+    )
+    yield f"DROP TRIGGER IF EXISTS {name} ON {table}"
+    yield (
+        f"CREATE TRIGGER {name} BEFORE {events} ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION paypro_{name}()"
+    )

@@ -26,8 +26,8 @@ LONG_AGO = "UPDATE payout SET updated_at = updated_at - 91 * 86400.0"
 
 async def test_a_ledger_is_made_and_brought_up_to_date(path: Path, ledger_command: Commands):
     """It says from which version to which; the same once more does nothing."""
-    assert "was made, with schema version 6" in (await ledger_command("migrate", "--ledger", str(path))).out
-    assert await ledger_command.json("migrate", "--ledger", str(path)) == {"ledger": str(path), "from": 6, "to": 6}
+    assert "was made, with schema version 7" in (await ledger_command("migrate", "--ledger", str(path))).out
+    assert await ledger_command.json("migrate", "--ledger", str(path)) == {"ledger": str(path), "from": 7, "to": 7}
     assert "and all its guards" in (await ledger_command("migrate", "--ledger", str(path))).out
 
 
@@ -36,7 +36,7 @@ async def test_an_older_schema_is_brought_up_to_date(path: Path, ledger_command:
     with closing(sqlite3.connect(path)) as file:
         file.executescript(VERSION_1)
     assert "paypro ledger migrate" in (await ledger_command("show", "--ledger", str(path), code=2)).err
-    assert "from schema version 1 to 6" in (await ledger_command("migrate", "--ledger", str(path))).out
+    assert "from schema version 1 to 7" in (await ledger_command("migrate", "--ledger", str(path))).out
     assert "T1\tsucceeded" in (await ledger_command("show", "T1", "--ledger", str(path))).out
 
 
@@ -50,9 +50,9 @@ async def test_a_server_without_tables_says_how_to_make_them(server, ledger_comm
 
 async def test_a_newer_schema_is_refused(used: str, ledger_command: Commands):
     """Nothing is written to it."""
-    run(used, "UPDATE meta SET value = '7' WHERE key = 'schema_version'")
+    run(used, "UPDATE meta SET value = '8' WHERE key = 'schema_version'")
     assert "Use the release that wrote it" in (await ledger_command("migrate", code=2)).err
-    assert ask(used, "SELECT value FROM meta WHERE key = 'schema_version'") == [("7",)]
+    assert ask(used, "SELECT value FROM meta WHERE key = 'schema_version'") == [("8",)]
 
 
 async def test_pruning_says_what_it_would_do_and_does_it_when_told(used: str, ledger_command: Commands):

@@ -31,7 +31,7 @@ async def test_the_ledger_at_a_glance(used: str, ledger_command: Commands):
         ("unknown", 3, "901.20"),
         ("review", 1, "200.10"),
     ]
-    assert found["schema_version"] == 6
+    assert found["schema_version"] == 7
     assert found["merchants"] == [{"merchant_no": MERCHANT, "environment": ACCOUNT.environment}]
     assert (found["asks_first_since"], found["suspicion"]) == (None, None)
     assert [one["trade_no"] for one in found["attention"]["first"]] == ["T0", "T2", "T4", "T5"]
@@ -40,7 +40,7 @@ async def test_the_ledger_at_a_glance(used: str, ledger_command: Commands):
         ("B1", 3, 2, 1, None)
     )
     shown = (await ledger_command("show")).out
-    for words in ("901.20", "money may have moved", "Look into these 1", "salaries.csv", "schema version 6"):
+    for words in ("901.20", "money may have moved", "Look into these 1", "salaries.csv", "schema version 7"):
         assert words in shown
 
 

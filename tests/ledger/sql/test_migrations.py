@@ -80,7 +80,7 @@ async def test_a_file_of_the_first_release_is_brought_up_to_date_when_it_is_open
     assert len(await ledger.history(MERCHANT, "DONE")) == 1
     assert (await ledger.claim(intent("NEW"))).done
     assert (await ledger.move(change(State.SUCCEEDED, "NEW"))).done
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("6",)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("7",)]
     same_payment = payment_key("india", intent().content)
     assert rows(path, "SELECT DISTINCT payment_key FROM payout") == [(same_payment,)]
     await ledger.aclose()
@@ -129,12 +129,12 @@ async def test_a_server_is_never_migrated_unasked(server: Server, make: Make):
     with pytest.raises(ConfigurationError, match="paypro ledger migrate"):
         await ledger.open(ACCOUNT)
     assert await ledger.migrate() is None
-    assert await ledger.migrate() == 6
+    assert await ledger.migrate() == 7
     await ledger.open(ACCOUNT)
     assert (await ledger.claim(intent())).done
 
 
-@pytest.mark.parametrize(("version", "words"), [("1", "paypro ledger migrate"), ("7", "knows 6"), ("x", "unknown")])
+@pytest.mark.parametrize(("version", "words"), [("1", "paypro ledger migrate"), ("8", "knows 7"), ("x", "unknown")])
 async def test_a_server_of_another_version_is_refused(server: Server, make: Make, version: str, words: str):
     """Nothing is sent, and the text says who has to do what."""
     url = server.database()
@@ -191,6 +191,6 @@ async def test_a_newer_file_is_not_migrated_back(path: Path, make: Make):
     """Forward only."""
     ledger = make(f"sqlite:///{path}")
     await ledger.migrate()
-    execute(path, "UPDATE meta SET value = '7' WHERE key = 'schema_version'")
-    with pytest.raises(ConfigurationError, match="schema version 7"):
+    execute(path, "UPDATE meta SET value = '8' WHERE key = 'schema_version'")
+    with pytest.raises(ConfigurationError, match="schema version 8"):
         await ledger.migrate()

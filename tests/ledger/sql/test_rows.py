@@ -11,6 +11,7 @@ from paypro_async._core.lifecycle import Cause, Entry, Event, Reply, State, firs
 from paypro_async._core.payment_key import payment_key
 from paypro_async._core.wire import Phase
 from paypro_async.ledger.sql import rows
+from paypro_async.ledger.sql.encryption.values import PlainText
 from paypro_async.ledger.sql.ledger import SqlLedger
 from paypro_async.ledger.sql.schema import event, payout
 from tests.support.intents import MERCHANT, change, intent
@@ -46,7 +47,7 @@ def test_the_values_of_a_row_stand_in_the_order_of_its_columns():
     own = {"amount": "300", "content": json.dumps(dict(FULL.content), separators=(",", ":"))}
     own |= dict(zip(("owner", "sent_boot", "sent_steady"), STAMP, strict=True))
     own |= {"payment_key": payment_key(FULL.region, FULL.content)}
-    values = (*rows.fixed(FULL), *rows.mutable(FULL, STAMP))
+    values = (*rows.fixed(FULL, PlainText()), *rows.mutable(FULL, STAMP))
     for column, value in zip((*rows.FIXED, *rows.MUTABLE), values, strict=True):
         assert value == (own[column.name] if column.name in own else plain(getattr(FULL, column.name))), column.name
     assert rows.MUTABLE[: len(rows.SEEN)] == rows.SEEN

@@ -64,17 +64,17 @@ async def test_only_the_owner_can_read_the_file(closed: SqlLedger, path: Path):
 
 async def test_the_file_says_which_schema_it_has(durable: SqlLedger, path: Path):
     """So that a later release knows what to do with it."""
-    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("6",)]
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema_version'") == [("7",)]
 
 
 async def test_a_file_of_a_newer_release_is_refused(durable: SqlLedger, path: Path):
     """However often it is tried, and nothing is written to it."""
     await durable.claim(intent("T1"))
     await durable.aclose()
-    execute(path, "UPDATE meta SET value = '7' WHERE key = 'schema_version'")
+    execute(path, "UPDATE meta SET value = '8' WHERE key = 'schema_version'")
 
     for _ in range(2):
-        with pytest.raises(ConfigurationError, match=r"schema version 7.*knows 6") as caught:
+        with pytest.raises(ConfigurationError, match=r"schema version 8.*knows 7") as caught:
             await durable.open(ACCOUNT)
         assert str(path) in str(caught.value)
         with pytest.raises(ConfigurationError):

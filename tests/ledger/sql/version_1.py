@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import evolve
 
 from paypro_async._core.lifecycle import State, first_entry
+from paypro_async.ledger.sql.encryption.values import PlainText
 from paypro_async.ledger.sql.rows import FIXED, MUTABLE, fixed, mutable
 from paypro_async.runtime import SystemRuntime
 from tests.support.intents import MERCHANT, intent
@@ -43,7 +44,7 @@ def make_version_1(path: Path, *, remark: str) -> None:
         file.execute("INSERT INTO account VALUES (?, 'sandbox.example')", (MERCHANT,))
         for number, state in (("OLD", State.SUCCEEDED), ("T1", State.SENDING)):
             entry = evolve(first_entry(intent(number, remark=remark), SystemRuntime().now()), state=state)
-            values = (*fixed(entry), *mutable(entry, (None, None, None)))
+            values = (*fixed(entry, PlainText()), *mutable(entry, (None, None, None)))
             row = {column.name: value for column, value in zip((*FIXED, *MUTABLE), values, strict=True)}
             row["sent_at"] = time.time() - 600
             row = {name: value for name, value in row.items() if name not in _ADDED}

@@ -16,6 +16,7 @@ from paypro_async._core.lifecycle import Entry
 from paypro_async._core.money import amount_text
 from paypro_async.errors import BatchStoppedError, PaidMeanwhileError
 from paypro_async.ledger.base import Written
+from paypro_async.ledger.sql.encryption.values import Cipher, cipher_of
 from paypro_async.ledger.sql.schema import NOT_ASIDE, planned
 from paypro_async.ledger.sql.statements import ONCE, Insert, driven
 
@@ -42,6 +43,7 @@ class Begun:
 
     def __init__(self, connection: Connection, intents: Sequence[Intent]) -> None:
         self._connection = connection
+        self._cipher = cipher_of(connection)
         self._taken: set[tuple[str, str, int]] = set()
         positions: dict[tuple[str, str], list[int]] = {}
         for intent in intents:
@@ -63,7 +65,7 @@ class Begun:
             answers: What each caller is answered.
         """
         aside = [
-            planned_row(intent, aside=why)
+            planned_row(intent, self._cipher, aside=why)
             for intent, answer in answers
             if intent.planned and self.has(intent) and (why := _why_aside(intent, answer)) is not None
         ]
@@ -80,7 +82,7 @@ def withdrawn(intent: Intent) -> BatchStoppedError:
     )
 
 
-def planned_row(intent: Intent, *, aside: str | None = None) -> tuple[Any, ...]:
+def planned_row(intent: Intent, cipher: Cipher, *, aside: str | None = None) -> tuple[Any, ...]:
     """The values of ``PLANNED``."""
     return (
         intent.merchant_no,
@@ -88,10 +90,12 @@ def planned_row(intent: Intent, *, aside: str | None = None) -> tuple[Any, ...]:
         intent.position,
         intent.trade_no,
         intent.region,
-        intent.fingerprint,
+        cipher.encrypt(intent.fingerprint, "planned.fingerprint", intent.merchant_no, intent.trade_no),
         amount_text(intent.amount),
         intent.currency,
-        json_bytes(dict(intent.content)).decode(),
+        cipher.encrypt(
+            json_bytes(dict(intent.content)).decode(), "planned.content", intent.merchant_no, intent.trade_no
+        ),
         intent.others,
         aside,
     )

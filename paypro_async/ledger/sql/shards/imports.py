@@ -10,6 +10,7 @@ from paypro_async._core.intent import Intent
 from paypro_async._core.money import amount_text, total
 from paypro_async.errors import ConfigurationError
 from paypro_async.ledger.shared import BatchStatus, Shard, SharedBatch
+from paypro_async.ledger.sql.encryption.values import Cipher, cipher_of, opened
 from paypro_async.ledger.sql.schema import batch, clock, planned, shard
 from paypro_async.ledger.sql.shards import control
 from paypro_async.ledger.sql.shards.begun import INSERT_PLANNED, PLANNED, planned_row
@@ -105,7 +106,10 @@ def _first_other(connection: Connection, intents: Sequence[Intent]) -> int | Non
         planned.c.batch_id == first.batch_id,
         planned.c.position.between(first.position, intents[-1].position),
     )
-    stored = {row.position: (row.trade_no, row.fingerprint) for row in connection.execute(query)}
+    cipher = cipher_of(connection)
+    stored = {
+        row.position: (row.trade_no, _fingerprint(cipher, first.merchant_no, row)) for row in connection.execute(query)
+    }
     return next(
         (one.position for one in intents if stored.get(one.position or 0) != (one.trade_no, one.fingerprint)), None
     )
@@ -116,7 +120,8 @@ def _add(connection: Connection, intents: Sequence[Intent]) -> Exception | None:
 
     The database's index finds each number again, so that nothing is looked for in the whole of a large batch.
     """
-    rows = [planned_row(one) for one in intents]
+    cipher = cipher_of(connection)
+    rows = [planned_row(one, cipher) for one in intents]
     if connection.dialect.name != "sqlite" and _copied(connection, rows):
         return None
     with connection.begin_nested() as apart:
@@ -132,7 +137,7 @@ def _add(connection: Connection, intents: Sequence[Intent]) -> Exception | None:
         if differing:
             apart.rollback()
             return _one_number_for_two(differing)
-        INSERT_PLANNED.run(connection, [planned_row(one, aside="repeated") for one in repeats])
+        INSERT_PLANNED.run(connection, [planned_row(one, cipher, aside="repeated") for one in repeats])
     return None
 
 
@@ -164,14 +169,18 @@ def _not_stored(connection: Connection, intents: Sequence[Intent]) -> Sequence[I
 
 def _first(connection: Connection, intent: Intent) -> tuple[int, str]:
     """The position and the fingerprint of the payout that has this one's number."""
-    query = select(planned.c.position, planned.c.fingerprint).where(
+    query = select(planned.c.position, planned.c.trade_no, planned.c.fingerprint).where(
         planned.c.merchant_no == intent.merchant_no,
         planned.c.batch_id == intent.batch_id,
         planned.c.trade_no == intent.trade_no,
         planned.c.aside.is_(None),
     )
-    position, fingerprint = connection.execute(query).one()
-    return position, fingerprint
+    row = connection.execute(query).one()
+    return row.position, _fingerprint(cipher_of(connection), intent.merchant_no, row)
+
+
+def _fingerprint(cipher: Cipher, merchant_no: str, row: Any) -> str:
+    return opened(cipher, row.fingerprint, "planned.fingerprint", merchant_no, row.trade_no)
 
 
 def _one_number_for_two(differing: Sequence[tuple[str, int, int | None]]) -> Exception:

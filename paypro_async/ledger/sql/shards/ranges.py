@@ -14,6 +14,7 @@ from paypro_async._core.lifecycle import State
 from paypro_async._core.money import parse_amount
 from paypro_async._core.secret import HiddenFields
 from paypro_async.ledger.shared import OpenRows, Shard, SharedBatch
+from paypro_async.ledger.sql.encryption.values import Cipher, cipher_of, opened
 from paypro_async.ledger.sql.rows import SELECT_ENTRY, entry_of
 from paypro_async.ledger.sql.schema import NOT_ASIDE, clock, payout, planned, shard
 from paypro_async.ledger.sql.shards import control
@@ -68,10 +69,11 @@ def rows(connection: Connection, merchant_no: str, batch_id: str, low: int, high
     connection.execute(shard.update().where(*mine).values(worked_at=clock()))
     new = select(planned).where(*_planned(merchant_no, batch_id, low, high)).order_by(planned.c.position)
     begun = SELECT_ENTRY.where(*_unsettled(merchant_no, batch_id, low, high)).order_by(payout.c.position)
+    cipher = cipher_of(connection)
     return OpenRows(
         batch=found,
-        planned=[_intent_of(row) for row in connection.execute(new)],
-        unsettled=[entry_of(row) for row in connection.execute(begun)],
+        planned=[_intent_of(row, cipher) for row in connection.execute(new)],
+        unsettled=[entry_of(row, cipher) for row in connection.execute(begun)],
         idle=idle,
     )
 
@@ -147,18 +149,19 @@ def _unsettled(merchant_no: str, batch_id: str, low: int, high: int) -> tuple[_C
     return (*mine, payout.c.position >= low, payout.c.position < high, *states)
 
 
-def _intent_of(row: Row[Any]) -> Intent:
+def _intent_of(row: Row[Any], cipher: Cipher) -> Intent:
     amount = parse_amount(row.amount)
     if amount is None:
         raise ValueError(f"the planned payout {row.trade_no} has no amount that can be read")
+    key = row.merchant_no, row.trade_no
     return Intent(
         merchant_no=row.merchant_no,
         trade_no=row.trade_no,
         region=row.region,
         amount=amount,
         currency=row.currency,
-        content=HiddenFields(json.loads(row.content)),
-        fingerprint=row.fingerprint,
+        content=HiddenFields(json.loads(opened(cipher, row.content, "planned.content", *key))),
+        fingerprint=opened(cipher, row.fingerprint, "planned.fingerprint", *key),
         batch_id=row.batch_id,
         position=row.position,
         others=row.others,

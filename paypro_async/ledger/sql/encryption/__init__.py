@@ -1,0 +1,1 @@
+"""Personal values of a ledger, encrypted in each row."""
