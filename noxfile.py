@@ -210,7 +210,7 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a reference that leads nowhere is an error."""
-    session.install(".[cli,fastapi,postgres]", *DOCS_TOOLS)
+    session.install(".[cli,encryption,fastapi,postgres]", *DOCS_TOOLS)
     session.run("sphinx-build", "-n", "-W", "-E", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 
