@@ -193,7 +193,7 @@ async def test_a_process_that_opened_it_before_adds_nothing_in_the_clear(databas
         await encrypt(SqlLedger(database_url, key=KEY))
         for number in ("T2", "T1"):
             with pytest.raises(
-                (LedgerUnavailableError, ConfigurationError), match="(?i)(nothing was sent|sent nothing)"
+                (LedgerUnavailableError, ConfigurationError), match=r"(?i)(nothing was sent|sent nothing)"
             ):
                 await payer.payout(**fields(number))
     assert {number for (number,) in ask(database_url, "SELECT trade_no FROM payout")} == {"T1"}
