@@ -327,8 +327,7 @@ class _Logs:
     def replaced(self) -> bool:
         """Whether one of them is no longer what the connection uses; once that is so, it stays so."""
         for path, known in self._known.items():
-            found = _found(path)
-            now = found and _file_id(found)
+            now = (found := _found(path)) and _file_id(found)
             self.lost |= known not in (None, now)
             self._known[path] = now
         return self.lost
