@@ -11,6 +11,7 @@ The rules:
 
 import enum
 import inspect
+import pydoc
 import re
 import types
 import typing
@@ -22,9 +23,16 @@ from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.typing import restify
 
+from paypro_async._core.intent import Intent
+from paypro_async._core.items import ItemStatus
 from paypro_async._core.known import OnChange
 from paypro_async._core.regions import Payable
 from paypro_async._core.regions.india import Payout, PayoutFields
+from paypro_async._core.secret import Secret
+from paypro_async._core.states import Reply
+from paypro_async._core.tally import Tally
+from paypro_async._core.wire import Phase
+from paypro_async.batch.client import BatchClient
 from paypro_async.batch.importing import Announce
 from paypro_async.batch.source import Source
 from paypro_async.bulk.file_source import Source as FileSource
@@ -73,12 +81,38 @@ _WORDS: Mapping[str, str] = {
     "timeout": "Seconds for this call in all, instead of the client's.",
     "max_attempts": "How often this call may send or ask, instead of the client's.",
     "trade_no": "The payout's order number, which is its idempotency key.",
+    "account": "The beneficiary's account number, masked.",
+    "announce": "Called with each transaction and its new shards, so that an engine is given all of them or none.",
+    "app": "The engine's application.",
+    "bank_code": "The IFSC of the branch.",
+    "consumer": "The name under which a listener's position is remembered.",
+    "error": "What the handler raised, by its class's name.",
+    "fingerprint": "A hash of the content, by which the same number with other content is told.",
+    "high": "The position behind its last one.",
+    "idle_for": "Seconds for which nobody has taken a shard.",
+    "limit": "At most so many.",
+    "low": "Its first position, counted from 0.",
+    "name": "The beneficiary's name, masked where it is shown.",
+    "number": "Its number, counted from 1.",
+    "numbers": "Their numbers.",
+    "owner": "The process that it was lent to, by a random name.",
+    "is_listening": "Whether the worker hears of new work at once.",
+    "running": "The work that this process does now.",
+    "seconds": "For so long.",
+    "source": "The path of the file, or the file itself, open for reading bytes.",
+    "reading": "How the file is read.",
+    "why": "In a few words.",
     "utr": "The bank's number of the transfer.",
 }
 """What a name means everywhere, so that not every docstring has to say it."""
 
 _TYPES: Sequence[tuple[Any, str]] = (
     (ClientSettings, "any argument of :class:`~paypro_async.PayProClient`"),
+    (BatchClient, ":class:`~paypro_async.PayProClient`"),
+    (Intent, "the payout that waits"),
+    (Phase, "how far the attempt got, in a word"),
+    (Reply, "what the attempt was answered, in a word"),
+    (Secret[str], "secret"),
     (OnChange, "``async def`` function of a :class:`~paypro_async.PayoutChange`"),
     (AnyHook, "function of an event"),
     (Payable, ":class:`~paypro_async.Payout`, or a mapping of its fields"),
@@ -87,6 +121,33 @@ _TYPES: Sequence[tuple[Any, str]] = (
     (Announce, "function of a connection and the shards"),
 )
 """Types that users know by other words."""
+
+
+_BORROWED: Mapping[str, Sequence[str]] = {
+    "paypro_async.bulk.apply.BatchSettings": ("paypro_async.client.PayProClient.batch_payout",),
+    "paypro_async.bulk.steps.PayingOptions": (
+        "paypro_async.client.PayProClient.batch_payout",
+        "paypro_async.bulk.apply.Disbursement",
+        "paypro_async.bulk.apply.Disbursement.look_back",
+        "paypro_async.bulk.apply.Disbursement.pay",
+    ),
+    "paypro_async.bulk.steps.ReadingOptions": ("paypro_async.bulk.apply.Disbursement",),
+    "paypro_async._core.events.Reconciled": ("paypro_async.tracking.reconcile_report.ReconcileReport",),
+    "paypro_async.integrations.procrastinate.PayoutTasks": (
+        "paypro_async.integrations.procrastinate.add_payout_tasks",
+    ),
+    "paypro_async.sandbox.orders.Payee": ("paypro_async._core.regions.india.Payout",),
+    "paypro_async.sandbox.platform.RuleChanges": ("paypro_async.sandbox.server.Sandbox",),
+    "paypro_async.sandbox.platform.Rules": ("paypro_async.sandbox.server.Sandbox",),
+}
+"""Whose arguments the fields are, of those that have the same names."""
+
+
+def _borrowed(thing: Any) -> dict[str, str]:
+    told: dict[str, str] = {}
+    for name in _BORROWED.get(f"{thing.__module__}.{thing.__qualname__}", ()):
+        told |= _told_of(pydoc.locate(name))
+    return told
 
 
 def type_text(annotation: Any) -> str:
@@ -102,6 +163,8 @@ def type_text(annotation: Any) -> str:
         return " or ".join(type_text(one) for one in typing.get_args(annotation))
     if typing.get_origin(annotation) is typing.Literal:
         return " or ".join(f"``{one!r}``" for one in typing.get_args(annotation))
+    if typing.get_origin(annotation) is Tally:
+        return f"counts and sums by {type_text(typing.get_args(annotation)[0])}"
     if annotation is type(None):
         return "None"
     if typing.get_origin(annotation) in (Sequence, tuple, list) and (inner := typing.get_args(annotation)):
@@ -170,7 +233,9 @@ def _default(value: Any) -> str:
 def _values(thing: type) -> list[tuple[str, Any, str]]:
     hints = _hints(thing)
     return [
-        (one.name, hints.get(one.name, one.type), "") for one in attrs.fields(thing) if not one.name.startswith("_")
+        (one.name, hints.get(one.name, one.type), "")
+        for one in attrs.fields(thing)
+        if one.init and not one.name.startswith("_")
     ]
 
 
@@ -234,10 +299,12 @@ def enumeration(thing: type[enum.Enum]) -> list[str]:
     """The members of an enumeration, in reStructuredText."""
     analyzer = ModuleAnalyzer.for_module(thing.__module__)
     docs = analyzer.find_attr_docs()
+    remarks = dict(re.findall(r"^    ([A-Z_0-9]+) = .*  # (.+)$", inspect.getsource(thing), re.MULTILINE))
     lines = [".. list-table::", "   :class: arguments", "   :widths: 40 60", "   :header-rows: 1", ""]
     lines += ["   * - member", "     - meaning"]
     for one in thing:
-        meaning = " ".join(docs.get((thing.__qualname__, one.name), [])).strip() or str(getattr(one, "meaning", ""))
+        meaning = " ".join(docs.get((thing.__qualname__, one.name), [])).strip() or remarks.get(one.name, "")
+        meaning = meaning or str(getattr(one, "meaning", "") or ItemStatus.of(one).meaning)
         lines += [f"   * - | **{one.name}**", f"       | ``{one.value!r}``", f"     - {meaning}"]
     return [*lines, ""]
 
@@ -273,6 +340,8 @@ def _docstring(_app: Sphinx, _what: str, _name: str, thing: Any, _options: Any, 
 
 
 def _made_table(thing: Any, told: Mapping[str, str]) -> list[str] | None:
+    if inspect.isclass(thing):
+        told = {**_borrowed(thing), **told}
     if inspect.isclass(thing) and issubclass(thing, enum.Enum):
         return enumeration(thing)
     if inspect.isclass(thing) and typing.is_typeddict(thing):
@@ -296,7 +365,7 @@ def _made_table(thing: Any, told: Mapping[str, str]) -> list[str] | None:
     return table(rows, told, defaults=True, title="argument")
 
 
-def _told_of(thing: type) -> dict[str, str]:
+def _told_of(thing: Any) -> dict[str, str]:
     return split_arguments(inspect.cleandoc(thing.__doc__ or "").splitlines())[1]
 
 

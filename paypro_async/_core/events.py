@@ -39,7 +39,9 @@ class RequestKind(StrEnum):
     PAYOUT = "payout"
     """It may move money."""
     QUERY = "query"
+    """What became of one payout."""
     BALANCE = "balance"
+    """How much money the merchant has."""
 
 
 @frozen(kw_only=True)

@@ -28,10 +28,15 @@ class Cause(StrEnum):
     """Who learned what a change says."""
 
     ATTEMPT = "attempt"
+    """The reply to a request that may pay."""
     QUERY = "query"
+    """The answer to a question about one payout."""
     CALLBACK = "callback"
+    """A callback of the platform."""
     RECONCILE = "reconcile"
+    """The answer to a question that reconciling asked."""
     PERSON = "person"
+    """A person who decided."""
     RESTORE = "restore"
     """The ledger itself found that it is older than what was last written to it."""
 

@@ -26,9 +26,11 @@ class Decision(StrEnum):
     """What a person may decide about a payout, having looked it up in the platform's dashboard."""
 
     PAID = "paid"
+    """It was paid."""
     NOT_PAID = "not-paid"
     """It was not paid and must not be: the payout ends as failed."""
     PROCESSING = "processing"
+    """The platform works on it: it is asked about again."""
     PAY_AGAIN = "pay-again"
     """It was not paid and shall be: the same trade_no may be sent again."""
     REVERSED = "reversed"

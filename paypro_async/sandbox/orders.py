@@ -97,9 +97,18 @@ class Instruction:
 
 @frozen(kw_only=True)
 class Order:
-    """A booked payout; times are milliseconds since the epoch.
+    """A booked payout.
 
-    ``booked_count`` is above 1 only if it was booked again, and ``total`` is then the money of those bookings together.
+    Args:
+        payee: Who is paid; masked in ``repr``.
+        remark: As the request said it.
+        status: The platform's: ``0000`` paid, ``0015`` processing, another one failed.
+        message: The words beside it.
+        booked_count: How often it was booked; above 1 only if it was booked again.
+        total: The money of all its bookings together.
+        booked_at_ms: Milliseconds since the epoch, of the first booking; *final_at_ms*, of its end.
+        notify_url: Where its callbacks go.
+        manner: How its callbacks are sent, by its remark.
     """
 
     trade_no: str
