@@ -108,6 +108,9 @@ _WORDS: Mapping[str, str] = {
 
 _TYPES: Sequence[tuple[Any, str]] = (
     (ClientSettings, "any argument of :class:`~paypro_async.PayProClient`"),
+    (inspect.Parameter.empty, "any"),
+    (Any, "any"),
+    (type(None), "None"),
     (BatchClient, ":class:`~paypro_async.PayProClient`"),
     (Intent, "the payout that waits"),
     (Phase, "how far the attempt got, in a word"),
@@ -152,24 +155,27 @@ def _borrowed(thing: Any) -> dict[str, str]:
 
 def type_text(annotation: Any) -> str:
     """A type as the page shows it, in reStructuredText."""
-    if annotation is inspect.Parameter.empty or annotation is Any:
-        return "any"
     for known, text in _TYPES:
         if annotation == known:
             return text
-    if typing.get_origin(annotation) in (typing.NotRequired, typing.Required):
-        return type_text(typing.get_args(annotation)[0])
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return " or ".join(type_text(one) for one in typing.get_args(annotation))
-    if typing.get_origin(annotation) is typing.Literal:
-        return " or ".join(f"``{one!r}``" for one in typing.get_args(annotation))
-    if typing.get_origin(annotation) is Tally:
-        return f"counts and sums by {type_text(typing.get_args(annotation)[0])}"
-    if annotation is type(None):
-        return "None"
-    if typing.get_origin(annotation) in (Sequence, tuple, list) and (inner := typing.get_args(annotation)):
-        return f"{typing.get_origin(annotation).__name__.lower()} of {type_text(inner[0])}"
-    return restify(annotation, mode="smart")
+    return _generic(typing.get_origin(annotation), typing.get_args(annotation)) or restify(annotation, mode="smart")
+
+
+def _generic(origin: Any, inner: tuple[Any, ...]) -> str | None:
+    """A type that is made of others; None if it is said in no other way than Python does."""
+    if origin in (typing.NotRequired, typing.Required):
+        return type_text(inner[0])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(type_text(one) for one in inner)
+    if origin is typing.Literal:
+        return " or ".join(f"``{one!r}``" for one in inner)
+    if origin is Tally:
+        return f"counts and sums by {type_text(inner[0])}"
+    if origin in (Mapping, dict) and inner:
+        return f"mapping of {type_text(inner[0])} to {type_text(inner[1])}"
+    if origin in (Sequence, tuple, list) and inner:
+        return f"{origin.__name__.lower()} of {type_text(inner[0])}"
+    return None
 
 
 def _hints(thing: Any) -> dict[str, Any]:
