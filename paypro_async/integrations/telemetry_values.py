@@ -46,7 +46,7 @@ def request_error(event: RequestEnded) -> str | None:
 
 
 def target_of(url: str) -> tuple[Attributes, str, str]:
-    """What the conventions say of where a request goes; the URL; and its path. The event's URL has nothing secret."""
+    """What the conventions say of where a request goes, the URL without what may be secret, and its path."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     told = {
@@ -54,7 +54,8 @@ def target_of(url: str) -> tuple[Attributes, str, str]:
         "server.address": host,
         "server.port": parts.port or _PORTS.get(parts.scheme),
     }
-    return told, url, parts.path or "/"
+    path = parts.path or "/"
+    return told, f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}", path
 
 
 def as_word(text: str | None) -> str | None:

@@ -150,6 +150,18 @@ def test_a_code_that_may_be_anything_else_is_left_out(telemetry, code):
     assert not any("paypro.code" in one.attributes for one in telemetry.spans)
 
 
+def test_a_url_is_told_without_user_password_and_query(telemetry):
+    """An event has none of these; a gateway's may be put there by a transport of one's own all the same."""
+    hook = telemetry.hook()
+    url = "https://north:hunter2@gateway.example:8443/in/v1/paypro/payout?key=hunter2#hunter2"
+    hook(RequestStarted(at=NOW, request=1, kind=RequestKind.PAYOUT, url=url))
+    hook(answered(1, http_status=200))
+    (request,) = telemetry.spans
+    assert request.attributes["url.full"] == "https://gateway.example:8443/in/v1/paypro/payout"
+    assert request.attributes["server.port"] == 8443
+    assert "hunter2" not in telemetry.everything()
+
+
 def test_the_clients_of_a_process_add_up(telemetry):
     one, other = telemetry.hook(), telemetry.hook()
     one(measured(connections=3, max_connections=100, dropped=2))
