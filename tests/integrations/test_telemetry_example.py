@@ -67,6 +67,8 @@ def asked_of(expression: Any) -> tuple[set[str], set[str], set[str]]:
         elif isinstance(one, promql_parser.Call):
             for argument in one.args:
                 look(argument)
+        elif isinstance(one, promql_parser.ParenExpr):
+            look(one.expr)
         elif isinstance(one, promql_parser.AggregateExpr):
             look(one.expr)
             grouped.update(re.findall(r"[a-z_]+", str(one.modifier).partition("(")[2]) if one.modifier else ())
