@@ -170,3 +170,25 @@ def test_each_exit_code_is_on_the_page_of_the_command_line() -> None:
 
     page = code_tables.rendered((ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8"))
     assert [code for code in Exit if f"`{code.value}`" not in page or code.meaning not in page] == []
+
+
+def test_the_diagrams_are_those_of_the_code() -> None:
+    """`python docs/diagrams.py` has been run since the lifecycle, the rules, the replies or the layers changed."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    try:
+        import diagrams
+    finally:
+        sys.path.pop(0)
+    files = diagrams.files()
+    assert [path.name for path, content in files.items() if path.read_text(encoding="utf-8") != content] == []
+    there = set((ROOT / "docs" / "images").glob("*-light.svg")) | set((ROOT / "docs" / "images").glob("*-dark.svg"))
+    assert there == set(files)
+
+
+def test_each_diagram_is_on_a_page_for_both_themes_and_for_those_who_do_not_see_it() -> None:
+    """A page shows the light one and the dark one, and says in words what they show."""
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("**/*.md"))
+    for name in ("flow", "lifecycle", "replies", "layers"):
+        for theme in ("light", "dark"):
+            shown = rf"```\{{image\}} (?:\.\./)?images/{name}-{theme}\.svg\n(?::.*\n)*:alt: .{{30,}}\n(?::.*\n)*```"
+            assert [f":class: only-{theme}" in found for found in re.findall(shown, pages)] not in ([], [False])
