@@ -220,7 +220,7 @@ def flow(palette: Palette) -> Drawing:
         pause = ["again, or review"] if step.action is Action.BELIEVE else pause
         drawing.box((206, y), (146, 42), [does, *pause], kind=kind)
     end = top + len(situations) * 50
-    drawing.arrow((195, end - 30), (195, end + 8))
+    drawing.arrow((279, end - 8), (279, end + 8))
     drawing.box((36, end + 8), (288, 42), ["stored", "each answer; and then: what now?"], kind="person")
     return drawing
 
