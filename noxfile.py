@@ -261,7 +261,7 @@ def ray(session: nox.Session) -> None:
 
 @nox.session
 def screens(session: nox.Session) -> None:
-    """Take the screens of docs/screens.md from a real terminal, anew."""
+    """Take the screens of docs/screens*.md from a real terminal, anew."""
     session.install(".[cli,xlsx]", "pyte>=0.8,<1")
     session.run("python", "docs/screens.py")
 

@@ -1,4 +1,4 @@
-"""Takes the screens of ``docs/screens.md`` from a real terminal: ``nox -s screens``.
+"""Takes the screens of ``docs/screens*.md`` from a real terminal: ``nox -s screens``.
 
 Each command runs in a pseudo-terminal of 80 and of 120 columns, against a sandbox, and what the terminal shows at the
 end is written down, with the answers that were typed. It fails where the terminal had to break a word.
@@ -16,13 +16,13 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyte
 
-PAGE = Path(__file__).with_name("screens.md")
+DOCS = Path(__file__).parent
 FOLDER = Path("/tmp/payroll")
 PORT = 18080
 WIDTHS = (80, 120)
@@ -84,21 +84,53 @@ STORY: list[tuple[str, str, str | None]] = [
 ]
 
 
+PAGES = {
+    "screens-pay": ("Screens: pay a file", "What finance people see from the template to the report.", "Template"),
+    "screens-ledger": ("Screens: the ledger", "What those who look after a ledger see.", "Reconcile"),
+    "screens-tools": ("Screens: account, sandbox and tools", "What those who set it up and try it out see.", "Balance"),
+}
+"""Of each page: its title, what it is for, and the screen of the story with which it begins."""
+
+
 def main() -> None:
-    """Take all screens, and write the page."""
-    screens = {width: list(_story(width)) for width in WIDTHS}
-    parts = [INTRODUCTION]
+    """Take all screens, and write the pages."""
+    for name, text in pages({width: list(_story(width)) for width in WIDTHS}).items():
+        (DOCS / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def pages(screens: Mapping[int, Sequence[str]]) -> dict[str, str]:
+    """The text of each page, by its name.
+
+    Args:
+        screens: By the columns of the terminal, what it showed for each command of the story.
+    """
+    begins = {first: page for page, (_, _, first) in PAGES.items()}
+    parts: dict[str, list[str]] = {"screens": [INTRODUCTION]}
+    page = ""
     for index, (title, command, _) in enumerate(STORY):
-        parts.append(f"## {title}\n")
-        parts += [f"{width} columns:\n\n```text\n$ {command}\n{screens[width][index]}\n```\n" for width in WIDTHS]
-    PAGE.write_text("\n".join(parts), encoding="utf-8")
+        if title in begins:
+            page = begins[title]
+            heading, purpose, _ = PAGES[page]
+            parts[page] = [f"# {heading}\n\n{purpose} All screens: [screens](screens.md).\n"]
+        parts["screens"].append(f"| [{title}]({page}.md#{_anchor(title)}) | `{command}` |")
+        narrow, wide = (f"```text\n$ {command}\n{screens[width][index]}\n```\n" for width in WIDTHS)
+        folded = f"<details>\n<summary>On {WIDTHS[1]} columns</summary>\n\n{wide}\n</details>\n"
+        parts[page] += [f"## {title}\n", narrow, folded]
+    parts["screens"].append(f"\n```{{toctree}}\n:hidden:\n\n{chr(10).join(PAGES)}\n```\n")
+    return {name: "\n".join(text) for name, text in parts.items()}
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
 
 
 INTRODUCTION = """# Screens
 
-What the commands show on terminals of 80 and of 120 columns, taken from real ones with `nox -s screens`, against the
-sandbox.
-"""
+For those who want to see the commands before they install anything. Each screen is taken
+from a real terminal of 80 columns, and of 120 (folded), with `nox -s screens`, against the sandbox.
+
+| what | command |
+| --- | --- |"""
 
 
 def _story(width: int) -> Iterator[str]:

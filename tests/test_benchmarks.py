@@ -1,5 +1,6 @@
 """What the benchmarks need of the client's inside, so that a change there does not break them unnoticed."""
 
+import re
 import time
 from pathlib import Path
 
@@ -59,3 +60,14 @@ def test_each_subject_makes_its_tables_and_its_place_on_the_page(subject: Subjec
     assert "others used up to 50%" in as_text(report)
     assert '"warnings": [' in as_json(report)
     assert "busy machine" in with_figures(PAGE.read_text(encoding="utf-8"), report)
+
+
+def test_the_short_table_of_the_page_says_what_was_measured() -> None:
+    """Each figure and each goal of it stands in one row of a measurement's ratios, with the same verdict."""
+    text = PAGE.read_text(encoding="utf-8")
+    short = re.findall(r"^\| [^|]+ \| ([\d.e+]+)[^|]* \| ([<>]= [\d.]+) \| (met|missed) \|$", text, re.MULTILINE)
+    assert len(short) == 10
+    for figure, goal, verdict in short:
+        word = "ok" if verdict == "met" else "MISSED"
+        row = rf"^\| [^|]+ \| {re.escape(figure)} \| [^|]+ \| {re.escape(goal)} \| {word} \|$"
+        assert re.search(row, text, re.MULTILINE), (figure, goal, verdict)
