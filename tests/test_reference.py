@@ -1,5 +1,6 @@
 """The reference shows what users call: each name once, no constructor that they do not call, every word explained."""
 
+import enum
 import importlib
 import inspect
 import re
@@ -82,6 +83,14 @@ def test_no_page_shows_a_constructor_that_users_do_not_call(name: str) -> None:
         return
     if not shown_names.is_made_by_users(thing):
         assert shown_names._signature(None, "class", name, thing, None, "(x)", None) == ("", None)
+        lines = inspect.cleandoc(thing.__doc__ or "").splitlines()
+        fields = {one.name for one in getattr(thing, "__attrs_attrs__", ())} | set(
+            getattr(thing, "__annotations__", ())
+        )
+        shown_names._docstring(None, "class", name, thing, None, lines)
+        assert "Args:" not in lines
+        told = {line.strip(" |*-") for line in lines if re.match(r"^ +(\* - )?\| \*\*\w+\*\*$", line)}
+        assert issubclass(thing, (enum.Enum, BaseException)) or {one for one in told if one.isidentifier()} <= fields
         return
     called = re.compile(rf"\b{thing.__name__}(?:\.\w+)?\(")
     assert any(called.search(source) for source in CALLERS), f"nothing shows how {name} is called"
@@ -192,3 +201,14 @@ def test_each_diagram_is_on_a_page_for_both_themes_and_for_those_who_do_not_see_
         for theme in ("light", "dark"):
             shown = rf"```\{{image\}} (?:\.\./)?images/{name}-{theme}\.svg\n(?::.*\n)*:alt: .{{30,}}\n(?::.*\n)*```"
             assert [f":class: only-{theme}" in found for found in re.findall(shown, pages)] not in ([], [False])
+
+
+def test_each_error_is_in_the_tree_of_errors() -> None:
+    """Below the one that it is a kind of, with a link to what it says."""
+    import code_tables
+
+    tree = code_tables.error_tree()
+    named = re.findall(r"\[`(\w+)`\]\(#paypro_async\.(\w+)\)", tree)
+    errors = importlib.import_module("paypro_async.errors")
+    assert sorted(one for one, _ in named) == sorted(set(errors.__all__) - {"PayProWarning", "Problem"})
+    assert [pair for pair in named if pair[0] != pair[1]] == []

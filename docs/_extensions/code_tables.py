@@ -11,6 +11,7 @@ from typing import Any
 import click
 from sphinx.application import Sphinx
 
+from paypro_async import errors
 from paypro_async._core.variables import ALL, Use
 from paypro_async.cli.app import paypro
 from paypro_async.cli.exits import Exit
@@ -26,6 +27,8 @@ def rendered(source: str) -> str:
 def _made(subject: str) -> str:
     if subject == "settings":
         return settings()
+    if subject == "errors":
+        return error_tree()
     if subject == "exit codes":
         return exit_codes()
     return command(subject.removeprefix("paypro ").split())
@@ -48,6 +51,20 @@ def _variables(use: Use) -> Iterator[tuple[list[str], str]]:
 def exit_codes() -> str:
     """What a command ends with."""
     return _table((([f"`{one.value}`"], one.meaning) for one in Exit), "exit code")
+
+
+def error_tree() -> str:
+    """Each error below the one that it is a kind of."""
+    rows = []
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.match(r"^([ │├└─]*)(PayPro\w+|\w+Error) {2,}(\S.*)$", line)
+        if found and not found[2].startswith("money"):
+            depth = (len(found[1]) - 4) // 4
+            meaning = (
+                "the base of all, with `money_may_have_moved` and `trade_no`" if depth == 0 else _escaped(found[3])
+            )
+            rows.append(f"{'  ' * depth}- [`{found[2]}`](#paypro_async.{found[2]}): {meaning}")
+    return "\n".join(rows)
 
 
 def find(words: list[str]) -> click.Command:

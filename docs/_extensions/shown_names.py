@@ -353,11 +353,13 @@ def _made_table(thing: Any, told: Mapping[str, str]) -> list[str] | None:
     if inspect.isclass(thing) and typing.is_typeddict(thing):
         return table([(name, hint, "") for name, hint in _hints(thing).items()], told, defaults=False, title="key")
     if inspect.isclass(thing) and not is_made_by_users(thing):
+        hints = _hints(thing)
         if issubclass(thing, BaseException):
-            fields = [(name, hint, "") for name, hint in _hints(thing).items() if name in told]
-            return table(fields, told, defaults=False, title="field") if fields else None
-        values = _values(thing) if _is_value(thing) else []
-        return table(values, told, defaults=False, title="field") if values else None
+            fields = [(name, hints[name], "") for name in told if name in hints]
+        else:
+            fields = _values(thing) if _is_value(thing) else []
+        # Of any other class the arguments are the SDK's own business, so they are left out.
+        return table(fields, told, defaults=False, title="field") if fields else []
     if not (inspect.isclass(thing) or inspect.isroutine(thing)):
         return None
     try:
