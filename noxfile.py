@@ -28,6 +28,7 @@ TEST_TOOLS = [
     "pytest-xdist>=3.8,<4",
     "pyyaml>=6,<7",
     "respx>=0.23.1,<1",
+    "sybil>=10,<11",  # reads the blocks of pages
     "socksio>=1,<2",  # what httpx[socks] brings
     "trustme>=1.2,<2",
     "uvicorn>=0.38,<1",
@@ -209,9 +210,10 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation; a reference that leads nowhere is an error."""
-    session.install(".[cli,encryption,fastapi,postgres]", *DOCS_TOOLS)
+    """Build the documentation, in which no reference may lead nowhere, and type each command that a page shows."""
+    session.install("-e", EXTRAS, *TEST_TOOLS, *DOCS_TOOLS)
     session.run("sphinx-build", "-n", "-W", "-E", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    _pytest(session, "-n", "2", "-m", "docs", "tests/docs")
 
 
 @nox.session

@@ -4,7 +4,6 @@ import re
 import sys
 from pathlib import Path
 
-import click
 import pytest
 
 from tests.support.fork_server import ForkServer
@@ -31,20 +30,6 @@ async def test_each_python_example_runs_as_it_stands(example: str, fork_server: 
     script.write_text(example, encoding="utf-8")
     child = fork_server.start(PROGRAM, "-W", "error", str(script), folder=tmp_path)
     assert await child.ended(within=50) == 0, child.errors
-
-
-@pytest.mark.parametrize("shown", blocks("console"))
-def test_each_shown_command_and_option_exists(shown: str) -> None:
-    """A paypro command on a page is one that the command line knows, with the options that are shown."""
-    from paypro_async.cli.app import paypro
-
-    for line in re.findall(r"^\$ paypro (.*)$", shown, re.MULTILINE):
-        words = line.partition("#")[0].split()
-        command: click.Command = paypro
-        while isinstance(command, click.Group) and not words[0].startswith("--"):
-            command = command.commands[words.pop(0)]
-        known = {option for parameter in command.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_the_table_of_states_is_that_of_the_code() -> None:
