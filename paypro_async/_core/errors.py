@@ -23,6 +23,7 @@ __all__ = [
     "NotSentError",
     "OutcomeUnknownError",
     "PaidMeanwhileError",
+    "PayProDeprecationWarning",
     "PayProError",
     "PayProWarning",
     "PayoutNotFoundError",
@@ -39,6 +40,10 @@ __all__ = [
 
 class PayProWarning(UserWarning):
     """Something is allowed but advised against, such as an amount with decimals."""
+
+
+class PayProDeprecationWarning(PayProWarning, DeprecationWarning):
+    """Something still works and will go: the text says until when, and what to use in its place."""
 
 
 class PayProError(Exception):

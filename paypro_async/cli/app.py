@@ -13,7 +13,7 @@ import click
 from paypro_async.cli.answer import Answer
 from paypro_async.cli.exits import Exit, code_of, explain
 from paypro_async.cli.log_output import logging_as_asked
-from paypro_async.cli.output import note, warnings_as_notes
+from paypro_async.cli.output import note, say, warnings_as_notes
 from paypro_async.cli.signals import hear_no_more
 from paypro_async.cli.streams import failed_with
 
@@ -80,11 +80,14 @@ class _InOrder(click.Group):
 @click.group(
     cls=_InOrder,
     commands=_Commands(),
+    no_args_is_help=True,
+    invoke_without_command=True,  # for --version
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-@click.version_option(package_name="paypro-async", prog_name="paypro")
+@click.option("--version", is_flag=True, help="Show the version and exit.")
+@click.option("--verbose", is_flag=True, help="With --version: all that a report of a bug needs, and nothing secret.")
 @click.pass_context
-def paypro(context: click.Context) -> None:
+def paypro(context: click.Context, version: bool, verbose: bool) -> None:
     """Pay out through PayPro: each payout at most once, and none ever lost.
 
     Settings come from the environment: PAYPRO_BASE_URL, PAYPRO_MERCHANT_NO, PAYPRO_SECRET or PAYPRO_SECRET_FILE,
@@ -95,9 +98,26 @@ def paypro(context: click.Context) -> None:
     New here? Run `paypro demo`. Before the first payout, run `paypro doctor`.
     """
     gc.enable()  # see main(): by now the command is imported
+    if version:
+        _tell_version(verbose=verbose)
+        context.exit()
+    if verbose or context.invoked_subcommand is None:
+        raise click.UsageError("--verbose goes with --version." if verbose else "Missing command.")
     if context.obj is None:  # The group was called without run(), as a test of click's own does.
         context.obj = Answer(())
         context.call_on_close(lambda: context.obj.end(Exit.OK))
+
+
+def _tell_version(*, verbose: bool) -> None:
+    # Reading the metadata takes longer than most commands.
+    from importlib.metadata import version  # noqa: PLC0415
+
+    say(f"paypro, version {version('paypro-async')}")
+    if verbose:
+        from paypro_async.cli.doctor.versions import lines  # noqa: PLC0415  it imports the ledger
+
+        for name, fact in lines():
+            say(f"{name}: {fact}")
 
 
 def run(arguments: list[str] | None = None) -> int:

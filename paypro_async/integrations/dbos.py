@@ -30,6 +30,12 @@ from typing import Any
 
 from attrs import define, field
 
+# First, since some of ours need what it brings.
+try:
+    from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, WorkflowStatus
+except ImportError as _error:
+    raise ImportError("DBOS is not installed: pip install 'paypro-async[dbos]'") from _error
+
 from paypro_async.batch.shards import open_shards, unfinished_batches
 from paypro_async.client import PayProClient
 from paypro_async.errors import ConfigurationError
@@ -37,11 +43,6 @@ from paypro_async.integrations.executors import Executors
 from paypro_async.integrations.shard_worker import SHORTEST_PAUSE, opened, pay_patiently
 from paypro_async.ledger.shared import Shard
 from paypro_async.log import logger
-
-try:
-    from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions, WorkflowStatus
-except ImportError as _error:
-    raise ImportError("DBOS is not installed: pip install 'paypro-async[dbos]'") from _error
 
 __all__ = ["PayoutWorkflows", "add_payout_workflows", "payout_config"]
 

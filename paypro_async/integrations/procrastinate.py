@@ -23,16 +23,7 @@ from typing import Any
 
 from attrs import define, field
 
-from paypro_async.batch.shards import open_shards, run_shard, unfinished_batches
-from paypro_async.client import PayProClient
-from paypro_async.errors import ConfigurationError, LedgerUnavailableError
-from paypro_async.integrations.queue_tables import make_tables, make_tables_async
-from paypro_async.integrations.shard_worker import opened
-from paypro_async.ledger.shared import Shard
-from paypro_async.ledger.sql.server.address import ServerAddress
-from paypro_async.ledger.sql.server.messages import is_hopeless, message_of
-from paypro_async.log import logger
-
+# First, since some of ours need what it brings.
 try:
     from procrastinate import App, PsycopgConnector, RetryDecision, SyncPsycopgConnector
     from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
@@ -44,6 +35,16 @@ try:
     from psycopg.errors import InsufficientPrivilege
 except ImportError as _error:
     raise ImportError("Procrastinate is not installed: pip install 'paypro-async[procrastinate]'") from _error
+
+from paypro_async.batch.shards import open_shards, run_shard, unfinished_batches
+from paypro_async.client import PayProClient
+from paypro_async.errors import ConfigurationError, LedgerUnavailableError
+from paypro_async.integrations.queue_tables import make_tables, make_tables_async
+from paypro_async.integrations.shard_worker import opened
+from paypro_async.ledger.shared import Shard
+from paypro_async.ledger.sql.server.address import ServerAddress
+from paypro_async.ledger.sql.server.messages import is_hopeless, message_of
+from paypro_async.log import logger
 
 __all__ = ["PayoutTasks", "add_payout_tasks", "app_for", "connector_for"]
 

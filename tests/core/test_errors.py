@@ -80,7 +80,11 @@ def test_the_tree_in_the_documentation_is_the_tree_of_the_classes():
 
 def test_every_error_is_public():
     """And nothing else of the module is."""
-    assert set(errors.__all__) == {kind.__name__ for kind in CLASSES} | {"PayProWarning", "Problem"}
+    assert set(errors.__all__) == {kind.__name__ for kind in CLASSES} | {
+        "PayProDeprecationWarning",
+        "PayProWarning",
+        "Problem",
+    }
 
 
 @EVERY
