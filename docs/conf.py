@@ -44,6 +44,9 @@ autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 
+# A command over several lines, and what it prints, are no language; the page shows them all the same.
+suppress_warnings = ["misc.highlighting_failure"]
+
 nitpicky = True
 nitpick_ignore_regex = [
     # Other projects' names lead nowhere: the build needs no network, so it has no inventories of them.
