@@ -216,7 +216,7 @@ def typing(session: nox.Session) -> None:
     """Check the code with mypy, and with mypy and pyright that the public face is typed and finds slips."""
     session.install(EXTRAS, ".[dbos]", "nox", *TYPING_TOOLS)
     session.env["PYRIGHT_PYTHON_IGNORE_WARNINGS"] = "1"  # no look-up of newer versions
-    session.run("mypy", "paypro_async", "noxfile.py", "tests/typing/check.py")
+    session.run("mypy", "paypro_async", "pytest_paypro_async", "noxfile.py", "tests/typing/check.py")
     session.run("pyright", "--verifytypes", "paypro_async", "--ignoreexternal")
     session.run("python", "tests/typing/check.py")
 

@@ -1,13 +1,19 @@
-"""Which request is hit by which fault: a pure function of the seed, the trade number, and how often it was tried."""
+"""Which request is hit by which fault: a pure function of the seed, the trade number, and how often it was tried.
+
+A test may decide over single payouts instead, which goes before any plan.
+"""
 
 import enum
 import hashlib
+from collections import deque
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
-__all__ = ["BEFORE_BOOKING", "USUAL_FAULTS", "Fault", "FaultPlan"]
+from paypro_async.sandbox.remarks import Wishes
+
+__all__ = ["BEFORE_BOOKING", "USUAL_FAULTS", "Decision", "Decisions", "Fault", "FaultPlan"]
 
 
 class Fault(enum.StrEnum):
@@ -120,3 +126,64 @@ class FaultPlan:
         if int.from_bytes(digest[:8]) >= rate * 2**64:
             return None
         return kinds[int.from_bytes(digest[8:]) % len(kinds)]
+
+
+@define(kw_only=True)
+class Decision:
+    """What was decided for one payout.
+
+    Args:
+        wishes: In the stead of those of its remark and its amount.
+        faults: The fault of its next payout request, of the one behind that, and so on; None is a good reply.
+        unanswered: Whether the reply to each question about it is lost.
+    """
+
+    wishes: Wishes
+    faults: "deque[Fault | None]"
+    unanswered: bool = False
+
+
+class Decisions:
+    """What was decided for single payouts; for all others, a plan holds.
+
+    Args:
+        plan: Of the faults of all others.
+    """
+
+    def __init__(self, plan: FaultPlan) -> None:
+        self._plan = plan
+        self._made: dict[str, Decision] = {}
+        self._next: deque[Decision] = deque()
+
+    def make(self, trade_no: str | None, decision: Decision) -> None:
+        """Decide for a payout; without a number, for the next one for which nothing was decided."""
+        if trade_no is None:
+            self._next.append(decision)
+        else:
+            self._made[trade_no] = decision
+
+    def wishes_of(self, trade_no: str) -> Wishes | None:
+        """What was wished for a payout; None if nothing was decided for it."""
+        decision = self._made.get(trade_no)
+        return None if decision is None else decision.wishes
+
+    def answer(self, trade_no: str) -> None:
+        """Let questions about a payout be answered from now on."""
+        if (decision := self._made.get(trade_no)) is not None:
+            decision.unanswered = False
+
+    def payout_fault(self, trade_no: str, attempt: int) -> Fault | None:
+        """The fault of the *attempt*-th payout request (from 1) of a trade number, as in a plan."""
+        if trade_no not in self._made and self._next:
+            self._made[trade_no] = self._next.popleft()
+        decision = self._made.get(trade_no)
+        if decision is None:
+            return self._plan.payout_fault(trade_no, attempt)
+        return decision.faults.popleft() if decision.faults else None
+
+    def query_fault(self, trade_no: str, attempt: int) -> Fault | None:
+        """The fault of the *attempt*-th status query (from 1) about a trade number, as in a plan."""
+        decision = self._made.get(trade_no)
+        if decision is None:
+            return self._plan.query_fault(trade_no, attempt)
+        return Fault.RESET_AFTER if decision.unanswered else None

@@ -17,7 +17,7 @@ from attrs import Attribute, evolve, field, frozen, validators
 from paypro_async.sandbox import replies, validation
 from paypro_async.sandbox.books import Books
 from paypro_async.sandbox.control import PREFIX as CONTROL_PREFIX
-from paypro_async.sandbox.faults import BEFORE_BOOKING, Fault, FaultPlan
+from paypro_async.sandbox.faults import BEFORE_BOOKING, Decisions, Fault
 from paypro_async.sandbox.journal import RequestRecord
 from paypro_async.sandbox.messages import Answer, Delivery, Request
 from paypro_async.sandbox.orders import Instruction, message_of
@@ -120,14 +120,15 @@ class RuleChanges(TypedDict, total=False):
 
 
 class Platform:
-    """Answers requests from the books, by the rules, with the faults of the plan; the sandbox's own *pages* besides.
+    """Answers requests from the books, by the rules, with the faults decided on; the sandbox's own *pages* besides.
 
     Attributes:
         rules: May be replaced at any time; the next request is answered by the new ones.
     """
 
-    def __init__(self, *, rules: Rules, books: Books, faults: FaultPlan, pages: Callable[[Request], Answer]) -> None:
+    def __init__(self, *, rules: Rules, books: Books, faults: Decisions, pages: Callable[[Request], Answer]) -> None:
         self.rules = rules
+        self._decisions = faults
         self._books = books
         self._pages = pages
         self._attempts: Counter[tuple[str, bytes]] = Counter()
@@ -211,7 +212,9 @@ class Platform:
         return self._booked(instruction, wish)
 
     def _wishes(self, members: Members) -> Wishes:
-        """Those of the remark; if it has none, those of the amount, by the longest ending that has a rule."""
+        """Those decided on; else of the remark; if it has none, of the amount, by the longest ending with a rule."""
+        if (decided := self._decisions.wishes_of(str(members["tradeNo"]))) is not None:
+            return decided
         wishes = read_wishes(str(members.get("remark", "")))
         if wishes or not (rules := self.rules.amount_rules):
             return wishes

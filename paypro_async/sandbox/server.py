@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType, TracebackType
@@ -15,10 +16,11 @@ from paypro_async.sandbox.callbacks.notifier import CallbackRules, Notifier, Var
 from paypro_async.sandbox.capacity import Place
 from paypro_async.sandbox.clock import Clock
 from paypro_async.sandbox.control import Pages
-from paypro_async.sandbox.faults import FaultPlan
+from paypro_async.sandbox.faults import Decision, Decisions, Fault, FaultPlan
 from paypro_async.sandbox.http11 import Connection, Wire
 from paypro_async.sandbox.messages import Answer, Request
 from paypro_async.sandbox.platform import Platform, RuleChanges, Rules, UnknownOrder
+from paypro_async.sandbox.remarks import Wishes, read_rule
 from paypro_async.sandbox.replies import Echo, OrderNumberName
 from paypro_async.sandbox.service import HttpService
 from paypro_async.sandbox.signature import SecretPosition
@@ -157,7 +159,8 @@ class Sandbox:
             timeout=callback_timeout,
         )
         pages = Pages(books=self.books, clock=self._clock, notifier=self._notifier)
-        self._platform = Platform(rules=rules, books=self.books, faults=faults or FaultPlan.none(), pages=pages.answer)
+        self._decisions = Decisions(faults or FaultPlan.none())
+        self._platform = Platform(rules=rules, books=self.books, faults=self._decisions, pages=pages.answer)
         self._drip_interval = drip_interval
         self._copy_delay = copy_delay
         self._patience = _IDLE_SECONDS if idle_timeout is None and clock is time.monotonic else idle_timeout
@@ -186,6 +189,32 @@ class Sandbox:
             rules: Arguments of the sandbox of the same names; those that are not given stay as they are.
         """
         self._platform.rules = evolve(self._platform.rules, **rules)
+
+    def decide(
+        self,
+        trade_no: str | None = None,
+        wish: str = "",
+        *,
+        faults: Sequence[Fault | None] = (),
+        unanswered: bool = False,
+    ) -> None:
+        """Decide what becomes of one payout, in the stead of its remark, its amount and the plan of faults.
+
+        Args:
+            trade_no: The payout's; None for the next one that arrives and was not decided on.
+            wish: As in a remark, ``sandbox:`` left out: ``"later:fail:00029"``. The usual when empty.
+            faults: The fault of its next payout request, of the one behind that, and so on; None is a good reply.
+            unanswered: Whether the reply to each question about it is lost, until :meth:`answer`.
+
+        Raises:
+            ValueError: The wish is none.
+        """
+        wishes = read_rule(wish) if wish else Wishes()
+        self._decisions.make(trade_no, Decision(wishes=wishes, faults=deque(faults), unanswered=unanswered))
+
+    def answer(self, trade_no: str) -> None:
+        """Answer questions about a payout from now on, of which it was decided that they are not."""
+        self._decisions.answer(trade_no)
 
     @property
     def callbacks(self) -> Sequence[CallbackRecord]:
