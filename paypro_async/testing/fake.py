@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from paypro_async._core.signing import Md5Signer
 from paypro_async.client import PayProClient
+from paypro_async.runtime import Runtime
 from paypro_async.sandbox import Booking, Order, Sandbox
 from paypro_async.sandbox.callbacks.notification import Notification, body_of
 from paypro_async.sandbox.journal import RequestRecord
@@ -146,7 +147,7 @@ class FakePayPro:
         return self._sandbox.base_url
 
     @property
-    def time(self) -> PassingTime:
+    def time(self) -> Runtime:
         """Its clocks, to give to a client of one's own as ``runtime``."""
         return self._time
 
