@@ -20,6 +20,8 @@ class RequestRecord:
     Args:
         number: The journal counts from 1.
         at_ms: Milliseconds since the epoch.
+        method: That of HTTP; *path*, that of the URL.
+        trade_no: The payout's that it is about; None if it names none.
         members: Those of its body, personal ones masked; None if it was no JSON object.
         fault: What hit it, by the value of :class:`Fault`.
         http_status: Of the answer; None if nothing was sent.
