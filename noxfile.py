@@ -160,10 +160,10 @@ def lowest(session: nox.Session) -> None:
 
 @nox.session
 def browser(session: nox.Session) -> None:
-    """Look at reports in a real Chromium: both themes, phone width, 100,000 rows, hostile texts; keep the pictures."""
-    _install_for_tests(session)
-    session.install(*BROWSER_TOOLS)
-    _pytest(session, "-n", "2", "-m", "browser", "tests/report/browser")
+    """Look at reports and at each page of the documentation in a real Chromium, in both themes and at phone width."""
+    session.install("-e", EXTRAS, *TEST_TOOLS, *DOCS_TOOLS, *BROWSER_TOOLS)
+    _build_pages(session)
+    _pytest(session, "-n", "2", "-m", "browser", "tests/report/browser", "tests/docs/browser")
 
 
 @nox.session
@@ -184,6 +184,10 @@ def _pytest(session: nox.Session, *usual: str) -> None:
     # Where this is set, each of the many processes that the tests start would compile the package for itself.
     session.env["PYTHONDONTWRITEBYTECODE"] = ""
     session.run("pytest", *(session.posargs or usual))
+
+
+def _build_pages(session: nox.Session) -> None:
+    session.run("sphinx-build", "-n", "-W", "-E", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 
 def _with_trials() -> list[str]:
@@ -225,7 +229,7 @@ def typing(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation, in which no reference may lead nowhere, and type each command that a page shows."""
     session.install("-e", EXTRAS, *TEST_TOOLS, *DOCS_TOOLS)
-    session.run("sphinx-build", "-n", "-W", "-E", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+    _build_pages(session)
     _pytest(session, "-n", "2", "-m", "docs", "tests/docs")
 
 

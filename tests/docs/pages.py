@@ -11,6 +11,7 @@ from sybil.parsers.markdown.lexers import DirectiveInHTMLCommentLexer, RawFenced
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BUILT = ROOT / "docs" / "_build" / "html"  # by `nox -s docs`
 
 _BLOCK = RawFencedCodeBlockLexer(re.compile(r"(?P<language>[^\n]*)\n"))
 _REMARK = DirectiveInHTMLCommentLexer("file|exit")
@@ -102,3 +103,10 @@ def _is_open(typed: str) -> bool:
     except ValueError:  # no closing quotation
         return True
     return False
+
+
+def built_pages() -> list[str]:
+    """As ``reference/client``: what the documentation is built of, and the pages that Sphinx adds."""
+    docs = ROOT / "docs"
+    written = [page.relative_to(docs).with_suffix("").as_posix() for page in PAGES if docs in page.parents]
+    return [*(name for name in written if not name.startswith("_")), "genindex", "search"]

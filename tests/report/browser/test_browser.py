@@ -2,7 +2,6 @@
 
 import re
 from math import inf
-from pathlib import Path
 from time import perf_counter
 
 import pytest
@@ -10,6 +9,7 @@ from attrs import evolve
 
 from paypro_async._core.money import amount_for_people
 from tests.report.browser.samples import HOSTILE, about, hostile_rows, rows
+from tests.support.chromium import found_by_axe
 
 pytestmark = pytest.mark.browser
 
@@ -28,17 +28,6 @@ def _overflow(page):
     )
 
 
-def _axe(page):
-    """What a checker of accessibility finds, contrast among it."""
-    import axe_playwright_python
-
-    page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    found = page.evaluate("() => axe.run({runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})")
-    return [
-        (one["id"], node["html"][:200], node["failureSummary"]) for one in found["violations"] for node in one["nodes"]
-    ]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", _WIDTHS)
 def test_it_can_be_read_in_both_themes_and_at_every_width(show, pictures, scheme, size):
@@ -46,10 +35,10 @@ def test_it_can_be_read_in_both_themes_and_at_every_width(show, pictures, scheme
     page = show(rows(1000), about(1000), color_scheme=scheme, width=_WIDTHS[size], height=800)
     page.screenshot(path=pictures / f"{size}-{scheme}.png", full_page=True)
     assert _overflow(page) == [0, []]
-    assert _axe(page) == []
+    assert found_by_axe(page) == []
     page.locator("#payouts tbody button").first.click()
     page.screenshot(path=pictures / f"one-{size}-{scheme}.png")
-    assert _axe(page) == []
+    assert found_by_axe(page) == []
 
 
 def test_the_other_theme_can_be_chosen(show):
@@ -111,7 +100,7 @@ def test_the_smallest_reports_are_reports_as_well(show, count, found):
     """Nothing fails, and a checker of accessibility has nothing to say."""
     page = show(rows(count), about(count))
     assert page.locator("#found").inner_text() == found
-    assert _axe(page) == []
+    assert found_by_axe(page) == []
 
 
 def test_the_table_is_searched_and_filtered(show):
