@@ -19,7 +19,7 @@ from tests.docs.pages import ROOT
 # What pages write, and what stands there by itself: other programs of this machine, and other pages, may have them.
 _PORTS = (8000, 8080, 8081, 8090)
 _OWN_PORT = {"paypro sandbox": 8080, "paypro listen": 8081, "uvicorn": 8000}
-_STAYS = re.compile(r"paypro (sandbox|listen|worker)\b|uvicorn\b")
+_STAYS = re.compile(r"paypro (sandbox|listen|worker)\b|uvicorn\b|python -m aiohttp\.web\b")
 _READY = 40.0  # seconds; a machine that is not busy needs one
 _ENDS = 30.0
 
@@ -143,7 +143,11 @@ class Terminal:
         return self._on_free_ports(typed)
 
     def _on_free_ports(self, text: str) -> str:
-        return re.sub(rf"(?<=:)({'|'.join(map(str, _PORTS))})\b", lambda match: str(self._ports[int(match[1])]), text)
+        return re.sub(
+            rf"(?:(?<=:)|(?<=--port ))({'|'.join(map(str, _PORTS))})\b",
+            lambda match: str(self._ports[int(match[1])]),
+            text,
+        )
 
 
 @asynccontextmanager

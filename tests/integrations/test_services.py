@@ -9,7 +9,7 @@ import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -110,13 +110,15 @@ async def test_the_service_of_the_page_ends_in_paid(tmp_path, monkeypatch, capsy
     """What a newcomer copies from docs/services.md pays, receives and answers with the result."""
     page = (EXAMPLES.parent / "docs" / "services.md").read_text(encoding="utf-8")
     (tmp_path / "service.py").write_text(page.partition("```python\n")[2].partition("```")[0], encoding="utf-8")
-    shown = page.partition("-d '")[2].partition("'")[0]
+    payment = page.partition("```json\n")[2].partition("```")[0]
     listener = socket.create_server(("127.0.0.1", 0))
-    async with Sandbox(paid_after=5) as sandbox:
+    async with Sandbox(paid_after=5) as sandbox, AsyncExitStack() as ended:
         for name, value in settings(sandbox, tmp_path, listener.getsockname()[1]).items():
             monkeypatch.setenv(name, value)
-        async with under_uvicorn(application_of("service", tmp_path), listener=listener) as served:
-            assert (await post(served.port, json.loads(shown)))[1]["status"] == "processing"
+        app = application_of("service", tmp_path)
+        ended.callback(sys.modules["service"].meters.shutdown)  # else this process would go on showing its numbers
+        async with under_uvicorn(app, listener=listener) as served:
+            assert (await post(served.port, json.loads(payment)))[1]["status"] == "processing"
             sandbox.advance(6)
             await sandbox.callbacks_sent()
             assert (await get(served.port, "/payouts/invoice-17"))[1]["status"] == "succeeded"
@@ -132,22 +134,36 @@ async def test_the_service_of_the_page_ends_in_paid(tmp_path, monkeypatch, capsy
 
             await until(printed, lambda text: "invoice-17 processing -> succeeded" in text)
 
+            async def numbers() -> str:
+                return (await get(served.port, "/metrics"))[1].decode()
 
-async def test_the_snippet_of_the_page_for_aiohttp_pays_nothing_without_a_number(tmp_path, monkeypatch):
+            paid = 'paypro_cause="callback",paypro_status="succeeded"'
+            shown = await until(numbers, lambda text: paid in text)
+            assert "invoice-17" not in shown
+
+
+async def test_the_service_of_the_page_for_aiohttp_pays_nothing_without_a_number(tmp_path, monkeypatch):
     """It would be another payout each time that the caller repeats the request."""
-    page = (EXAMPLES.parent / "docs" / "services.md").read_text(encoding="utf-8")
-    snippet = page.partition("\n## aiohttp\n")[2].partition("```python\n")[2].partition("```")[0]
+    page = (EXAMPLES.parent / "docs" / "aiohttp.md").read_text(encoding="utf-8")
+    program = page.partition("```python\n")[2].partition("```")[0]
     async with Sandbox() as sandbox:
         for name, value in settings(sandbox, tmp_path, 1).items():
             monkeypatch.setenv(name, value)
         module: dict[str, Any] = {}
-        exec(snippet, module)  # noqa: S102  the page is ours
-        async with under_aiohttp(module["app"]) as served:
+        exec(program, module)  # noqa: S102  the page is ours
+        async with under_aiohttp(module["make_app"]([])) as served:
             for wrong in ({}, {"trade_no": None}, {"trade_no": 7}, {"trade_no": "T1", "amount": True}):
                 body = json.dumps({**PAYEE, **wrong}).encode()
                 assert (await exchange(served.port, request("/payouts", body)))[0] == 422
+            assert (await exchange(served.port, request("/payouts", b"{")))[0] == 400
             assert len(sandbox.books.bookings) == 0
             assert (await post(served.port, {"trade_no": "T1", **PAYEE}))[0] == 200
+            assert (await post(served.port, {"trade_no": "T1", **PAYEE, "amount": "301"}))[0] == 422
+            assert (await post(served.port, {"trade_no": "T2", **PAYEE, "bank_code": "nonsense"}))[0] == 422
+            assert (await get(served.port, "/payouts/T1"))[0] == 200
+            assert (await get(served.port, "/payouts/T2"))[0] == 404
+            assert (await get(served.port, "/healthz"))[0] == 200
+        assert len(sandbox.books.bookings) == 1
 
 
 @pytest.mark.parametrize("service", SERVICES)
