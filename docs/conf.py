@@ -31,6 +31,7 @@ exclude_patterns = ["_build"]
 html_theme = "furo"
 html_static_path = ["_static"]
 html_css_files = ["reference.css"]
+html_js_files = ["keyboard.js"]
 html_title = f"{project} {release}"
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]

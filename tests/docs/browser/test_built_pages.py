@@ -40,16 +40,24 @@ def test_a_page_can_be_read_in_both_themes_and_on_a_phone(chromium, pictures, na
                 page = new_page(width=width, height=900, color_scheme=scheme)
                 page.goto((BUILT / f"{name}.html").as_uri())
                 page.screenshot(path=pictures / f"{name.replace('/', '-')}-{size}-{scheme}.png", full_page=True)
-                whole = size == "wide" and scheme == "light"
                 complaints = [
                     *([f"the page scrolls by {by} px"] if (by := page.evaluate(_SCROLLS_BY)) > 0 else []),
                     *page.evaluate(_STANDS_OUT),
                     *page.evaluate(_BROKEN),
-                    *(found_by_axe(page) if whole else found_by_axe(page, **_CONTRAST) if size == "wide" else []),
+                    *(_axe(page, scheme) if size == "wide" else []),
                 ]
                 if complaints:
                     found[size, scheme] = complaints
     assert found == {}
+
+
+def _axe(page, scheme):
+    """The article is ours. What stands around it is the theme's, of which the contrast alone is looked at."""
+    minor = {"empty-table-header": {"enabled": False}}  # a table whose first column needs no name
+    return [
+        *(found_by_axe(page, "article", rules=minor) if scheme == "light" else []),
+        *found_by_axe(page, **_CONTRAST),
+    ]
 
 
 def test_the_search_works_from_the_disk(chromium):
