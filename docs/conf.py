@@ -30,8 +30,11 @@ extensions = [
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_static_path = ["_static"]
-html_css_files = ["reference.css"]
-html_js_files = ["keyboard.js"]
+html_css_files = ["reading.css", "reference.css"]
+html_js_files = [("reading.js", {"defer": "defer"})]
+html_show_search_summary = False  # it fetches pages, which browsers refuse where they were opened from the disk
+html_show_sourcelink = False
+html_copy_source = False
 html_title = f"{project} {release}"
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]

@@ -53,15 +53,15 @@ def _is_foreign(url: str) -> bool:
     return not url.startswith("file:") and url != "data:,"
 
 
-def found_by_axe(page: Any, within: str = "html", **options: Any) -> list[tuple[str, str, str]]:
-    """What a checker of accessibility finds in a part of a page, contrast too; *options* may ask it for less."""
+def found_by_axe(page: Any, **options: Any) -> list[tuple[str, str, str]]:
+    """What a checker of accessibility finds, contrast among it, unless *options* ask it for less."""
     import axe_playwright_python
 
     page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     kinds = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
     # Without preload: it would read styles by requests that a page from the disk may not make.
     asked = {"runOnly": kinds, "preload": False} | options
-    found = page.evaluate("([within, options]) => axe.run(within, options)", [within, asked])
+    found = page.evaluate("options => axe.run(options)", asked)
     return [
         (one["id"], node["html"][:200], node["failureSummary"]) for one in found["violations"] for node in one["nodes"]
     ]
