@@ -67,6 +67,6 @@ NOT_RUN = {
         "pg_dump": "the ledger of the page is a file; tests/ledger has copies of databases that are put back",
     },
     "docs/runbook.md": {
-        "": "tests/many/test_runbook.py does what the page says, with workers that are killed and servers that stop",
+        "": "test_runbook.py beside this, and the one in tests/many, make each fault and type the page's commands",
     },
 }
