@@ -90,6 +90,10 @@ async def encrypt(ledger: SqlLedger, *, tell: Callable[[int], object] = lambda _
         if connection.dialect.name == "sqlite":
             # What is written over shall not stay readable in what the file has free.
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        else:
+            # What another process adds behind a page would stay in the clear, and be refused by nothing yet. The history
+            # first, as those look at it first who write: so that none holds what this waits for.
+            connection.exec_driver_sql("LOCK TABLE event, payout, planned IN ACCESS EXCLUSIVE MODE")
         unlocking.write(connection)
         done = [0, 0]
         for place, (table, key) in enumerate(_TABLES):

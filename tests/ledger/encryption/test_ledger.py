@@ -94,8 +94,6 @@ async def test_payouts_with_faults_leave_nothing_personal(database_url: str) -> 
 @BOTH
 async def test_a_batch_of_shards_is_encrypted_while_it_is_planned(database_url: str) -> None:
     """And what was planned in a row is paid from it."""
-    if database_url.startswith("sqlite"):
-        pytest.skip("shards need PostgreSQL")
     async with Sandbox() as sandbox, client(sandbox, database_url, KEY) as payer:
         await import_batch(payer, payouts(20), batch_id="B", shard_size=5)
         await import_batch(payer, payouts(20), batch_id="B", shard_size=5)  # the same again is the same
@@ -197,6 +195,27 @@ async def test_a_process_that_opened_it_before_adds_nothing_in_the_clear(databas
             ):
                 await payer.payout(**fields(number))
     assert {number for (number,) in ask(database_url, "SELECT trade_no FROM payout")} == {"T1"}
+
+
+@BOTH
+async def test_what_others_claim_meanwhile_is_not_left_in_the_clear(database_url: str) -> None:
+    """They wait, and are refused then; whatever they had claimed before is encrypted."""
+    ledger = SqlLedger(database_url)
+    await ledger.open(ACCOUNT)
+    await asyncio.gather(*(ledger.claim(intent(f"A{number}")) for number in range(600)))
+    encrypting = asyncio.create_task(encrypt(SqlLedger(database_url, key=KEY)))
+    refused = 0
+    for number in range(2_000):
+        try:
+            await ledger.claim(intent(f"B{number}"))
+        except (LedgerUnavailableError, ConfigurationError):
+            refused += 1
+        if encrypting.done():
+            break
+    await encrypting
+    await ledger.aclose()
+    assert refused
+    assert [code for code in await sound(database_url, KEY) if code in ("IN_THE_CLEAR", "UNREADABLE_VALUE")] == []
 
 
 @BOTH
