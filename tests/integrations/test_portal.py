@@ -10,6 +10,8 @@ import textwrap
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -358,7 +360,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, name: str, **members: Any) -> None:
 
 def page(number: int) -> dict[str, Any]:
     """What a block of the page that needs a framework defines."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"__name__": "payments"}
     exec(re.findall(r"```py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[number], found)  # noqa: S102
     return found
 
@@ -371,22 +373,52 @@ def environment(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, folder: Path)
 def test_the_page_s_django_views_pay_and_receive(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Run with stand-ins that have the shape of Django's classes."""
+    """In a real Django, with its CSRF check on: whoever pays needs a token, and PayPro needs none."""
     environment(monkeypatch, sandbox, tmp_path)
-    answer = lambda body, status=200, content_type="": SimpleNamespace(body=body, status=status)  # noqa: E731
-    fake(monkeypatch, "django.http", HttpRequest=object, HttpResponse=answer, JsonResponse=answer)
-    fake(monkeypatch, "django.views.decorators.csrf", csrf_exempt=lambda view: view)
-    fake(monkeypatch, "django.views.decorators.http", require_POST=lambda view: view)
     views = page(0)
-    with views["paypro"] as paypro:
+    with views["paypro"] as paypro, django_site(monkeypatch, views) as http:
         payment = {"trade_no": "T1", **PAYEE}
-        assert views["pay"](SimpleNamespace(POST=payment)).body["status"] == "processing"
-        assert views["pay"](SimpleNamespace(POST={**payment, "amount": "x"})).status == 422
+        assert http.post("/payouts", payment).status_code == 403
+        assert len(sandbox.books.bookings) == 0
+        token = http.get("/token").content.decode()
+        pay = partial(http.post, "/payouts", headers={"X-CSRFToken": token})
+        assert pay(payment).json()["status"] == "processing"
+        assert pay({**payment, "amount": "x"}).status_code == 422
+        assert pay(PAYEE).status_code == 422  # without a number it would be another payout each time
+        assert http.get("/paypro").status_code == 405
         number = sandbox.books.orders["T1"].platform_trade_no
-        told = views["callback"](SimpleNamespace(body=callback(platFormTradeNo=number)))
-        assert (told.status, told.body) == (200, b"OK")
-        assert views["callback"](SimpleNamespace(body=b"{}")).status == 400
+        posted = partial(http.post, "/paypro", content_type="application/json")
+        assert posted(b"{}").status_code == 400
+        told = posted(callback(platFormTradeNo=number))
+        assert (told.status_code, told.content) == (200, b"OK")
         assert paypro.call(lambda client: client.get("T1")).status.value == "succeeded"
+    assert len(sandbox.books.bookings) == 1
+
+
+@contextmanager
+def django_site(monkeypatch: pytest.MonkeyPatch, views: dict[str, Any]) -> Iterator[Any]:
+    """A client of a site with the page's two views, and one that hands out a token."""
+    django = pytest.importorskip("django")
+    from django.conf import settings as settings_of_django
+    from django.http import HttpResponse
+    from django.middleware.csrf import get_token
+    from django.test import Client
+    from django.urls import path
+
+    urls = ModuleType("paypro_site")
+    urls.urlpatterns = [  # type: ignore[attr-defined]
+        path("payouts", views["pay"]),
+        path("paypro", views["callback"]),
+        path("token", lambda request: HttpResponse(get_token(request))),
+    ]
+    monkeypatch.setitem(sys.modules, "paypro_site", urls)
+    if not settings_of_django.configured:
+        csrf = "django.middleware.csrf.CsrfViewMiddleware"
+        settings_of_django.configure(
+            SECRET_KEY="x", ALLOWED_HOSTS=["testserver"], ROOT_URLCONF="paypro_site", MIDDLEWARE=[csrf]
+        )
+        django.setup(set_prefix=False)
+    yield Client(enforce_csrf_checks=True)
 
 
 def test_the_page_s_celery_task_pays(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
