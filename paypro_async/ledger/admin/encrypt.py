@@ -91,7 +91,7 @@ async def encrypt(ledger: SqlLedger, *, tell: Callable[[int], object] = lambda _
             # What is written over shall not stay readable in what the file has free.
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
         else:
-            # What another process adds behind a page would stay in the clear, and be refused by nothing yet. The history
+            # What another process adds behind a page would stay in the clear, and be refused by nothing yet. History
             # first, as those look at it first who write: so that none holds what this waits for.
             connection.exec_driver_sql("LOCK TABLE event, payout, planned IN ACCESS EXCLUSIVE MODE")
         unlocking.write(connection)
