@@ -23,6 +23,7 @@ from tests.support.postgres import Server
 ROOT = Path(__file__).parents[2]
 DIST = ROOT / "dist"
 PYTHON = os.environ.get("PACKAGE_PYTHON", sys.executable)
+PACKAGES = ("paypro_async", "pytest_paypro_async")
 ON_A_SERVER = {"postgres", "procrastinate", "dbos"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -44,9 +45,9 @@ def check_contents(source: Path, wheel: Path) -> None:
     """The wheel holds the package and nothing else; the source holds its tests, and nobody's machine is in either."""
     names = zipfile.ZipFile(wheel).namelist()
     info = f"paypro_async-{PROJECT['version']}.dist-info/"
-    assert all(name.startswith(("paypro_async/", info)) for name in names), names
+    assert all(name.startswith((*(f"{one}/" for one in PACKAGES), info)) for name in names), names
     assert {"paypro_async/py.typed", f"{info}licenses/LICENSE", f"{info}entry_points.txt"} <= set(names)
-    packed = {path.relative_to(ROOT).as_posix() for path in (ROOT / "paypro_async").rglob("*.py")}
+    packed = {path.relative_to(ROOT).as_posix() for one in PACKAGES for path in (ROOT / one).rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == packed
     with tarfile.open(source) as archive:
         inside = {name.partition("/")[2] for name in archive.getnames()}

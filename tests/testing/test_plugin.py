@@ -87,6 +87,8 @@ def run(folder: Path, source: str, *options: str, config: Sequence[str] = ()) ->
     return done.stdout + done.stderr
 
 
+@pytest.mark.trial
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("mark", "config", "options"),
     [
