@@ -28,8 +28,8 @@ from paypro_async.errors import ConfigurationError
 from paypro_async.hooks.no_hooks import NoHooks
 from paypro_async.hooks.opening import AnyHook, check_hooks, open_hooks
 from paypro_async.ledger import Account, Ledger, open_ledger, warn_of_no_name
-from paypro_async.ledger.opening import AnyKey
 from paypro_async.ledger.patience import answer_within
+from paypro_async.ledger.sql.encryption.keys import KeySource
 from paypro_async.runtime import Runtime, SystemRuntime
 from paypro_async.settings import ClientSettings, settings_from_environment
 from paypro_async.tracking.delivery import Delivery, Listener
@@ -106,7 +106,7 @@ class PayProClient(BatchClient):
         signer: Signer,
         region: Region = "india",
         ledger: str | Ledger | None = None,
-        ledger_key: AnyKey | None = None,
+        ledger_key: KeySource | None = None,
         ip_address: str | None = None,
         notify_url: str | None = None,
         timeout: float = 30.0,

@@ -22,6 +22,7 @@ from paypro_async._core.signing import Md5Signer, Signer
 from paypro_async._core.variables import ALL
 from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.ledger import Ledger
+from paypro_async.ledger.sql.encryption.keys import KeySource
 from paypro_async.runtime import Runtime
 from paypro_async.transport import Transport, TransportName
 
@@ -47,7 +48,7 @@ class ClientSettings(TypedDict, total=False):
     signer: Signer
     region: Region
     ledger: str | Ledger | None
-    ledger_key: str | Sequence[str] | Callable[[], str | Sequence[str]] | None
+    ledger_key: KeySource | None
     ip_address: str | None
     notify_url: str | None
     timeout: float

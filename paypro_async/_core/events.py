@@ -137,7 +137,7 @@ class RequestEnded(ClientEvent):
         request: That of :class:`RequestStarted`.
         kind: What it was.
         call: As it was told there.
-        phase: How far it got: ``not_sent``, ``maybe_sent`` or ``answered``; None where it was cancelled or broke off.
+        phase: How far it got: ``not sent``, ``maybe sent`` or ``answered``; None where it was cancelled or broke off.
         http_status: The status of the reply, if a whole one was read.
         verdict: What it proves, in words: ``paid``, ``processing``, ``unknown``, …; None where nothing was read.
         code: The platform's code, if it gave one.

@@ -19,7 +19,6 @@ shell has filled in, and blanks at an end. In a URL ``%20`` is a blank, in a pat
 import os
 import re
 import warnings
-from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
@@ -33,12 +32,11 @@ from paypro_async.errors import ConfigurationError, PayProWarning
 from paypro_async.ledger.base import Ledger
 from paypro_async.ledger.file import BESIDE, files_of
 from paypro_async.ledger.memory import MemoryLedger
+from paypro_async.ledger.sql.encryption.keys import KeySource
 from paypro_async.runtime import Runtime
 
-__all__ = ["AnyKey", "LedgerUrl", "open_ledger", "warn_of_no_name"]
+__all__ = ["LedgerUrl", "open_ledger", "warn_of_no_name"]
 
-AnyKey = str | Sequence[str] | Callable[[], str | Sequence[str]]
-"""A key of a ledger as text, several of which the first one writes, or a function that gives them."""
 _MEMORY = "memory"
 _SQLITE = "sqlite:///"
 _POSTGRES = "postgresql://"
@@ -111,7 +109,7 @@ class LedgerUrl:
         return self.url == _MEMORY
 
 
-def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None, key: AnyKey | None = None) -> Ledger:
+def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None, key: KeySource | None = None) -> Ledger:
     """The ledger itself, or the one that a URL names: ``sqlite:///payouts.db``, ``postgresql://…`` or ``memory``.
 
     Nothing is opened or made yet: that is what the ledger's own ``open`` does.
@@ -145,7 +143,7 @@ def open_ledger(ledger: str | Ledger, *, runtime: Runtime | None = None, key: An
     return SqlLedger(read.url, key=key)
 
 
-def _refuse_key(key: AnyKey | None, why: str) -> None:
+def _refuse_key(key: KeySource | None, why: str) -> None:
     if key is not None:
         raise ConfigurationError(f"ledger_key is for a ledger in a file or on a server: {why}. Nothing was sent.")
 

@@ -153,9 +153,7 @@ def _page(
         ~table.c.fingerprint.startswith(mine, autoescape=True),
         and_(~table.c.content.startswith(mine, autoescape=True), table.c.content != ERASED),
     )
-    names = [*(table.c[name] for name in _NAMES), table.c.trade_no, *key]
-    names += [payout.c.payment_key] if table is payout else []
-    query = select(*dict.fromkeys(names)).where(_behind(key, after), others).order_by(*key).limit(_PAGE)
+    query = select(table).where(_behind(key, after), others).order_by(*key).limit(_PAGE)
     if connection.dialect.name != "sqlite":
         query = query.with_for_update()
     rows = connection.execute(query).all()

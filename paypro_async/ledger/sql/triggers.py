@@ -48,9 +48,9 @@ def triggers(dialect: str, *, encrypted: bool = False) -> Iterator[str]:
     """
     make = _sqlite_one if dialect == "sqlite" else _postgresql_one
     yield from _sqlite() if dialect == "sqlite" else _postgresql()
-    for table in ("payout", "planned"):
-        for name, moment in (("encrypted", "INSERT"), ("encrypted_kept", "UPDATE OF content, fingerprint")):
-            yield from make(f"{table}_{name}", moment, table, _PLAIN, _ENCRYPTED) if encrypted else ()
+    for table in ("payout", "planned") if encrypted else ():
+        yield from make(f"{table}_encrypted", "INSERT", table, _PLAIN, _ENCRYPTED)
+        yield from make(f"{table}_encrypted_kept", "UPDATE OF content, fingerprint", table, _PLAIN, _ENCRYPTED)
 
 
 def missing_triggers(connection: Connection) -> list[str]:
